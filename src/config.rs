@@ -1,0 +1,115 @@
+//! The resolved configuration: what the flags mean once they have been checked. Immutable.
+#![forbid(unsafe_code)]
+
+use crate::mech::Mechanism;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything the supervisor needs to run the daemon.
+#[derive(Clone)]
+pub struct Config {
+    /// `-a`
+    pub mechanism: &'static Mechanism,
+    /// `-O`, given to the mechanism.
+    pub mechanism_option: Option<OsString>,
+    /// `-m`: absolute; holds `mux` and the pid file.
+    pub run_directory: PathBuf,
+    /// Stay in the foreground (`-f`, `-d`) instead of detaching.
+    pub foreground: bool,
+    /// `--user`: the account the frontend runs as; `None` keeps the one that started the daemon.
+    pub user: Option<String>,
+    /// Where log lines go.
+    pub log: LogTargets,
+    /// `-V`, `-d`: log successes and the life of processes too.
+    pub verbose: bool,
+    /// How logins are handled; the part of the configuration that the frontend gets.
+    pub service: Service,
+}
+
+/// How the frontend treats clients and logins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The mechanism's name for the log.
+    pub mechanism: String,
+    /// `-r`: make the login `login@realm`.
+    pub append_realm: bool,
+    /// `-c`: the credential cache; `None` without it.
+    pub cache: Option<CacheSettings>,
+    /// `-n` and the options of the worker processes.
+    pub workers: WorkerSettings,
+    /// Sizes of the fields of a request.
+    pub limits: Limits,
+    /// `--request-timeout`: from the complete request to its answer.
+    pub request_timeout: Duration,
+    /// `--read-timeout`: from the connection to the complete request.
+    pub read_timeout: Duration,
+    /// `--max-connections`
+    pub max_connections: usize,
+    /// `--on-unavailable`
+    pub on_unavailable: OnUnavailable,
+}
+
+/// `-s` and `-t`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// The bound of the cache in bytes.
+    pub bytes: usize,
+    /// How long an acceptance is remembered.
+    pub lifetime: Duration,
+}
+
+/// How many workers there are and how long each lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// How many run at the most.
+    pub most: usize,
+    /// How many are kept ready while nothing happens.
+    pub ready: usize,
+    /// After how many requests a worker is replaced; `-n 0` is 1.
+    pub requests_each: u32,
+    /// The flag that raises `most`, for the warning when logins have to wait.
+    pub flag: WorkerFlag,
+}
+
+/// The flag that sets the number of workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerFlag {
+    /// `-n`
+    Processes,
+    /// `--max-processes`, which bounds `-n 0`.
+    MaxProcesses,
+}
+
+/// The longest field of a request, in bytes. A longer one is refused as soon as its length has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// `--max-password`
+    pub password: usize,
+    /// `--max-field`: login, service, realm and client address each.
+    pub field: usize,
+}
+
+impl Limits {
+    /// Long passwords are tokens (JWT: some 2 KiB) and libsasl's whole request is at most 8 KiB; the C daemon
+    /// stops at 256 for every field.
+    pub const DEFAULT: Self = Self { password: 8192, field: 1024 };
+}
+
+/// What a client gets when nobody could be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnavailable {
+    /// Close without a reply: Postfix answers 454 and clients try again.
+    Close,
+    /// The C daemon's `NO …`: Postfix answers 535.
+    No,
+}
+
+/// Where log lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogTargets {
+    /// To `/dev/log`.
+    pub syslog: bool,
+    /// To the standard error stream.
+    pub stderr: bool,
+}

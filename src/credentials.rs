@@ -1,0 +1,117 @@
+//! What a client asks about: a login, its password and where they were used.
+#![forbid(unsafe_code)]
+
+use crate::secret::Secret;
+use std::net::{IpAddr, SocketAddr};
+
+/// One login attempt, as it came over the mux socket. Bytes, never text: no encoding is assumed or changed.
+///
+/// Deliberately neither `Debug` nor `Clone`: see [`Secret`].
+pub struct Credentials {
+    /// The account, after `-r` perhaps with `@realm` at its end. Not empty, no NUL.
+    pub login: Vec<u8>,
+    /// The password. Not empty, no NUL.
+    pub password: Secret,
+    /// The service the login is for (`smtp`, `imap`, …); may be empty.
+    pub service: Vec<u8>,
+    /// The realm; may be empty.
+    pub realm: Vec<u8>,
+    /// The bare address of the client's client, when one was sent that is an address.
+    pub client: Option<IpAddr>,
+}
+
+impl Credentials {
+    /// `-r`: makes the login `login@realm` when there is a realm and the login does not end in it already.
+    ///
+    /// The C daemon appends it a second time (`user@realm@realm`); the realm itself stays as it is in both.
+    pub fn append_realm(&mut self) {
+        if self.realm.is_empty() || self.login_ends_in_realm() {
+            return;
+        }
+        self.login.push(b'@');
+        self.login.extend_from_slice(&self.realm);
+    }
+
+    fn login_ends_in_realm(&self) -> bool {
+        self.login.strip_suffix(self.realm.as_slice()).is_some_and(|user| user.ends_with(b"@"))
+    }
+}
+
+/// The address in the optional fifth field of a request.
+///
+/// Cyrus SASL 2.2 sends `ip;port`; other stacks send `ip`, `ip:port` or `[ip]:port`. PAM_RHOST and fail2ban need
+/// the bare address, so port and zone are dropped and an IPv4 address inside IPv6 becomes plain IPv4. Anything
+/// that is not an address is `None`: it would only be a name that a client made up.
+pub fn client_address(field: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(field).ok()?;
+    let text = text.split(';').next()?;
+    let address = text.parse().ok().or_else(|| address_of_host_and_port(text))?;
+    Some(IpAddr::to_canonical(&address))
+}
+
+fn address_of_host_and_port(text: &str) -> Option<IpAddr> {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        return Some(socket.ip());
+    }
+    let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let (address, _zone) = text.split_once('%').unwrap_or((text, ""));
+    address.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(login: &str, realm: &str) -> Credentials {
+        Credentials {
+            login: login.into(),
+            password: Secret::copy_of(b"x"),
+            service: Vec::new(),
+            realm: realm.into(),
+            client: None,
+        }
+    }
+
+    #[test]
+    fn the_realm_is_appended_once() {
+        for (login, realm, expected) in [
+            ("anna", "example.org", "anna@example.org"),
+            ("anna@example.org", "example.org", "anna@example.org"),
+            ("anna@example.com", "example.org", "anna@example.com@example.org"),
+            ("annaexample.org", "example.org", "annaexample.org@example.org"),
+            ("anna", "", "anna"),
+            ("example.org", "example.org", "example.org@example.org"),
+        ] {
+            let mut credentials = credentials(login, realm);
+            credentials.append_realm();
+            assert_eq!(String::from_utf8_lossy(&credentials.login), expected);
+            assert_eq!(credentials.realm, realm.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_client_address_is_bare_in_every_spelling_that_clients_use() {
+        for (field, expected) in [
+            ("192.0.2.7;2525", "192.0.2.7"),
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7:2525", "192.0.2.7"),
+            ("2001:db8::7;25", "2001:db8::7"),
+            ("[2001:db8::7]:25", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("fe80::1%eth0;25", "fe80::1"),
+            ("::ffff:192.0.2.7;25", "192.0.2.7"),
+            ("::1", "::1"),
+        ] {
+            let address = client_address(field.as_bytes()).map(|address| address.to_string());
+            assert_eq!(address.as_deref(), Some(expected), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_no_address() {
+        for field in ["", ";", "localhost;25", "192.0.2;25", "192.0.2.7 x;25", "[::1", "\u{0};1"] {
+            assert_eq!(client_address(field.as_bytes()), None, "{field:?}");
+        }
+        assert_eq!(client_address(b"\xff;1"), None);
+    }
+}

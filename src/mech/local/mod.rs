@@ -1,0 +1,8 @@
+//! The mechanisms that block and therefore run inside a worker.
+#![forbid(unsafe_code)]
+
+pub mod getpwent;
+pub mod pam;
+pub mod passwdfile;
+mod password;
+pub mod shadow;

@@ -1,0 +1,1 @@
+//! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
