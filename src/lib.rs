@@ -3,12 +3,14 @@
 //! [`credentials`], [`outcome`], [`secret`] and [`config`] are the nouns everyone shares. docs/ARCHITECTURE.md tells
 //! how the rest hangs together.
 
+pub mod cache;
 pub mod config;
 pub mod credentials;
 pub mod mech;
 pub mod outcome;
 pub mod secret;
 pub mod sys;
+pub mod wire;
 
 use std::process::ExitCode;
 
