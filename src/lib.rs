@@ -6,8 +6,11 @@
 pub mod cache;
 pub mod config;
 pub mod credentials;
+pub mod dispatch;
+pub mod ipc;
 pub mod mech;
 pub mod outcome;
+pub mod pool;
 pub mod secret;
 pub mod sys;
 pub mod wire;
