@@ -77,6 +77,14 @@ impl Secret {
         self.0.resize(length, 0);
     }
 
+    /// Wipes the first `length` bytes and keeps them as zeros.
+    pub fn wipe_first(&mut self, length: usize) {
+        let length = length.min(self.0.len());
+        if let Some(used) = self.0.get_mut(..length) {
+            used.zeroize();
+        }
+    }
+
     /// Wipes the bytes and keeps the buffer.
     pub fn clear(&mut self) {
         self.0.zeroize();

@@ -15,6 +15,7 @@ const READY: u8 = 5;
 const START: u8 = 6;
 const KILL: u8 = 7;
 const FAILED: u8 = 8;
+const ACCEPT: u8 = 9;
 
 /// What a frontend must know: its first message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct FrontendSetup {
 pub enum ToFrontend {
     /// How to serve; first and once.
     Setup(FrontendSetup),
+    /// Take connections from the mux socket from now on.
+    Accept,
     /// A worker that was asked for; its socket comes with the message.
     Worker(WorkerId),
     /// A worker that was asked for could not be started.
@@ -47,7 +50,7 @@ pub enum ToFrontend {
 /// From a frontend.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FromFrontend {
-    /// The socket is served.
+    /// A worker is ready for logins.
     Ready,
     /// Please start a worker.
     Start,
@@ -62,6 +65,7 @@ impl ToFrontend {
     pub fn encode(&self) -> Secret {
         match self {
             Self::Setup(setup) => encode_setup(setup),
+            Self::Accept => Writer::new(ACCEPT, 16).finish(),
             Self::Worker(worker) => Writer::new(WORKER, 16).number(worker.0).finish(),
             Self::StartFailed => Writer::new(START_FAILED, 16).finish(),
             Self::Drain { hurry } => Writer::new(DRAIN, 16).flag(*hurry).finish(),
@@ -73,6 +77,7 @@ impl ToFrontend {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
             SETUP => Self::Setup(decode_setup(&mut reader)?),
+            ACCEPT => Self::Accept,
             WORKER => Self::Worker(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed,
             DRAIN => Self::Drain { hurry: reader.flag()? },
@@ -186,6 +191,7 @@ mod tests {
         for message in [
             ToFrontend::Setup(setup(Some(cache))),
             ToFrontend::Setup(setup(None)),
+            ToFrontend::Accept,
             ToFrontend::Worker(WorkerId(3)),
             ToFrontend::StartFailed,
             ToFrontend::Drain { hurry: true },

@@ -1,4 +1,4 @@
-//! How long to wait before workers that keep dying are replaced.
+//! How long to wait before processes that keep dying are replaced.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// The longest wait: a service that works again is found working within it.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Doubles the wait with each death in a row, so that a worker that dies at start cannot eat the machine. A single
+/// Doubles the wait with each death in a row, so that a process that dies at start cannot eat the machine. A single
 /// answer ends the row: a module that crashes for one login must not hold up the others.
 #[derive(Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     deaths_in_a_row: u32,
     held_until: Option<Instant>,
 }
 
 impl Backoff {
-    pub(super) fn handle_death(&mut self, now: Instant) {
+    pub(crate) fn handle_death(&mut self, now: Instant) {
         self.deaths_in_a_row = self.deaths_in_a_row.saturating_add(1);
         self.held_until = match self.deaths_in_a_row.checked_sub(2) {
             None => None,
@@ -28,15 +28,15 @@ impl Backoff {
         };
     }
 
-    pub(super) fn handle_success(&mut self) {
+    pub(crate) fn handle_success(&mut self) {
         *self = Self::default();
     }
 
-    pub(super) fn holds_at(&self, now: Instant) -> bool {
+    pub(crate) fn holds_at(&self, now: Instant) -> bool {
         self.held_until.is_some_and(|until| now < until)
     }
 
-    pub(super) fn held_until(&self) -> Option<Instant> {
+    pub(crate) fn held_until(&self) -> Option<Instant> {
         self.held_until
     }
 }

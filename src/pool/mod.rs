@@ -3,7 +3,7 @@
 //! Pure: events and `now` go in, [`Order`]s come out of [`Pool::next_order`]. It starts nothing itself.
 #![forbid(unsafe_code)]
 
-mod backoff;
+pub(crate) mod backoff;
 #[cfg(test)]
 mod tests;
 
