@@ -3,6 +3,7 @@
 //! [`credentials`], [`outcome`], [`secret`] and [`config`] are the nouns everyone shares. docs/ARCHITECTURE.md tells
 //! how the rest hangs together.
 
+pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod mech;
