@@ -4,12 +4,15 @@
 //! how the rest hangs together.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod credentials;
 pub mod mech;
 pub mod outcome;
+pub mod prompt;
 pub mod secret;
 pub mod sys;
+pub mod testsaslauthd;
 
 use std::process::ExitCode;
 
@@ -20,5 +23,5 @@ pub fn saslauthd_main() -> ExitCode {
 
 /// `main` of the client that asks the daemon one question.
 pub fn testsaslauthd_main() -> ExitCode {
-    ExitCode::FAILURE
+    testsaslauthd::main()
 }

@@ -1,1 +1,4 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
+
+pub mod terminal;
+pub mod unix_stream;
