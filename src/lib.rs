@@ -4,6 +4,8 @@
 //! how the rest hangs together.
 
 pub mod cache;
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod credentials;
 pub mod dispatch;
@@ -11,8 +13,10 @@ pub mod ipc;
 pub mod mech;
 pub mod outcome;
 pub mod pool;
+pub mod prompt;
 pub mod secret;
 pub mod sys;
+pub mod testsaslauthd;
 pub mod wire;
 
 use std::process::ExitCode;
@@ -24,5 +28,5 @@ pub fn saslauthd_main() -> ExitCode {
 
 /// `main` of the client that asks the daemon one question.
 pub fn testsaslauthd_main() -> ExitCode {
-    ExitCode::FAILURE
+    testsaslauthd::main()
 }

@@ -3,3 +3,5 @@
 pub mod harden;
 pub mod socket;
 pub mod spawn;
+pub mod terminal;
+pub mod unix_stream;
