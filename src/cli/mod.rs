@@ -1,6 +1,7 @@
 //! Command lines: getopt's rules for the words, clap for the types, the C programs' texts. Pure.
 #![forbid(unsafe_code)]
 
+mod flags;
 mod getopt;
 pub mod saslauthd;
 pub mod testsaslauthd;

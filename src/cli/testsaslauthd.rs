@@ -125,7 +125,7 @@ struct Flags {
     #[arg(short = 's', default_value = "imap")]
     service: OsString,
     #[arg(short = 'f', default_value = "/var/run/saslauthd/mux")]
-    path: PathBuf,
+    path: OsString,
     /// 0 is 1, as in C.
     #[arg(short = 'R', default_value_t = 1, value_parser = number("-R", 0..=1_000_000_000))]
     rounds: u32,
@@ -149,7 +149,7 @@ impl Flags {
             None => PasswordSource::Prompt,
         };
         let question = Question {
-            path: self.path,
+            path: self.path.into(),
             rounds: self.rounds.max(1),
             timeout: Duration::from_secs(self.timeout.into()),
             login: login.into_vec(),
@@ -211,6 +211,14 @@ mod tests {
         assert_eq!(question.path, Path::new("/run/mux"));
         assert_eq!(question.rounds, 3);
         assert_eq!(question.timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn empty_values_are_values() {
+        let line = ["x", "-u", "", "-p", "", "-s", "", "-f", "", "-a", ""].map(OsString::from);
+        let Ok(Parsed::Ask(question, source)) = parse(line) else { panic!("not understood") };
+        assert_eq!(wire_of(&question, &source), [0; 10]);
+        assert_eq!(question.path, Path::new(""));
     }
 
     #[test]
