@@ -7,6 +7,7 @@ use crate::mech::{self, LocalMechanism, MechanismError};
 use crate::outcome::Verdict;
 use crate::pool::JobId;
 use crate::secret::Secret;
+use crate::supervisor::leave_to_supervisor;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::{harden, socket, spawn};
 use std::fmt;
@@ -14,11 +15,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a syslog that is missing is looked for; each look costs some twenty system calls.
+const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 
 /// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`].
 pub fn run() -> ExitCode {
     harden::name_process();
     harden::forbid_memory_dumps();
+    leave_to_supervisor();
     harden::restore_broken_pipe_signal();
     match Worker::set_up().and_then(|mut worker| worker.serve()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,8 +70,11 @@ struct Worker {
     socket: Arc<OwnedFd>,
     buffer: Secret,
     mechanism: Box<dyn LocalMechanism>,
-    /// Sends what PAM modules say to syslog(3) through the frontend, which never blocks on it.
-    syslog: SyslogRedirect,
+    /// Sends what PAM modules say to syslog(3) through the frontend, which never blocks on it. `None` as long as
+    /// there is no syslog to say it to.
+    syslog: Option<SyslogRedirect>,
+    /// When to look for a syslog again.
+    next_look: Option<Instant>,
 }
 
 impl Worker {
@@ -80,10 +89,11 @@ impl Worker {
             return Err(WorkerError::Malformed);
         };
         let line = Arc::clone(&socket);
-        logging::init_worker(setup.verbose, move |datagram| {
+        let send = move |datagram: &[u8]| {
             // The frontend is gone when this fails, and this process is about to be.
             let _ = socket::send(line.as_fd(), datagram);
-        });
+        };
+        logging::worker::init(Box::new(send), setup.verbose);
         let mechanism = match start(&setup) {
             Ok(mechanism) => mechanism,
             Err(error) => {
@@ -92,7 +102,7 @@ impl Worker {
             }
         };
         buffer.resize(largest_request(setup.limits));
-        Ok(Self { syslog: SyslogRedirect::new(Arc::clone(&socket)), socket, buffer, mechanism })
+        Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism })
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
@@ -100,12 +110,23 @@ impl Worker {
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
             let ToWorker::Verify(job, credentials) = message else { return Err(WorkerError::Malformed) };
             spawn::renew_death_signal();
-            self.syslog.ensure();
+            self.redirect_syslog();
             let verdict = self.mechanism.verify(&credentials);
             drop(credentials);
             self.answer(job, verdict)?;
         }
         Ok(())
+    }
+
+    /// Looks before each login whether the redirection is there: a module may have called openlog(3) itself.
+    fn redirect_syslog(&mut self) {
+        let now = Instant::now();
+        let due = self.next_look.is_none_or(|look| now >= look);
+        if self.syslog.as_mut().is_some_and(SyslogRedirect::ensure) || !due {
+            return;
+        }
+        self.syslog = SyslogRedirect::install(self.socket.as_fd());
+        self.next_look = Some(now + LOOK_FOR_SYSLOG);
     }
 
     fn answer(&self, job: JobId, verdict: Verdict) -> Result<(), WorkerError> {

@@ -16,6 +16,7 @@ use crate::dispatch::{Action, Dispatcher};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::outcome::Outcome;
+use crate::supervisor::leave_to_supervisor;
 use crate::sys::{harden, spawn};
 use clients::{Clients, Step};
 use control::Control;
@@ -25,7 +26,7 @@ use mio::{Events, Poll};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use token::Source;
 use workers::{FromWorkers, Workers};
 
@@ -35,15 +36,19 @@ const EVENTS: usize = 256;
 /// Descriptors that are neither clients nor workers: standard streams, sockets to supervisor and log, a spare.
 const OTHER_DESCRIPTORS: usize = 32;
 
+/// How long the log may take the last lines of a process that ends.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
 pub fn run() -> ExitCode {
     harden::name_process();
     harden::forbid_memory_dumps();
+    leave_to_supervisor();
     match Frontend::set_up().and_then(|mut frontend| frontend.serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("The frontend cannot go on: {error}");
-            logging::flush_briefly(logging::LAST_WORDS);
+            logging::flush_briefly(LAST_WORDS);
             ExitCode::FAILURE
         }
     }
@@ -108,7 +113,7 @@ impl Frontend {
             self.accept(now);
             self.handle_timeouts(now);
         }
-        logging::flush_briefly(logging::LAST_WORDS);
+        logging::flush_briefly(LAST_WORDS);
         Ok(())
     }
 
@@ -245,12 +250,13 @@ impl Frontend {
     }
 
     fn next_timeout(&self) -> Option<Instant> {
+        let now = Instant::now();
         let due = [
             self.dispatcher.next_timeout(),
             self.clients.next_timeout(),
             self.listener.next_timeout(),
             self.control.next_timeout(),
-            logging::next_retry(),
+            logging::pending(now).map(|wait| now + wait),
         ];
         due.into_iter().flatten().min()
     }

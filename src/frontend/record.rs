@@ -4,7 +4,7 @@
 
 use crate::config::WorkerFlag;
 use crate::dispatch::{Event, Names, Source};
-use crate::log::Escaped;
+use crate::log::clean;
 use crate::outcome::Outcome;
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub(super) fn write(event: &Event, mechanism: &str) {
         Event::WorkerOutOfTurn(_) => log::error!("A worker answered what it was not asked and is replaced"),
         Event::TimedOut(names, limit) => log::warn!(
             "The login of [user={}] took longer than --request-timeout={}; its worker is replaced",
-            Escaped(&names.login),
+            clean(&names.login),
             limit.as_secs()
         ),
     }
@@ -68,15 +68,15 @@ impl fmt::Display for Line<'_> {
         write!(
             formatter,
             "[user={}] [service={}] [realm={}]",
-            Escaped(login),
-            Escaped(service),
-            Escaped(realm)
+            clean(login),
+            clean(service),
+            clean(realm)
         )?;
         if let Some(mechanism) = self.mechanism {
             write!(formatter, " [mech={mechanism}]")?;
         }
         if let Some(reason) = self.reason {
-            write!(formatter, " [reason={}]", Escaped(reason.as_bytes()))?;
+            write!(formatter, " [reason={}]", clean(reason.as_bytes()))?;
         }
         match client {
             Some(address) => write!(formatter, " [remote={address}]"),

@@ -9,3 +9,6 @@ pub mod spawn;
 pub mod terminal;
 mod terminated;
 pub mod unix_stream;
+pub mod descriptor;
+pub mod syslog;
+pub mod time;
