@@ -28,8 +28,8 @@ pub(crate) fn measure(
         p50: microseconds(percentile(latencies, 50)),
         p99: microseconds(percentile(latencies, 99)),
         cpu: microseconds(cpu) / replies,
-        generator: microseconds(run.generator) / replies,
-        pss: server.pss() as f64 / 1024.0,
+        generator: 100.0 * run.generator.as_secs_f64() / run.elapsed.as_secs_f64(),
+        pss: server.memory().pss as f64 / 1024.0,
     })
 }
 

@@ -39,14 +39,28 @@ pub(crate) fn cpu_of_this_thread() -> Duration {
     run_time("/proc/thread-self/schedstat").unwrap_or_default()
 }
 
-/// Proportional set size of a process and all its descendants together, in KiB.
-pub(crate) fn pss_of_tree(root: u32) -> u64 {
-    tree(root).into_iter().filter_map(pss).sum()
+/// Memory of a process and all its descendants together.
+pub(crate) fn memory_of_tree(root: u32) -> Memory {
+    let rollups =
+        tree(root).into_iter().filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok());
+    rollups.fold(Memory::default(), |sum, rollup| Memory {
+        pss: sum.pss + kib(&rollup, "Pss:"),
+        anonymous: sum.anonymous + kib(&rollup, "Pss_Anon:"),
+    })
 }
 
-fn pss(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Pss:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
+/// Proportional set sizes in KiB: what several processes share counts once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// All of it. Depends a little on who else on the machine maps the same libraries.
+    pub(crate) pss: i64,
+    /// Heaps and stacks: nothing outside the server moves this one.
+    pub(crate) anonymous: i64,
+}
+
+fn kib(rollup: &str, key: &str) -> i64 {
+    let value = rollup.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_suffix("kB"));
+    value.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
 }
 
 fn cpu_of_living(pid: u32) -> Duration {

@@ -14,7 +14,7 @@ pub(crate) struct Row {
     pub(crate) p99: f64,
     /// CPU time of the server per request in microseconds.
     pub(crate) cpu: f64,
-    /// CPU time of the load generator per request in microseconds.
+    /// How busy the load generator was, in per cent of one core: near 100 it is the generator that sets the rate.
     pub(crate) generator: f64,
     /// Memory of all processes of the server together at the end, in MiB.
     pub(crate) pss: f64,
@@ -22,7 +22,7 @@ pub(crate) struct Row {
 
 impl Row {
     const HEADINGS: &str =
-        "requests/s | p50 µs | p99 µs | CPU µs/request | load generator µs/request | PSS MiB";
+        "requests/s | p50 µs | p99 µs | CPU µs/request | load generator % of a core | PSS MiB";
 
     /// Of every column by itself.
     pub(crate) fn median(rows: &[Self]) -> Self {
@@ -46,7 +46,7 @@ impl Row {
         } else {
             String::new()
         };
-        format!("{}{spread} | {p50:.1} | {p99:.1} | {cpu:.1} | {generator:.1} | {pss:.2}", thousands(*rate))
+        format!("{}{spread} | {p50:.1} | {p99:.1} | {cpu:.1} | {generator:.0} | {pss:.2}", thousands(*rate))
     }
 
     fn ratio_cells(&self, other: &Self) -> String {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::options::ECHO_SERVER;
+use crate::process::Memory;
 use crate::{Fallible, process};
 
 /// Where Debian's sasl2-bin puts the C daemon.
@@ -92,9 +93,9 @@ impl Server {
         process::cpu_of_tree(self.pid)
     }
 
-    /// Memory of all its processes together, in KiB.
-    pub(crate) fn pss(&self) -> u64 {
-        process::pss_of_tree(self.pid)
+    /// Memory of all its processes together.
+    pub(crate) fn memory(&self) -> Memory {
+        process::memory_of_tree(self.pid)
     }
 
     fn start_daemon(&mut self, program: &str, flags: &[&str]) -> Fallible<()> {
