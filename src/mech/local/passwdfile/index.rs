@@ -38,7 +38,7 @@ impl Index {
     /// The place of some other login, always the same one for the same unknown `login`.
     pub(super) fn stand_in(&self, login: &[u8]) -> Option<u64> {
         let next = self.entries.get(self.first_at(key(&self.keys, login)));
-        next.or(self.entries.first()).map(|entry| entry.offset.into())
+        next.or_else(|| self.entries.first()).map(|entry| entry.offset.into())
     }
 
     fn first_at(&self, key: u32) -> usize {
