@@ -7,6 +7,7 @@ use crate::mech;
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use std::fs;
+use std::io::{self, Write};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -35,9 +36,8 @@ fn accounts_of_every_kind_are_answered_as_the_c_daemon_does_or_better() {
         return ask_about_everybody();
     }
     if !Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success()) {
-        eprintln!(
-            "accounts_of_every_kind_are_answered_as_the_c_daemon_does_or_better: SKIPPED, it needs root and unshare(1)"
-        );
+        let skipped = "accounts_of_every_kind_are_answered_as_the_c_daemon_does_or_better: SKIPPED, it needs root and unshare(1)";
+        writeln!(io::stderr(), "{skipped}").unwrap();
         return;
     }
     let directory = tempfile::tempdir().unwrap();
