@@ -225,8 +225,10 @@ mod tests {
         (0..3000).for_each(|_| say(stderr, &line));
         let read = everything(stderr, reader);
         let whole = read.lines().filter(|read| **read == *expected(&line).trim_end()).count();
-        let notice =
-            format!("{} log messages were dropped while the standard error stream did not take them", 3000 - whole);
+        let notice = format!(
+            "{} log messages were dropped while the standard error stream did not take them",
+            3000 - whole
+        );
         assert!((1024..3000).contains(&whole), "{whole}");
         assert!(read.contains(&expected(&notice)));
         assert_eq!(read.lines().count(), whole + 2, "no torn lines");

@@ -130,7 +130,13 @@ mod tests {
             .args(["--mount", "sh", "-c", r#"mount --bind "$1" /dev && shift && exec "$@""#, "sh"])
             .arg(directory.path())
             .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture", "--test-threads=1", &format!("sys::syslog::tests::{child}")])
+            .args([
+                "--exact",
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+                &format!("sys::syslog::tests::{child}"),
+            ])
             .env(PRIVATE, "1")
             .output()
             .unwrap();
@@ -184,7 +190,8 @@ mod tests {
         let redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
         say(c"pam_unix(smtp:auth): authentication failure");
         let text = next(&ours);
-        let sender = format!("saslauthd[{}]: pam_unix(smtp:auth): authentication failure", std::process::id());
+        let sender =
+            format!("saslauthd[{}]: pam_unix(smtp:auth): authentication failure", std::process::id());
         assert!(text.starts_with("<86>") && text.ends_with(&sender), "{text}");
         assert!(nothing_arrived(&dev_log));
         assert!(redirect.is_intact());
