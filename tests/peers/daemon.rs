@@ -2,6 +2,7 @@
 
 use super::needs::Need;
 use super::{PATIENCE, bounded, eventually, pause, succeed};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ pub enum Program {
 }
 
 const DAEMON_OF_C: &str = "/usr/sbin/saslauthd";
-const CLIENT_OF_C: &str = "/usr/sbin/testsaslauthd";
+/// The client of C.
+pub const CLIENT_OF_C: &str = "/usr/sbin/testsaslauthd";
 
 impl Program {
     /// The daemon.
@@ -65,10 +67,8 @@ impl Daemon {
             .unwrap();
         assert!(status.success(), "the daemon did not start: {}", fs::read_to_string(errors).unwrap());
         let pid = fs::read_to_string(run_directory.join("saslauthd.pid")).unwrap();
-        let daemon = Self {
-            run_directory: run_directory.to_owned(),
-            process: Path::new("/proc").join(pid.trim()),
-        };
+        let daemon =
+            Self { run_directory: run_directory.to_owned(), process: Path::new("/proc").join(pid.trim()) };
         eventually("the socket accepts", || UnixStream::connect(daemon.socket()).is_ok());
         daemon
     }
@@ -80,15 +80,13 @@ impl Daemon {
 
     /// Stops it as an init script does, and waits until it is gone.
     pub fn stop(self) {
-        succeed(&mut self.signal("TERM"));
+        succeed(Command::new("kill").arg(self.pid()));
         eventually("the daemon is gone after TERM", || !self.is_running());
         eventually("the socket is gone with the daemon", || !self.socket().exists());
     }
 
-    fn signal(&self, signal: &str) -> Command {
-        let mut command = Command::new("kill");
-        command.arg("-s").arg(signal).arg(self.process.file_name().unwrap());
-        command
+    fn pid(&self) -> &OsStr {
+        self.process.file_name().unwrap()
     }
 
     /// Whether its process runs: where nobody collects it, it stays behind as a zombie.
@@ -99,15 +97,17 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
+    /// The master of the C daemon serves requests too: where a check killed it, its children have to be ended by
+    /// their group.
     fn drop(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        for signal in ["TERM", "KILL"] {
-            if self.is_running() {
-                let _ = self.signal(signal).status();
-            }
-            while self.is_running() && Instant::now() < deadline {
-                pause();
-            }
+        if self.is_running() {
+            let _ = Command::new("kill").arg(self.pid()).status();
         }
+        while self.is_running() && Instant::now() < deadline {
+            pause();
+        }
+        let group = format!("-{}", self.pid().display());
+        let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).output();
     }
 }

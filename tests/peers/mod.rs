@@ -5,6 +5,7 @@
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test is to fail loudly, and nothing here is reachable from outside"
 )]

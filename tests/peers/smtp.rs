@@ -83,5 +83,8 @@ pub fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn base64_gives_the_test_vectors_of_rfc_4648() {
-    assert_eq!(["f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())), ["Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+    assert_eq!(
+        ["f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())),
+        ["Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
+    );
 }

@@ -80,7 +80,8 @@ impl Postfix {
         assert_eq!(columns, ["n", "-", "y"], "private, unprivileged, chroot");
         fs::write(self.path("etc/master.cf"), format!("{before}\n{} inet{after}", self.address)).unwrap();
         fs::write(self.path("etc/main.cf"), self.parameters(service)).unwrap();
-        let sasl = "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: /var/run/saslauthd/mux\n";
+        let sasl =
+            "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: /var/run/saslauthd/mux\n";
         fs::write(self.path("etc/sasl/smtpd.conf"), sasl).unwrap();
     }
 
