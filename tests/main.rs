@@ -1,0 +1,4 @@
+//! Drives the real binaries.
+#![forbid(unsafe_code)]
+
+mod peers;
