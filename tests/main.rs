@@ -14,4 +14,7 @@
 #[macro_use]
 mod support;
 
+mod pam;
+mod passwdfile;
+mod shadow;
 mod wire;

@@ -4,6 +4,8 @@ use crate::support::command::{self, Finished};
 use crate::support::lines::Lines;
 use crate::support::process::ProcessGroup;
 use crate::support::{Answer, Connection, Process, Program, Request, System, eventually, within};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -15,6 +17,7 @@ pub struct Launch {
     program: Program,
     arguments: Vec<String>,
     prefix: Vec<String>,
+    system: Option<System>,
     directory: TempDir,
 }
 
@@ -22,7 +25,7 @@ impl Launch {
     /// With these flags; `-m` is added, and `-d` in the foreground.
     pub fn new(program: Program, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().copied().map(str::to_owned).collect();
-        Self { program, arguments, prefix: Vec::new(), directory: TempDir::new().unwrap() }
+        Self { program, arguments, prefix: Vec::new(), system: None, directory: TempDir::new().unwrap() }
     }
 
     /// Adds flags.
@@ -32,7 +35,8 @@ impl Launch {
     }
 
     /// Starts it within a private view of the system.
-    pub fn inside(self, system: &System) -> Self {
+    pub fn inside(mut self, system: &System) -> Self {
+        self.system = Some(system.clone());
         self.behind(&system.prefix())
     }
 
@@ -45,6 +49,12 @@ impl Launch {
     /// Runs shell commands first, such as `umask 0`.
     pub fn after(self, commands: &str) -> Self {
         self.behind(&["sh", "-c", &format!("{commands}; exec \"$@\""), "after"])
+    }
+
+    /// Lets other users than the test's own make and reach the run directory.
+    pub fn with_open_directory(self) -> Self {
+        fs::set_permissions(self.directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        self
     }
 
     /// The run directory, which the daemon makes if the test does not.
@@ -67,6 +77,7 @@ impl Launch {
             group,
             log,
             child: Some(child),
+            _system: self.system,
             directory: self.directory,
         };
         daemon.wait_until_ready();
@@ -90,13 +101,19 @@ impl Launch {
     /// The daemon that a successful [`Self::run`] left in the background.
     pub fn detached(self) -> Daemon {
         let file = self.run_directory().join("saslauthd.pid");
-        let text =
-            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let process =
             Process::find(text.trim().parse().unwrap()).expect("the pid file names a process that runs");
         let group = process.group().unwrap();
-        let directory = self.directory;
-        Daemon { program: self.program, process, group, log: Lines::default(), child: None, directory }
+        Daemon {
+            program: self.program,
+            process,
+            group,
+            log: Lines::default(),
+            child: None,
+            _system: self.system,
+            directory: self.directory,
+        }
     }
 
     fn command(&self) -> Command {
@@ -117,6 +134,7 @@ pub struct Daemon {
     pub log: Lines,
     group: ProcessGroup,
     child: Option<Child>,
+    _system: Option<System>,
     directory: TempDir,
 }
 

@@ -124,6 +124,11 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         if (!answer || strcmp(answer, login) != 0)
             return PAM_CONV_ERR;
     }
+    if (strcmp(login, "prompted") == 0) {
+        const char *answer = ask(pam, PAM_PROMPT_ECHO_ON, "login:", &status);
+        if (!answer || strcmp(answer, login) != 0)
+            return PAM_CONV_ERR;
+    }
     if (strcmp(login, "riddle") == 0) {
         pam_set_item(pam, PAM_USER_PROMPT, "Who? ");
         if (ask(pam, PAM_PROMPT_ECHO_ON, "Your first pet? ", &status) || status != PAM_SUCCESS)

@@ -1,19 +1,21 @@
-//! A private view of the system for a daemon: its own accounts and its own /dev/log, in a mount namespace.
+//! A private view of the system for a daemon: its own files in /etc and its own /dev/log, in a mount namespace.
 //!
 //! Nothing outside sees it, so tests stay apart from each other and from a syslog daemon of the machine.
 
 use crate::support::lines::Lines;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Mounts what was prepared in the directory `$1` and becomes the daemon.
 const ENTER: &str = r#"
 directory=$1; shift
-for file in passwd shadow; do
-    if [ -e "$directory/$file" ]; then mount --bind "$directory/$file" "/etc/$file" || exit 97; fi
+for file in passwd shadow pam.d/other; do
+    if [ -e "$directory/etc/$file" ]; then mount --bind "$directory/etc/$file" "/etc/$file" || exit 97; fi
 done
 for node in null zero full random urandom tty; do
     mount --bind "/dev/$node" "$directory/dev/$node" || exit 97
@@ -22,18 +24,28 @@ mount --rbind "$directory/dev" /dev || exit 97
 exec "$@"
 "#;
 
-/// What a daemon started within it sees as /etc/passwd, /etc/shadow and /dev/log.
+/// What a daemon started within it sees as /etc/passwd, /etc/shadow, /etc/pam.d/other and /dev/log.
+///
+/// Clones share one system, which lasts as long as any of them: deleting its directory would empty the daemon's /dev.
+#[derive(Clone)]
 pub struct System {
-    directory: TempDir,
+    directory: Arc<TempDir>,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl System {
     /// The machine as it is, but without a syslog socket.
     pub fn new() -> Self {
-        let directory = TempDir::new().unwrap();
+        let directory = Arc::new(TempDir::new().unwrap());
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let devices = directory.path().join("dev");
         fs::create_dir(&devices).unwrap();
+        fs::create_dir_all(directory.path().join("etc/pam.d")).unwrap();
         for node in ["null", "zero", "full", "random", "urandom", "tty"] {
             fs::write(devices.join(node), "").unwrap();
         }
@@ -43,22 +55,28 @@ impl System {
     /// Adds an account: `password` is the second field of /etc/passwd, `shadow` what follows the login in
     /// /etc/shadow, if there is a line at all.
     pub fn account(self, login: &str, password: &str, shadow: Option<&str>) -> Self {
-        self.append(
-            "passwd",
-            &format!("{login}:{password}:54321:54321::/nonexistent:/usr/sbin/nologin\n"),
-            0o644,
-        );
+        self.append("passwd", &format!("{login}:{password}:54321:54321::/nonexistent:/usr/sbin/nologin\n"));
         let line = shadow.map(|rest| format!("{login}:{rest}\n")).unwrap_or_default();
-        self.append("shadow", &line, 0o600);
+        self.append("shadow", &line);
         self
     }
 
-    fn append(&self, name: &str, line: &str, mode: u32) {
-        let path = self.directory.path().join(name);
-        let so_far =
-            fs::read(if path.exists() { path.clone() } else { PathBuf::from("/etc").join(name) }).unwrap();
-        fs::write(&path, [&so_far, line.as_bytes()].concat()).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    /// Replaces the PAM service for logins whose service has no file.
+    pub fn other_service(self, lines: &str) -> Self {
+        fs::write(self.etc("pam.d/other"), lines).unwrap();
+        self
+    }
+
+    fn append(&self, name: &str, line: &str) {
+        let (own, real) = (self.etc(name), Path::new("/etc").join(name));
+        if !own.exists() {
+            fs::copy(real, &own).unwrap();
+        }
+        OpenOptions::new().append(true).open(own).unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    fn etc(&self, name: &str) -> PathBuf {
+        self.directory.path().join("etc").join(name)
     }
 
     /// Opens /dev/log and collects what arrives.
