@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod flags;
 mod pam;
 mod passwdfile;
 mod shadow;
