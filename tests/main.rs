@@ -15,6 +15,7 @@
 mod support;
 
 mod flags;
+mod lifecycle;
 mod pam;
 mod passwdfile;
 mod shadow;

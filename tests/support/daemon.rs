@@ -2,13 +2,14 @@
 
 use crate::support::command::{self, Finished};
 use crate::support::lines::Lines;
-use crate::support::process::ProcessGroup;
+use crate::support::process::{self, ProcessGroup};
 use crate::support::{Answer, Connection, Process, Program, Request, System, eventually, within};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -18,14 +19,30 @@ pub struct Launch {
     arguments: Vec<String>,
     prefix: Vec<String>,
     system: Option<System>,
-    directory: TempDir,
+    directory: Arc<TempDir>,
+    run_directory: PathBuf,
 }
 
 impl Launch {
     /// With these flags; `-m` is added, and `-d` in the foreground.
     pub fn new(program: Program, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().copied().map(str::to_owned).collect();
-        Self { program, arguments, prefix: Vec::new(), system: None, directory: TempDir::new().unwrap() }
+        let directory = Arc::new(TempDir::new().unwrap());
+        let run_directory = directory.path().join("run");
+        Self { program, arguments, prefix: Vec::new(), system: None, directory, run_directory }
+    }
+
+    /// Gives it the run directory of another daemon.
+    pub fn in_directory_of(mut self, daemon: &Daemon) -> Self {
+        self.directory = Arc::clone(&daemon.directory);
+        self.run_directory = daemon.run_directory();
+        self
+    }
+
+    /// Gives it another run directory below its private one.
+    pub fn in_run_directory(mut self, name: &str) -> Self {
+        self.run_directory = self.directory.path().join(name);
+        self
     }
 
     /// Adds flags.
@@ -59,7 +76,13 @@ impl Launch {
 
     /// The run directory, which the daemon makes if the test does not.
     pub fn run_directory(&self) -> PathBuf {
-        self.directory.path().join("run")
+        self.run_directory.clone()
+    }
+
+    /// Every process that was started with this run directory.
+    pub fn processes(&self) -> Vec<Process> {
+        let directory = self.run_directory.display().to_string();
+        process::all().into_iter().filter(|process| process.arguments().contains(&directory)).collect()
     }
 
     /// Starts it in the foreground and waits until it serves.
@@ -79,6 +102,7 @@ impl Launch {
             child: Some(child),
             _system: self.system,
             directory: self.directory,
+            run_directory: self.run_directory,
         };
         daemon.wait_until_ready();
         daemon
@@ -113,6 +137,7 @@ impl Launch {
             child: None,
             _system: self.system,
             directory: self.directory,
+            run_directory: self.run_directory,
         }
     }
 
@@ -135,7 +160,8 @@ pub struct Daemon {
     group: ProcessGroup,
     child: Option<Child>,
     _system: Option<System>,
-    directory: TempDir,
+    directory: Arc<TempDir>,
+    run_directory: PathBuf,
 }
 
 impl Daemon {
@@ -146,7 +172,7 @@ impl Daemon {
 
     /// Its run directory.
     pub fn run_directory(&self) -> PathBuf {
-        self.directory.path().join("run")
+        self.run_directory.clone()
     }
 
     /// Its socket.

@@ -36,6 +36,11 @@ impl Process {
         Status::of(self.id).map(|status| ProcessGroup(status.group))
     }
 
+    /// The session it belongs to.
+    pub fn session(&self) -> Option<u32> {
+        Status::of(self.id).map(|status| status.session)
+    }
+
     /// The processes it started and that still run.
     pub fn children(&self) -> Vec<Self> {
         all()
@@ -84,6 +89,7 @@ struct Status {
     state: char,
     parent: u32,
     group: u32,
+    session: u32,
     ticks: u64,
     started: u64,
 }
@@ -98,6 +104,7 @@ impl Status {
             state: fields.first()?.chars().next()?,
             parent: u32::try_from(number(4)?).ok()?,
             group: u32::try_from(number(5)?).ok()?,
+            session: u32::try_from(number(6)?).ok()?,
             ticks: number(14)? + number(15)?,
             started: number(22)?,
         })
