@@ -1,1 +1,14 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
+
+pub mod crypt;
+pub mod descriptor;
+pub mod harden;
+pub mod pam;
+pub mod shadow;
+pub mod socket;
+pub mod spawn;
+pub mod syslog;
+pub mod terminal;
+mod terminated;
+pub mod time;
+pub mod unix_stream;
