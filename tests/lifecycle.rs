@@ -241,7 +241,7 @@ fn a_login_under_way_is_finished_before_the_end(program: Program) {
     require!(Root, Compiler);
     let mut site = Probed::start(program, &[]);
     let mut under_way = site.begin("gate", "right");
-    eventually("the mechanism is asked", || (!site.probe.calls().is_empty()).then_some(()));
+    site.probe.wait_for_calls(1);
     site.daemon.process.signal("TERM");
     eventually("the socket is gone", || Connection::try_new(&site.daemon.socket()).is_err().then_some(()));
     site.probe.open_gate();
@@ -285,7 +285,7 @@ fn no_child_outlives_the_supervisor_however_it_dies() {
     for signal in ["KILL", "QUIT", "USR1", "USR2", "SEGV", "ABRT"] {
         let site = Probed::start(Program::Ours, &["-n", "2"]);
         let _hanging = site.begin("hang", "right");
-        eventually("the mechanism is asked", || (!site.probe.calls().is_empty()).then_some(()));
+        site.probe.wait_for_calls(1);
         let children = site.daemon.process.children();
         assert!(children.len() >= 2, "{children:?}");
         site.daemon.process.signal(signal);
@@ -315,7 +315,7 @@ fn a_login_that_hangs_does_not_stop_the_end_for_ever() {
     require!(Root, Compiler);
     let mut site = Probed::start(Program::Ours, &[]);
     let mut hanging = site.begin("hang", "right");
-    eventually("the mechanism is asked", || (!site.probe.calls().is_empty()).then_some(()));
+    site.probe.wait_for_calls(1);
     let children = site.daemon.process.children();
     assert_eq!(site.daemon.end_with("TERM"), Some(0));
     assert_eq!(hanging.receive(), Answer::Nothing);
@@ -327,7 +327,7 @@ fn logins_go_on_while_hup_replaces_the_frontend() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &[]);
     let mut under_way = site.begin("gate", "right");
-    eventually("the mechanism is asked", || (!site.probe.calls().is_empty()).then_some(()));
+    site.probe.wait_for_calls(1);
     for _ in 0..3 {
         let before = site.daemon.children("frontend");
         site.daemon.process.signal("HUP");

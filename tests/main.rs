@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod cache;
 mod flags;
 mod lifecycle;
 mod pam;

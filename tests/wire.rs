@@ -69,7 +69,7 @@ fn an_empty_login_is_refused_with_its_text(program: Program) {
     let site = Probed::start(program, &[]);
     assert_eq!(site.ask("", "right"), "NO NULL login received");
     site.daemon.log.wait_for("NULL login received");
-    assert_eq!(site.probe.calls(), [""; 0]);
+    assert_eq!(site.probe.calls(), []);
 }
 
 fn an_empty_password_is_refused_with_its_text(program: Program) {
@@ -77,7 +77,7 @@ fn an_empty_password_is_refused_with_its_text(program: Program) {
     let site = Probed::start(program, &[]);
     assert_eq!(site.ask("user", ""), "NO NULL password received");
     site.daemon.log.wait_for("NULL password received");
-    assert_eq!(site.probe.calls(), [""; 0]);
+    assert_eq!(site.probe.calls(), []);
 }
 
 fn an_empty_login_is_told_before_an_empty_password(program: Program) {
@@ -93,7 +93,7 @@ fn fields_of_256_bytes_are_accepted(program: Program) {
     site.probe.change_password(&long[..255]);
     assert_eq!(site.ask(&long, &long[..255]), "OK");
     assert_eq!(site.daemon.ask(&site.probe.request(&long, &long).realm(&long)), "NO PAM auth error");
-    assert!(site.probe.calls()[0].starts_with(&long), "the login was cut");
+    assert_eq!(site.probe.calls()[0].login, long);
 }
 
 fn a_field_over_the_limit_is_refused_as_soon_as_its_length_is_known(program: Program) {
@@ -108,7 +108,7 @@ fn a_field_over_the_limit_is_refused_as_soon_as_its_length_is_known(program: Pro
         assert_eq!(site.daemon.connect().send(begun).receive(), "NO ", "{name}");
         site.daemon.log.wait_for(&format!("{name} exceeded MAX_REQ_LEN: {}", limits[index]));
     }
-    assert_eq!(site.probe.calls(), [""; 0]);
+    assert_eq!(site.probe.calls(), []);
 }
 
 fn a_login_with_a_nul_never_passes_for_its_beginning(program: Program) {
@@ -119,7 +119,7 @@ fn a_login_with_a_nul_never_passes_for_its_beginning(program: Program) {
         assert_eq!(answer, "OK");
     } else {
         assert!(answer.is_no(), "{answer:?}");
-        assert_eq!(site.probe.calls(), [""; 0]);
+        assert_eq!(site.probe.calls(), []);
     }
 }
 
@@ -129,7 +129,7 @@ fn bytes_above_127_reach_the_mechanism_as_they_came(program: Program) {
     site.probe.change_password("pässwörd");
     assert_eq!(site.ask("jürgen", "pässwörd"), "OK");
     assert_eq!(site.ask("jürgen", b"p\xe4ssw\xf6rd"), "NO PAM auth error");
-    assert_eq!(site.probe.calls()[0], format!("jürgen {} ", site.probe.name()));
+    assert_eq!(site.probe.calls()[0].login, "jürgen");
 }
 
 fn connecting_and_closing_is_silent(program: Program) {
@@ -242,7 +242,7 @@ fn a_nul_in_any_of_the_four_fields_is_refused() {
         let answer = site.daemon.ask(&request);
         assert!(answer.is_no(), "{request:?} was answered with {answer:?}");
     }
-    assert_eq!(site.probe.calls(), [""; 0]);
+    assert_eq!(site.probe.calls(), []);
 }
 
 #[test]

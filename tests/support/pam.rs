@@ -1,6 +1,6 @@
 //! PAM services of the tests' own, and the module that does what a test needs.
 
-use crate::support::{Answer, Connection, Daemon, Launch, Process, Program, Request};
+use crate::support::{Answer, Connection, Daemon, Launch, Process, Program, Request, eventually};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,6 +69,33 @@ pub struct Probe {
     directory: TempDir,
 }
 
+/// What the module saw when it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The process that asked.
+    pub process: u32,
+    /// PAM_USER.
+    pub login: String,
+    /// PAM_SERVICE.
+    pub service: String,
+    /// PAM_RHOST; empty when it is not set.
+    pub client: String,
+}
+
+impl Call {
+    fn from_line(line: &str) -> Self {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [process, login, service, client] = fields[..] else { panic!("not a call: {line}") };
+        let text = str::to_owned;
+        Self {
+            process: process.parse().unwrap(),
+            login: text(login),
+            service: text(service),
+            client: text(client),
+        }
+    }
+}
+
 impl Probe {
     /// A service on which the right password is `right`.
     pub fn new() -> Self {
@@ -88,10 +115,15 @@ impl Probe {
         self.service.name()
     }
 
-    /// Every call so far, as `login service rhost`.
-    pub fn calls(&self) -> Vec<String> {
+    /// Every call so far.
+    pub fn calls(&self) -> Vec<Call> {
         let lines = fs::read_to_string(self.directory.path().join("calls")).unwrap_or_default();
-        lines.lines().map(str::to_owned).collect()
+        lines.lines().map(Call::from_line).collect()
+    }
+
+    /// Waits until the mechanism has been asked `count` times.
+    pub fn wait_for_calls(&self, count: usize) {
+        eventually("the mechanism is asked", || (self.calls().len() >= count).then_some(()));
     }
 
     /// Makes `password` the right one from now on.

@@ -3,7 +3,7 @@
  *
  *   auth required /path/pam_probe.so calls=FILE gate=FILE password=FILE
  *
- * calls=    one line for every authentication: "login service rhost"
+ * calls=    one line for every authentication: "pid login service rhost"
  * gate=     the login "gate" waits until this file is gone
  * password= the file that holds the right password; without it the right password is "right"
  */
@@ -52,8 +52,9 @@ static char *ask(pam_handle_t *pam, int style, const char *text, int *status)
 
 static void record(pam_handle_t *pam, const char *login, const char *path)
 {
-    char line[1024];
-    int length = snprintf(line, sizeof line, "%s %s %s\n", login, item(pam, PAM_SERVICE), item(pam, PAM_RHOST));
+    char line[4096];
+    int length = snprintf(line, sizeof line, "%d %s %s %s\n", (int)getpid(), login, item(pam, PAM_SERVICE),
+                          item(pam, PAM_RHOST));
     int file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (file < 0 || write(file, line, length) != length)
         abort();
