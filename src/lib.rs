@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod credentials;
+pub mod log;
 pub mod mech;
 pub mod outcome;
 pub mod secret;
