@@ -13,3 +13,6 @@ pub mod terminal;
 mod terminated;
 pub mod time;
 pub mod unix_stream;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod private_dev;
