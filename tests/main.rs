@@ -12,7 +12,6 @@
 )]
 
 #[macro_use]
-mod peers;
 mod support;
 
 mod cache;
@@ -20,5 +19,6 @@ mod flags;
 mod lifecycle;
 mod pam;
 mod passwdfile;
+mod peers;
 mod shadow;
 mod wire;
