@@ -15,9 +15,12 @@
 mod support;
 
 mod cache;
+mod faults;
 mod flags;
 mod lifecycle;
+mod log;
 mod pam;
 mod passwdfile;
 mod shadow;
+mod testsaslauthd;
 mod wire;
