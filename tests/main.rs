@@ -21,6 +21,7 @@ mod lifecycle;
 mod log;
 mod pam;
 mod passwdfile;
+mod peers;
 mod shadow;
 mod testsaslauthd;
 mod wire;

@@ -1,6 +1,7 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
 
 pub mod crypt;
+pub mod daemon;
 pub mod descriptor;
 pub mod harden;
 pub mod pam;
@@ -12,3 +13,6 @@ pub mod terminal;
 mod terminated;
 pub mod time;
 pub mod unix_stream;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod private_dev;
