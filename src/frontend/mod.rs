@@ -179,7 +179,8 @@ impl Frontend {
 
     fn add_worker(&mut self, worker: crate::pool::WorkerId, socket: Option<OwnedFd>) {
         self.dispatcher.handle_worker(worker);
-        let added = socket.ok_or(io::ErrorKind::NotFound.into()).and_then(|fd| self.workers.add(worker, fd));
+        let no_socket = || io::Error::from(io::ErrorKind::NotFound);
+        let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
         if let Err(error) = added {
             log::error!("A worker could not be added: {error}");
             self.dispatcher.handle_worker_gone(worker, Instant::now());
