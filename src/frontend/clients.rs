@@ -62,7 +62,8 @@ impl Clients {
             Heard::End => return Step::Nothing,
             Heard::Nothing => {
                 let interest = Interest::READABLE;
-                if let Err(error) = self.registry.register(&mut client.stream, token::of_client(id), interest) {
+                if let Err(error) = self.registry.register(&mut client.stream, token::of_client(id), interest)
+                {
                     log::error!("A connection could not be watched and is closed: {error}");
                     return Step::Nothing;
                 }
@@ -158,7 +159,8 @@ impl Clients {
     /// Closes the connections that have not sent a whole request.
     pub(super) fn give_up_unfinished(&mut self) {
         let unfinished = |client: &Client| matches!(client.state, State::Reading { .. });
-        let ids: Vec<_> = self.clients.iter().filter(|(_, client)| unfinished(client)).map(|(id, _)| *id).collect();
+        let ids: Vec<_> =
+            self.clients.iter().filter(|(_, client)| unfinished(client)).map(|(id, _)| *id).collect();
         for id in ids {
             self.remove(id);
         }

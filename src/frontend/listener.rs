@@ -45,7 +45,11 @@ impl Listener {
 
     pub(super) fn open(&mut self, registry: &Registry) -> io::Result<()> {
         if !self.is_open {
-            registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token::LISTENER, Interest::READABLE)?;
+            registry.register(
+                &mut SourceFd(&self.socket.as_raw_fd()),
+                token::LISTENER,
+                Interest::READABLE,
+            )?;
             self.is_open = true;
             self.readable = true;
         }

@@ -65,13 +65,7 @@ struct Line<'a> {
 impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Names { login, service, realm, client } = self.names;
-        write!(
-            formatter,
-            "[user={}] [service={}] [realm={}]",
-            clean(login),
-            clean(service),
-            clean(realm)
-        )?;
+        write!(formatter, "[user={}] [service={}] [realm={}]", clean(login), clean(service), clean(realm))?;
         if let Some(mechanism) = self.mechanism {
             write!(formatter, " [mech={mechanism}]")?;
         }

@@ -30,7 +30,8 @@ mod tests {
     fn a_thousand_times_a_second_becomes_once_in_five_seconds() {
         let start = Instant::now();
         let mut seldom = Seldom::default();
-        let said = (0..10_000).filter(|millisecond| seldom.is_due(start + Duration::from_millis(*millisecond)));
+        let said =
+            (0..10_000).filter(|millisecond| seldom.is_due(start + Duration::from_millis(*millisecond)));
         assert_eq!(said.collect::<Vec<_>>(), [0, 5000]);
     }
 }

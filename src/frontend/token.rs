@@ -45,8 +45,12 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_whom_it_is_about() {
         for number in [0, 1, 2, 77, 1 << 40] {
-            assert!(matches!(source(of_client(ClientId(number))), Source::Client(ClientId(n)) if n == number));
-            assert!(matches!(source(of_worker(WorkerId(number))), Source::Worker(WorkerId(n)) if n == number));
+            assert!(
+                matches!(source(of_client(ClientId(number))), Source::Client(ClientId(n)) if n == number)
+            );
+            assert!(
+                matches!(source(of_worker(WorkerId(number))), Source::Worker(WorkerId(n)) if n == number)
+            );
         }
         assert!(matches!(source(CONTROL), Source::Control));
         assert!(matches!(source(LISTENER), Source::Listener));

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn ordinary_names_in_any_script_stay_as_they_are() {
-        for name in ["", "alice@example.org", "grüße", "用户", "пользователь", "a b\"c'", "ab🙂"] {
+        for name in ["", "alice@example.org", "grüße", "用户", "пользователь", "a b\"c'", "ab🙂"]
+        {
             assert_eq!(shown(name), name);
         }
     }

@@ -104,13 +104,15 @@ mod tests {
 
     #[test]
     fn a_datagram_is_what_glibc_and_the_c_daemon_would_send() {
-        let expected = format!("<38>Nov  1 03:06:49 saslauthd[{}]: do_auth         : auth failure", process::id());
+        let expected =
+            format!("<38>Nov  1 03:06:49 saslauthd[{}]: do_auth         : auth failure", process::id());
         assert_eq!(datagram_of(Level::Info, "do_auth", "auth failure"), expected);
     }
 
     #[test]
     fn every_level_has_its_priority_in_the_facility_auth() {
-        let starts = [(Level::Error, "<35>"), (Level::Warn, "<36>"), (Level::Info, "<38>"), (Level::Debug, "<39>")];
+        let starts =
+            [(Level::Error, "<35>"), (Level::Warn, "<36>"), (Level::Info, "<38>"), (Level::Debug, "<39>")];
         for (level, start) in starts {
             assert!(datagram_of(level, "x", "y").starts_with(start), "{level}");
         }

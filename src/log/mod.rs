@@ -164,3 +164,77 @@ impl Sinks {
         !stalled.is_empty() && wait_writable(&stalled, limit)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::private_dev::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
+    use std::sync::mpsc;
+
+    const SYSLOG: LogTargets = LogTargets { syslog: true, stderr: false };
+
+    #[test]
+    fn lines_of_our_own_and_of_modules_reach_syslog() {
+        with_private_dev("log::tests::lines_of_our_own_and_of_modules_reach_syslog", || {
+            let dev_log = listen_at_dev_log();
+            init(SYSLOG, false);
+            log::debug!(target: "do_auth", "only with -V");
+            log::info!(target: "do_auth", "auth failure: [user={}]", clean(b"a]\n"));
+            assert!(next(&dev_log).ends_with("]: do_auth         : auth failure: [user=a\\x5D\\x0A]"));
+            relay(b"<86>Nov  1 03:36:49 saslauthd[7]: pam_unix(smtp:auth): x");
+            assert_eq!(next(&dev_log), "<86>Nov  1 03:36:49 saslauthd[7]: pam_unix(smtp:auth): x");
+            init(SYSLOG, true);
+            log::debug!(target: "do_auth", "only with -V");
+            assert!(next(&dev_log).ends_with("only with -V"));
+            log::trace!("never");
+            assert_eq!(pending(Instant::now()), None);
+        });
+    }
+
+    #[test]
+    fn lines_wait_for_a_stalled_syslog_and_the_end_of_a_process_waits_for_them_briefly() {
+        let name =
+            "log::tests::lines_wait_for_a_stalled_syslog_and_the_end_of_a_process_waits_for_them_briefly";
+        with_private_dev(name, || {
+            let dev_log = listen_at_dev_log();
+            stall_dev_log();
+            init(SYSLOG, false);
+            log::info!("late");
+            assert_eq!(pending(Instant::now()), Some(RETRY));
+            let limit = Duration::from_millis(50);
+            let start = Instant::now();
+            flush_briefly(limit);
+            assert!(start.elapsed() >= limit && pending(Instant::now()).is_some());
+
+            let reader = std::thread::spawn(move || while !next(&dev_log).ends_with(": late") {});
+            flush_briefly(Duration::from_secs(10));
+            reader.join().unwrap();
+            assert_eq!(pending(Instant::now()), None);
+        });
+    }
+
+    #[test]
+    fn a_missing_syslog_does_not_delay_the_end_of_a_process() {
+        with_private_dev("log::tests::a_missing_syslog_does_not_delay_the_end_of_a_process", || {
+            init(SYSLOG, false);
+            log::info!("nobody is there");
+            let start = Instant::now();
+            flush_briefly(Duration::from_secs(10));
+            assert!(start.elapsed() < Duration::from_secs(5));
+        });
+    }
+
+    #[test]
+    fn a_worker_hands_its_lines_to_the_frontend_as_datagrams() {
+        with_private_dev("log::tests::a_worker_hands_its_lines_to_the_frontend_as_datagrams", || {
+            let (sender, receiver) = mpsc::channel();
+            let sender = Mutex::new(sender);
+            let send = move |datagram: &[u8]| sender.lock().unwrap().send(datagram.to_vec()).unwrap();
+            worker::init(Box::new(send), false);
+            log::error!(target: "auth_pam", "it broke");
+            let datagram = String::from_utf8(receiver.try_recv().unwrap()).unwrap();
+            assert!(datagram.starts_with("<35>") && datagram.ends_with("]: auth_pam        : it broke"));
+        });
+    }
+}

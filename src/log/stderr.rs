@@ -225,8 +225,10 @@ mod tests {
         (0..3000).for_each(|_| say(stderr, &line));
         let read = everything(stderr, reader);
         let whole = read.lines().filter(|read| **read == *expected(&line).trim_end()).count();
-        let notice =
-            format!("{} log messages were dropped while the standard error stream did not take them", 3000 - whole);
+        let notice = format!(
+            "{} log messages were dropped while the standard error stream did not take them",
+            3000 - whole
+        );
         assert!((1024..3000).contains(&whole), "{whole}");
         assert!(read.contains(&expected(&notice)));
         assert_eq!(read.lines().count(), whole + 2, "no torn lines");
@@ -265,10 +267,12 @@ mod tests {
         let (mut reader, mut writer) = pipe_files();
         let stderr = log_to(&writer);
         (0..3000).for_each(|_| say(&stderr, "filling"));
-        let other = std::thread::spawn(move || writer.write_all(&[b'o'; 1 << 17]));
+        let other = std::thread::spawn(move || writer.write_all(&[b'#'; 1 << 17]));
         let mut buffer = [0; 65536];
-        while !other.is_finished() {
-            let _ = reader.read(&mut buffer).unwrap();
+        let mut theirs = 0;
+        while theirs < 1 << 17 {
+            let length = reader.read(&mut buffer).unwrap();
+            theirs += buffer.get(..length).unwrap().iter().filter(|&&byte| byte == b'#').count();
         }
         other.join().unwrap().unwrap();
     }

@@ -195,8 +195,14 @@ mod tests {
         read.extend(reader.read());
         let notice = read.pop().unwrap();
         let dropped = sent - read.len();
-        assert!(notice.ends_with(&format!(": {dropped} log messages were dropped while syslog did not take them")));
-        assert!(read.iter().enumerate().all(|(number, line)| *line == number.to_string()), "in order, no gaps");
+        assert!(
+            notice
+                .ends_with(&format!(": {dropped} log messages were dropped while syslog did not take them"))
+        );
+        assert!(
+            read.iter().enumerate().all(|(number, line)| *line == number.to_string()),
+            "in order, no gaps"
+        );
         assert!(read.len() >= 1024);
     }
 

@@ -42,7 +42,8 @@ impl Frontend {
         deadline: Instant,
     ) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
-        let setup = FrontendSetup { service: config.service.clone(), log: config.log, verbose: config.verbose };
+        let setup =
+            FrontendSetup { service: config.service.clone(), log: config.log, verbose: config.verbose };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),
             control: theirs.as_fd(),

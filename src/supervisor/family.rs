@@ -3,6 +3,7 @@
 
 use super::children::{Frontend, State, describe, start_worker};
 use super::signals::{Asked, Signals};
+use super::start_error::StartError;
 use crate::config::Config;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -13,7 +14,6 @@ use crate::sys::spawn::Identity;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Child;
@@ -27,27 +27,6 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 const KILL_TIME: Duration = Duration::from_secs(5);
 
 const SIGNALS: Token = Token(0);
-
-/// Why the daemon cannot start or go on.
-#[derive(Debug)]
-pub(super) enum FamilyError {
-    /// The mechanism cannot be used.
-    Mechanism(&'static str, MechanismError),
-    /// The first frontend did not become ready in time, or died trying.
-    NotReady(&'static str),
-    /// The event loop or a child could not be started.
-    System(&'static str, io::Error),
-}
-
-impl fmt::Display for FamilyError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mechanism(name, error) => write!(formatter, "failed to initialize mechanism {name}: {error}"),
-            Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
-            Self::System(what, error) => write!(formatter, "{what}: {error}"),
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct FrontendId(usize);
@@ -85,10 +64,10 @@ impl Family {
         config: Config,
         listener: OwnedFd,
         identity: Option<Identity>,
-    ) -> Result<Self, FamilyError> {
-        let poll = Poll::new().map_err(|error| FamilyError::System("The event loop cannot be made", error))?;
+    ) -> Result<Self, StartError> {
+        let poll = Poll::new().map_err(|error| StartError::System("The event loop cannot be made", error))?;
         let signals = Signals::install(poll.registry(), SIGNALS)
-            .map_err(|error| FamilyError::System("The signal handlers cannot be installed", error))?;
+            .map_err(|error| StartError::System("The signal handlers cannot be installed", error))?;
         let mut family = Self {
             config,
             listener,
@@ -107,29 +86,31 @@ impl Family {
         };
         family.current = family
             .start_frontend()
-            .map_err(|error| FamilyError::System("The frontend cannot be started", error))?;
+            .map_err(|error| StartError::System("The frontend cannot be started", error))?;
         family.tell(family.current, &ToFrontend::Accept);
         Ok(family)
     }
 
-    /// Waits until logins are served. `Ok(false)` if the daemon was asked to stop meanwhile.
-    pub(super) fn await_ready(&mut self) -> Result<bool, FamilyError> {
+    /// Waits until logins are served, or until the daemon is asked to stop.
+    pub(super) fn await_ready(&mut self) -> Result<(), StartError> {
         loop {
+            if self.stopping.is_some() {
+                return Ok(());
+            }
             match self.frontends.get(&self.current).map(|frontend| frontend.state) {
-                Some(State::Serving) => return Ok(true),
+                Some(State::Serving | State::Draining) => return Ok(()),
                 Some(State::Starting(deadline)) if Instant::now() < deadline => {}
-                Some(State::Draining) => return Ok(false),
-                Some(State::Starting(_)) => return Err(FamilyError::NotReady("it took too long")),
-                None => return Err(FamilyError::NotReady("the frontend ended; the log may say why")),
+                Some(State::Starting(_)) => return Err(StartError::NotReady("it took too long")),
+                None => return Err(StartError::NotReady("the frontend ended; the log may say why")),
             }
             if let Some(refusal) = self.turn()? {
-                return Err(FamilyError::Mechanism(self.config.mechanism.name, MechanismError(refusal)));
+                return Err(StartError::Mechanism(self.config.mechanism.name, MechanismError(refusal)));
             }
         }
     }
 
     /// Runs the daemon until it is asked to stop.
-    pub(super) fn serve(&mut self) -> Result<(), FamilyError> {
+    pub(super) fn serve(&mut self) -> Result<(), StartError> {
         while self.stopping.is_none() {
             if let Some(reason) = self.turn()? {
                 log::error!("The new configuration is not used: {reason}");
@@ -161,12 +142,12 @@ impl Family {
     }
 
     /// Waits for something to happen and deals with it. Returns the reason if the mechanism refused to start.
-    fn turn(&mut self) -> Result<Option<String>, FamilyError> {
+    fn turn(&mut self) -> Result<Option<String>, StartError> {
         let mut events = Events::with_capacity(64);
         let timeout = self.next_timeout().map(|due| due.saturating_duration_since(Instant::now()));
         match self.poll.poll(&mut events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                return Err(FamilyError::System("The event loop failed", error));
+                return Err(StartError::System("The event loop failed", error));
             }
             _ => {}
         }
@@ -203,7 +184,9 @@ impl Family {
         }
         match self.start_frontend() {
             Ok(id) => self.successor = Some(id),
-            Err(error) => log::error!("The new configuration is not used: no frontend can be started: {error}"),
+            Err(error) => {
+                log::error!("The new configuration is not used: no frontend can be started: {error}")
+            }
         }
     }
 
@@ -327,7 +310,9 @@ impl Family {
         let dead: Vec<_> = self
             .frontends
             .iter_mut()
-            .filter_map(|(id, frontend)| frontend.process.try_wait().ok().flatten().map(|status| (*id, status)))
+            .filter_map(|(id, frontend)| {
+                frontend.process.try_wait().ok().flatten().map(|status| (*id, status))
+            })
             .collect();
         for (id, status) in dead {
             self.bury(id, &describe(status));
@@ -352,7 +337,8 @@ impl Family {
         if self.successor == Some(id) {
             self.successor = None;
             log::error!("The new configuration is not used: its frontend did not become ready");
-        } else if id == self.current && !matches!(frontend.state, State::Starting(_) if self.is_starting_up()) {
+        } else if id == self.current && !matches!(frontend.state, State::Starting(_) if self.is_starting_up())
+        {
             let now = Instant::now();
             self.backoff.handle_death(now);
             self.restart_at = Some(self.backoff.held_until().unwrap_or(now));
@@ -376,7 +362,8 @@ impl Family {
 
     fn handle_timeouts(&mut self, now: Instant) {
         logging::retry(now);
-        let late: Vec<_> = self.frontends.iter().filter(|(_, one)| one.is_late(now)).map(|(id, _)| *id).collect();
+        let late: Vec<_> =
+            self.frontends.iter().filter(|(_, one)| one.is_late(now)).map(|(id, _)| *id).collect();
         late.into_iter().for_each(|id| self.kill_frontend(id));
         if self.stopping.is_none() && self.restart_at.is_some_and(|due| due <= now) {
             self.restart_at = None;

@@ -28,7 +28,8 @@ impl Signals {
     pub(super) fn install(registry: &Registry, token: Token) -> io::Result<Self> {
         let (wake, wakes) = std::os::unix::net::UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        let mut signals = Self { wake: UnixStream::from_std(wake), stop: Arc::default(), reload: Arc::default() };
+        let mut signals =
+            Self { wake: UnixStream::from_std(wake), stop: Arc::default(), reload: Arc::default() };
         // The flag comes before the byte, so that whoever is woken finds it set.
         for (signal, flag) in [(SIGTERM, &signals.stop), (SIGINT, &signals.stop), (SIGHUP, &signals.reload)] {
             signal_hook::flag::register(signal, Arc::clone(flag))?;

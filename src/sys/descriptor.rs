@@ -36,7 +36,7 @@ pub fn wait_writable(descriptors: &[BorrowedFd<'_>], limit: Duration) -> bool {
         .iter()
         .map(|descriptor| libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLOUT, revents: 0 })
         .collect();
-    let milliseconds = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
+    let milliseconds = libc::c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
     let Ok(count) = libc::nfds_t::try_from(polled.len()) else { return false };
     // SAFETY: `polled` has `count` elements, borrowed for the call only.
     let ready = unsafe { libc::poll(polled.as_mut_ptr(), count, milliseconds) };

@@ -114,52 +114,16 @@ impl Identity {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::sys::private_dev::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
     use std::os::unix::net::UnixDatagram;
-    use std::path::Path;
-    use std::process::Command;
-    use std::time::Duration;
 
-    /// In the child: where the private `/dev/log` listens.
-    const PRIVATE: &str = "SASLAUTHD_TEST_PRIVATE_DEV";
-
-    /// Runs the test named `child` in a process of its own, with a `/dev` of its own that holds only what the test
-    /// puts there. Threads and the machine's syslog stay out of it.
-    fn run_with_private_dev(child: &str) {
-        let directory = tempfile::tempdir().unwrap();
-        let ran = Command::new("unshare")
-            .args(["--mount", "sh", "-c", r#"mount --bind "$1" /dev && shift && exec "$@""#, "sh"])
-            .arg(directory.path())
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture", "--test-threads=1", &format!("sys::syslog::tests::{child}")])
-            .env(PRIVATE, "1")
-            .output()
-            .unwrap();
-        let said = [ran.stdout, ran.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
-    }
-
-    fn is_root() -> bool {
-        // SAFETY: geteuid has no condition.
-        unsafe { libc::geteuid() == 0 }
+    fn in_private_dev(test: &str, body: impl FnOnce()) {
+        with_private_dev(&format!("sys::syslog::tests::{test}"), body);
     }
 
     fn say(text: &CStr) {
         // SAFETY: a constant format and the one string it asks for.
         unsafe { libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_INFO, c"%s".as_ptr(), text.as_ptr()) }
-    }
-
-    fn listen() -> UnixDatagram {
-        assert!(std::env::var_os(PRIVATE).is_some(), "only to be run with a private /dev");
-        let path = Path::new("/dev/log");
-        let _ = fs::remove_file(path);
-        UnixDatagram::bind(path).unwrap()
-    }
-
-    fn next(socket: &UnixDatagram) -> String {
-        let mut buffer = [0; 1024];
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let length = socket.recv(&mut buffer).unwrap();
-        String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned()
     }
 
     fn nothing_arrived(socket: &UnixDatagram) -> bool {
@@ -169,113 +133,79 @@ mod tests {
 
     #[test]
     fn messages_of_modules_come_to_us_and_not_to_dev_log() {
-        if is_root() {
-            run_with_private_dev("child_redirects");
-        } else {
-            eprintln!("SKIPPED: needs root to have a /dev of its own");
-        }
-    }
-
-    #[test]
-    #[ignore = "run by messages_of_modules_come_to_us_and_not_to_dev_log"]
-    fn child_redirects() {
-        let dev_log = listen();
-        let (ours, theirs) = UnixDatagram::pair().unwrap();
-        let redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
-        say(c"pam_unix(smtp:auth): authentication failure");
-        let text = next(&ours);
-        let sender = format!("saslauthd[{}]: pam_unix(smtp:auth): authentication failure", std::process::id());
-        assert!(text.starts_with("<86>") && text.ends_with(&sender), "{text}");
-        assert!(nothing_arrived(&dev_log));
-        assert!(redirect.is_intact());
+        in_private_dev("messages_of_modules_come_to_us_and_not_to_dev_log", || {
+            let dev_log = listen_at_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            say(c"pam_unix(smtp:auth): authentication failure");
+            let text = next(&ours);
+            let sender =
+                format!("saslauthd[{}]: pam_unix(smtp:auth): authentication failure", std::process::id());
+            assert!(text.starts_with("<86>") && text.ends_with(&sender), "{text}");
+            assert!(nothing_arrived(&dev_log));
+            assert!(redirect.is_intact());
+        });
     }
 
     #[test]
     fn a_stalled_dev_log_does_not_hold_up_modules() {
-        if is_root() {
-            run_with_private_dev("child_meets_a_stalled_dev_log");
-        } else {
-            eprintln!("SKIPPED: needs root to have a /dev of its own");
-        }
-    }
-
-    #[test]
-    #[ignore = "run by a_stalled_dev_log_does_not_hold_up_modules"]
-    fn child_meets_a_stalled_dev_log() {
-        let _dev_log = listen();
-        let filler = UnixDatagram::unbound().unwrap();
-        filler.connect("/dev/log").unwrap();
-        filler.set_nonblocking(true).unwrap();
-        while filler.send(b"x").is_ok() {}
-        let (ours, theirs) = UnixDatagram::pair().unwrap();
-        let _redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
-        for _ in 0..100 {
-            say(c"still going");
-            assert!(next(&ours).ends_with("still going"));
-        }
+        in_private_dev("a_stalled_dev_log_does_not_hold_up_modules", || {
+            let _dev_log = listen_at_dev_log();
+            stall_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let _redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            for _ in 0..100 {
+                say(c"still going");
+                assert!(next(&ours).ends_with("still going"));
+            }
+        });
     }
 
     #[test]
     fn a_module_that_opens_and_closes_the_log_is_noticed_and_undone() {
-        if is_root() {
-            run_with_private_dev("child_meets_a_module_with_a_log_of_its_own");
-        } else {
-            eprintln!("SKIPPED: needs root to have a /dev of its own");
-        }
-    }
+        in_private_dev("a_module_that_opens_and_closes_the_log_is_noticed_and_undone", || {
+            let dev_log = listen_at_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            let change_name = || {
+                // SAFETY: the name is a constant.
+                unsafe { libc::openlog(c"pam_foo".as_ptr(), libc::LOG_NDELAY, libc::LOG_MAIL) }
+            };
 
-    #[test]
-    #[ignore = "run by a_module_that_opens_and_closes_the_log_is_noticed_and_undone"]
-    fn child_meets_a_module_with_a_log_of_its_own() {
-        let dev_log = listen();
-        let (ours, theirs) = UnixDatagram::pair().unwrap();
-        let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
-        let change_name = || {
-            // SAFETY: the name is a constant.
-            unsafe { libc::openlog(c"pam_foo".as_ptr(), libc::LOG_NDELAY, libc::LOG_MAIL) }
-        };
+            close();
+            assert!(!redirect.is_intact());
+            change_name();
+            assert!(!redirect.is_intact(), "the number was taken by another socket");
+            say(c"away");
+            assert!(next(&dev_log).ends_with("pam_foo: away"));
+            assert!(redirect.ensure() && redirect.is_intact());
 
-        close();
-        assert!(!redirect.is_intact());
-        change_name();
-        assert!(!redirect.is_intact(), "the number was taken by another socket");
-        say(c"away");
-        assert!(next(&dev_log).ends_with("pam_foo: away"));
-        assert!(redirect.ensure() && redirect.is_intact());
-
-        change_name();
-        assert!(redirect.is_intact() && redirect.ensure());
-        say(c"back");
-        let text = next(&ours);
-        assert!(text.contains(" saslauthd[") && text.ends_with(": back"), "{text}");
-        assert!(nothing_arrived(&dev_log));
+            change_name();
+            assert!(redirect.is_intact() && redirect.ensure());
+            say(c"back");
+            let text = next(&ours);
+            assert!(text.contains(" saslauthd[") && text.ends_with(": back"), "{text}");
+            assert!(nothing_arrived(&dev_log));
+        });
     }
 
     #[test]
     fn without_dev_log_nothing_is_replaced_until_it_is_there() {
-        if is_root() {
-            run_with_private_dev("child_waits_for_dev_log");
-        } else {
-            eprintln!("SKIPPED: needs root to have a /dev of its own");
-        }
-    }
-
-    #[test]
-    #[ignore = "run by without_dev_log_nothing_is_replaced_until_it_is_there"]
-    fn child_waits_for_dev_log() {
-        let (ours, theirs) = UnixDatagram::pair().unwrap();
-        assert!(SyslogRedirect::install(theirs.as_fd()).is_none());
-        say(c"lost");
-        let dev_log = listen();
-        let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
-        fs::remove_file("/dev/log").unwrap();
-        close();
-        assert!(!redirect.ensure());
-        drop(dev_log);
-        let _dev_log = listen();
-        assert!(redirect.ensure());
-        say(c"found");
-        assert!(next(&ours).ends_with("found"));
-        assert!(nothing_arrived(&ours));
+        in_private_dev("without_dev_log_nothing_is_replaced_until_it_is_there", || {
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            assert!(SyslogRedirect::install(theirs.as_fd()).is_none());
+            say(c"lost");
+            let first = listen_at_dev_log();
+            let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            fs::remove_file("/dev/log").unwrap();
+            close();
+            assert!(!redirect.ensure());
+            drop(first);
+            let _second = listen_at_dev_log();
+            assert!(redirect.ensure());
+            say(c"found");
+            assert!(next(&ours).ends_with("found"));
+            assert!(nothing_arrived(&ours));
+        });
     }
 }

@@ -7,6 +7,9 @@ pub mod passwdfile;
 mod password;
 pub mod shadow;
 
+#[cfg(test)]
+mod databases_tests;
+
 use std::io;
 
 /// The system's words for `error` as C's strerror(3) gives them, without the ` (os error 13)` that Rust adds.

@@ -89,7 +89,7 @@ mod tests {
             HASHES.iter().flat_map(|(_, hash)| [format!("!{hash}"), format!("*{hash}")]).collect();
         let others = ["", "!", "!!", "*", "*0", "*1", "*LK*", "*NP*", "x", "xx", "$", "$6$", "s3cret Päss"];
         for stored in others.into_iter().chain(locked.iter().map(String::as_str)) {
-            for password in ["s3cret Päss", "", "!", "*", "*0", "*1", "x", stored] {
+            for password in ["s3cret Päss", stored] {
                 assert!(
                     !verify(&Secret::copy_of(password.as_bytes()), stored.as_bytes()),
                     "{stored}: {password}"

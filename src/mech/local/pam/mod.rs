@@ -51,8 +51,9 @@ impl Pam {
 
 /// The service as the name of a file below /etc/pam.d; an empty one is libpam's `other`.
 ///
-/// The C daemon hands on whatever the client sent, which lets it choose any file by its path. The error is the
-/// reason for the log; modules log the name themselves, hence no control bytes either.
+/// The C daemon hands on whatever the client sent. What a path means is then libpam's choice: 1.5 takes what follows
+/// the last slash, others have opened the file. The error is the reason for the log; modules log the name as it is,
+/// hence no control bytes either.
 fn service_name(service: &[u8]) -> Result<CString, &'static str> {
     if service.contains(&b'/') {
         return Err("PAM service refused: it holds a slash");

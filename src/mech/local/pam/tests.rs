@@ -4,6 +4,7 @@
 use super::*;
 use crate::secret::Secret;
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,8 @@ impl Service {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = PathBuf::from(format!("/etc/pam.d/saslauthd-rs-test-{}-{number}", std::process::id()));
         if let Err(error) = fs::write(&path, format!("{lines}\n")) {
-            eprintln!("{test}: SKIPPED, {} cannot be written: {error}", path.display());
+            // Not eprintln, which cargo shows for failed tests only.
+            writeln!(io::stderr(), "{test}: SKIPPED, {} cannot be written: {error}", path.display()).unwrap();
             return None;
         }
         Some(Self(path))

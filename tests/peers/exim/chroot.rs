@@ -1,0 +1,107 @@
+//! A root directory in which Exim finds its socket: the path /var/run/saslauthd/mux is compiled in.
+
+use crate::peers::smtp::{Method, Smtp};
+use crate::peers::{bounded, succeed};
+use std::fs;
+use std::io::BufReader;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Where tests/peers/unpack-exim.sh leaves Debian's packages, unpacked: they cannot be installed beside Postfix.
+const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim");
+
+/// The program in it.
+pub const EXIM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim/usr/sbin/exim4");
+
+/// The user that Debian's Exim changes to; the number means nothing outside.
+const USER: u32 = 990;
+
+/// An Exim that is set up to ask the socket, started for each session.
+pub struct Exim {
+    root: TempDir,
+}
+
+impl Exim {
+    /// One whose requests carry this service name.
+    pub fn new(service: &str) -> Self {
+        let exim = Self { root: TempDir::new().unwrap() };
+        for program_or_library in files_of_exim() {
+            exim.copy(&program_or_library);
+        }
+        exim.write("etc/passwd", &format!("root:x:0:0:::\nDebian-exim:x:{USER}:{USER}:::\n"));
+        exim.write("etc/group", &format!("root:x:0:\nDebian-exim:x:{USER}:\n"));
+        exim.write("etc/exim4/exim4.conf", &configuration(service));
+        for directory in ["var/run", "var/log/exim4", "var/spool/exim4"] {
+            let path = exim.root.path().join(directory);
+            fs::create_dir_all(&path).unwrap();
+            chown(path, Some(USER), Some(USER)).unwrap();
+        }
+        exim
+    }
+
+    /// The daemon's run directory; the daemon makes it.
+    pub fn run_directory(&self) -> PathBuf {
+        self.root.path().join("var/run/saslauthd")
+    }
+
+    /// Exim's last line about this login and password in a session on its standard input and output.
+    pub fn authenticate(&self, method: Method, login: &str, password: &str) -> String {
+        let mut server = bounded("chroot")
+            .arg(self.root.path())
+            .args(["/usr/sbin/exim4", "-bs"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (output, input) = (server.stdout.take().unwrap(), server.stdin.take().unwrap());
+        let reply = Smtp::new(BufReader::new(output), input).authenticate(method, login, password);
+        // The end of its input, which is closed by now, ends it.
+        server.wait().unwrap();
+        reply
+    }
+
+    /// A path of the unpacked packages or of this system to the same path in the root directory.
+    fn copy(&self, source: &Path) {
+        let path = source.strip_prefix(PACKAGES).unwrap_or_else(|_| source.strip_prefix("/").unwrap());
+        let target = self.root.path().join(path);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(source, target).unwrap();
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// The program and all libraries, those of the unpacked packages first.
+fn files_of_exim() -> Vec<PathBuf> {
+    let libraries = fs::read_dir(Path::new(PACKAGES).join("usr/lib")).unwrap();
+    let directories = std::env::join_paths(libraries.map(|entry| entry.unwrap().path())).unwrap();
+    let listing = succeed(Command::new("ldd").arg(EXIM).env("LD_LIBRARY_PATH", directories));
+    let paths = listing.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
+    paths.chain([PathBuf::from(EXIM)]).collect()
+}
+
+fn configuration(service: &str) -> String {
+    format!(
+        "primary_hostname = mail.example.test\n\
+         log_file_path = /var/log/exim4/%slog\n\
+         keep_environment =\n\
+         tls_advertise_hosts =\n\
+         begin authenticators\n\
+         PLAIN:\n\
+         driver = plaintext\n\
+         public_name = PLAIN\n\
+         server_prompts = :\n\
+         server_condition = ${{if saslauthd{{{{$auth2}}{{$auth3}}{{{service}}}{{example.test}}}}}}\n\
+         LOGIN:\n\
+         driver = plaintext\n\
+         public_name = LOGIN\n\
+         server_prompts = Username:: : Password::\n\
+         server_condition = ${{if saslauthd{{{{$auth1}}{{$auth2}}{{{service}}}{{example.test}}}}}}\n"
+    )
+}

@@ -1,0 +1,81 @@
+//! The programs that ask a saslauthd in real life (Postfix, Exim, libsasl, testsaslauthd), unmodified and
+//! as Debian packages them, against this daemon (`ours`) and against the C daemon beside it (`c`).
+//!
+//! A test whose needs are missing is written to the file that SASLAUTHD_TEST_SKIPPED names, and fails when CI is set.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test is to fail loudly, and nothing here is reachable from outside"
+)]
+
+/// Makes tests of the scenarios of a module: `both` run against ours and the C daemon, `ours` against ours only,
+/// because the C daemon does not keep that promise.
+macro_rules! scenarios {
+    ($needs:expr; both: $($both:ident),*; ours: $($ours:ident),*;) => {
+        mod ours {
+            $(scenarios!(@test Ours, $needs, $both);)*
+            $(scenarios!(@test Ours, $needs, $ours);)*
+        }
+        mod c {
+            $(scenarios!(@test C, $needs, $both);)*
+        }
+    };
+    (@test $program:ident, $needs:expr, $scenario:ident) => {
+        #[test]
+        fn $scenario() {
+            use $crate::peers::{daemon::Program, needs};
+            let program = Program::$program;
+            let name = concat!(module_path!(), "::", stringify!($scenario));
+            if needs::are_met(name, $needs.iter().copied().chain(program.needs())) {
+                super::$scenario(program);
+            }
+        }
+    };
+}
+
+mod daemon;
+mod exim;
+mod libsasl;
+mod needs;
+mod pam;
+mod postfix;
+mod smtp;
+mod testsaslauthd;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` holds; `what` names it when it never does.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        pause();
+    }
+}
+
+/// The little time between two looks at a condition.
+#[allow(clippy::disallowed_methods, reason = "processes of others give no event to wait for")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
+}
+
+/// A command that is killed when it has not ended within the tests' patience.
+pub fn bounded(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg("--signal=KILL").arg(PATIENCE.as_secs().to_string()).arg(program);
+    command
+}
+
+/// Runs `command` and gives its standard output; any other exit status than 0 fails the test.
+pub fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{command:?}: {}{text}", String::from_utf8_lossy(&output.stderr));
+    text
+}

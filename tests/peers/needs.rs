@@ -1,0 +1,50 @@
+//! What a test cannot do without, and the record of tests that were skipped for want of it.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Something that may be missing on a machine.
+#[derive(Clone, Copy)]
+pub enum Need {
+    /// The rights of root.
+    Root,
+    /// A file, and how to get it.
+    File(&'static str, &'static str),
+}
+
+impl Need {
+    /// What is missing, as a reason for a person.
+    fn missing(self) -> Option<String> {
+        match self {
+            Self::Root if !is_root() => Some("it needs to be run as root".to_owned()),
+            Self::File(path, source) if !Path::new(path).exists() => {
+                Some(format!("{path} is missing ({source})"))
+            }
+            Self::Root | Self::File(..) => None,
+        }
+    }
+}
+
+/// Whether the test called `name` can run; if not, that is recorded, or a failure where CI is set.
+pub fn are_met(name: &str, needs: impl Iterator<Item = Need>) -> bool {
+    let missing = needs.filter_map(Need::missing).collect::<Vec<_>>();
+    if missing.is_empty() {
+        return true;
+    }
+    let name = name.split_once("::").map_or(name, |(_crate, path)| path);
+    let line = format!("{name}: {}", missing.join(", "));
+    assert!(std::env::var_os("CI").is_none(), "nothing may be skipped in CI, but {line}");
+    eprintln!("skipped {line}");
+    if let Some(file) = std::env::var_os("SASLAUTHD_TEST_SKIPPED") {
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        // One write for each line: tests run side by side.
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    false
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}

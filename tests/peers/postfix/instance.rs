@@ -1,0 +1,123 @@
+//! A Postfix with everything of its own, set up by what Debian's package installs.
+
+use crate::peers::smtp::Smtp;
+use crate::peers::{PATIENCE, bounded, succeed};
+use std::fs;
+use std::io::{BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+use tempfile::TempDir;
+
+/// Debian's list of services, in which smtpd runs in a chroot.
+pub const SERVICES: &str = "/usr/share/postfix/master.cf.dist";
+
+/// Debian's script that fills the chroot before every start.
+pub const FILL_CHROOT: &str = "/usr/lib/postfix/configure-instance.sh";
+
+/// The realm in Postfix's requests.
+pub const REALM: &str = "example.test";
+
+/// A running Postfix; dropping it stops it.
+pub struct Postfix {
+    directory: TempDir,
+    address: SocketAddr,
+}
+
+impl Postfix {
+    /// Starts one whose requests carry this service name.
+    pub fn start(service: &str) -> Self {
+        let postfix = Self { directory: TempDir::new().unwrap(), address: unused_address() };
+        postfix.make_directories();
+        postfix.configure(service);
+        succeed(bounded(FILL_CHROOT).env("MAIL_CONFIG", postfix.configuration()));
+        succeed(bounded("postfix").arg("-c").arg(postfix.configuration()).arg("start"));
+        postfix
+    }
+
+    /// The daemon's run directory, in the chroot, as sasl2-bin's README.Debian has it.
+    pub fn run_directory(&self) -> PathBuf {
+        self.path("spool/var/run/saslauthd")
+    }
+
+    /// A new session with its smtpd.
+    pub fn connect(&self) -> Smtp<BufReader<TcpStream>, TcpStream> {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Smtp::new(BufReader::new(stream.try_clone().unwrap()), stream)
+    }
+
+    /// What it logged, for the messages of failing tests.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("maillog")).unwrap_or_default()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.path("etc")
+    }
+
+    /// Postfix's processes are not root and have to get into each of them; only its group may reach the socket.
+    fn make_directories(&self) {
+        fs::set_permissions(self.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(self.path("etc/sasl")).unwrap();
+        fs::create_dir(self.path("spool")).unwrap();
+        let install = |options: &[&str], path: &Path| {
+            succeed(bounded("install").arg("-d").args(options).arg(path));
+        };
+        install(&["-o", "postfix"], &self.path("data"));
+        install(&["-g", "postfix", "-m", "0710"], &self.run_directory());
+    }
+
+    fn configure(&self, service: &str) {
+        let services = fs::read_to_string(SERVICES).unwrap();
+        let (before, after) = services.split_once("\nsmtp      inet").expect("Debian's line for smtpd");
+        let columns = after.split_whitespace().take(3).collect::<Vec<_>>();
+        assert_eq!(columns, ["n", "-", "y"], "private, unprivileged, chroot");
+        fs::write(self.path("etc/master.cf"), format!("{before}\n{} inet{after}", self.address)).unwrap();
+        fs::write(self.path("etc/main.cf"), self.parameters(service)).unwrap();
+        let sasl =
+            "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: /var/run/saslauthd/mux\n";
+        fs::write(self.path("etc/sasl/smtpd.conf"), sasl).unwrap();
+    }
+
+    fn parameters(&self, service: &str) -> String {
+        let directory = self.directory.path().display();
+        format!(
+            "compatibility_level = 3.6\n\
+             queue_directory = {directory}/spool\n\
+             data_directory = {directory}/data\n\
+             maillog_file = {directory}/maillog\n\
+             maillog_file_prefixes = {directory}\n\
+             myhostname = mail.example.test\n\
+             mydestination =\n\
+             inet_interfaces = loopback-only\n\
+             inet_protocols = ipv4\n\
+             smtpd_peername_lookup = no\n\
+             smtpd_sasl_auth_enable = yes\n\
+             cyrus_sasl_config_path = {directory}/etc/sasl\n\
+             smtpd_sasl_local_domain = {REALM}\n\
+             smtpd_sasl_service = {service}\n"
+        )
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "Postfix logged:\n{}", self.log());
+        }
+        let _ = bounded("postfix").arg("-c").arg(self.configuration()).arg("stop").output();
+    }
+}
+
+/// Each instance has a loopback address to itself: no free port has to be guessed.
+fn unused_address() -> SocketAddr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    SocketAddr::from((Ipv4Addr::new(127, COUNT.fetch_add(1, Ordering::Relaxed), high, low), 2525))
+}
