@@ -15,10 +15,13 @@
 mod support;
 
 mod cache;
+mod faults;
 mod flags;
 mod lifecycle;
+mod log;
 mod pam;
 mod passwdfile;
 mod peers;
 mod shadow;
+mod testsaslauthd;
 mod wire;

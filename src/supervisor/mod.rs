@@ -16,8 +16,7 @@ pub use signals::leave_to_supervisor;
 use crate::cli;
 use crate::config::{Config, LogTargets};
 use crate::log as logging;
-use crate::sys::spawn::Identity;
-use crate::sys::{harden, spawn};
+use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
 use family::Family;
 use mux::Mux;
@@ -32,8 +31,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Runs the daemon, or as the launching process waits until it runs.
 pub fn run(config: Config) -> ExitCode {
-    harden::ignore_alarms();
-    spawn::close_on_exec_from_three();
+    spawn::close_inherited_descriptors();
     logging::init(config.log, config.verbose);
     let status = match start(&config) {
         Ok(Detached::Launcher(status)) => status,

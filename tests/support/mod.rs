@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod lines;
 pub mod pam;
 pub mod process;
+pub mod server;
 pub mod system;
 
 pub use client::{Answer, Connection, Request};

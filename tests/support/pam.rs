@@ -167,9 +167,22 @@ impl Probed {
         Self { probe: Probe::new(), daemon: launch.with(&["-a", "pam"]).start() }
     }
 
+    /// Starts a detached daemon as told, with `-a pam`.
+    pub fn launch_detached(launch: Launch) -> Self {
+        Self { probe: Probe::new(), daemon: launch.with(&["-a", "pam"]).start_detached() }
+    }
+
     /// The answer to a login for the probe's service.
     pub fn ask(&self, login: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Answer {
         self.daemon.ask(&self.probe.request(login, password))
+    }
+
+    /// The answer to a login of a daemon that may refuse to read it.
+    pub fn ask_roughly(&self, login: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Answer {
+        let mut connection = self.daemon.connect();
+        // When it has closed already, the close is the answer.
+        let _ = connection.try_send(&self.probe.request(login, password).bytes());
+        connection.receive()
     }
 
     /// Sends a login and leaves its answer for later.
