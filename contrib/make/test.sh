@@ -4,6 +4,9 @@
 # usage: test.sh TARGET-DIRECTORY
 set -eu
 
+# Set to nothing is not set, here as in the Makefile.
+[ -n "${CI:-}" ] || unset CI
+
 # Exim and Postfix exclude each other as packages, so Exim is only unpacked.
 if [ "$(id -u)" = 0 ] && [ -e tests/peers/unpack-exim.sh ] && command -v apt-get >/dev/null; then
     sh tests/peers/unpack-exim.sh "$1/tmp/exim" || echo "Exim could not be unpacked." >&2
