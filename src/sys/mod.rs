@@ -11,8 +11,8 @@ pub mod spawn;
 pub mod syslog;
 pub mod terminal;
 mod terminated;
-pub mod time;
-pub mod unix_stream;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(crate) mod private_dev;
+pub(crate) mod testing;
+pub mod time;
+pub mod unix_stream;
