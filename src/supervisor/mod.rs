@@ -34,7 +34,7 @@ pub fn run(config: Config) -> ExitCode {
     spawn::close_inherited_descriptors();
     logging::init(config.log, config.verbose);
     let status = match start(&config) {
-        Ok(Detached::Launcher(status)) => status,
+        Ok(Detached::Launcher(status)) => ExitCode::from(status),
         Ok(Detached::Daemon(launch)) => reign(config, launch),
         Err(error) => ExitCode::from(complain(&error, config.log)),
     };

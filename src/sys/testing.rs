@@ -15,6 +15,11 @@ pub(crate) fn in_own_process(name: &str, body: impl FnOnce()) -> Option<Output> 
     in_process_of(&mut Command::new(this_program()), name, body)
 }
 
+/// The same where all that matters is that the test passes.
+pub(crate) fn passes_in_own_process(name: &str, body: impl FnOnce()) {
+    in_own_process(name, body).iter().for_each(assert_passed);
+}
+
 /// The same with mounts of its own, which leave the machine's alone. Where the system does not allow that, the test
 /// says so, and fails when CI is set.
 pub(crate) fn in_own_mounts(name: &str, body: impl FnOnce()) {
@@ -33,10 +38,7 @@ pub(crate) fn in_own_mounts(name: &str, body: impl FnOnce()) {
         return eprintln!("SKIPPED: {name} needs unshare(1)");
     };
     let mut command = Command::new("unshare");
-    if let Some(ran) = in_process_of(command.args(unshare).arg(this_program()), name, body) {
-        let said = text_of(&ran);
-        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
-    }
+    in_process_of(command.args(unshare).arg(this_program()), name, body).iter().for_each(assert_passed);
 }
 
 /// The same with a `/dev` that holds nothing but what the test puts there.
@@ -81,6 +83,11 @@ pub(crate) fn stall_dev_log() {
 /// Everything a process has printed.
 pub(crate) fn text_of(ran: &Output) -> String {
     [&ran.stdout, &ran.stderr].map(|said| String::from_utf8_lossy(said).into_owned()).concat()
+}
+
+fn assert_passed(ran: &Output) {
+    let said = text_of(ran);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
 }
 
 fn this_program() -> String {
