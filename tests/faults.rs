@@ -246,12 +246,14 @@ fn a_stalled_syslog_stops_no_answer() {
 fn a_restarted_syslog_gets_the_lines_again() {
     require!(Root, Compiler, Mounts);
     let system = System::new();
-    drop(system.silent_syslog());
-    system.remove_syslog();
-    let first = system.syslog();
+    let first = system.silent_syslog();
     let site = Probed::launch(Launch::new(Program::Ours, &["--log=syslog"]).inside(&system));
     assert_eq!(site.ask("first", "wrong"), "NO PAM auth error");
-    first.wait_for("[user=first]");
+    let mut line = [0; 8192];
+    while !String::from_utf8_lossy(&line).contains("[user=first]") {
+        first.recv(&mut line).unwrap();
+    }
+    drop(first);
     system.remove_syslog();
     let second = system.syslog();
     eventually("the new socket is found", || {

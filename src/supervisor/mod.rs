@@ -15,6 +15,7 @@ pub use signals::leave_to_supervisor;
 
 use crate::cli;
 use crate::config::{Config, LogTargets};
+use crate::generated::build;
 use crate::log as logging;
 use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
@@ -83,6 +84,7 @@ fn establish(config: Config) -> Result<Realm, StartError> {
         // The start lock ends here, when the pid file's takes over.
         Locked::pid_file(&directory)?
     };
+    log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
     log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
     let identity = config.user.as_deref().map(identity_of).transpose()?;
     let mux = Mux::bind(&directory)?;
