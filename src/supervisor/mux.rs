@@ -153,10 +153,10 @@ mod tests {
         let _mux = Mux::bind(directory.path()).unwrap();
         let most: usize = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
         let path = path_in(&directory);
-        let waiting: Vec<_> = (0..most.min(400))
+        let waiting: Vec<_> = (0..most.min(200))
             .map(|_| unix_stream::connect(&path, Duration::from_secs(5)).unwrap())
             .collect();
-        assert_eq!(waiting.len(), most.min(400));
+        assert_eq!(waiting.len(), most.min(200));
     }
 
     #[test]
