@@ -62,10 +62,14 @@ impl PamService {
         succeed(Command::new("sh").arg("-n").arg(self.path("check")));
     }
 
+    /// The shape of Debian's common-auth: alone, pam_exec reports a refusal as a system error.
     fn write_stack(&self) {
         let script = self.path("check");
         let stack = format!(
-            "auth required pam_exec.so expose_authtok quiet {}\naccount required pam_permit.so\n",
+            "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {}\n\
+             auth requisite pam_deny.so\n\
+             auth required pam_permit.so\n\
+             account required pam_permit.so\n",
             script.display()
         );
         fs::write(self.stack(), stack).unwrap();
