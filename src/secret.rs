@@ -8,23 +8,26 @@ use zeroize::Zeroize;
 ///
 /// There is no `Debug`, `Display` or `Clone`, so that a password can reach neither a log line nor a second place
 /// in memory by accident. `==` takes the same time wherever the bytes differ (it does tell the length).
-#[derive(Default)]
-pub struct Secret(Vec<u8>);
+pub struct Secret(Vec<u8>, #[cfg(test)] Counted);
 
 impl Secret {
     /// An empty secret that takes `capacity` bytes without moving.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self::from_vec(Vec::with_capacity(capacity))
     }
 
     /// Takes over `bytes`; the vector's allocation is wiped with the secret.
     pub fn from_vec(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(
+            bytes,
+            #[cfg(test)]
+            Counted::new(),
+        )
     }
 
     /// A wiped-on-drop copy of `bytes`; the original is the caller's to wipe.
     pub fn copy_of(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        Self::from_vec(bytes.to_vec())
     }
 
     /// The bytes themselves.
@@ -77,9 +80,23 @@ impl Secret {
         self.0.resize(length, 0);
     }
 
+    /// Wipes the first `length` bytes and keeps them as zeros.
+    pub fn wipe_first(&mut self, length: usize) {
+        let length = length.min(self.0.len());
+        if let Some(used) = self.0.get_mut(..length) {
+            used.zeroize();
+        }
+    }
+
     /// Wipes the bytes and keeps the buffer.
     pub fn clear(&mut self) {
         self.0.zeroize();
+    }
+}
+
+impl Default for Secret {
+    fn default() -> Self {
+        Self::from_vec(Vec::new())
     }
 }
 
@@ -96,6 +113,35 @@ impl PartialEq for Secret {
 }
 
 impl Eq for Secret {}
+
+/// How many secrets this thread has and has not dropped yet: tests prove with it that none is kept.
+#[cfg(test)]
+pub(crate) fn alive() -> usize {
+    ALIVE.with(std::cell::Cell::get)
+}
+
+#[cfg(test)]
+thread_local! {
+    static ALIVE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+struct Counted;
+
+#[cfg(test)]
+impl Counted {
+    fn new() -> Self {
+        ALIVE.with(|alive| alive.set(alive.get() + 1));
+        Self
+    }
+}
+
+#[cfg(test)]
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ALIVE.with(|alive| alive.set(alive.get().saturating_sub(1)));
+    }
+}
 
 #[cfg(test)]
 mod tests {

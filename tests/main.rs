@@ -1,4 +1,27 @@
-//! Drives the real binaries.
+//! Drives the real binaries: the same promises asked of this daemon and of the C daemon beside it.
+//!
+//! One binary for all subjects, since every further one costs a link of the whole library. `cargo test ::ours::` and
+//! `cargo test ::c::` run one side of the comparisons only.
 #![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test is to fail loudly, and nothing here is reachable from outside"
+)]
 
+#[macro_use]
+mod support;
+
+mod cache;
+mod faults;
+mod flags;
+mod lifecycle;
+mod log;
+mod pam;
+mod passwdfile;
 mod peers;
+mod shadow;
+mod testsaslauthd;
+mod wire;

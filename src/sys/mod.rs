@@ -1,1 +1,18 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
+
+pub mod crypt;
+pub mod daemon;
+pub mod descriptor;
+pub mod harden;
+pub mod pam;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod private_dev;
+pub mod shadow;
+pub mod socket;
+pub mod spawn;
+pub mod syslog;
+pub mod terminal;
+mod terminated;
+pub mod time;
+pub mod unix_stream;

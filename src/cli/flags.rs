@@ -1,0 +1,185 @@
+//! The daemon's flags: names, defaults and bounds; what each means is said in [`usage`](super::usage).
+#![forbid(unsafe_code)]
+
+use super::value::{Invalid, choice, number, parser, shown, whole_number};
+use crate::config::{LogTargets, OnUnavailable};
+use clap::Parser;
+use clap::builder::TypedValueParser;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The flags as they stand on the command line, each value already of its type. Later ones override earlier ones.
+#[derive(Parser)]
+#[command(
+    no_binary_name = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    args_override_self = true
+)]
+pub(super) struct Flags {
+    #[arg(short = 'a')]
+    pub(super) mechanism: Vec<OsString>,
+    #[arg(short = 'c')]
+    pub(super) cache: bool,
+    #[arg(short = 'd')]
+    pub(super) debug: bool,
+    #[arg(short = 'f')]
+    pub(super) foreground: bool,
+    #[arg(short = 'h', long)]
+    pub(super) help: bool,
+    /// `-H` is how old versions spelt it for rimap.
+    #[arg(short = 'O', short_alias = 'H')]
+    pub(super) option: Option<OsString>,
+    /// There is no accept lock to leave out.
+    #[arg(short = 'l')]
+    _no_accept_lock: bool,
+    #[arg(short = 'm', default_value = "/var/run/saslauthd", value_parser = parser(run_directory))]
+    pub(super) run_directory: PathBuf,
+    #[arg(short = 'n', default_value_t = 5, value_parser = parser(processes))]
+    pub(super) processes: u32,
+    #[arg(short = 'r')]
+    pub(super) append_realm: bool,
+    /// Kilobytes. Holds 50,000 names at 128 bytes an entry (user@domain, service and realm of a hosting provider);
+    /// C's default of 1 MB stops at 10,000 and then nearly every login misses.
+    #[arg(short = 's', default_value_t = 6400, value_parser = parser(cache_size))]
+    pub(super) cache_kilobytes: u32,
+    /// Seconds: eight hours, as in C.
+    #[arg(short = 't', default_value_t = 28_800, value_parser = parser(cache_lifetime))]
+    pub(super) cache_seconds: u32,
+    /// Gone from 2.1.28 and still found in scripts.
+    #[arg(short = 'T')]
+    _old_flag: bool,
+    #[arg(short = 'v', long)]
+    pub(super) version: bool,
+    #[arg(short = 'V')]
+    pub(super) verbose: bool,
+    #[arg(long, default_value_t = 60, value_parser = number("--request-timeout", 1..=LONGEST_TIMEOUT))]
+    pub(super) request_timeout: u32,
+    #[arg(long, default_value_t = 30, value_parser = number("--read-timeout", 1..=LONGEST_TIMEOUT))]
+    pub(super) read_timeout: u32,
+    #[arg(long, default_value_t = 4096, value_parser = number("--max-connections", 1..=1_000_000))]
+    pub(super) max_connections: u32,
+    /// Up to what the two bytes of a field's length can say.
+    #[arg(long, default_value_t = 8192, value_parser = number("--max-password", 1..=65_535))]
+    pub(super) max_password: u32,
+    #[arg(long, default_value_t = 1024, value_parser = number("--max-field", 1..=16_384))]
+    pub(super) max_field: u32,
+    #[arg(long, default_value_t = 10_000, value_parser = number("--requests-per-worker", 1..=1_000_000_000))]
+    pub(super) requests_per_worker: u32,
+    #[arg(long, default_value_t = 64, value_parser = number("--max-processes", 1..=MOST_PROCESSES))]
+    pub(super) max_processes: u32,
+    #[arg(long, default_value = "close", value_parser = on_unavailable())]
+    pub(super) on_unavailable: OnUnavailable,
+    #[arg(long, default_value = "auto", value_parser = log_choice())]
+    pub(super) log: LogChoice,
+    #[arg(long, value_parser = parser(account))]
+    pub(super) user: Option<String>,
+}
+
+/// `--log`
+#[derive(Clone, Copy)]
+pub(super) enum LogChoice {
+    /// C's way: syslog always, stderr too while in the foreground.
+    Auto,
+    /// Wherever these say.
+    These(LogTargets),
+}
+
+impl LogChoice {
+    /// Resolves the choice for a daemon that stays in the foreground or not.
+    pub(super) fn targets(self, foreground: bool) -> LogTargets {
+        match self {
+            Self::Auto => LogTargets { syslog: true, stderr: foreground },
+            Self::These(targets) => targets,
+        }
+    }
+}
+
+/// The longest `sun_path` in bytes without its closing NUL: clients must be able to name the socket.
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// More than any machine has use for; a slip of the finger must not start a million processes.
+const MOST_PROCESSES: u32 = 4096;
+
+/// A day, in seconds: a longer time-out is a mistake.
+const LONGEST_TIMEOUT: u32 = 86_400;
+
+/// `-s` in kilobytes stays below 4 GiB, where the C daemon's arithmetic wraps around.
+const LARGEST_CACHE: u32 = 4_194_303;
+
+/// `-t` in seconds: over a hundred years.
+const LONGEST_LIFETIME: u32 = u32::MAX - 1;
+
+fn run_directory(value: &OsStr) -> Result<PathBuf, Invalid> {
+    let directory = Path::new(value);
+    if !directory.is_absolute() {
+        return Err(Invalid("-m requires an absolute pathname".to_owned()));
+    }
+    let length = directory.join("mux").as_os_str().as_bytes().len();
+    if length > LONGEST_SOCKET_PATH {
+        return Err(Invalid(format!(
+            "the socket's path {} is {length} bytes long and can have {LONGEST_SOCKET_PATH}; give a shorter -m",
+            directory.join("mux").display()
+        )));
+    }
+    Ok(directory.to_owned())
+}
+
+fn processes(value: &OsStr) -> Result<u32, Invalid> {
+    match whole_number(value) {
+        Some(number) if number <= MOST_PROCESSES => Ok(number),
+        _ if is_negative(value) => Err(Invalid("invalid number of worker processes defined".to_owned())),
+        _ => Err(Invalid(format!("-n takes a number from 0 to {MOST_PROCESSES}, not {}", shown(value)))),
+    }
+}
+
+fn is_negative(value: &OsStr) -> bool {
+    value
+        .as_bytes()
+        .strip_prefix(b"-")
+        .is_some_and(|digits| whole_number(OsStr::from_bytes(digits)).is_some())
+}
+
+fn cache_size(value: &OsStr) -> Result<u32, Invalid> {
+    match whole_number(value) {
+        Some(number @ 1..=LARGEST_CACHE) => Ok(number),
+        Some(1..) => {
+            Err(Invalid(format!("-s takes at most {LARGEST_CACHE} kilobytes, not {}", shown(value))))
+        }
+        _ => Err(Invalid("cache size must be positive and non zero".to_owned())),
+    }
+}
+
+fn cache_lifetime(value: &OsStr) -> Result<u32, Invalid> {
+    match whole_number(value) {
+        Some(number @ 1..=LONGEST_LIFETIME) => Ok(number),
+        Some(1..) => {
+            Err(Invalid(format!("-t takes at most {LONGEST_LIFETIME} seconds, not {}", shown(value))))
+        }
+        _ => Err(Invalid("cache timeout must be positive".to_owned())),
+    }
+}
+
+fn account(value: &OsStr) -> Result<String, Invalid> {
+    let name = value.to_str().filter(|name| !name.is_empty());
+    name.map(str::to_owned)
+        .ok_or_else(|| Invalid(format!("--user takes the name of an account, not {}", shown(value))))
+}
+
+fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {
+    choice("--on-unavailable", [("close", OnUnavailable::Close), ("no", OnUnavailable::No)])
+}
+
+fn log_choice() -> impl TypedValueParser<Value = LogChoice> {
+    let these = |syslog, stderr| LogChoice::These(LogTargets { syslog, stderr });
+    choice(
+        "--log",
+        [
+            ("auto", LogChoice::Auto),
+            ("syslog", these(true, false)),
+            ("stderr", these(false, true)),
+            ("both", these(true, true)),
+        ],
+    )
+}

@@ -1,0 +1,54 @@
+//! What the daemon says about itself: `-h` and `-v`.
+#![forbid(unsafe_code)]
+
+use crate::mech::MECHANISMS;
+
+/// The text of `-h`, for the standard error stream; it ends with [`version`] as the C daemon's does.
+pub fn help() -> String {
+    format!("{OPTIONS}\n{}", version())
+}
+
+/// The text of `-v`, for the standard error stream: the C daemon's three lines, with what is built in here.
+pub fn version() -> String {
+    let names = MECHANISMS.iter().map(|mechanism| mechanism.name).collect::<Vec<_>>().join(" ");
+    format!("saslauthd {}\nauthentication mechanisms: {names}\n\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// C's layout, so that whoever knows it finds the flags where they were.
+pub(super) const OPTIONS: &str = "\
+usage: saslauthd [options]
+
+option information:
+  -a <authmech>  Authentication mechanism, one of those named below (required)
+  -c             Keep accepted credentials in a cache
+  -d             Stay in the foreground and log everything to stderr too (implies -V)
+  -f             Stay in the foreground
+  -r             Pass login \"user\" with realm \"realm\" to the mechanism as \"user@realm\"
+                 (the realm is passed as well)
+  -O <option>    Option of the mechanism, such as a file (-H is an old spelling)
+  -l             Accepted for old scripts: there is no accept lock to leave out
+  -T             Accepted for old scripts
+  -m <path>      Run directory, absolute: holds the socket mux and the pid file
+                 (default /var/run/saslauthd)
+  -n <procs>     Number of worker processes; 0 starts one for each login (default 5)
+  -s <kilobytes> Size of the cache (default 6400)
+  -t <seconds>   How long an accepted login is remembered (default 28800)
+  -v, --version  Show the version and the mechanisms
+  -V             Log successful logins and the life of processes too
+  -h, --help     Show this text
+
+  --request-timeout=<seconds>   From a whole request to its answer (default 60)
+  --read-timeout=<seconds>      From the connection to a whole request (default 30)
+  --max-connections=<number>    Clients at a time (default 4096)
+  --max-password=<bytes>        Longest password (default 8192, at most 65535)
+  --max-field=<bytes>           Longest login, service, realm or client address
+                                (default 1024, at most 16384)
+  --requests-per-worker=<number>
+                                Replace a worker process after so many (default 10000)
+  --max-processes=<number>      Most processes at a time with -n 0 (default 64)
+  --on-unavailable=close|no     When no mechanism can be asked: close without an answer, so
+                                that mail programs try again, or answer NO (default close)
+  --log=auto|syslog|stderr|both Where log lines go; auto is syslog, and stderr too while in
+                                the foreground (default auto)
+  --user=<name>                 Account for the process that talks to clients
+";

@@ -1,0 +1,357 @@
+//! The heart: from a request to its one reply.
+//!
+//! checks → `-r` → cache → an identical request in flight → mechanism → verdict → delay owed for a failure → reply
+//!
+//! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
+//! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
+#![forbid(unsafe_code)]
+
+mod queue_watch;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+use crate::cache::{Cache, Fingerprint};
+use crate::config::Service;
+use crate::credentials::Credentials;
+use crate::outcome::{Outcome, Verdict};
+use crate::pool::{JobId, Order, Pool, WorkerId};
+use queue_watch::QueueWatch;
+pub use queue_watch::Waiting;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// A connection with a complete request, numbered by the frontend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// What the caller must do now.
+pub enum Action {
+    /// Send the client its one reply, or the close that stands for it.
+    Reply(ClientId, Outcome),
+    /// Have a worker started; answered by `handle_worker` or `handle_start_failed`.
+    StartWorker,
+    /// Hand the credentials to the worker; wipe them afterwards.
+    Send(WorkerId, JobId, Credentials),
+    /// Let the worker end.
+    Retire(WorkerId),
+    /// Kill the worker.
+    Kill(WorkerId),
+    /// Write a line to the log.
+    Log(Event),
+}
+
+/// What is worth a log line.
+pub enum Event {
+    /// One request was decided.
+    Decided(Rc<Names>, Outcome, Source),
+    /// Logins wait for a worker.
+    Waiting(Waiting),
+    /// A worker answered what it was not asked; it is killed.
+    WorkerOutOfTurn(WorkerId),
+    /// A request took longer than `--request-timeout`.
+    TimedOut(Rc<Names>, Duration),
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The mechanism, or the daemon itself when it could not be asked.
+    Mechanism,
+    /// The cache.
+    Cache,
+}
+
+/// What the log says of a request; never the password.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The login as the mechanism sees it.
+    pub login: Vec<u8>,
+    /// The service.
+    pub service: Vec<u8>,
+    /// The realm.
+    pub realm: Vec<u8>,
+    /// The bare client address, if one was sent.
+    pub client: Option<IpAddr>,
+}
+
+/// A call of the mechanism, for one client or several that asked the same.
+struct Job {
+    names: Rc<Names>,
+    /// Until a worker has them.
+    credentials: Option<Credentials>,
+    /// With a cache only.
+    fingerprint: Option<Fingerprint>,
+    clients: Vec<ClientId>,
+    submitted: Instant,
+    deadline: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Deadline(JobId),
+    HeldReply(ClientId),
+}
+
+/// All requests that have no reply yet, the cache and the pool of workers.
+pub struct Dispatcher {
+    service: Service,
+    cache: Option<Cache>,
+    pool: Pool,
+    jobs: HashMap<JobId, Job>,
+    /// With a cache: the call that decides about each fingerprint.
+    in_flight: HashMap<Fingerprint, JobId>,
+    held_replies: HashMap<ClientId, Outcome>,
+    timers: BTreeSet<(Instant, Timer)>,
+    last_job: u64,
+    queue_watch: QueueWatch,
+    actions: VecDeque<Action>,
+}
+
+impl Dispatcher {
+    /// A dispatcher that serves nobody yet. `key` is the random key of the cache.
+    pub fn new(service: Service, key: &[u8; 32], now: Instant) -> Self {
+        let mut dispatcher = Self {
+            cache: service.cache.as_ref().map(|settings| Cache::new(settings, key)),
+            pool: Pool::new(service.workers.clone()),
+            service,
+            jobs: HashMap::new(),
+            in_flight: HashMap::new(),
+            held_replies: HashMap::new(),
+            timers: BTreeSet::new(),
+            last_job: 0,
+            queue_watch: QueueWatch::default(),
+            actions: VecDeque::new(),
+        };
+        dispatcher.pool.handle_timeout(now);
+        dispatcher
+    }
+
+    /// A client has sent a whole request.
+    pub fn handle_request(&mut self, client: ClientId, mut credentials: Credentials, now: Instant) {
+        if self.service.append_realm {
+            credentials.append_realm();
+        }
+        let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials));
+        if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
+            if cache.lookup(fingerprint, now) {
+                let names = Rc::new(Names::of(&mut credentials));
+                return self.decide(&names, &[client], Outcome::ACCEPT, Source::Cache);
+            }
+            if let Some(job) = self.in_flight.get(fingerprint).and_then(|job| self.jobs.get_mut(job)) {
+                return job.clients.push(client);
+            }
+        }
+        self.submit(client, credentials, fingerprint, now);
+    }
+
+    /// A worker that was asked for exists.
+    pub fn handle_worker(&mut self, worker: WorkerId) {
+        self.pool.handle_started(worker);
+    }
+
+    /// A worker that was asked for could not be started.
+    pub fn handle_start_failed(&mut self, now: Instant) {
+        self.pool.handle_start_failed(now);
+    }
+
+    /// A worker can take its first job.
+    pub fn handle_ready(&mut self, worker: WorkerId) {
+        self.pool.handle_ready(worker);
+    }
+
+    /// A worker has answered.
+    pub fn handle_verdict(&mut self, worker: WorkerId, job: JobId, verdict: Verdict, now: Instant) {
+        if self.pool.handle_answer(worker, job, now) {
+            self.finish(job, verdict, now);
+        } else {
+            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+        }
+    }
+
+    /// A worker is dead, or said something that makes no sense: whatever it held cannot be decided.
+    pub fn handle_worker_gone(&mut self, worker: WorkerId, now: Instant) {
+        if let Some(job) = self.pool.handle_gone(worker, now) {
+            self.finish(job, Outcome::internal_failure("the worker process died").into(), now);
+        }
+    }
+
+    /// A worker was gone before it could be handed the job, whose credentials come back.
+    pub fn handle_undelivered(
+        &mut self,
+        worker: WorkerId,
+        id: JobId,
+        credentials: Credentials,
+        now: Instant,
+    ) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.credentials = Some(credentials);
+        }
+        self.pool.handle_undelivered(worker, id, now);
+    }
+
+    /// The time that [`Self::next_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(due, timer)) = self.timers.first().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, timer));
+            match timer {
+                Timer::Deadline(job) => self.time_out(job, now),
+                Timer::HeldReply(client) => self.release(client),
+            }
+        }
+        self.pool.handle_timeout(now);
+        self.watch_queue(now);
+    }
+
+    /// When [`Self::handle_timeout`] must be called at the latest.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        [timer, self.pool.next_timeout(), self.queue_watch.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn next_action(&mut self) -> Option<Action> {
+        while let Some(order) = self.pool.next_order() {
+            if let Some(action) = self.action_for(order) {
+                self.actions.push_back(action);
+            }
+        }
+        self.actions.pop_front()
+    }
+
+    /// Whether every request has had its reply.
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.held_replies.is_empty()
+    }
+
+    fn action_for(&mut self, order: Order) -> Option<Action> {
+        Some(match order {
+            Order::Start => Action::StartWorker,
+            Order::Retire(worker) => Action::Retire(worker),
+            Order::Kill(worker) => Action::Kill(worker),
+            Order::Send(worker, id) => {
+                let credentials = self.jobs.get_mut(&id).and_then(|job| job.credentials.take())?;
+                Action::Send(worker, id, credentials)
+            }
+        })
+    }
+
+    fn submit(
+        &mut self,
+        client: ClientId,
+        credentials: Credentials,
+        fingerprint: Option<Fingerprint>,
+        now: Instant,
+    ) {
+        self.last_job += 1;
+        let id = JobId(self.last_job);
+        let deadline = now + self.service.request_timeout;
+        if let Some(fingerprint) = &fingerprint {
+            self.in_flight.insert(fingerprint.clone(), id);
+        }
+        let names = Rc::new(Names::copy_of(&credentials));
+        let job = Job {
+            names,
+            credentials: Some(credentials),
+            fingerprint,
+            clients: vec![client],
+            submitted: now,
+            deadline,
+        };
+        self.jobs.insert(id, job);
+        self.timers.insert((deadline, Timer::Deadline(id)));
+        self.pool.submit(id, now);
+        self.watch_queue(now);
+    }
+
+    fn time_out(&mut self, id: JobId, now: Instant) {
+        self.pool.abandon(id, now);
+        if let Some(job) = self.jobs.get(&id) {
+            let event = Event::TimedOut(Rc::clone(&job.names), self.service.request_timeout);
+            self.actions.push_back(Action::Log(event));
+        }
+        self.finish(id, Outcome::internal_failure("no answer within the request timeout").into(), now);
+    }
+
+    fn finish(&mut self, id: JobId, verdict: Verdict, now: Instant) {
+        let Some(job) = self.jobs.remove(&id) else { return };
+        self.timers.remove(&(job.deadline, Timer::Deadline(id)));
+        if let Some(fingerprint) = job.fingerprint {
+            self.in_flight.remove(&fingerprint);
+            if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &verdict.outcome) {
+                cache.remember(fingerprint, now);
+            }
+        }
+        let held_until = match &verdict.outcome {
+            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(job.deadline).min(job.deadline),
+            Outcome::Accept(_) | Outcome::Unavailable(_) => now,
+        };
+        if held_until > now {
+            self.hold(&job.names, job.clients, verdict.outcome, held_until);
+        } else {
+            self.decide(&job.names, &job.clients, verdict.outcome, Source::Mechanism);
+        }
+    }
+
+    /// Logs the failure now and sends it when PAM's delay is over.
+    fn hold(&mut self, names: &Rc<Names>, clients: Vec<ClientId>, outcome: Outcome, until: Instant) {
+        for client in clients {
+            self.log_decision(names, &outcome, Source::Mechanism);
+            self.held_replies.insert(client, outcome.clone());
+            self.timers.insert((until, Timer::HeldReply(client)));
+        }
+    }
+
+    fn release(&mut self, client: ClientId) {
+        if let Some(outcome) = self.held_replies.remove(&client) {
+            self.actions.push_back(Action::Reply(client, outcome));
+        }
+    }
+
+    fn decide(&mut self, names: &Rc<Names>, clients: &[ClientId], outcome: Outcome, source: Source) {
+        for client in clients {
+            self.actions.push_back(Action::Reply(*client, outcome.clone()));
+            self.log_decision(names, &outcome, source);
+        }
+    }
+
+    fn log_decision(&mut self, names: &Rc<Names>, outcome: &Outcome, source: Source) {
+        let event = Event::Decided(Rc::clone(names), outcome.clone(), source);
+        self.actions.push_back(Action::Log(event));
+    }
+
+    fn watch_queue(&mut self, now: Instant) {
+        let waiting = self.pool.waiting();
+        let oldest = || {
+            let waiting = self.jobs.values().filter(|job| job.credentials.is_some());
+            waiting.map(|job| job.submitted).min()
+        };
+        if let Some(waiting) = self.queue_watch.observe(waiting, oldest, now) {
+            let flag = self.pool.settings().flag;
+            self.actions.push_back(Action::Log(Event::Waiting(Waiting { flag, ..waiting })));
+        }
+    }
+}
+
+impl Names {
+    fn of(credentials: &mut Credentials) -> Self {
+        Self {
+            login: std::mem::take(&mut credentials.login),
+            service: std::mem::take(&mut credentials.service),
+            realm: std::mem::take(&mut credentials.realm),
+            client: credentials.client,
+        }
+    }
+
+    fn copy_of(credentials: &Credentials) -> Self {
+        Self {
+            login: credentials.login.clone(),
+            service: credentials.service.clone(),
+            realm: credentials.realm.clone(),
+            client: credentials.client,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Notices when logins wait too long for a worker, and says so without flooding the log.
+#![forbid(unsafe_code)]
+
+use crate::config::WorkerFlag;
+use std::time::{Duration, Instant};
+
+/// How long a login may wait for a worker before it is worth a warning.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The shortest time between two warnings.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Logins that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many.
+    pub logins: usize,
+    /// How long the first of them has waited.
+    pub longest: Duration,
+    /// The flag that would help.
+    pub flag: WorkerFlag,
+}
+
+#[derive(Default)]
+pub(super) struct QueueWatch {
+    next_look: Option<Instant>,
+    silent_until: Option<Instant>,
+}
+
+impl QueueWatch {
+    /// Looks at the queue; `oldest` (asked only when it matters) is when its first login came.
+    pub(super) fn observe(
+        &mut self,
+        logins: usize,
+        oldest: impl FnOnce() -> Option<Instant>,
+        now: Instant,
+    ) -> Option<Waiting> {
+        if logins == 0 {
+            self.next_look = None;
+            return None;
+        }
+        let look = *self.next_look.get_or_insert(now + PATIENCE);
+        if now < look {
+            return None;
+        }
+        self.next_look = Some(now + PATIENCE);
+        let longest = now.saturating_duration_since(oldest()?);
+        if longest < PATIENCE || self.silent_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        self.silent_until = Some(now + SILENCE);
+        Some(Waiting { logins, longest, flag: WorkerFlag::Processes })
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.next_look
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_short_wait_is_not_worth_a_warning() {
+        let start = Instant::now();
+        let mut watch = QueueWatch::default();
+        for seconds in 0..20 {
+            let now = start + SECOND * seconds;
+            assert_eq!(watch.observe(3, || Some(now), now), None);
+        }
+    }
+
+    #[test]
+    fn a_long_wait_is_warned_of_once_a_minute() {
+        let start = Instant::now();
+        let mut watch = QueueWatch::default();
+        let warnings =
+            (0..=130).filter(|second| watch.observe(3, || Some(start), start + SECOND * *second).is_some());
+        assert_eq!(warnings.collect::<Vec<_>>(), [3, 63, 123]);
+    }
+
+    #[test]
+    fn an_empty_queue_needs_no_look() {
+        let now = Instant::now();
+        let mut watch = QueueWatch::default();
+        watch.observe(1, || None, now);
+        assert!(watch.next_timeout().is_some());
+        watch.observe(0, || None, now);
+        assert_eq!(watch.next_timeout(), None);
+    }
+}

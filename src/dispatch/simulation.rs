@@ -1,0 +1,333 @@
+//! A seeded simulation of dispatcher, cache and pool on virtual time, with injected deaths, delays and lost
+//! messages. After every step the invariants of docs/ARCHITECTURE.md hold.
+//!
+//! A failing seed is printed; `SASLAUTHD_SIMULATION_SEED=n cargo test simulation` replays it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
+
+use super::tests::{credentials, service};
+use super::*;
+use crate::config::{CacheSettings, WorkerSettings};
+use crate::secret;
+
+const SEEDS: u64 = 1000;
+const STEPS: usize = 400;
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
+    if let Ok(seed) = std::env::var("SASLAUTHD_SIMULATION_SEED") {
+        return World::new(seed.parse().unwrap()).run();
+    }
+    for seed in 0..SEEDS {
+        let run = std::panic::catch_unwind(|| World::new(seed).run());
+        assert!(run.is_ok(), "replay with SASLAUTHD_SIMULATION_SEED={seed}");
+    }
+}
+
+/// SplitMix64: small, seeded, and nobody's secret.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, items: &[T]) -> Option<T> {
+        let index = self.below(items.len().max(1) as u64);
+        items.get(index as usize).copied()
+    }
+}
+
+/// A worker as the simulated kernel knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Process {
+    /// Started, has not said that it is ready.
+    Booting,
+    Idle,
+    /// Has a job and its credentials.
+    Working(JobId, String, String),
+    /// Will never answer: its message was lost, or it hangs.
+    Stuck,
+}
+
+struct Asked {
+    login: String,
+    password: String,
+    deadline: Instant,
+}
+
+/// The world around a dispatcher, and what it remembers to judge it by.
+struct World {
+    random: Random,
+    now: Instant,
+    service: Service,
+    dispatcher: Dispatcher,
+    /// Secrets alive when the world began: other tests run in other threads with counters of their own.
+    secrets_before: usize,
+    processes: HashMap<WorkerId, Process>,
+    /// Orders to start a worker that the supervisor has not carried out yet.
+    ordered: usize,
+    last_worker: u64,
+    asked: HashMap<ClientId, Asked>,
+    last_client: u64,
+    /// When a mechanism last accepted a login, and with which password.
+    accepted: HashMap<String, (String, Instant)>,
+    /// Outcomes of jobs that were accepted, not yet replied.
+    verdicts: Vec<(String, String)>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let workers = 1 + random.below(6) as usize;
+        let mut service = service(workers, random.one_in(2));
+        service.cache = service.cache.map(|_| CacheSettings {
+            bytes: 128 * (1 + random.below(6) as usize),
+            lifetime: SECOND * (1 + random.below(90) as u32),
+        });
+        service.request_timeout = SECOND * (1 + random.below(60) as u32);
+        let one_each = random.one_in(4);
+        service.workers = WorkerSettings {
+            ready: if one_each { 1 } else { workers },
+            requests_each: if one_each { 1 } else { 1 + random.below(20) as u32 },
+            ..service.workers
+        };
+        let now = Instant::now();
+        let secrets_before = secret::alive();
+        Self {
+            dispatcher: Dispatcher::new(service.clone(), &[seed as u8; 32], now),
+            random,
+            now,
+            service,
+            secrets_before,
+            processes: HashMap::new(),
+            ordered: 0,
+            last_worker: 0,
+            asked: HashMap::new(),
+            last_client: 0,
+            accepted: HashMap::new(),
+            verdicts: Vec::new(),
+        }
+    }
+
+    fn run(mut self) {
+        self.carry_out();
+        for _ in 0..STEPS {
+            self.step();
+            self.carry_out();
+            self.check();
+        }
+        self.finish();
+    }
+
+    fn step(&mut self) {
+        match self.random.below(16) {
+            0..=4 => self.ask(),
+            5..=8 => self.answer(),
+            9 => self.kill_a_worker(),
+            10 => self.speak_out_of_turn(),
+            11..=12 => self.start_a_worker(),
+            13 => self.make_a_worker_ready(),
+            _ => self.pass_time(),
+        }
+    }
+
+    fn ask(&mut self) {
+        if self.asked.len() >= self.service.max_connections {
+            return;
+        }
+        self.last_client += 1;
+        let client = ClientId(self.last_client);
+        let login = format!("user{}", self.random.below(8));
+        let password = format!("password{}", self.random.below(3));
+        let deadline = self.now + self.service.request_timeout;
+        let credentials = credentials(&login, &password);
+        self.asked.insert(client, Asked { login, password, deadline });
+        self.dispatcher.handle_request(client, credentials, self.now);
+    }
+
+    fn answer(&mut self) {
+        let working: Vec<_> = self.workers_that(|process| matches!(process, Process::Working(..)));
+        let Some(worker) = self.random.pick(&working) else { return };
+        if self.random.one_in(12) {
+            self.processes.insert(worker, Process::Stuck);
+            return;
+        }
+        let Some(Process::Working(job, login, password)) = self.processes.insert(worker, Process::Idle)
+        else {
+            return;
+        };
+        let outcome = match self.random.below(4) {
+            0 => Outcome::reject("PAM auth error"),
+            1 => Outcome::unavailable("PAM start error", "simulated"),
+            _ => Outcome::ACCEPT,
+        };
+        if outcome == Outcome::ACCEPT {
+            self.verdicts.push((login.clone(), password.clone()));
+            self.accepted.insert(login, (password, self.now));
+        }
+        let delay = SECOND * self.random.below(4) as u32;
+        self.dispatcher.handle_verdict(worker, job, Verdict { outcome, delay }, self.now);
+    }
+
+    fn kill_a_worker(&mut self) {
+        let all: Vec<_> = self.workers_that(|_| true);
+        if let Some(worker) = self.random.pick(&all) {
+            self.processes.remove(&worker);
+            self.dispatcher.handle_worker_gone(worker, self.now);
+        }
+    }
+
+    /// A worker gone mad, or one that was killed and whose message comes late: a verdict nobody asked it for.
+    fn speak_out_of_turn(&mut self) {
+        let worker = WorkerId(1 + self.random.below(self.last_worker.max(1)));
+        if matches!(self.processes.get(&worker), Some(Process::Working(..))) {
+            return;
+        }
+        let job = JobId(1 + self.random.below(self.last_client.max(1)));
+        if self.random.one_in(2) && self.processes.get(&worker) != Some(&Process::Booting) {
+            self.dispatcher.handle_ready(worker);
+        } else if self.processes.get(&worker) != Some(&Process::Stuck) {
+            self.dispatcher.handle_verdict(worker, job, Outcome::ACCEPT.into(), self.now);
+        }
+    }
+
+    fn start_a_worker(&mut self) {
+        if self.ordered == 0 {
+            return;
+        }
+        self.ordered -= 1;
+        if self.random.one_in(6) {
+            return self.dispatcher.handle_start_failed(self.now);
+        }
+        self.last_worker += 1;
+        let worker = WorkerId(self.last_worker);
+        self.processes.insert(worker, Process::Booting);
+        self.dispatcher.handle_worker(worker);
+    }
+
+    fn make_a_worker_ready(&mut self) {
+        let booting: Vec<_> = self.workers_that(|process| *process == Process::Booting);
+        if let Some(worker) = self.random.pick(&booting) {
+            self.processes.insert(worker, Process::Idle);
+            self.dispatcher.handle_ready(worker);
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let jump = Duration::from_millis(self.random.below(5000));
+        // Like the event loop: never later than the dispatcher wants to be woken.
+        let due = self.dispatcher.next_timeout().unwrap_or(self.now + jump);
+        self.now = due.min(self.now + jump).max(self.now);
+        self.dispatcher.handle_timeout(self.now);
+    }
+
+    fn workers_that(&self, wanted: impl Fn(&Process) -> bool) -> Vec<WorkerId> {
+        let mut workers: Vec<_> =
+            self.processes.iter().filter(|(_, process)| wanted(process)).map(|(worker, _)| *worker).collect();
+        workers.sort();
+        workers
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.dispatcher.next_action() {
+            match action {
+                Action::Reply(client, outcome) => self.judge(client, &outcome),
+                Action::StartWorker => self.ordered += 1,
+                Action::Send(worker, job, credentials) => self.deliver(worker, job, credentials),
+                Action::Retire(worker) => {
+                    assert_eq!(self.processes.remove(&worker), Some(Process::Idle), "retired at work");
+                }
+                Action::Kill(worker) => {
+                    self.processes.remove(&worker);
+                }
+                Action::Log(_) => {}
+            }
+        }
+    }
+
+    fn deliver(&mut self, worker: WorkerId, job: JobId, credentials: Credentials) {
+        if self.random.one_in(20) || !self.processes.contains_key(&worker) {
+            self.processes.remove(&worker);
+            return self.dispatcher.handle_undelivered(worker, job, credentials, self.now);
+        }
+        assert_eq!(self.processes.get(&worker), Some(&Process::Idle), "one request at a time");
+        let login = String::from_utf8(credentials.login.clone()).unwrap();
+        let password = String::from_utf8(credentials.password.as_bytes().to_vec()).unwrap();
+        let lost = self.random.one_in(20);
+        let process = if lost { Process::Stuck } else { Process::Working(job, login, password) };
+        self.processes.insert(worker, process);
+    }
+
+    /// Invariants 1, 2 and 3, for one reply.
+    fn judge(&mut self, client: ClientId, outcome: &Outcome) {
+        let asked = self.asked.remove(&client).expect("exactly one reply");
+        assert!(self.now <= asked.deadline, "a reply after its deadline");
+        if !matches!(outcome, Outcome::Accept(_)) {
+            return;
+        }
+        let decided_now = self.verdicts.contains(&(asked.login.clone(), asked.password.clone()));
+        let cached = self.service.cache.as_ref().is_some_and(|cache| {
+            let accepted = self.accepted.get(&asked.login);
+            accepted.is_some_and(|(password, when)| {
+                *password == asked.password && self.now < *when + cache.lifetime
+            })
+        });
+        assert!(decided_now || cached, "OK for credentials that nothing accepted");
+    }
+
+    fn check(&mut self) {
+        self.verdicts.clear();
+        // Invariant 1: nobody waits beyond the deadline.
+        let due = self.dispatcher.next_timeout();
+        for asked in self.asked.values() {
+            assert!(due.is_some_and(|due| due <= asked.deadline), "a client would be forgotten");
+        }
+        // Invariant 4: nobody waits while a worker could serve.
+        assert!(
+            self.dispatcher.pool.waiting() == 0 || self.dispatcher.pool.idle() == 0,
+            "idle beside a queue"
+        );
+        // Invariant 5: the only passwords are those of requests that wait for a worker.
+        let held = secret::alive() - self.secrets_before;
+        assert_eq!(held, self.dispatcher.pool.waiting(), "a password outlives its use");
+        // Invariant 6: everything is bounded.
+        assert!(self.dispatcher.pool.size() <= self.service.workers.most);
+        assert!(self.dispatcher.jobs.len() + self.dispatcher.held_replies.len() <= self.asked.len());
+        assert!(self.dispatcher.timers.len() <= self.asked.len());
+        assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
+        if let Some(cache) = &self.dispatcher.cache {
+            assert!(cache.len() <= cache.most());
+        }
+    }
+
+    /// Left alone, every client is answered: with nothing but time.
+    fn finish(&mut self) {
+        while !self.asked.is_empty() {
+            let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
+            self.now = self.now.max(due);
+            self.dispatcher.handle_timeout(self.now);
+            self.carry_out();
+            self.check();
+        }
+        assert!(self.dispatcher.is_idle());
+        assert_eq!(secret::alive(), self.secrets_before);
+    }
+}

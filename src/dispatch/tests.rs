@@ -1,0 +1,263 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::config::{CacheSettings, Limits, OnUnavailable, WorkerFlag, WorkerSettings};
+use crate::secret::Secret;
+
+pub(super) fn service(workers: usize, cache: bool) -> Service {
+    Service {
+        mechanism: "pam".into(),
+        append_realm: false,
+        cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
+        workers: WorkerSettings {
+            most: workers,
+            ready: workers,
+            requests_each: 1000,
+            flag: WorkerFlag::Processes,
+        },
+        limits: Limits::DEFAULT,
+        request_timeout: Duration::from_secs(60),
+        read_timeout: Duration::from_secs(30),
+        max_connections: 100,
+        on_unavailable: OnUnavailable::Close,
+    }
+}
+
+pub(super) fn credentials(login: &str, password: &str) -> Credentials {
+    Credentials {
+        login: login.into(),
+        password: Secret::copy_of(password.as_bytes()),
+        service: b"smtp".to_vec(),
+        realm: Vec::new(),
+        client: None,
+    }
+}
+
+/// A dispatcher, its clock, and what it has ordered.
+struct Scene {
+    dispatcher: Dispatcher,
+    now: Instant,
+    replies: Vec<(u64, Outcome)>,
+    sent: Vec<(WorkerId, JobId)>,
+    killed: Vec<WorkerId>,
+    events: Vec<Event>,
+    workers: u64,
+}
+
+impl Scene {
+    /// With all workers ready.
+    fn new(service: Service) -> Self {
+        let now = Instant::now();
+        let mut scene = Self {
+            dispatcher: Dispatcher::new(service, &[7; 32], now),
+            now,
+            replies: Vec::new(),
+            sent: Vec::new(),
+            killed: Vec::new(),
+            events: Vec::new(),
+            workers: 0,
+        };
+        scene.settle();
+        scene
+    }
+
+    fn settle(&mut self) {
+        while let Some(action) = self.dispatcher.next_action() {
+            match action {
+                Action::Reply(client, outcome) => self.replies.push((client.0, outcome)),
+                Action::StartWorker => {
+                    self.workers += 1;
+                    self.dispatcher.handle_worker(WorkerId(self.workers));
+                    self.dispatcher.handle_ready(WorkerId(self.workers));
+                }
+                Action::Send(worker, job, _) => self.sent.push((worker, job)),
+                Action::Kill(worker) => self.killed.push(worker),
+                Action::Retire(_) => {}
+                Action::Log(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn ask(&mut self, client: u64, login: &str, password: &str) {
+        self.dispatcher.handle_request(ClientId(client), credentials(login, password), self.now);
+        self.settle();
+    }
+
+    fn answer(&mut self, index: usize, verdict: impl Into<Verdict>) {
+        let (worker, job) = self.sent[index];
+        self.dispatcher.handle_verdict(worker, job, verdict.into(), self.now);
+        self.settle();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.dispatcher.handle_timeout(self.now);
+        self.settle();
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_request_is_sent_to_a_worker_and_its_verdict_to_the_client() {
+    let mut scene = Scene::new(service(2, false));
+    scene.ask(1, "anna", "secret");
+    scene.answer(0, Outcome::ACCEPT);
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT)]);
+    assert!(scene.dispatcher.is_idle());
+}
+
+#[test]
+fn a_failure_is_held_back_as_long_as_pam_wants_without_holding_a_worker() {
+    let mut scene = Scene::new(service(1, false));
+    let reject = Outcome::reject("PAM auth error");
+    scene.ask(1, "anna", "wrong");
+    scene.answer(0, Verdict { outcome: reject.clone(), delay: 2 * SECOND });
+    assert_eq!(scene.replies, []);
+    scene.ask(2, "bert", "right");
+    scene.answer(1, Outcome::ACCEPT);
+    assert_eq!(scene.replies, [(2, Outcome::ACCEPT)]);
+    scene.pass(2 * SECOND - Duration::from_nanos(1));
+    assert_eq!(scene.replies.len(), 1);
+    scene.pass(Duration::from_nanos(1));
+    assert_eq!(scene.replies[1], (1, reject));
+}
+
+#[test]
+fn an_acceptance_is_never_held_back() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "right");
+    scene.answer(0, Verdict { outcome: Outcome::ACCEPT, delay: SECOND });
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT)]);
+}
+
+#[test]
+fn a_delay_never_outlasts_the_request_timeout() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "wrong");
+    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: Duration::MAX });
+    scene.pass(60 * SECOND);
+    assert_eq!(scene.replies.len(), 1);
+}
+
+#[test]
+fn a_dead_worker_means_unavailable_at_once() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    scene.dispatcher.handle_worker_gone(scene.sent[0].0, scene.now);
+    scene.settle();
+    assert!(matches!(scene.replies[..], [(1, Outcome::Unavailable(_))]));
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_unavailable_and_its_worker_killed() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    scene.ask(2, "bert", "secret");
+    scene.pass(60 * SECOND);
+    assert_eq!(scene.killed, [scene.sent[0].0]);
+    assert!(scene.replies.iter().all(|(_, outcome)| matches!(outcome, Outcome::Unavailable(_))));
+    assert_eq!(scene.replies.len(), 2);
+}
+
+#[test]
+fn a_late_verdict_of_a_killed_worker_counts_for_nothing() {
+    let mut scene = Scene::new(service(1, true));
+    scene.ask(1, "anna", "secret");
+    scene.pass(60 * SECOND);
+    scene.answer(0, Outcome::ACCEPT);
+    assert_eq!(scene.replies.len(), 1);
+    scene.ask(2, "anna", "secret");
+    assert_eq!(scene.replies.len(), 1, "it was not cached");
+}
+
+#[test]
+fn with_a_cache_the_second_request_asks_nobody() {
+    let mut scene = Scene::new(service(1, true));
+    scene.ask(1, "anna", "secret");
+    scene.answer(0, Outcome::ACCEPT);
+    scene.ask(2, "anna", "secret");
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (2, Outcome::ACCEPT)]);
+    assert_eq!(scene.sent.len(), 1);
+    scene.pass(100 * SECOND);
+    scene.ask(3, "anna", "secret");
+    assert_eq!(scene.sent.len(), 2, "the entry has expired");
+}
+
+#[test]
+fn neither_rejections_nor_outages_are_cached() {
+    for outcome in [Outcome::reject("PAM auth error"), Outcome::internal_failure("down")] {
+        let mut scene = Scene::new(service(1, true));
+        scene.ask(1, "anna", "secret");
+        scene.answer(0, outcome);
+        scene.ask(2, "anna", "secret");
+        assert_eq!(scene.sent.len(), 2);
+    }
+}
+
+#[test]
+fn with_a_cache_identical_requests_in_flight_share_one_call_of_the_mechanism() {
+    let mut scene = Scene::new(service(5, true));
+    for client in 1..=3 {
+        scene.ask(client, "anna", "secret");
+    }
+    scene.ask(4, "anna", "other");
+    assert_eq!(scene.sent.len(), 2);
+    scene.answer(0, Outcome::ACCEPT);
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (2, Outcome::ACCEPT), (3, Outcome::ACCEPT)]);
+}
+
+#[test]
+fn without_a_cache_every_request_is_checked_by_itself() {
+    let mut scene = Scene::new(service(5, false));
+    for client in 1..=3 {
+        scene.ask(client, "anna", "secret");
+    }
+    assert_eq!(scene.sent.len(), 3);
+}
+
+#[test]
+fn the_realm_is_joined_before_the_cache_is_asked() {
+    let mut scene = Scene::new(Service { append_realm: true, ..service(1, true) });
+    let mut with_realm = credentials("anna", "secret");
+    with_realm.realm = b"example.org".to_vec();
+    scene.dispatcher.handle_request(ClientId(1), with_realm, scene.now);
+    scene.settle();
+    scene.answer(0, Outcome::ACCEPT);
+    let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
+    assert_eq!(names.login, b"anna@example.org");
+}
+
+#[test]
+fn a_request_that_could_not_be_handed_over_goes_to_another_worker() {
+    let mut scene = Scene::new(service(2, false));
+    scene.ask(1, "anna", "secret");
+    let (worker, job) = scene.sent[0];
+    scene.dispatcher.handle_undelivered(worker, job, credentials("anna", "secret"), scene.now);
+    scene.settle();
+    assert_eq!(scene.sent.len(), 2);
+    assert_ne!(scene.sent[1].0, worker);
+    scene.answer(1, Outcome::ACCEPT);
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT)]);
+}
+
+#[test]
+fn every_client_of_a_shared_call_has_its_own_line_in_the_log() {
+    let mut scene = Scene::new(service(1, true));
+    scene.ask(1, "anna", "secret");
+    scene.ask(2, "anna", "secret");
+    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: SECOND });
+    assert_eq!(scene.events.len(), 2);
+}
+
+#[test]
+fn logins_that_wait_long_are_told_of() {
+    let mut scene = Scene::new(service(1, false));
+    for client in 1..=4 {
+        scene.ask(client, &format!("user{client}"), "secret");
+    }
+    scene.pass(4 * SECOND);
+    let waiting: Vec<_> = scene.events.iter().filter(|event| matches!(event, Event::Waiting(_))).collect();
+    assert_eq!(waiting.len(), 1);
+    assert!(matches!(waiting[0], Event::Waiting(Waiting { logins: 3, flag: WorkerFlag::Processes, .. })));
+}

@@ -1,0 +1,275 @@
+//! The frontend: one thread, one event loop, all clients. Nothing in it blocks.
+//!
+//! It only moves bytes and time between the kernel and the [`Dispatcher`], which decides.
+#![forbid(unsafe_code)]
+
+mod client;
+mod clients;
+mod control;
+mod listener;
+mod record;
+mod seldom;
+mod token;
+mod workers;
+
+use crate::dispatch::{Action, Dispatcher};
+use crate::ipc::{FromFrontend, ToFrontend};
+use crate::log as logging;
+use crate::outcome::Outcome;
+use crate::supervisor::leave_to_supervisor;
+use crate::sys::{harden, spawn};
+use clients::{Clients, Step};
+use control::Control;
+use listener::Listener;
+use mio::event::Event;
+use mio::{Events, Poll};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use token::Source;
+use workers::{FromWorkers, Workers};
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 256;
+
+/// Descriptors that are neither clients nor workers: standard streams, sockets to supervisor and log, a spare.
+const OTHER_DESCRIPTORS: usize = 32;
+
+/// How long the log may take the last lines of a process that ends.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
+pub fn run() -> ExitCode {
+    harden::name_process();
+    harden::forbid_memory_dumps();
+    leave_to_supervisor();
+    match Frontend::set_up().and_then(|mut frontend| frontend.serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!(target: "frontend", "The frontend cannot go on: {error}");
+            logging::flush_briefly(LAST_WORDS);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Frontend {
+    poll: Poll,
+    control: Control,
+    listener: Listener,
+    clients: Clients,
+    workers: Workers,
+    dispatcher: Dispatcher,
+    /// Whether the supervisor knows that logins are served.
+    announced: bool,
+    /// Set by `Drain`: nothing new is taken.
+    draining: bool,
+}
+
+impl Frontend {
+    fn set_up() -> io::Result<Self> {
+        let listener = spawn::inherited(spawn::LISTENER)?;
+        let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
+        let setup = control.receive_setup()?;
+        logging::init(setup.log, setup.verbose);
+        let mut service = setup.service;
+        let room = harden::raise_descriptor_limit().saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
+        if service.max_connections > room {
+            log::warn!(
+                target: "frontend",
+                "--max-connections={} is more than the limit on open descriptors allows: {room} are served",
+                service.max_connections
+            );
+            service.max_connections = room;
+        }
+        let poll = Poll::new()?;
+        control.register(poll.registry())?;
+        let now = Instant::now();
+        Ok(Self {
+            clients: Clients::new(&service, poll.registry().try_clone()?),
+            workers: Workers::new(poll.registry().try_clone()?),
+            dispatcher: Dispatcher::new(service, &harden::random_key()?, now),
+            listener: Listener::new(listener)?,
+            poll,
+            control,
+            announced: false,
+            draining: false,
+        })
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        self.carry_out(Instant::now());
+        while !self.is_done() {
+            let timeout = self.next_timeout().map(|due| due.saturating_duration_since(Instant::now()));
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            let now = Instant::now();
+            for event in &events {
+                self.handle(event, now)?;
+            }
+            self.accept(now);
+            self.handle_timeouts(now);
+        }
+        logging::flush_briefly(LAST_WORDS);
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.draining && self.dispatcher.is_idle() && self.clients.are_all_answered()
+    }
+
+    fn handle(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+        match token::source(event.token()) {
+            Source::Control => self.handle_control(now)?,
+            Source::Listener => self.listener.handle_readable(),
+            Source::Client(client) => {
+                let step = self.clients.handle_readable(client);
+                self.take(step, now);
+            }
+            Source::Worker(worker) => {
+                let heard = self.workers.handle_readable(worker, event.is_read_closed());
+                heard.into_iter().for_each(|message| self.handle_worker(message, now));
+            }
+        }
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// Takes new connections, a batch at a time so that those who wait for a verdict are not kept waiting.
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..listener::BATCH {
+            let Some(stream) = self.listener.accept(now) else { return };
+            if self.clients.are_too_many() || self.listener.is_short_of_descriptors() {
+                self.clients.turn_away(stream, now);
+                continue;
+            }
+            let step = self.clients.welcome(stream, now);
+            self.take(step, now);
+            self.carry_out(now);
+        }
+    }
+
+    fn take(&mut self, step: Step, now: Instant) {
+        match step {
+            Step::Nothing => {}
+            Step::Request(client, credentials) => self.dispatcher.handle_request(client, credentials, now),
+            Step::Invalid(client, invalid) => {
+                log::error!(target: "do_request", "{invalid}");
+                self.clients.reply_text(client, &invalid.reply(), now);
+            }
+        }
+    }
+
+    fn handle_control(&mut self, now: Instant) -> io::Result<()> {
+        while let Some((message, descriptor)) = self.control.receive()? {
+            match message {
+                ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
+                ToFrontend::Accept => self.listener.open(self.poll.registry())?,
+                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor),
+                ToFrontend::StartFailed => self.dispatcher.handle_start_failed(now),
+                ToFrontend::Drain { hurry } => self.drain(hurry),
+            }
+        }
+        self.control.flush();
+        Ok(())
+    }
+
+    fn add_worker(&mut self, worker: crate::pool::WorkerId, socket: Option<OwnedFd>) {
+        self.dispatcher.handle_worker(worker);
+        let no_socket = || io::Error::from(io::ErrorKind::NotFound);
+        let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
+        if let Err(error) = added {
+            log::error!(target: "frontend", "A worker could not be added: {error}");
+            self.dispatcher.handle_worker_gone(worker, Instant::now());
+        }
+    }
+
+    fn drain(&mut self, hurry: bool) {
+        self.draining = true;
+        self.listener.close(self.poll.registry());
+        if hurry {
+            self.clients.give_up_unfinished();
+        }
+    }
+
+    fn handle_worker(&mut self, heard: FromWorkers, now: Instant) {
+        match heard {
+            FromWorkers::Ready(worker) => {
+                self.dispatcher.handle_ready(worker);
+                if !self.announced {
+                    self.announced = true;
+                    self.control.send(FromFrontend::Ready);
+                }
+            }
+            FromWorkers::Verdict(worker, job, verdict) => {
+                self.dispatcher.handle_verdict(worker, job, verdict, now);
+            }
+            FromWorkers::Failed(worker, reason) => {
+                log::error!(target: "frontend", "{reason}");
+                self.dispatcher.handle_worker_gone(worker, now);
+                if !self.announced {
+                    self.control.send(FromFrontend::Failed(reason));
+                }
+            }
+            FromWorkers::Gone(worker) => self.dispatcher.handle_worker_gone(worker, now),
+            FromWorkers::Malformed(worker) => {
+                log::error!(target: "frontend", "A worker sent what is no message and is replaced");
+                self.control.send(FromFrontend::Kill(worker));
+                self.dispatcher.handle_worker_gone(worker, now);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        while let Some(action) = self.dispatcher.next_action() {
+            match action {
+                Action::Reply(client, outcome) => self.reply(client, &outcome, now),
+                Action::StartWorker => self.control.send(FromFrontend::Start),
+                Action::Send(worker, job, credentials) => {
+                    if !self.workers.send(worker, job, &credentials) {
+                        self.dispatcher.handle_undelivered(worker, job, credentials, now);
+                    }
+                }
+                Action::Retire(worker) => self.workers.remove(worker),
+                Action::Kill(worker) => {
+                    self.workers.remove(worker);
+                    self.control.send(FromFrontend::Kill(worker));
+                }
+                Action::Log(event) => record::write(&event, self.clients.mechanism()),
+            }
+        }
+    }
+
+    fn reply(&mut self, client: crate::dispatch::ClientId, outcome: &Outcome, now: Instant) {
+        match outcome {
+            Outcome::Unavailable(_) => self.clients.reply_unavailable(client, outcome, now),
+            Outcome::Accept(_) | Outcome::Reject(_) => self.clients.reply_text(client, &outcome.reply(), now),
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let due = [
+            self.dispatcher.next_timeout(),
+            self.clients.next_timeout(),
+            self.listener.next_timeout(),
+            self.control.next_timeout(),
+            logging::pending(now).map(|wait| now + wait),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    fn handle_timeouts(&mut self, now: Instant) {
+        if self.dispatcher.next_timeout().is_some_and(|due| due <= now) {
+            self.dispatcher.handle_timeout(now);
+            self.carry_out(now);
+        }
+        self.clients.handle_timeout(now);
+        self.control.flush();
+        logging::retry(now);
+    }
+}

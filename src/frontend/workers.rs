@@ -1,0 +1,100 @@
+//! The sockets to the workers.
+#![forbid(unsafe_code)]
+
+use super::token;
+use crate::credentials::Credentials;
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, encode_request};
+use crate::outcome::Verdict;
+use crate::pool::{JobId, WorkerId};
+use crate::sys::socket;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+pub(super) struct Workers {
+    sockets: HashMap<WorkerId, OwnedFd>,
+    registry: Registry,
+    buffer: Box<[u8; LARGEST_MESSAGE]>,
+}
+
+/// What was heard from a worker. After the last three its socket is closed.
+pub(super) enum FromWorkers {
+    Ready(WorkerId),
+    Verdict(WorkerId, JobId, Verdict),
+    Failed(WorkerId, String),
+    Gone(WorkerId),
+    Malformed(WorkerId),
+}
+
+impl Workers {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { sockets: HashMap::new(), registry, buffer: Box::new([0; LARGEST_MESSAGE]) }
+    }
+
+    pub(super) fn add(&mut self, worker: WorkerId, descriptor: OwnedFd) -> io::Result<()> {
+        socket::set_nonblocking(descriptor.as_fd())?;
+        let mut source = SourceFd(&descriptor.as_raw_fd());
+        self.registry.register(&mut source, token::of_worker(worker), Interest::READABLE)?;
+        self.sockets.insert(worker, descriptor);
+        Ok(())
+    }
+
+    /// Closes the socket; a living worker ends when it notices.
+    pub(super) fn remove(&mut self, worker: WorkerId) {
+        self.sockets.remove(&worker);
+    }
+
+    /// Hands over a request. `false`, and the socket is closed, if the worker could not take it: it has none in
+    /// hand, so its buffer is empty, and any error means that it is gone.
+    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, credentials: &Credentials) -> bool {
+        let Some(socket) = self.sockets.get(&worker) else { return false };
+        let sent = socket::send(socket.as_fd(), encode_request(job, credentials).as_bytes()).is_ok();
+        if !sent {
+            self.remove(worker);
+        }
+        sent
+    }
+
+    /// Reads what the worker has sent. It sends nothing between a verdict and the next request, so reading ends
+    /// there without asking the kernel for more, unless it is known that the end has come (`closed`).
+    pub(super) fn handle_readable(&mut self, worker: WorkerId, closed: bool) -> Vec<FromWorkers> {
+        let mut heard = Vec::new();
+        while let Some(message) = self.receive(worker) {
+            let enough = matches!(message, FromWorkers::Verdict(..)) && !closed;
+            if matches!(message, FromWorkers::Failed(..) | FromWorkers::Gone(_) | FromWorkers::Malformed(_)) {
+                self.remove(worker);
+            }
+            heard.push(message);
+            if enough {
+                break;
+            }
+        }
+        heard
+    }
+
+    fn receive(&mut self, worker: WorkerId) -> Option<FromWorkers> {
+        let socket = self.sockets.get(&worker)?;
+        loop {
+            let message = match socket::receive(socket.as_fd(), self.buffer.as_mut_slice()) {
+                Ok(Some(length)) => self.buffer.get(..length).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Some(FromWorkers::Malformed(worker));
+                }
+                Ok(None) | Err(_) => return Some(FromWorkers::Gone(worker)),
+            };
+            if message.first() == Some(&LOG_LINE) {
+                crate::log::relay(message);
+                continue;
+            }
+            return Some(match FromWorker::decode(message) {
+                Ok(FromWorker::Ready) => FromWorkers::Ready(worker),
+                Ok(FromWorker::Verdict(job, verdict)) => FromWorkers::Verdict(worker, job, verdict),
+                Ok(FromWorker::Failed(reason)) => FromWorkers::Failed(worker, reason),
+                Err(_) => FromWorkers::Malformed(worker),
+            });
+        }
+    }
+}

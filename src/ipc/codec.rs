@@ -1,0 +1,121 @@
+//! Writing and reading the parts of a message: numbers little-endian, strings with a 32-bit length before them.
+#![forbid(unsafe_code)]
+
+use crate::secret::Secret;
+use std::fmt;
+use std::time::Duration;
+
+/// A message that is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a message between the daemon's processes is malformed")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Puts a message together; wiped on drop, since it may hold a password.
+pub(super) struct Writer(Secret);
+
+impl Writer {
+    pub(super) fn new(tag: u8, capacity: usize) -> Self {
+        let mut message = Secret::with_capacity(capacity);
+        message.extend_from_slice(&[tag]);
+        Self(message)
+    }
+
+    pub(super) fn flag(self, value: bool) -> Self {
+        self.number(u64::from(value))
+    }
+
+    pub(super) fn number(mut self, value: u64) -> Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    pub(super) fn size(self, value: usize) -> Self {
+        self.number(value as u64)
+    }
+
+    pub(super) fn duration(self, value: Duration) -> Self {
+        self.number(u64::try_from(value.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn string(mut self, value: &[u8]) -> Self {
+        let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        self.0.extend_from_slice(&length.to_le_bytes());
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    pub(super) fn option<T>(self, value: Option<T>, write: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            None => self.flag(false),
+            Some(value) => write(self.flag(true), value),
+        }
+    }
+
+    pub(super) fn finish(self) -> Secret {
+        self.0
+    }
+}
+
+/// Takes a message apart.
+pub(super) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// The tag of a message and a reader of the rest.
+    pub(super) fn new(message: &'a [u8]) -> Result<(u8, Self), Malformed> {
+        let (tag, rest) = message.split_first().ok_or(Malformed)?;
+        Ok((*tag, Self(rest)))
+    }
+
+    pub(super) fn flag(&mut self) -> Result<bool, Malformed> {
+        match self.number()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Malformed),
+        }
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, Malformed> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(u64::from_le_bytes(*bytes))
+    }
+
+    pub(super) fn size(&mut self) -> Result<usize, Malformed> {
+        usize::try_from(self.number()?).map_err(|_| Malformed)
+    }
+
+    pub(super) fn duration(&mut self) -> Result<Duration, Malformed> {
+        Ok(Duration::from_micros(self.number()?))
+    }
+
+    pub(super) fn string(&mut self) -> Result<&'a [u8], Malformed> {
+        let (length, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Malformed)?;
+        let (string, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(string)
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, Malformed> {
+        String::from_utf8(self.string()?.to_vec()).map_err(|_| Malformed)
+    }
+
+    pub(super) fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, Malformed> {
+        if self.flag()? { read(self).map(Some) } else { Ok(None) }
+    }
+
+    /// Fails if bytes are left over.
+    pub(super) fn finish<T>(self, message: T) -> Result<T, Malformed> {
+        if self.0.is_empty() { Ok(message) } else { Err(Malformed) }
+    }
+}

@@ -1,0 +1,26 @@
+//! The messages between the processes. One SEQPACKET message is one of these, so there is no framing to get wrong.
+//!
+//! Strict both ways: an unknown tag, a missing byte or one too many makes the whole message invalid, and the
+//! receiver gives up on the sender rather than guess.
+#![forbid(unsafe_code)]
+
+mod codec;
+mod frontend;
+mod worker;
+
+pub use codec::Malformed;
+pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
+pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_request};
+
+use crate::config::Limits;
+
+/// The largest message in bytes that is not a request: a verdict, a log line, a configuration.
+pub const LARGEST_MESSAGE: usize = 16 * 1024;
+
+/// The size in bytes of the largest request within `limits`: its fields, their lengths, tag, number and address.
+pub const fn largest_request(limits: Limits) -> usize {
+    limits.password + 3 * limits.field + 128
+}
+
+/// The first byte of a log line that libc's syslog(3) wrote on a worker's socket; no message starts with it.
+pub const LOG_LINE: u8 = b'<';

@@ -1,0 +1,252 @@
+//! Between frontend and worker: a request, its verdict.
+#![forbid(unsafe_code)]
+
+use super::codec::{Malformed, Reader, Writer};
+use super::{LARGEST_MESSAGE, largest_request};
+use crate::config::Limits;
+use crate::credentials::Credentials;
+use crate::outcome::{Outcome, Refusal, Verdict};
+use crate::pool::JobId;
+use crate::secret::Secret;
+use std::ffi::{OsStr, OsString};
+use std::net::IpAddr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+const SETUP: u8 = 1;
+const VERIFY: u8 = 2;
+const READY: u8 = 3;
+const FAILED: u8 = 4;
+const VERDICT: u8 = 5;
+
+const ACCEPT: u64 = 0;
+const REJECT: u64 = 1;
+const UNAVAILABLE: u64 = 2;
+
+/// Longest text or reason in a verdict, in bytes; a mechanism that has more to say is cut.
+const LONGEST_TEXT: usize = 2048;
+
+/// What a worker must know: its first message, from the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSetup {
+    /// The name in the table of mechanisms.
+    pub mechanism: String,
+    /// `-O`
+    pub option: Option<OsString>,
+    /// `-V`
+    pub verbose: bool,
+    /// Sizes of the fields of a request.
+    pub limits: Limits,
+}
+
+/// To a worker.
+pub enum ToWorker {
+    /// How to work; first and once.
+    Setup(WorkerSetup),
+    /// Check these credentials.
+    Verify(JobId, Credentials),
+}
+
+/// From a worker.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FromWorker {
+    /// The mechanism is ready for logins.
+    Ready,
+    /// The mechanism cannot be used, and why.
+    Failed(String),
+    /// The answer to the request of that number.
+    Verdict(JobId, Verdict),
+}
+
+impl WorkerSetup {
+    /// The message to the worker.
+    pub fn encode(&self) -> Secret {
+        Writer::new(SETUP, LARGEST_MESSAGE)
+            .string(self.mechanism.as_bytes())
+            .option(self.option.as_deref(), |writer, option| writer.string(OsStr::as_bytes(option)))
+            .flag(self.verbose)
+            .size(self.limits.password)
+            .size(self.limits.field)
+            .finish()
+    }
+}
+
+/// The message that asks a worker about `credentials`.
+pub fn encode_request(job: JobId, credentials: &Credentials) -> Secret {
+    let limits = Limits { password: credentials.password.len(), field: longest_name(credentials) };
+    Writer::new(VERIFY, largest_request(limits))
+        .number(job.0)
+        .string(&credentials.login)
+        .string(credentials.password.as_bytes())
+        .string(&credentials.service)
+        .string(&credentials.realm)
+        .option(credentials.client, |writer, address| writer.string(address.to_string().as_bytes()))
+        .finish()
+}
+
+fn longest_name(credentials: &Credentials) -> usize {
+    credentials.login.len().max(credentials.service.len()).max(credentials.realm.len())
+}
+
+impl ToWorker {
+    /// Reads a message to a worker.
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let (tag, mut reader) = Reader::new(message)?;
+        let decoded = match tag {
+            SETUP => Self::Setup(WorkerSetup {
+                mechanism: reader.text()?,
+                option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
+                verbose: reader.flag()?,
+                limits: Limits { password: reader.size()?, field: reader.size()? },
+            }),
+            VERIFY => Self::Verify(
+                JobId(reader.number()?),
+                Credentials {
+                    login: reader.string()?.to_vec(),
+                    password: Secret::copy_of(reader.string()?),
+                    service: reader.string()?.to_vec(),
+                    realm: reader.string()?.to_vec(),
+                    client: reader.option(read_address)?,
+                },
+            ),
+            _ => return Err(Malformed),
+        };
+        reader.finish(decoded)
+    }
+}
+
+fn read_address(reader: &mut Reader<'_>) -> Result<IpAddr, Malformed> {
+    reader.text()?.parse().map_err(|_| Malformed)
+}
+
+impl FromWorker {
+    /// The message to the frontend.
+    pub fn encode(&self) -> Secret {
+        match self {
+            Self::Ready => Writer::new(READY, 16).finish(),
+            Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
+            Self::Verdict(job, verdict) => encode_verdict(*job, verdict),
+        }
+    }
+
+    /// Reads a message from a worker.
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let (tag, mut reader) = Reader::new(message)?;
+        let decoded = match tag {
+            READY => Self::Ready,
+            FAILED => Self::Failed(reader.text()?),
+            VERDICT => Self::Verdict(JobId(reader.number()?), decode_verdict(&mut reader)?),
+            _ => return Err(Malformed),
+        };
+        reader.finish(decoded)
+    }
+}
+
+fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
+    let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0).duration(verdict.delay);
+    let writer = match &verdict.outcome {
+        Outcome::Accept(text) => writer.number(ACCEPT).string(cut(text)).string(b""),
+        Outcome::Reject(Refusal { text, reason }) => {
+            writer.number(REJECT).string(cut(text)).string(cut(reason))
+        }
+        Outcome::Unavailable(Refusal { text, reason }) => {
+            writer.number(UNAVAILABLE).string(cut(text)).string(cut(reason))
+        }
+    };
+    writer.finish()
+}
+
+fn decode_verdict(reader: &mut Reader<'_>) -> Result<Verdict, Malformed> {
+    let delay = reader.duration()?;
+    let kind = reader.number()?;
+    let (text, reason) = (reader.text()?, reader.text()?);
+    let outcome = match kind {
+        // The bare reply is by far the most frequent and needs no allocation.
+        ACCEPT if text.is_empty() => Outcome::ACCEPT,
+        ACCEPT => Outcome::Accept(text.into()),
+        REJECT => Outcome::Reject(Refusal::with_reason(text, reason)),
+        UNAVAILABLE => Outcome::Unavailable(Refusal::with_reason(text, reason)),
+        _ => return Err(Malformed),
+    };
+    Ok(Verdict { outcome, delay })
+}
+
+fn cut(text: &str) -> &[u8] {
+    let end = (0..=text.len().min(LONGEST_TEXT)).rev().find(|index| text.is_char_boundary(*index));
+    text.as_bytes().get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn verdicts() -> Vec<FromWorker> {
+        let delay = Duration::from_micros(1_234_567);
+        [
+            Outcome::ACCEPT,
+            Outcome::Accept("remote authentication successful".into()),
+            Outcome::reject("PAM auth error"),
+            Outcome::unavailable("PAM start error", "no such file"),
+        ]
+        .into_iter()
+        .map(|outcome| FromWorker::Verdict(JobId(7), Verdict { outcome, delay }))
+        .chain([FromWorker::Ready, FromWorker::Failed("The file /x cannot be read".into())])
+        .collect()
+    }
+
+    #[test]
+    fn every_answer_of_a_worker_arrives_as_it_was_sent() {
+        for message in verdicts() {
+            assert_eq!(FromWorker::decode(message.encode().as_bytes()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn a_request_arrives_with_all_its_bytes() {
+        let credentials = Credentials {
+            login: b"anna\xff".to_vec(),
+            password: Secret::copy_of(&[b'p'; 65535]),
+            service: b"smtp".to_vec(),
+            realm: Vec::new(),
+            client: Some("2001:db8::7".parse().unwrap()),
+        };
+        let message = encode_request(JobId(9), &credentials);
+        let Ok(ToWorker::Verify(JobId(9), arrived)) = ToWorker::decode(message.as_bytes()) else { panic!() };
+        assert_eq!(arrived.login, credentials.login);
+        assert!(arrived.password == credentials.password);
+        assert_eq!((arrived.service, arrived.realm), (credentials.service, credentials.realm));
+        assert_eq!(arrived.client, credentials.client);
+    }
+
+    #[test]
+    fn a_setup_arrives_as_it_was_sent() {
+        let setup = WorkerSetup {
+            mechanism: "passwdfile".into(),
+            option: Some("/etc/users".into()),
+            verbose: true,
+            limits: Limits::DEFAULT,
+        };
+        let Ok(ToWorker::Setup(arrived)) = ToWorker::decode(setup.encode().as_bytes()) else { panic!() };
+        assert_eq!(arrived, setup);
+    }
+
+    #[test]
+    fn a_message_with_a_byte_too_few_or_too_many_is_malformed() {
+        for message in verdicts() {
+            let whole = message.encode();
+            for length in 0..whole.len() {
+                assert_eq!(FromWorker::decode(&whole.as_bytes()[..length]), Err(Malformed));
+            }
+            assert_eq!(FromWorker::decode(&[whole.as_bytes(), b"x"].concat()), Err(Malformed));
+        }
+    }
+
+    #[test]
+    fn a_text_of_any_length_fits_into_a_message() {
+        let verdict = Outcome::unavailable("ä".repeat(100_000), "ö".repeat(100_000)).into();
+        let message = FromWorker::Verdict(JobId(1), verdict).encode();
+        assert!(message.len() <= LARGEST_MESSAGE);
+        assert!(FromWorker::decode(message.as_bytes()).is_ok());
+    }
+}

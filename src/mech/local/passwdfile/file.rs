@@ -1,0 +1,248 @@
+//! The passwd file: indexed when it has changed, and read at one place for each login.
+#![forbid(unsafe_code)]
+
+use super::index::{Builder, Index};
+use super::line::{Fault, LONGEST_LINE, Line, parse};
+use super::reader::Lines;
+use super::report::Report;
+use crate::mech::local::strerror;
+use crate::secret::Secret;
+use log::Level;
+use std::fmt;
+use std::fs::{File, Metadata, metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// How often a file that changes while it is read is read again for one login.
+const MOST_LOADS: usize = 3;
+
+/// A passwd file and, once it has been read, where its logins are.
+pub(super) struct PasswdFile {
+    path: PathBuf,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    /// Kept open: a line is read from the same file that was indexed, even when another has taken its name.
+    file: File,
+    stamp: Stamp,
+    index: Index,
+}
+
+/// What the file says about a login.
+pub(super) enum Lookup {
+    /// Its hash.
+    Known(Secret),
+    /// It is not there. The hash of another login goes with it, to spend the same time on.
+    Unknown(Option<Secret>),
+}
+
+impl PasswdFile {
+    pub(super) fn at(path: PathBuf) -> Self {
+        Self { path, loaded: None }
+    }
+
+    /// Reads the file if that has not been done since it changed. What is wrong with its lines is logged at `level`.
+    ///
+    /// When it cannot be read, what was known of it is forgotten: nobody is let in by a file that has been removed.
+    pub(super) fn refresh(&mut self, level: Level) -> Result<(), FileError> {
+        for _ in 0..MOST_LOADS {
+            let stamp = regular_file(&self.path).map(|metadata| Stamp::of(&metadata));
+            if let (Some(loaded), Ok(stamp)) = (&self.loaded, &stamp) {
+                if loaded.stamp == *stamp {
+                    return Ok(());
+                }
+            }
+            self.loaded = None;
+            stamp?;
+            let (loaded, sentences) = Loaded::read(&self.path)?;
+            for sentence in sentences {
+                log::log!(level, "passwdfile: {}: {sentence}", self.path.display());
+            }
+            self.loaded = Some(loaded);
+        }
+        // Still changing; what was read last is as good as any, and the next login reads it again.
+        Ok(())
+    }
+
+    /// Looks `login` up, in the file as it is now.
+    pub(super) fn lookup(&mut self, login: &[u8], level: Level) -> Result<Lookup, FileError> {
+        for _ in 0..MOST_LOADS {
+            self.refresh(level)?;
+            let found = self.loaded.as_ref().map(|loaded| loaded.find(login));
+            match found {
+                Some(Ok(Some(lookup))) => return Ok(lookup),
+                Some(Err(error)) => return Err(FileError::unreadable(&self.path, &error)),
+                // The line at an indexed place is another one now.
+                Some(Ok(None)) | None => self.loaded = None,
+            }
+        }
+        Err(FileError::Unsteady(self.path.clone()))
+    }
+}
+
+impl Loaded {
+    /// Reads and indexes the file; with it comes what is to be told about its lines and mode.
+    fn read(path: &Path) -> Result<(Self, Vec<String>), FileError> {
+        let unreadable = |error| FileError::unreadable(path, &error);
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        // Taken before the first byte is read, so that any change from here on is seen at the next login.
+        let stamp = Stamp::of(&metadata);
+        let mut report = Report::default();
+        report.mode(metadata.mode());
+        let mut builder = Builder::default();
+        let mut lines = Lines::of(&file);
+        while let Some(line) = lines.next().map_err(unreadable)? {
+            let (Ok(offset), Ok(number)) = (u32::try_from(line.offset), u32::try_from(line.number)) else {
+                return Err(FileError::TooLarge(path.to_owned()));
+            };
+            match line.text.map(parse) {
+                Some(Line::Login { login, .. }) => builder.add(login, offset, number),
+                Some(Line::Nothing) => {}
+                Some(Line::Bad(fault)) => report.line(number, fault),
+                None => report.line(number, Fault::TooLong),
+            }
+        }
+        let (index, doubled) = builder.finish(|one, other| has_same_login(&file, one, other));
+        doubled.into_iter().for_each(|number| report.line(number, Fault::Doubled));
+        let sentences = report.sentences(index.len());
+        Ok((Self { file, stamp, index }, sentences))
+    }
+
+    /// `None` when the file is not the one that was indexed any more.
+    fn find(&self, login: &[u8]) -> io::Result<Option<Lookup>> {
+        for place in self.index.places(login) {
+            let line = LineAt::read(&self.file, place)?;
+            match line.parse() {
+                Some((there, hash)) if there == login => {
+                    return Ok(Some(Lookup::Known(Secret::copy_of(hash))));
+                }
+                Some((there, _)) if self.index.are_alike(there, login) => {}
+                _ => return Ok(None),
+            }
+        }
+        let stand_in = match self.index.stand_in(login) {
+            Some(place) => LineAt::read(&self.file, place)?.parse().map(|(_, hash)| Secret::copy_of(hash)),
+            None => None,
+        };
+        Ok(Some(Lookup::Unknown(stand_in)))
+    }
+}
+
+fn has_same_login(file: &File, one: u32, other: u32) -> bool {
+    let (Ok(one), Ok(other)) = (LineAt::read(file, one.into()), LineAt::read(file, other.into())) else {
+        return false;
+    };
+    matches!((one.parse(), other.parse()), (Some((one, _)), Some((other, _))) if one == other)
+}
+
+/// The bytes at a place where a line is expected.
+struct LineAt {
+    bytes: Secret,
+    /// Whether the byte before the place is read too, which has to be a newline.
+    after_newline: bool,
+}
+
+impl LineAt {
+    fn read(file: &File, place: u64) -> io::Result<Self> {
+        let mut bytes = Secret::default();
+        bytes.resize(LONGEST_LINE + 2);
+        let length = read_up_to(file, bytes.as_mut_bytes(), place.saturating_sub(1))?;
+        bytes.resize(length);
+        Ok(Self { bytes, after_newline: place > 0 })
+    }
+
+    /// The login and hash of the line; `None` when no whole line with both begins here.
+    fn parse(&self) -> Option<(&[u8], &[u8])> {
+        let bytes = self.bytes.as_bytes();
+        let bytes = if self.after_newline { bytes.strip_prefix(b"\n")? } else { bytes };
+        let line = bytes.split(|byte| *byte == b'\n').next()?;
+        match parse(line) {
+            Line::Login { login, hash } if line.len() <= LONGEST_LINE => Some((login, hash)),
+            _ => None,
+        }
+    }
+}
+
+/// Fills `room` from `offset` on, or as much of it as there is up to the end of the file.
+fn read_up_to(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut length = 0usize;
+    loop {
+        let rest = room.get_mut(length..).unwrap_or_default();
+        match file.read_at(rest, offset.saturating_add(length as u64)) {
+            Ok(0) => return Ok(length),
+            Ok(read) => length = length.saturating_add(read),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What differs when a file is another one, or has been written to.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    /// Cannot be set back, as the time of modification can.
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Looks before the file is opened: opening a FIFO would wait for a writer.
+fn regular_file(path: &Path) -> Result<Metadata, FileError> {
+    let metadata = metadata(path).map_err(|error| FileError::unreadable(path, &error))?;
+    if metadata.is_file() { Ok(metadata) } else { Err(FileError::NotAFile(path.to_owned())) }
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FileError {
+    Unreadable(PathBuf, String),
+    NotAFile(PathBuf),
+    TooLarge(PathBuf),
+    Unsteady(PathBuf),
+}
+
+impl FileError {
+    fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self::Unreadable(path.to_owned(), strerror(error))
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, error) => {
+                write!(formatter, "The passwd file {} cannot be read: {error}", path.display())
+            }
+            Self::NotAFile(path) => {
+                write!(formatter, "The passwd file {} is not a regular file", path.display())
+            }
+            Self::TooLarge(path) => {
+                write!(formatter, "The passwd file {} is larger than 4 GiB", path.display())
+            }
+            Self::Unsteady(path) => {
+                write!(formatter, "The passwd file {} keeps changing while it is read", path.display())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

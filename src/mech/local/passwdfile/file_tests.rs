@@ -1,0 +1,189 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use tempfile::TempDir;
+
+/// A hash that no password has, told apart by its last letters.
+fn hash(name: &str) -> String {
+    format!("$5$saltsalt${name:.>43}")
+}
+
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("users");
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+/// The hash that `login` has, if it has one.
+fn known(users: &mut PasswdFile, login: &[u8]) -> Option<String> {
+    match users.lookup(login, Level::Warn).unwrap() {
+        Lookup::Known(hash) => Some(String::from_utf8(hash.as_bytes().to_vec()).unwrap()),
+        Lookup::Unknown(_) => None,
+    }
+}
+
+#[test]
+fn a_login_is_found_wherever_its_line_is() {
+    let (_directory, path) =
+        file(&format!("anna:{}\n# x\n\notto:{}:x\neva:{}", hash("A"), hash("O"), hash("E")));
+    let mut users = PasswdFile::at(path);
+    for (login, letter) in [("anna", "A"), ("otto", "O"), ("eva", "E")] {
+        assert_eq!(known(&mut users, login.as_bytes()), Some(hash(letter)));
+    }
+}
+
+#[test]
+fn an_unknown_login_comes_with_the_hash_of_another() {
+    let (_directory, path) = file(&format!("anna:{}\n", hash("A")));
+    let Lookup::Unknown(Some(stand_in)) = PasswdFile::at(path).lookup(b"eva", Level::Warn).unwrap() else {
+        panic!("no stand-in");
+    };
+    assert_eq!(stand_in.as_bytes(), hash("A").as_bytes());
+    let (_directory, path) = file("");
+    assert!(matches!(PasswdFile::at(path).lookup(b"eva", Level::Warn).unwrap(), Lookup::Unknown(None)));
+}
+
+#[test]
+fn no_login_reaches_into_another_field_or_line() {
+    let (_directory, path) = file(&format!("#hidden:{1}\nanna:{0}:{1}\notto:{1}\n", hash("A"), hash("O")));
+    let mut users = PasswdFile::at(path);
+    let inside = format!("anna:{}", hash("A"));
+    let across = format!("{inside}:{}\notto", hash("O"));
+    for login in
+        [&inside, &across, "#hidden", "hidden", "anna:", "anna\n", "\nanna", ":anna", "ann", "annaa", ""]
+    {
+        assert_eq!(known(&mut users, login.as_bytes()), None, "{login}");
+    }
+}
+
+#[test]
+fn the_first_line_of_a_login_counts() {
+    let (_directory, path) = file(&format!("anna:{}\notto:{}\nanna:{}\n", hash("1"), hash("O"), hash("2")));
+    let (loaded, sentences) = Loaded::read(&path).unwrap();
+    assert!(
+        sentences
+            .contains(&"line 3 is skipped: the login is on an earlier line already, which counts".to_owned())
+    );
+    assert_eq!(loaded.index.len(), 2);
+    assert_eq!(known(&mut PasswdFile::at(path), b"anna"), Some(hash("1")));
+}
+
+#[test]
+fn a_bad_line_is_skipped_with_its_number_and_the_others_count() {
+    let long = "x".repeat(LONGEST_LINE + 1);
+    let (_directory, path) = file(&format!("anna\n\n{long}:x\n:x\notto:{}\neva:\nida:plain\n", hash("O")));
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let (_, sentences) = Loaded::read(&path).unwrap();
+    assert_eq!(
+        sentences,
+        [
+            "line 1 is skipped: the line has no colon after the login",
+            "line 3 is skipped: the line is longer than 8192 bytes",
+            "line 4 is skipped: the line has no login",
+            "line 6 is skipped: the login has no hash",
+            "line 7 is skipped: the hash is not one that crypt(3) of this system can check",
+        ]
+    );
+    assert_eq!(known(&mut PasswdFile::at(path), b"otto"), Some(hash("O")));
+}
+
+#[test]
+fn a_file_that_everybody_can_read_is_told() {
+    let (_directory, path) = file(&format!("anna:{}\n", hash("A")));
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let (_, sentences) = Loaded::read(&path).unwrap();
+    assert_eq!(sentences, ["it is open to everybody (mode 0644), make it 0600 or 0640"]);
+}
+
+#[test]
+fn a_file_put_in_its_place_counts_at_the_next_login() {
+    let (directory, path) = file(&format!("anna:{}\n", hash("1")));
+    let mut users = PasswdFile::at(path.clone());
+    for number in 1..20 {
+        assert_eq!(known(&mut users, b"anna"), Some(hash(&number.to_string())));
+        let new = directory.path().join("new");
+        fs::write(&new, format!("anna:{}\n", hash(&(number + 1).to_string()))).unwrap();
+        fs::rename(&new, &path).unwrap();
+    }
+}
+
+#[test]
+fn a_file_written_to_counts_at_the_next_login() {
+    let (_directory, path) = file(&format!("anna:{}\n", hash("A")));
+    let mut users = PasswdFile::at(path.clone());
+    assert_eq!(known(&mut users, b"otto"), None);
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    writeln!(file, "otto:{}", hash("O")).unwrap();
+    assert_eq!(known(&mut users, b"otto"), Some(hash("O")));
+    // A new hash of the same length, perhaps within the same tick of the clock.
+    fs::write(&path, format!("anna:{}\notto:{}\n", hash("B"), hash("O"))).unwrap();
+    assert_eq!(known(&mut users, b"anna"), Some(hash("B")));
+    fs::write(&path, format!("otto:{}\n", hash("O"))).unwrap();
+    assert_eq!(known(&mut users, b"anna"), None);
+}
+
+#[test]
+fn a_line_that_changed_under_the_index_never_gives_the_hash_of_another_login() {
+    let before = format!("anna:{}\notto:{}\n", hash("A"), hash("O"));
+    for after in [
+        format!("otto:{}\nanna:{}\n", hash("O"), hash("A")),
+        format!("xanna:{}\notto:{}\n", hash("A"), hash("O")),
+        format!("#nna:{}\notto:{}\n", hash("A"), hash("O")),
+        format!("anna\n{}:otto:{}\n", hash("A"), hash("O")),
+        String::new(),
+    ] {
+        let (_directory, path) = file(&before);
+        let (loaded, _) = Loaded::read(&path).unwrap();
+        fs::write(&path, &after).unwrap();
+        for login in ["anna", "otto"] {
+            match loaded.find(login.as_bytes()).unwrap() {
+                None => {}
+                Some(Lookup::Known(found)) => {
+                    assert!(
+                        after.contains(&format!("{login}:{}\n", String::from_utf8_lossy(found.as_bytes())))
+                    );
+                }
+                Some(Lookup::Unknown(_)) => panic!("{login} is in the index"),
+            }
+        }
+        assert!(loaded.find(b"anna").unwrap().is_none(), "{after}");
+    }
+}
+
+#[test]
+fn a_line_that_moved_is_found_where_it_is_now() {
+    let (_directory, path) = file(&format!("anna:{}\notto:{}\n", hash("A"), hash("O")));
+    let mut users = PasswdFile::at(path.clone());
+    assert_eq!(known(&mut users, b"anna"), Some(hash("A")));
+    fs::write(&path, format!("otto:{}\nanna:{}\n", hash("O"), hash("A"))).unwrap();
+    // As if the change had not shown in the file's times.
+    users.loaded.as_mut().unwrap().stamp = Stamp::of(&metadata(&path).unwrap());
+    assert_eq!(known(&mut users, b"anna"), Some(hash("A")));
+    assert_eq!(known(&mut users, b"otto"), Some(hash("O")));
+}
+
+#[test]
+fn a_removed_file_lets_nobody_in_although_it_is_still_open() {
+    let (_directory, path) = file(&format!("anna:{}\n", hash("A")));
+    let mut users = PasswdFile::at(path.clone());
+    assert_eq!(known(&mut users, b"anna"), Some(hash("A")));
+    fs::remove_file(&path).unwrap();
+    let expected = FileError::Unreadable(path.clone(), "No such file or directory".to_owned());
+    assert_eq!(users.lookup(b"anna", Level::Warn).err(), Some(expected));
+    fs::create_dir(&path).unwrap();
+    assert_eq!(users.lookup(b"anna", Level::Warn).err(), Some(FileError::NotAFile(path)));
+}
+
+#[test]
+fn a_pipe_or_device_is_refused_and_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe, PathBuf::from("/dev/zero")] {
+        let error = PasswdFile::at(path.clone()).refresh(Level::Warn).err();
+        assert_eq!(error, Some(FileError::NotAFile(path)));
+    }
+}

@@ -1,0 +1,147 @@
+//! One line of a passwd file: `login:hash`, and whatever follows a second colon.
+#![forbid(unsafe_code)]
+
+use crate::sys::crypt;
+use std::fmt;
+
+/// The longest line that is read, in bytes without its end. Logins and hashes have some hundred at the most.
+pub(super) const LONGEST_LINE: usize = 8192;
+
+/// Length of a hash by the traditional DES method; its long form adds 11 at a time.
+const DES_HASH: usize = 13;
+const DES_BLOCK: usize = 11;
+
+/// What a line says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// Blank, or a comment.
+    Nothing,
+    /// A login and its hash, which may be a locked one (`!…`, `*…`).
+    Login { login: &'a [u8], hash: &'a [u8] },
+    /// Nothing that could be used.
+    Bad(Fault),
+}
+
+/// Why a line is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    TooLong,
+    Nul,
+    NoColon,
+    NoLogin,
+    NoHash,
+    UnknownHash,
+    Doubled,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(formatter, "the line is longer than {LONGEST_LINE} bytes"),
+            Self::Nul => formatter.write_str("the line holds a NUL"),
+            Self::NoColon => formatter.write_str("the line has no colon after the login"),
+            Self::NoLogin => formatter.write_str("the line has no login"),
+            Self::NoHash => formatter.write_str("the login has no hash"),
+            Self::UnknownHash => {
+                formatter.write_str("the hash is not one that crypt(3) of this system can check")
+            }
+            Self::Doubled => formatter.write_str("the login is on an earlier line already, which counts"),
+        }
+    }
+}
+
+/// Reads one line, without its end.
+pub(super) fn parse(line: &[u8]) -> Line<'_> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = line.trim_ascii_start();
+    if text.is_empty() || text.starts_with(b"#") {
+        return Line::Nothing;
+    }
+    if line.contains(&0) {
+        return Line::Bad(Fault::Nul);
+    }
+    let mut fields = line.split(|byte| *byte == b':');
+    match (fields.next(), fields.next()) {
+        (Some(b""), _) => Line::Bad(Fault::NoLogin),
+        (_, None) => Line::Bad(Fault::NoColon),
+        (_, Some(b"")) => Line::Bad(Fault::NoHash),
+        (_, Some(hash)) if !is_possible(hash) => Line::Bad(Fault::UnknownHash),
+        (login, Some(hash)) => Line::Login { login: login.unwrap_or_default(), hash },
+    }
+}
+
+/// Whether a password could match `hash`, or whether it is locked on purpose.
+///
+/// What crypt(3) does not know is mostly a file made for another program: `$apr1$` and `{SHA}` of htpasswd, `{PLAIN}`
+/// of Dovecot, a password written down as it is.
+fn is_possible(hash: &[u8]) -> bool {
+    match hash.first() {
+        Some(b'!' | b'*') => true,
+        Some(b'$' | b'_') => crypt::is_known(hash),
+        _ => {
+            hash.len().checked_sub(DES_HASH).is_some_and(|more| more % DES_BLOCK == 0)
+                && crypt::is_known(hash)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DES: &str = "j4mEvNYbKy0MA";
+
+    fn login<'a>(login: &'a str, hash: &'a str) -> Line<'a> {
+        Line::Login { login: login.as_bytes(), hash: hash.as_bytes() }
+    }
+
+    #[test]
+    fn a_line_is_a_login_a_hash_and_whatever_follows() {
+        for line in [
+            "anna:j4mEvNYbKy0MA",
+            "anna:j4mEvNYbKy0MA:",
+            "anna:j4mEvNYbKy0MA:1000:::x",
+            "anna:j4mEvNYbKy0MA\r",
+        ] {
+            assert_eq!(parse(line.as_bytes()), login("anna", DES), "{line}");
+        }
+        assert_eq!(parse(b"anna@example.org:$5$x$y"), login("anna@example.org", "$5$x$y"));
+        assert_eq!(parse(b"an na :j4mEvNYbKy0MA"), login("an na ", DES));
+        assert_eq!(parse(b"\xff:j4mEvNYbKy0MA"), Line::Login { login: b"\xff", hash: DES.as_bytes() });
+    }
+
+    #[test]
+    fn blank_lines_and_comments_say_nothing() {
+        for line in ["", "\r", "  \t", "#", "# anna:j4mEvNYbKy0MA", "  #anna:j4mEvNYbKy0MA"] {
+            assert_eq!(parse(line.as_bytes()), Line::Nothing, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_locked_hash_is_no_fault() {
+        for hash in ["!", "*", "!!", "*LK*", "!$5$x$y"] {
+            assert_eq!(parse(format!("anna:{hash}").as_bytes()), login("anna", hash));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (line, fault) in [
+            ("anna", Fault::NoColon),
+            ("anna ", Fault::NoColon),
+            (":", Fault::NoLogin),
+            (":j4mEvNYbKy0MA", Fault::NoLogin),
+            ("anna:", Fault::NoHash),
+            ("anna::j4mEvNYbKy0MA", Fault::NoHash),
+            ("anna:x", Fault::UnknownHash),
+            ("anna:secret", Fault::UnknownHash),
+            ("anna:j4mEvNYbKy0M", Fault::UnknownHash),
+            ("anna:$apr1$abcdefgh$x", Fault::UnknownHash),
+            ("anna:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", Fault::UnknownHash),
+            ("an\0na:j4mEvNYbKy0MA", Fault::Nul),
+            ("anna:j4mEvNYbKy0MA\0", Fault::Nul),
+        ] {
+            assert_eq!(parse(line.as_bytes()), Line::Bad(fault), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The scheduler of the workers: decides who works on what, and when to start, retire or kill a worker.
+//!
+//! Pure: events and `now` go in, [`Order`]s come out of [`Pool::next_order`]. It starts nothing itself.
+#![forbid(unsafe_code)]
+
+pub(crate) mod backoff;
+#[cfg(test)]
+mod tests;
+
+use crate::config::WorkerSettings;
+use backoff::Backoff;
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+/// A worker process, numbered by the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerId(pub u64);
+
+/// A call of the mechanism, numbered by the dispatcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// What the caller must do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Have a worker started; answered by [`Pool::handle_started`] or [`Pool::handle_start_failed`].
+    Start,
+    /// Hand the job to the worker.
+    Send(WorkerId, JobId),
+    /// Let the worker end: it has done its share.
+    Retire(WorkerId),
+    /// Kill the worker.
+    Kill(WorkerId),
+}
+
+/// The workers, the jobs that wait for one, and the orders not yet carried out.
+pub struct Pool {
+    settings: WorkerSettings,
+    workers: HashMap<WorkerId, Worker>,
+    /// Last in, first out: a few busy workers keep warm while the others stay asleep.
+    idle: Vec<WorkerId>,
+    queue: VecDeque<JobId>,
+    /// Workers asked for that have not come yet.
+    awaited: usize,
+    backoff: Backoff,
+    orders: VecDeque<Order>,
+}
+
+struct Worker {
+    state: State,
+    requests_left: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Started, has not said that it is ready.
+    Starting,
+    Idle,
+    Busy(JobId),
+}
+
+impl Pool {
+    /// A pool without workers; the first [`Pool::handle_timeout`] asks for them.
+    pub fn new(settings: WorkerSettings) -> Self {
+        Self {
+            settings,
+            workers: HashMap::new(),
+            idle: Vec::new(),
+            queue: VecDeque::new(),
+            awaited: 0,
+            backoff: Backoff::default(),
+            orders: VecDeque::new(),
+        }
+    }
+
+    /// A job waits for a worker.
+    pub fn submit(&mut self, job: JobId, now: Instant) {
+        self.queue.push_back(job);
+        self.assign();
+        self.start_missing(now);
+    }
+
+    /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
+    pub fn abandon(&mut self, job: JobId, now: Instant) {
+        self.queue.retain(|waiting| *waiting != job);
+        let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
+        if let Some((&worker, _)) = busy {
+            self.kill(worker);
+        }
+        self.start_missing(now);
+    }
+
+    /// A worker that was asked for exists and gets itself ready.
+    pub fn handle_started(&mut self, worker: WorkerId) {
+        self.awaited = self.awaited.saturating_sub(1);
+        let requests_left = self.settings.requests_each.max(1);
+        self.workers.insert(worker, Worker { state: State::Starting, requests_left });
+    }
+
+    /// A worker that was asked for could not be started.
+    pub fn handle_start_failed(&mut self, now: Instant) {
+        self.awaited = self.awaited.saturating_sub(1);
+        self.backoff.handle_death(now);
+        self.start_missing(now);
+    }
+
+    /// The worker can take its first job.
+    pub fn handle_ready(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Starting) else {
+            return self.kill(id);
+        };
+        worker.state = State::Idle;
+        self.idle.push(id);
+        self.assign();
+    }
+
+    /// The worker has answered. `false` if it answered a job that it was not given: it is killed for that, and
+    /// its answer counts for nothing.
+    #[must_use]
+    pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> bool {
+        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Busy(job)) else {
+            self.kill(id);
+            self.start_missing(now);
+            return false;
+        };
+        self.backoff.handle_success();
+        worker.requests_left = worker.requests_left.saturating_sub(1);
+        if worker.requests_left == 0 {
+            self.workers.remove(&id);
+            self.orders.push_back(Order::Retire(id));
+        } else {
+            worker.state = State::Idle;
+            self.idle.push(id);
+            self.assign();
+        }
+        self.start_missing(now);
+        true
+    }
+
+    /// The worker is dead. Returns the job that died with it.
+    pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
+        let worker = self.workers.remove(&id)?;
+        self.idle.retain(|idle| *idle != id);
+        self.backoff.handle_death(now);
+        self.start_missing(now);
+        match worker.state {
+            State::Busy(job) => Some(job),
+            State::Starting | State::Idle => None,
+        }
+    }
+
+    /// The job could not be handed to the worker, which is gone: it goes to the next one, since nobody has seen it.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
+        self.handle_gone(worker, now);
+        self.queue.push_front(job);
+        self.assign();
+        self.start_missing(now);
+    }
+
+    /// The time that [`Pool::next_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.start_missing(now);
+    }
+
+    /// When workers that had to be held back may be started.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.missing() > 0 { self.backoff.held_until() } else { None }
+    }
+
+    /// The next thing to do.
+    pub fn next_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    /// How many jobs wait for a worker.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many workers there are, those that are asked for included.
+    pub fn size(&self) -> usize {
+        self.workers.len() + self.awaited
+    }
+
+    /// How many workers wait for a job.
+    pub fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// The settings the pool was made with.
+    pub fn settings(&self) -> &WorkerSettings {
+        &self.settings
+    }
+
+    fn assign(&mut self) {
+        while !self.queue.is_empty() {
+            let Some(id) = self.idle.pop() else { return };
+            let Some(worker) = self.workers.get_mut(&id) else { continue };
+            let Some(job) = self.queue.pop_front() else { return };
+            worker.state = State::Busy(job);
+            self.orders.push_back(Order::Send(id, job));
+        }
+    }
+
+    fn kill(&mut self, id: WorkerId) {
+        if self.workers.remove(&id).is_some() {
+            self.idle.retain(|idle| *idle != id);
+            self.orders.push_back(Order::Kill(id));
+        }
+    }
+
+    fn start_missing(&mut self, now: Instant) {
+        if self.backoff.holds_at(now) {
+            return;
+        }
+        for _ in 0..self.missing() {
+            self.awaited += 1;
+            self.orders.push_back(Order::Start);
+        }
+    }
+
+    /// Workers to be started: enough for those at work, those waiting, and a few ready; within the bound.
+    fn missing(&self) -> usize {
+        let busy = self.workers.values().filter(|worker| matches!(worker.state, State::Busy(_))).count();
+        let wanted = (busy + self.queue.len()).saturating_add(self.settings.ready);
+        wanted.min(self.settings.most).saturating_sub(self.size())
+    }
+}

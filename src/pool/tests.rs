@@ -1,0 +1,137 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::config::WorkerFlag;
+
+fn settings(most: usize, ready: usize, requests_each: u32) -> WorkerSettings {
+    WorkerSettings { most, ready, requests_each, flag: WorkerFlag::Processes }
+}
+
+fn orders(pool: &mut Pool) -> Vec<Order> {
+    std::iter::from_fn(|| pool.next_order()).collect()
+}
+
+/// A pool whose `count` workers, numbered from 1, are all idle.
+fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
+    let mut pool = Pool::new(settings);
+    pool.handle_timeout(now);
+    assert_eq!(orders(&mut pool), vec![Order::Start; count]);
+    for number in 1..=count as u64 {
+        pool.handle_started(WorkerId(number));
+        pool.handle_ready(WorkerId(number));
+    }
+    pool
+}
+
+#[test]
+fn all_workers_are_started_before_anyone_asks() {
+    let now = Instant::now();
+    let pool = pool_of(5, settings(5, 5, 100), now);
+    assert_eq!((pool.size(), pool.idle()), (5, 5));
+}
+
+#[test]
+fn jobs_are_served_in_the_order_in_which_they_came() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    for job in 1..=3 {
+        pool.submit(JobId(job), now);
+    }
+    for job in 1..=3 {
+        assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(job))]);
+        assert!(pool.handle_answer(WorkerId(1), JobId(job), now));
+    }
+}
+
+#[test]
+fn a_dead_worker_gives_back_its_job_and_is_replaced() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.submit(JobId(7), now);
+    orders(&mut pool);
+    assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(7)));
+    assert_eq!(orders(&mut pool), [Order::Start]);
+}
+
+#[test]
+fn a_worker_that_answers_out_of_turn_is_killed_and_its_answer_does_not_count() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    assert!(!pool.handle_answer(WorkerId(1), JobId(9), now));
+    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+}
+
+#[test]
+fn a_worker_that_says_ready_twice_is_killed() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.handle_ready(WorkerId(1));
+    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1))]);
+}
+
+#[test]
+fn a_worker_retires_after_its_share_of_requests() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 2), now);
+    for job in [JobId(1), JobId(2)] {
+        pool.submit(job, now);
+        assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), job)]);
+        assert!(pool.handle_answer(WorkerId(1), job, now));
+    }
+    assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
+}
+
+#[test]
+fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(3, 1, 1), now);
+    for job in 1..=5 {
+        pool.submit(JobId(job), now);
+    }
+    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1)), Order::Start, Order::Start]);
+    assert!(pool.handle_answer(WorkerId(1), JobId(1), now));
+    assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
+    assert_eq!(pool.size(), 3);
+}
+
+#[test]
+fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.submit(JobId(1), now);
+    pool.submit(JobId(2), now);
+    orders(&mut pool);
+    pool.abandon(JobId(2), now);
+    assert_eq!(orders(&mut pool), []);
+    pool.abandon(JobId(1), now);
+    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+    assert_eq!(pool.handle_gone(WorkerId(1), now), None);
+}
+
+#[test]
+fn an_undelivered_job_goes_first_to_the_next_worker() {
+    let now = Instant::now();
+    let mut pool = pool_of(2, settings(2, 2, 100), now);
+    pool.submit(JobId(1), now);
+    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(2), JobId(1))]);
+    pool.handle_undelivered(WorkerId(2), JobId(1), now);
+    assert_eq!(orders(&mut pool), [Order::Start, Order::Send(WorkerId(1), JobId(1))]);
+}
+
+#[test]
+fn workers_that_die_at_start_are_replaced_ever_more_slowly() {
+    let mut now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.handle_gone(WorkerId(1), now);
+    let (mut starts, begin) = (0, now);
+    while now - begin < std::time::Duration::from_secs(60) {
+        for order in orders(&mut pool) {
+            assert_eq!(order, Order::Start);
+            starts += 1;
+            pool.handle_started(WorkerId(100 + starts));
+            pool.handle_gone(WorkerId(100 + starts), now);
+        }
+        now = pool.next_timeout().unwrap();
+        pool.handle_timeout(now);
+    }
+    assert!((25..60).contains(&starts), "{starts}");
+}

@@ -1,0 +1,146 @@
+//! The supervisor: owns the run directory, the pid file and the socket, and the processes that serve it.
+#![forbid(unsafe_code)]
+
+mod children;
+mod detach;
+mod family;
+mod mux;
+mod pid_file;
+mod run_directory;
+mod signals;
+mod start_error;
+
+pub use children::{FRONTEND_ROLE, WORKER_ROLE};
+pub use signals::leave_to_supervisor;
+
+use crate::cli;
+use crate::config::{Config, LogTargets};
+use crate::generated::build;
+use crate::log as logging;
+use crate::sys::spawn::{self, Identity};
+use detach::{Detached, Launch};
+use family::Family;
+use mux::Mux;
+use pid_file::Locked;
+use start_error::StartError;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the log may take the last lines of a process that ends.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Runs the daemon, or as the launching process waits until it runs.
+pub fn run(config: Config) -> ExitCode {
+    spawn::close_inherited_descriptors();
+    logging::init(config.log, config.verbose);
+    let status = match start(&config) {
+        Ok(Detached::Launcher(status)) => status,
+        Ok(Detached::Daemon(launch)) => reign(config, launch),
+        Err(error) => ExitCode::from(complain(&error, config.log)),
+    };
+    logging::flush_briefly(LAST_WORDS);
+    status
+}
+
+/// What is done before the daemon parts from the process that launched it.
+fn start(config: &Config) -> Result<Detached, StartError> {
+    let check = config.mechanism.check;
+    check(config.mechanism_option.as_deref())
+        .map_err(|error| StartError::Mechanism(config.mechanism.name, error))?;
+    run_directory::enter(&config.run_directory)?;
+    if config.foreground { Ok(Detached::Daemon(Launch::foreground())) } else { detach::detach() }
+}
+
+/// The daemon from its first to its last moment.
+fn reign(config: Config, launch: Launch) -> ExitCode {
+    let targets = config.log;
+    match establish(config) {
+        Ok(realm) => realm.rule(launch),
+        Err(error) => {
+            let status = complain(&error, targets);
+            logging::flush_briefly(LAST_WORDS);
+            launch.report_failure(status);
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// Everything the daemon owns, in the order in which it is given up: processes, socket, pid file.
+struct Realm {
+    family: Family,
+    mux: Mux,
+    lock: Locked,
+    targets: LogTargets,
+}
+
+fn establish(config: Config) -> Result<Realm, StartError> {
+    let directory = config.run_directory.clone();
+    let start_lock = Locked::start_lock(&directory)?;
+    let lock = if config.foreground {
+        Locked::refuse_beside_pid_file(&directory)?;
+        start_lock
+    } else {
+        // The start lock ends here, when the pid file's takes over.
+        Locked::pid_file(&directory)?
+    };
+    log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
+    log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
+    let identity = config.user.as_deref().map(identity_of).transpose()?;
+    let mux = Mux::bind(&directory)?;
+    let targets = config.log;
+    let listener =
+        mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
+    let started = Family::found(config, listener, identity).and_then(|mut family| {
+        family.await_ready()?;
+        Ok(family)
+    });
+    match started {
+        Ok(family) => {
+            log::info!(target: "ipc_init", "listening on socket: {}", directory.join("mux").display());
+            Ok(Realm { family, mux, lock, targets })
+        }
+        Err(error) => {
+            mux.remove();
+            Err(error)
+        }
+    }
+}
+
+impl Realm {
+    fn rule(mut self, launch: Launch) -> ExitCode {
+        let served = launch.report_ready().and_then(|()| self.family.serve());
+        // Files first: whoever waits for the end looks for them.
+        self.mux.remove();
+        drop(self.lock);
+        self.family.disband();
+        let status = match served {
+            Ok(()) => 0,
+            Err(error) => complain(&error, self.targets),
+        };
+        log::info!(target: "server_exit", "master exited: {}", std::process::id());
+        ExitCode::from(status)
+    }
+}
+
+/// The account for `--user`, with no group but its own: the frontend needs nothing of them.
+fn identity_of(user: &str) -> Result<Identity, StartError> {
+    use pwd_grp::{PwdGrp, PwdGrpProvider};
+    let account = PwdGrp
+        .getpwnam::<String>(user)
+        .map_err(|error| StartError::User(user.to_owned(), Some(error)))?
+        .ok_or_else(|| StartError::User(user.to_owned(), None))?;
+    Ok(Identity { uid: account.uid, gid: account.gid, groups: vec![account.gid] })
+}
+
+/// Shows why the daemon does not run, once on the standard error stream and once in the log. Returns the status to
+/// end with.
+fn complain(error: &StartError, targets: LogTargets) -> u8 {
+    if !targets.stderr {
+        let line = cli::diagnostic(std::process::id(), &error.to_string());
+        // Nobody is left to tell if this fails.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+    log::error!(target: "main", "{error}");
+    error.exit_status()
+}

@@ -1,0 +1,84 @@
+//! Everything that can keep the daemon from starting, and the exit status of each.
+#![forbid(unsafe_code)]
+
+use crate::mech::MechanismError;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why the daemon does not start. Shown once, by the launching process and in the log.
+#[derive(Debug)]
+pub(super) enum StartError {
+    /// The run directory is missing and cannot be made.
+    MakeDirectory(PathBuf, io::Error),
+    /// The run directory cannot be entered.
+    EnterDirectory(PathBuf, io::Error),
+    /// A pid or lock file cannot be made, locked or written.
+    File(PathBuf, &'static str, io::Error),
+    /// Another daemon holds the lock.
+    AnotherInstance,
+    /// Something that is not a socket is where the socket should be.
+    NotASocket(PathBuf),
+    /// Somebody answers at the socket without holding the lock.
+    SocketTaken(PathBuf),
+    /// The socket cannot be made.
+    Socket(PathBuf, io::Error),
+    /// `--user` names nobody, or the accounts cannot be read.
+    User(String, Option<io::Error>),
+    /// The mechanism cannot be used.
+    Mechanism(&'static str, MechanismError),
+    /// The daemon's processes did not become ready.
+    NotReady(&'static str),
+    /// The system refused something the daemon cannot do without.
+    System(&'static str, io::Error),
+}
+
+impl StartError {
+    /// The exit status of the launching process: the C daemon's.
+    pub(super) fn exit_status(&self) -> u8 {
+        if matches!(self, Self::AnotherInstance) { 2 } else { 1 }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MakeDirectory(path, error) => {
+                write!(
+                    formatter,
+                    "can not mkdir: {}: {error}; its parent must exist and be writeable",
+                    path.display()
+                )
+            }
+            Self::EnterDirectory(path, error) => {
+                write!(formatter, "could not chdir to: {}: {error}", path.display())
+            }
+            Self::File(path, what, error) => {
+                write!(formatter, "could not {what} {}: {error}", path.display())
+            }
+            Self::AnotherInstance => {
+                formatter.write_str("Another instance of saslauthd is currently running")
+            }
+            Self::NotASocket(path) => {
+                write!(formatter, "{} is not a socket and is left alone", path.display())
+            }
+            Self::SocketTaken(path) => {
+                write!(formatter, "Another program answers at {}", path.display())
+            }
+            Self::Socket(path, error) => {
+                write!(formatter, "could not listen on {}: {error}", path.display())
+            }
+            Self::User(name, None) => write!(formatter, "There is no account {name} for --user"),
+            Self::User(name, Some(error)) => {
+                write!(formatter, "The account {name} for --user could not be looked up: {error}")
+            }
+            Self::Mechanism(name, error) => {
+                write!(formatter, "failed to initialize mechanism {name}: {error}")
+            }
+            Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
+            Self::System(what, error) => write!(formatter, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

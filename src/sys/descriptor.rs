@@ -1,0 +1,73 @@
+//! Descriptors: pipes, and writing to what others share without waiting and without changing it for them.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+/// A pipe, closed when another program is executed: the end to read from and the end to write to.
+///
+/// # Errors
+/// When the limit of open descriptors is reached.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [-1; 2];
+    // SAFETY: pipe2 writes two descriptors into the array of two.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: pipe2 has just made both descriptors, and nobody else owns them.
+    Ok(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }).into())
+}
+
+/// Sends `bytes` on a socket without waiting, whatever the mode of the socket; no SIGPIPE.
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] when the peer does not read, else what send(2) says.
+pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the pointer and the length are those of a live slice, which send only reads.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Waits until one of `descriptors` takes bytes again (or has failed), for at most `limit`; says whether one does.
+/// An interruption by a signal counts as "none yet".
+pub fn wait_writable(descriptors: &[BorrowedFd<'_>], limit: Duration) -> bool {
+    let mut polled: Vec<libc::pollfd> = descriptors
+        .iter()
+        .map(|descriptor| libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLOUT, revents: 0 })
+        .collect();
+    let milliseconds = libc::c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
+    let Ok(count) = libc::nfds_t::try_from(polled.len()) else { return false };
+    // SAFETY: `polled` has `count` elements, borrowed for the call only.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), count, milliseconds) };
+    ready > 0
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    fn fill(socket: &UnixStream) {
+        while send_now(socket.as_fd(), &[0; 4096]).is_ok() {}
+    }
+
+    #[test]
+    fn sending_to_a_full_blocking_socket_returns_at_once() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        fill(&ours);
+        let refused = send_now(ours.as_fd(), b"x").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_full_socket_is_not_writable_and_an_empty_one_is() {
+        let (full, _reader) = UnixStream::pair().unwrap();
+        let (empty, _other) = UnixStream::pair().unwrap();
+        fill(&full);
+        assert!(!wait_writable(&[full.as_fd()], Duration::ZERO));
+        assert!(wait_writable(&[full.as_fd(), empty.as_fd()], Duration::ZERO));
+    }
+}

@@ -1,0 +1,62 @@
+//! What a process that holds passwords asks of the kernel, and the limits it needs.
+
+use std::io;
+
+/// Keeps this process's memory out of core files and from debuggers of the same account.
+///
+/// Both are asked for and neither is vital: a refusal leaves the system's own settings.
+pub fn forbid_memory_dumps() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `none` outlives the call; PR_SET_DUMPABLE takes a number.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+    }
+}
+
+/// Names the process in `ps` and `/proc/PID/comm`: exec'd through /proc/self/exe it would be called `exe`.
+pub fn name_process() {
+    // SAFETY: the pointer is to a NUL-terminated string of at most 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"saslauthd".as_ptr()) };
+}
+
+/// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
+pub fn raise_descriptor_limit() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for the write.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == -1 {
+        return 1024;
+    }
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
+    // SAFETY: `raised` outlives the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
+        limit = raised;
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
+/// Restores what a broken pipe does by default: programs that PAM modules start inherit it.
+pub fn restore_broken_pipe_signal() {
+    // SAFETY: SIG_DFL is a valid disposition; no handler of ours is replaced.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// 32 random bytes from the kernel.
+///
+/// # Errors
+/// Those of getrandom(2).
+pub fn random_key() -> io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    // SAFETY: the pointer and length are those of `key`. Up to 256 bytes are never cut short.
+    let got = unsafe { libc::getrandom(key.as_mut_ptr().cast(), key.len(), 0) };
+    if usize::try_from(got) == Ok(key.len()) { Ok(key) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    #[test]
+    fn two_keys_are_never_the_same() {
+        assert_ne!(super::random_key().unwrap(), super::random_key().unwrap());
+    }
+}

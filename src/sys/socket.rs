@@ -1,0 +1,280 @@
+//! Message sockets between the daemon's processes: SEQPACKET pairs that can carry a descriptor.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+/// Room for the largest message, a request with a password of 64 KiB; the kernel's default is smaller on some hosts.
+const SEND_BUFFER: libc::c_int = 512 * 1024;
+
+/// A connected pair of message sockets, close-on-exec, blocking.
+///
+/// # Errors
+/// Those of socketpair(2): no descriptors or memory left.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends: [RawFd; 2] = [-1; 2];
+    // SAFETY: `ends` has room for the two descriptors that the call writes.
+    let result = unsafe {
+        libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, ends.as_mut_ptr())
+    };
+    check(result)?;
+    let [one, other] = ends;
+    // SAFETY: the call succeeded, so both are open and nobody else owns them.
+    let ends = unsafe { (OwnedFd::from_raw_fd(one), OwnedFd::from_raw_fd(other)) };
+    for end in [&ends.0, &ends.1] {
+        set_option(end.as_fd(), libc::SO_SNDBUF, SEND_BUFFER)?;
+    }
+    Ok(ends)
+}
+
+/// Makes reads and writes on the socket return at once. Concerns this end of a pair only.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn set_nonblocking(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as it is borrowed; F_GETFL takes no pointer.
+    let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFL) };
+    check(flags)?;
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })
+}
+
+/// Whether the descriptor is a message socket: the children refuse to run on anything else.
+pub fn is_message_socket(descriptor: BorrowedFd<'_>) -> bool {
+    let mut kind: libc::c_int = 0;
+    let mut length = socklen_of::<libc::c_int>();
+    // SAFETY: `kind` and `length` are valid for writes of the sizes given.
+    let result = unsafe {
+        libc::getsockopt(
+            descriptor.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TYPE,
+            ptr::from_mut(&mut kind).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0 && kind == libc::SOCK_SEQPACKET
+}
+
+/// Sends one message. Never raises SIGPIPE.
+///
+/// # Errors
+/// `WouldBlock` on a non-blocking socket whose peer does not read; `BrokenPipe` when the peer is gone.
+pub fn send(socket: BorrowedFd<'_>, message: &[u8]) -> io::Result<()> {
+    loop {
+        // SAFETY: the pointer and length are those of `message`.
+        let sent = unsafe {
+            libc::send(socket.as_raw_fd(), message.as_ptr().cast(), message.len(), libc::MSG_NOSIGNAL)
+        };
+        match check_size(sent) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(drop),
+        }
+    }
+}
+
+/// Receives one message into `buffer`: its length, or `None` when the peer is gone.
+///
+/// # Errors
+/// `WouldBlock` when there is none on a non-blocking socket; `InvalidData` when it is larger than `buffer`.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        // SAFETY: the pointer and length are those of `buffer`.
+        let received = unsafe {
+            libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_TRUNC)
+        };
+        match check_size(received) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            // No message of ours is empty, so zero is always the end.
+            Ok(0) => return Ok(None),
+            Ok(length) if length > buffer.len() => return Err(too_large(length)),
+            Ok(length) => return Ok(Some(length)),
+        }
+    }
+}
+
+/// Room for one descriptor in a control message, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct Control([u8; 64]);
+
+/// Sends one message together with a descriptor.
+///
+/// # Errors
+/// As [`send`].
+pub fn send_with_descriptor(
+    socket: BorrowedFd<'_>,
+    message: &[u8],
+    descriptor: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let mut part = libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
+    let mut control = Control([0; 64]);
+    let mut header = header_of(&mut part, &mut control);
+    header.msg_controllen = control_space() as _;
+    // SAFETY: `header` describes a control buffer of at least CMSG_SPACE bytes for one descriptor, so the first
+    // control header and its data lie inside `control`.
+    unsafe {
+        let first = libc::CMSG_FIRSTHDR(&raw const header);
+        (*first).cmsg_level = libc::SOL_SOCKET;
+        (*first).cmsg_type = libc::SCM_RIGHTS;
+        (*first).cmsg_len = libc::CMSG_LEN(size_of_descriptor()) as _;
+        ptr::write_unaligned(libc::CMSG_DATA(first).cast::<RawFd>(), descriptor.as_raw_fd());
+    }
+    // SAFETY: `header`, `part` and `control` live until the call returns.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) };
+    check_size(sent).map(drop)
+}
+
+/// Receives one message and the descriptor that may come with it, close-on-exec. `None` when the peer is gone.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_with_descriptor(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<Option<(usize, Option<OwnedFd>)>> {
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut control = Control([0; 64]);
+    let mut header = header_of(&mut part, &mut control);
+    header.msg_controllen = control_space() as _;
+    let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_TRUNC;
+    // SAFETY: `header`, `part`, `control` and `buffer` live until the call returns.
+    let received = check_size(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) })?;
+    let descriptor = descriptor_in(&header);
+    match received {
+        0 => Ok(None),
+        length if length > buffer.len() => Err(too_large(length)),
+        length => Ok(Some((length, descriptor))),
+    }
+}
+
+fn descriptor_in(header: &libc::msghdr) -> Option<OwnedFd> {
+    // SAFETY: the kernel has filled the control buffer that `header` describes.
+    let first = unsafe { libc::CMSG_FIRSTHDR(header).as_ref() }?;
+    if first.cmsg_level != libc::SOL_SOCKET || first.cmsg_type != libc::SCM_RIGHTS {
+        return None;
+    }
+    // SAFETY: an SCM_RIGHTS message holds at least one descriptor, which the kernel has just made for us.
+    unsafe {
+        let descriptor = ptr::read_unaligned(libc::CMSG_DATA(first).cast::<RawFd>());
+        Some(OwnedFd::from_raw_fd(descriptor))
+    }
+}
+
+fn header_of(part: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
+    // SAFETY: msghdr is plain data for which all zeros is valid (null pointers, no lengths).
+    let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    header.msg_iov = part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header
+}
+
+fn control_space() -> libc::c_uint {
+    // SAFETY: CMSG_SPACE only calculates.
+    unsafe { libc::CMSG_SPACE(size_of_descriptor()) }
+}
+
+const fn size_of_descriptor() -> libc::c_uint {
+    socklen_of::<RawFd>()
+}
+
+fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    // SAFETY: the pointer and length are those of `value`.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            ptr::from_ref(&value).cast(),
+            socklen_of::<libc::c_int>(),
+        )
+    })
+}
+
+#[allow(clippy::cast_possible_truncation)] // a handful of bytes
+const fn socklen_of<T>() -> libc::socklen_t {
+    size_of::<T>() as libc::socklen_t
+}
+
+fn too_large(length: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a message of {length} bytes is too large"))
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn check_size(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn messages_keep_their_borders() {
+        let (one, other) = pair().unwrap();
+        send(one.as_fd(), b"first").unwrap();
+        send(one.as_fd(), b"second").unwrap();
+        let mut buffer = [0; 64];
+        assert_eq!(receive(other.as_fd(), &mut buffer).unwrap(), Some(5));
+        assert_eq!(receive(other.as_fd(), &mut buffer).unwrap(), Some(6));
+        assert_eq!(&buffer[..6], b"second");
+    }
+
+    #[test]
+    fn the_end_of_a_peer_is_neither_an_error_nor_a_message() {
+        let (one, other) = pair().unwrap();
+        drop(one);
+        assert_eq!(receive(other.as_fd(), &mut [0; 8]).unwrap(), None);
+        assert_eq!(send(other.as_fd(), b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_message_larger_than_the_buffer_is_an_error_and_never_cut() {
+        let (one, other) = pair().unwrap();
+        send(one.as_fd(), &[1; 100]).unwrap();
+        assert_eq!(receive(other.as_fd(), &mut [0; 99]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn the_largest_request_fits_into_one_message() {
+        let (one, other) = pair().unwrap();
+        let message = vec![7; 65535 + 3 * 16384 + 128];
+        send(one.as_fd(), &message).unwrap();
+        let mut buffer = vec![0; message.len()];
+        assert_eq!(receive(other.as_fd(), &mut buffer).unwrap(), Some(message.len()));
+        assert_eq!(buffer, message);
+    }
+
+    #[test]
+    fn a_descriptor_arrives_open() {
+        let (one, other) = pair().unwrap();
+        let (mut stays, travels) = UnixStream::pair().unwrap();
+        send_with_descriptor(one.as_fd(), b"here", travels.as_fd()).unwrap();
+        drop(travels);
+        let mut buffer = [0; 16];
+        let (length, descriptor) = receive_with_descriptor(other.as_fd(), &mut buffer).unwrap().unwrap();
+        assert_eq!(&buffer[..length], b"here");
+        let mut arrived = UnixStream::from(descriptor.unwrap());
+        stays.write_all(b"!").unwrap();
+        let mut byte = [0];
+        arrived.read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"!");
+    }
+
+    #[test]
+    fn only_message_sockets_are_taken_for_one() {
+        let (one, _other) = pair().unwrap();
+        let (stream, _end) = UnixStream::pair().unwrap();
+        assert!(is_message_socket(one.as_fd()));
+        assert!(!is_message_socket(stream.as_fd()));
+        assert!(!is_message_socket(std::fs::File::open("/dev/null").unwrap().as_fd()));
+    }
+}

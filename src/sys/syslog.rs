@@ -1,0 +1,211 @@
+//! glibc's syslog(3), which PAM modules call, led away from `/dev/log`.
+//!
+//! syslog(3) blocks while the reader of `/dev/log` is stalled. glibc keeps one descriptor connected to `/dev/log`;
+//! putting a socket of ours in its place makes each message a datagram to whoever holds the other end.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// What glibc calls us in each message; it keeps the pointer, so it lives for ever.
+const IDENT: &CStr = c"saslauthd";
+
+/// Gives syslog(3) the daemon's name and facility, as the C daemon does, and connects it to `/dev/log` if that is
+/// there and it is not connected yet.
+pub fn open() {
+    // SAFETY: the name is valid for ever; openlog has no other condition.
+    unsafe { libc::openlog(IDENT.as_ptr(), libc::LOG_PID | libc::LOG_NDELAY, libc::LOG_AUTH) }
+}
+
+/// syslog(3) writes to a socket of ours instead of `/dev/log`.
+///
+/// For a process with one thread. The socket must not be non-blocking and must keep the borders of messages
+/// (SOCK_DGRAM, SOCK_SEQPACKET); whoever holds the other end must read all the time.
+pub struct SyslogRedirect {
+    socket: OwnedFd,
+    /// The descriptor that glibc takes for its connection to `/dev/log`.
+    descriptor: RawFd,
+    identity: Identity,
+}
+
+impl SyslogRedirect {
+    /// Connects syslog(3) anew and puts `socket` in place of the connection. `None` when `/dev/log` is missing or
+    /// no datagram socket, since glibc then has no descriptor that could be replaced: try again later.
+    pub fn install(socket: BorrowedFd<'_>) -> Option<Self> {
+        let socket = socket.try_clone_to_owned().ok()?;
+        let identity = Identity::of(socket.as_raw_fd())?;
+        close();
+        let before = datagram_sockets().ok()?;
+        open();
+        let descriptor = datagram_sockets().ok()?.into_iter().find(|socket| !before.contains(socket))?;
+        replace(descriptor, socket.as_fd()).ok()?;
+        Some(Self { socket, descriptor, identity })
+    }
+
+    /// Whether nobody has taken our socket out again, as a module does that calls closelog(3).
+    pub fn is_intact(&self) -> bool {
+        Identity::of(self.descriptor).as_ref() == Some(&self.identity)
+    }
+
+    /// Makes it so again, name and facility included. Says whether it is: not while `/dev/log` is missing.
+    pub fn ensure(&mut self) -> bool {
+        if self.is_intact() {
+            open();
+            return true;
+        }
+        Self::install(self.socket.as_fd()).map(|again| *self = again).is_some()
+    }
+}
+
+fn close() {
+    // SAFETY: closelog has no condition.
+    unsafe { libc::closelog() }
+}
+
+fn replace(descriptor: RawFd, socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: `descriptor` is glibc's own connection to syslog, which it only ever sends on and closes; both can be
+    // done with the socket that takes its number.
+    match unsafe { libc::dup3(socket.as_raw_fd(), descriptor, libc::O_CLOEXEC) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+fn datagram_sockets() -> io::Result<Vec<RawFd>> {
+    let entries = fs::read_dir("/proc/self/fd")?;
+    let descriptors = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(descriptors.filter(|&descriptor| is_local_datagram_socket(descriptor)).collect())
+}
+
+fn is_local_datagram_socket(descriptor: RawFd) -> bool {
+    socket_option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
+        && socket_option(descriptor, libc::SO_TYPE) == Some(libc::SOCK_DGRAM)
+}
+
+fn socket_option(descriptor: RawFd, option: libc::c_int) -> Option<libc::c_int> {
+    let mut value: libc::c_int = -1;
+    let mut size = libc::socklen_t::try_from(size_of::<libc::c_int>()).ok()?;
+    // SAFETY: `value` has the size that `size` tells; a descriptor that is closed or no socket only makes it fail.
+    let failed = unsafe {
+        libc::getsockopt(descriptor, libc::SOL_SOCKET, option, (&raw mut value).cast(), &raw mut size)
+    };
+    (failed == 0).then_some(value)
+}
+
+/// Which file a descriptor stands for.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    device: libc::dev_t,
+    inode: libc::ino_t,
+}
+
+impl Identity {
+    fn of(descriptor: RawFd) -> Option<Self> {
+        // SAFETY: `stat` is a plain C structure for which all zeros is a value.
+        let mut status: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: `status` is live and of the right type; a closed descriptor only makes the call fail.
+        let failed = unsafe { libc::fstat(descriptor, &raw mut status) };
+        (failed == 0).then_some(Self { device: status.st_dev, inode: status.st_ino })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::private_dev::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
+    use std::os::unix::net::UnixDatagram;
+
+    fn in_private_dev(test: &str, body: impl FnOnce()) {
+        with_private_dev(&format!("sys::syslog::tests::{test}"), body);
+    }
+
+    fn say(text: &CStr) {
+        // SAFETY: a constant format and the one string it asks for.
+        unsafe { libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_INFO, c"%s".as_ptr(), text.as_ptr()) }
+    }
+
+    fn nothing_arrived(socket: &UnixDatagram) -> bool {
+        socket.set_nonblocking(true).unwrap();
+        socket.recv(&mut [0; 1024]).is_err()
+    }
+
+    #[test]
+    fn messages_of_modules_come_to_us_and_not_to_dev_log() {
+        in_private_dev("messages_of_modules_come_to_us_and_not_to_dev_log", || {
+            let dev_log = listen_at_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            say(c"pam_unix(smtp:auth): authentication failure");
+            let text = next(&ours);
+            let sender =
+                format!("saslauthd[{}]: pam_unix(smtp:auth): authentication failure", std::process::id());
+            assert!(text.starts_with("<86>") && text.ends_with(&sender), "{text}");
+            assert!(nothing_arrived(&dev_log));
+            assert!(redirect.is_intact());
+        });
+    }
+
+    #[test]
+    fn a_stalled_dev_log_does_not_hold_up_modules() {
+        in_private_dev("a_stalled_dev_log_does_not_hold_up_modules", || {
+            let _dev_log = listen_at_dev_log();
+            stall_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let _redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            for _ in 0..100 {
+                say(c"still going");
+                assert!(next(&ours).ends_with("still going"));
+            }
+        });
+    }
+
+    #[test]
+    fn a_module_that_opens_and_closes_the_log_is_noticed_and_undone() {
+        in_private_dev("a_module_that_opens_and_closes_the_log_is_noticed_and_undone", || {
+            let dev_log = listen_at_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            let change_name = || {
+                // SAFETY: the name is a constant.
+                unsafe { libc::openlog(c"pam_foo".as_ptr(), libc::LOG_NDELAY, libc::LOG_MAIL) }
+            };
+
+            close();
+            assert!(!redirect.is_intact());
+            change_name();
+            assert!(!redirect.is_intact(), "the number was taken by another socket");
+            say(c"away");
+            assert!(next(&dev_log).ends_with("pam_foo: away"));
+            assert!(redirect.ensure() && redirect.is_intact());
+
+            change_name();
+            assert!(redirect.is_intact() && redirect.ensure());
+            say(c"back");
+            let text = next(&ours);
+            assert!(text.contains(" saslauthd[") && text.ends_with(": back"), "{text}");
+            assert!(nothing_arrived(&dev_log));
+        });
+    }
+
+    #[test]
+    fn without_dev_log_nothing_is_replaced_until_it_is_there() {
+        in_private_dev("without_dev_log_nothing_is_replaced_until_it_is_there", || {
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            assert!(SyslogRedirect::install(theirs.as_fd()).is_none());
+            say(c"lost");
+            let first = listen_at_dev_log();
+            let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            fs::remove_file("/dev/log").unwrap();
+            close();
+            assert!(!redirect.ensure());
+            drop(first);
+            let _second = listen_at_dev_log();
+            assert!(redirect.ensure());
+            say(c"found");
+            assert!(next(&ours).ends_with("found"));
+            assert!(nothing_arrived(&ours));
+        });
+    }
+}

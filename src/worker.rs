@@ -1,0 +1,153 @@
+//! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
+#![forbid(unsafe_code)]
+
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, Malformed, ToWorker, WorkerSetup, largest_request};
+use crate::log as logging;
+use crate::mech::{self, LocalMechanism, MechanismError};
+use crate::outcome::Verdict;
+use crate::pool::JobId;
+use crate::secret::Secret;
+use crate::supervisor::leave_to_supervisor;
+use crate::sys::syslog::SyslogRedirect;
+use crate::sys::{harden, socket, spawn};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a syslog that is missing is looked for; each look costs some twenty system calls.
+const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
+
+/// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`].
+pub fn run() -> ExitCode {
+    harden::name_process();
+    harden::forbid_memory_dumps();
+    leave_to_supervisor();
+    harden::restore_broken_pipe_signal();
+    match Worker::set_up().and_then(|mut worker| worker.serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Said to the frontend already, or there is nobody left to say it to.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Why a worker ends before it is told to.
+#[derive(Debug)]
+enum WorkerError {
+    /// The socket does not work.
+    Socket(io::Error),
+    /// A message is not one, or not one for this moment.
+    Malformed,
+    /// The mechanism cannot be used.
+    Mechanism(MechanismError),
+}
+
+impl fmt::Display for WorkerError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(error) => write!(formatter, "The worker's socket failed: {error}"),
+            Self::Malformed => Malformed.fmt(formatter),
+            Self::Mechanism(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl From<io::Error> for WorkerError {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+impl From<Malformed> for WorkerError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+struct Worker {
+    socket: Arc<OwnedFd>,
+    buffer: Secret,
+    mechanism: Box<dyn LocalMechanism>,
+    /// Sends what PAM modules say to syslog(3) through the frontend, which never blocks on it. `None` as long as
+    /// there is no syslog to say it to.
+    syslog: Option<SyslogRedirect>,
+    /// When to look for a syslog again.
+    next_look: Option<Instant>,
+}
+
+impl Worker {
+    fn set_up() -> Result<Self, WorkerError> {
+        let socket = Arc::new(spawn::inherited(spawn::CONTROL)?);
+        if !socket::is_message_socket(socket.as_fd()) {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
+        let mut buffer = Secret::default();
+        buffer.resize(LARGEST_MESSAGE);
+        let Some(ToWorker::Setup(setup)) = receive(&socket, &mut buffer)? else {
+            return Err(WorkerError::Malformed);
+        };
+        let line = Arc::clone(&socket);
+        let send = move |datagram: &[u8]| {
+            // The frontend is gone when this fails, and this process is about to be.
+            let _ = socket::send(line.as_fd(), datagram);
+        };
+        logging::worker::init(Box::new(send), setup.verbose);
+        let mechanism = match start(&setup) {
+            Ok(mechanism) => mechanism,
+            Err(error) => {
+                say(&socket, &FromWorker::Failed(error.to_string()))?;
+                return Err(WorkerError::Mechanism(error));
+            }
+        };
+        buffer.resize(largest_request(setup.limits));
+        Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism })
+    }
+
+    fn serve(&mut self) -> Result<(), WorkerError> {
+        say(&self.socket, &FromWorker::Ready)?;
+        while let Some(message) = receive(&self.socket, &mut self.buffer)? {
+            let ToWorker::Verify(job, credentials) = message else { return Err(WorkerError::Malformed) };
+            spawn::renew_death_signal();
+            self.redirect_syslog();
+            let verdict = self.mechanism.verify(&credentials);
+            drop(credentials);
+            self.answer(job, verdict)?;
+        }
+        Ok(())
+    }
+
+    /// Looks before each login whether the redirection is there: a module may have called openlog(3) itself.
+    fn redirect_syslog(&mut self) {
+        let now = Instant::now();
+        let due = self.next_look.is_none_or(|look| now >= look);
+        if self.syslog.as_mut().is_some_and(SyslogRedirect::ensure) || !due {
+            return;
+        }
+        self.syslog = SyslogRedirect::install(self.socket.as_fd());
+        self.next_look = Some(now + LOOK_FOR_SYSLOG);
+    }
+
+    fn answer(&self, job: JobId, verdict: Verdict) -> Result<(), WorkerError> {
+        say(&self.socket, &FromWorker::Verdict(job, verdict))
+    }
+}
+
+fn start(setup: &WorkerSetup) -> Result<Box<dyn LocalMechanism>, MechanismError> {
+    let mechanism = mech::find(&setup.mechanism)
+        .ok_or_else(|| MechanismError(format!("unknown authentication mechanism: {}", setup.mechanism)))?;
+    (mechanism.start)(setup.option.as_deref())
+}
+
+/// The next message; `None` when the frontend is gone or has done with this worker. The buffer is wiped.
+fn receive(socket: &OwnedFd, buffer: &mut Secret) -> Result<Option<ToWorker>, WorkerError> {
+    let Some(length) = socket::receive(socket.as_fd(), buffer.as_mut_bytes())? else { return Ok(None) };
+    let message = ToWorker::decode(buffer.as_bytes().get(..length).unwrap_or_default());
+    buffer.wipe_first(length);
+    Ok(Some(message?))
+}
+
+fn say(socket: &OwnedFd, message: &FromWorker) -> Result<(), WorkerError> {
+    Ok(socket::send(socket.as_fd(), message.encode().as_bytes())?)
+}

@@ -1,0 +1,183 @@
+//! What arrives at syslog: the lines that logwatch, fail2ban and administrators' own scripts look for.
+
+use crate::support::lines::Lines;
+use crate::support::{Launch, PamService, Probed, Program, Request, System};
+
+for_both!(
+    a_refused_login_is_logged_with_its_reason,
+    accepted_logins_are_logged_only_with_v,
+    start_and_end_are_logged,
+    refused_requests_are_logged_as_errors,
+    a_module_logs_under_the_name_and_number_of_its_process,
+);
+
+/// In 2.1.27 and 2.1.28 a lost macro leaves blanks where the function's name was; logwatch needs the name.
+fn line(program: Program, function: &str, text: &str) -> String {
+    let function = program.better("logwatch's patterns begin with it", "", function);
+    format!("{function:16}: {text}")
+}
+
+/// Facility auth: 4 * 8 and the level.
+const ERROR: &str = "<35>";
+const INFO: &str = "<38>";
+const DEBUG: &str = "<39>";
+
+fn a_refused_login_is_logged_with_its_reason(program: Program) {
+    require!(Root, Compiler, Mounts);
+    let (site, log) = logged(program, &["-r"]);
+    site.daemon.ask(&site.probe.request("anna", "wrong").realm("example.org"));
+    site.daemon.ask(&site.probe.request("expired", "right"));
+    let name = site.probe.name();
+    for (login, realm, reason) in
+        [("anna@example.org", "example.org", "PAM auth error"), ("expired", "", "PAM acct error")]
+    {
+        let text = format!(
+            "auth failure: [user={login}] [service={name}] [realm={realm}] [mech=pam] [reason={reason}]"
+        );
+        let seen = log.wait_for(&text);
+        assert!(seen.starts_with(INFO), "{seen}");
+        assert_eq!(without_head(&seen), line(program, "do_auth", &text));
+    }
+}
+
+fn accepted_logins_are_logged_only_with_v(program: Program) {
+    require!(Root, Compiler, Mounts);
+    let (site, log) = logged(program, &["-c", "-V"]);
+    site.daemon.ask(&site.probe.request("anna", "right"));
+    let name = site.probe.name();
+    let text = format!("auth success: [user=anna] [service={name}] [realm=] [mech=pam]");
+    let seen = log.wait_for(&text);
+    assert!(seen.starts_with(DEBUG), "{seen}");
+    assert_eq!(without_head(&seen), line(program, "do_auth", &text));
+    site.daemon.ask(&site.probe.request("anna", "right"));
+    let text = format!("auth success (cached): [user=anna] [service={name}] [realm=]");
+    let seen = log.wait_for(&text);
+    assert!(seen.starts_with(DEBUG), "{seen}");
+    let (quiet, log) = quietly_logged(program);
+    quiet.daemon.ask(&quiet.probe.request("anna", "right"));
+    quiet.daemon.ask(&quiet.probe.request("anna", "wrong"));
+    log.wait_for("auth failure");
+    assert!(!log.all().iter().any(|line| line.contains("auth success")), "{:#?}", log.all());
+}
+
+fn start_and_end_are_logged(program: Program) {
+    require!(Root, Mounts);
+    let system = System::new();
+    let log = system.syslog();
+    let daemon = Launch::new(program, &["-a", "getpwent"]).inside(&system).start_detached();
+    let id = daemon.process.id;
+    let texts = [
+        ("detach_tty", format!("master pid is: {id}")),
+        ("ipc_init", format!("listening on socket: {}", daemon.socket().display())),
+        ("server_exit", format!("master exited: {id}")),
+    ];
+    daemon.process.signal("TERM");
+    for (function, text) in texts {
+        let seen = log.wait_for(&text);
+        assert!(seen.starts_with(INFO), "{seen}");
+        assert!(seen.contains(&format!(" saslauthd[{id}]: ")), "{seen}");
+        assert_eq!(without_head(&seen), line(program, function, &text));
+    }
+}
+
+fn refused_requests_are_logged_as_errors(program: Program) {
+    require!(Root, Compiler, Mounts);
+    let (site, log) = logged(program, &[]);
+    site.ask("", "right");
+    site.ask("anna", "");
+    let limit = program.better("tokens used as passwords are longer", 256, 1024);
+    site.daemon.connect().send([0xff; 2]).receive();
+    let too_long = format!("login exceeded MAX_REQ_LEN: {limit}");
+    for text in ["NULL login received", "NULL password received", &too_long] {
+        let seen = log.wait_for(text);
+        assert!(seen.starts_with(ERROR), "{seen}");
+        assert_eq!(without_head(&seen), line(program, "do_request", text));
+    }
+}
+
+/// fail2ban's pam-generic reads this line.
+fn a_module_logs_under_the_name_and_number_of_its_process(program: Program) {
+    require!(Root, Mounts);
+    let system =
+        System::new().account("st-log", "x", Some("$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.:19000:0:99999:7:::"));
+    let log = system.syslog();
+    let service = PamService::of("pam_unix.so nodelay", "pam_unix.so");
+    let daemon = Launch::new(program, &["-a", "pam"]).inside(&system).start();
+    let request = Request::new("st-log", "wrong").service(service.name()).address("192.0.2.7;4711");
+    assert_eq!(daemon.ask(&request), "NO PAM auth error");
+    let seen = log.wait_for("pam_unix(");
+    let (head, text) = seen.split_once("]: ").unwrap();
+    let (_, id) = head.rsplit_once(" saslauthd[").expect("the name of the daemon stands before the line");
+    assert!(daemon.process.children().iter().any(|child| child.id.to_string() == id), "{seen}");
+    let client = program.better("2.1.28 does not know the client", "", "192.0.2.7");
+    let expected = format!(
+        "pam_unix({}:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost={client}  user=st-log",
+        service.name()
+    );
+    assert_eq!(text, expected);
+}
+
+/// At the end of the line, where logwatch's pattern does not mind it.
+#[test]
+fn the_client_is_logged_when_it_was_sent() {
+    require!(Root, Compiler, Mounts);
+    let (site, log) = logged(Program::Ours, &[]);
+    site.daemon.ask(&site.probe.request("anna", "wrong").address("2001:db8::7;25"));
+    site.daemon.ask(&site.probe.request("berta", "wrong").address(""));
+    assert!(log.wait_for("[user=anna]").ends_with(" [reason=PAM auth error] [remote=2001:db8::7]"));
+    assert!(log.wait_for("[user=berta]").ends_with(" [reason=PAM auth error]"));
+}
+
+#[test]
+fn a_login_that_could_not_be_checked_is_a_warning_and_no_failure() {
+    require!(Root, Compiler, Mounts);
+    let (site, log) = logged(Program::Ours, &[]);
+    site.ask("segv", "right");
+    let start =
+        format!("auth unavailable: [user=segv] [service={}] [realm=] [mech=pam] [reason=", site.probe.name());
+    let seen = log.wait_for(&start);
+    assert!(seen.starts_with("<36>"), "{seen}");
+    assert!(without_head(&seen).starts_with(&format!("do_auth         : {start}")), "{seen}");
+    assert!(!log.all().iter().any(|line| line.contains("auth failure")), "{:#?}", log.all());
+}
+
+#[test]
+fn log_chooses_between_syslog_and_the_standard_error() {
+    require!(Root, Compiler, Mounts);
+    for (flag, in_syslog, on_stderr) in [
+        ("--log=syslog", true, false),
+        ("--log=stderr", false, true),
+        ("--log=both", true, true),
+        ("--log=auto", true, true),
+    ] {
+        let (site, log) = logged(Program::Ours, &[flag]);
+        site.ask("anna", "wrong");
+        let text = "[user=anna]";
+        if in_syslog {
+            log.wait_for(text);
+        }
+        if on_stderr {
+            site.daemon.log.wait_for(text);
+        }
+        let has = |lines: &Lines| lines.all().iter().any(|line| line.contains(text));
+        assert_eq!((has(&log), has(&site.daemon.log)), (in_syslog, on_stderr), "{flag}");
+    }
+}
+
+fn logged(program: Program, flags: &[&str]) -> (Probed, Lines) {
+    let system = System::new();
+    let log = system.syslog();
+    (Probed::launch(Launch::new(program, flags).inside(&system)), log)
+}
+
+/// As an init script starts it: without `-d`, which would imply `-V`.
+fn quietly_logged(program: Program) -> (Probed, Lines) {
+    let system = System::new();
+    let log = system.syslog();
+    (Probed::launch_detached(Launch::new(program, &[]).inside(&system)), log)
+}
+
+/// The line behind `<level>time saslauthd[PID]: `.
+fn without_head(line: &str) -> &str {
+    line.split_once("]: ").unwrap_or_else(|| panic!("no head in {line:?}")).1
+}

@@ -1,0 +1,156 @@
+/*
+ * A PAM module for the tests: what it does hangs on the login, what it saw goes to a file.
+ *
+ *   auth required /path/pam_probe.so calls=FILE gate=FILE password=FILE
+ *
+ * calls=    one line for every authentication: "pid login service rhost"
+ * gate=     the login "gate" waits until this file is gone
+ * password= the file that holds the right password; without it the right password is "right"
+ */
+#include <security/pam_appl.h>
+#include <security/pam_modules.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *argument(const char *name, int argc, const char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], name, strlen(name)) == 0)
+            return argv[i] + strlen(name);
+    return NULL;
+}
+
+static const char *item(pam_handle_t *pam, int type)
+{
+    const void *value = NULL;
+    return pam_get_item(pam, type, &value) == PAM_SUCCESS && value ? value : "";
+}
+
+/* The answer to one message of the given style; status is what the conversation returned. */
+static char *ask(pam_handle_t *pam, int style, const char *text, int *status)
+{
+    const struct pam_conv *conversation = NULL;
+    struct pam_message message = { style, text };
+    const struct pam_message *messages = &message;
+    struct pam_response *responses = NULL;
+    char *answer = NULL;
+
+    *status = pam_get_item(pam, PAM_CONV, (const void **)&conversation);
+    if (*status != PAM_SUCCESS)
+        return NULL;
+    *status = conversation->conv(1, &messages, &responses, conversation->appdata_ptr);
+    if (*status == PAM_SUCCESS && responses) {
+        answer = responses[0].resp;
+        free(responses);
+    }
+    return answer;
+}
+
+static void record(pam_handle_t *pam, const char *login, const char *path)
+{
+    char line[4096];
+    int length = snprintf(line, sizeof line, "%d %s %s %s\n", (int)getpid(), login, item(pam, PAM_SERVICE),
+                          item(pam, PAM_RHOST));
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (file < 0 || write(file, line, length) != length)
+        abort();
+    close(file);
+}
+
+static void hang(void)
+{
+    sigset_t everything;
+    sigfillset(&everything);
+    sigprocmask(SIG_SETMASK, &everything, NULL);
+    for (;;)
+        pause();
+}
+
+static int is_right(const char *password, const char *path)
+{
+    char right[256] = "right";
+    if (path) {
+        int file = open(path, O_RDONLY);
+        ssize_t length = file < 0 ? -1 : read(file, right, sizeof right - 1);
+        if (length < 0)
+            return 0;
+        right[length] = '\0';
+        close(file);
+    }
+    return password && strcmp(password, right) == 0;
+}
+
+PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
+{
+    const char *calls = argument("calls=", argc, argv), *gate = argument("gate=", argc, argv);
+    const char *login = NULL;
+    int status;
+
+    if (pam_get_user(pam, &login, NULL) != PAM_SUCCESS || !login)
+        return PAM_USER_UNKNOWN;
+    if (calls)
+        record(pam, login, calls);
+    if (strcmp(login, "segv") == 0)
+        *(volatile int *)NULL = 0;
+    if (strcmp(login, "abort") == 0)
+        abort();
+    if (strcmp(login, "exit") == 0)
+        exit(0);
+    if (strcmp(login, "hang") == 0)
+        hang();
+    if (strcmp(login, "gate") == 0)
+        while (gate && access(gate, F_OK) == 0)
+            usleep(2000);
+    if (strcmp(login, "slow") == 0)
+        pam_fail_delay(pam, 1500000);
+    if (strcmp(login, "offline") == 0)
+        return PAM_AUTHINFO_UNAVAIL;
+    if (strcmp(login, "impostor") == 0)
+        pam_set_item(pam, PAM_USER, "root");
+    if (strcmp(login, "chatty") == 0) {
+        ask(pam, PAM_ERROR_MSG, "an error message", &status);
+        if (status != PAM_SUCCESS)
+            return PAM_CONV_ERR;
+        ask(pam, PAM_TEXT_INFO, "a text", &status);
+        if (status != PAM_SUCCESS)
+            return PAM_CONV_ERR;
+    }
+    if (strcmp(login, "asked") == 0) {
+        pam_set_item(pam, PAM_USER_PROMPT, "Who? ");
+        const char *answer = ask(pam, PAM_PROMPT_ECHO_ON, "Who? ", &status);
+        if (!answer || strcmp(answer, login) != 0)
+            return PAM_CONV_ERR;
+    }
+    if (strcmp(login, "prompted") == 0) {
+        const char *answer = ask(pam, PAM_PROMPT_ECHO_ON, "login:", &status);
+        if (!answer || strcmp(answer, login) != 0)
+            return PAM_CONV_ERR;
+    }
+    if (strcmp(login, "riddle") == 0) {
+        pam_set_item(pam, PAM_USER_PROMPT, "Who? ");
+        if (ask(pam, PAM_PROMPT_ECHO_ON, "Your first pet? ", &status) || status != PAM_SUCCESS)
+            return PAM_CONV_ERR;
+    }
+    if (strcmp(login, "binary") == 0) {
+        ask(pam, 7 /* PAM_BINARY_PROMPT */, "", &status);
+        if (status != PAM_CONV_ERR)
+            abort();
+        return PAM_CONV_ERR;
+    }
+    const char *password = ask(pam, PAM_PROMPT_ECHO_OFF, "Password: ", &status);
+    return is_right(password, argument("password=", argc, argv)) ? PAM_SUCCESS : PAM_AUTH_ERR;
+}
+
+PAM_EXTERN int pam_sm_acct_mgmt(pam_handle_t *pam, int flags, int argc, const char **argv)
+{
+    return strcmp(item(pam, PAM_USER), "expired") == 0 ? PAM_ACCT_EXPIRED : PAM_SUCCESS;
+}
+
+PAM_EXTERN int pam_sm_setcred(pam_handle_t *pam, int flags, int argc, const char **argv)
+{
+    return PAM_SUCCESS;
+}

@@ -1,0 +1,95 @@
+//! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
+
+use crate::support::Program;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Something a test cannot do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Requirement {
+    /// To write service files into /etc/pam.d, read /etc/shadow and become other users.
+    Root,
+    /// To mount over /etc/passwd, /etc/shadow and /dev in a namespace of the test's own.
+    Mounts,
+    /// The C daemon and its client.
+    CDaemon,
+    /// To compile the PAM module of the tests.
+    Compiler,
+    /// The program of this name, from util-linux.
+    Tool(&'static str),
+}
+
+impl Requirement {
+    /// What is to be done to meet it; nothing when it is met.
+    fn missing(self) -> Option<String> {
+        match self {
+            Self::Root => (!is_root()).then(|| "needs to be run as root".to_owned()),
+            Self::Mounts => {
+                (!has_mounts()).then(|| "needs root with the right to mount (CAP_SYS_ADMIN)".to_owned())
+            }
+            Self::CDaemon => (!Program::C.daemon().exists() || !Program::C.client().exists())
+                .then(|| "needs the C daemon (Debian package sasl2-bin)".to_owned()),
+            Self::Compiler => (!succeeds("cc", &["--version"])).then(|| "needs a C compiler".to_owned()),
+            Self::Tool(name) => {
+                (!succeeds(name, &["--version"])).then(|| format!("needs the program {name}"))
+            }
+        }
+    }
+}
+
+/// Leaves the test, noting its name, unless everything it needs is there.
+macro_rules! require {
+    ($($need:expr),+ $(,)?) => {{
+        use $crate::support::Requirement::*;
+        fn here() {}
+        if !$crate::support::requirement::are_met(&[$($need),+], std::any::type_name_of_val(&here)) {
+            return;
+        }
+    }};
+}
+
+/// Whether everything is there that the test called `name` needs. If not, the test counts as skipped, and as failed
+/// where `CI` is set: there everything has to be installed.
+pub fn are_met(needs: &[Requirement], name: &str) -> bool {
+    let Some(missing) = needs.iter().find_map(|need| need.missing()) else {
+        return true;
+    };
+    let thread = std::thread::current();
+    let name = thread.name().filter(|name| *name != "main").unwrap_or(name);
+    assert!(std::env::var_os("CI").is_none(), "{name} could not run: it {missing}");
+    note_skipped(&format!("{name}: {missing}\n"));
+    false
+}
+
+/// Adds a line to the file that SASLAUTHD_TEST_SKIPPED names, which `make test` prints at its end.
+fn note_skipped(line: &str) {
+    eprint!("skipped {line}");
+    if let Some(path) = std::env::var_os("SASLAUTHD_TEST_SKIPPED") {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).unwrap();
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// Tried once by mounting something, since containers take this right from root.
+fn has_mounts() -> bool {
+    static HAS_MOUNTS: OnceLock<bool> = OnceLock::new();
+    *HAS_MOUNTS.get_or_init(|| {
+        Path::new("/usr/bin/unshare").exists()
+            && succeeds("unshare", &["--mount", "sh", "-c", "mount -t tmpfs none /mnt"])
+    })
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
