@@ -39,10 +39,11 @@ impl Program {
     }
 
     /// What it takes to run them.
-    pub fn needs(self) -> impl Iterator<Item = Need> {
-        let of_c =
-            [DAEMON_OF_C, CLIENT_OF_C].into_iter().map(|path| Need::File(path, "of the package sasl2-bin"));
-        std::iter::once(Need::Root).chain(of_c.filter(move |_| self == Self::C))
+    pub fn needs(self) -> Vec<Need> {
+        match self {
+            Self::Ours => Vec::new(),
+            Self::C => vec![Need::File(DAEMON_OF_C, "of the package sasl2-bin")],
+        }
     }
 }
 
