@@ -22,6 +22,9 @@ pub mod outcome;
 pub mod pool;
 pub mod prompt;
 pub mod secret;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod skipped;
 pub mod supervisor;
 pub mod sys;
 pub mod testsaslauthd;
