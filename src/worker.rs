@@ -1,7 +1,9 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, Malformed, ToWorker, WorkerSetup, largest_request};
+use crate::ipc::{
+    FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
+};
 use crate::log as logging;
 use crate::mech::{self, LocalMechanism, MechanismError};
 use crate::outcome::Verdict;
@@ -91,7 +93,7 @@ impl Worker {
         let line = Arc::clone(&socket);
         let send = move |datagram: &[u8]| {
             // The frontend is gone when this fails, and this process is about to be.
-            let _ = socket::send(line.as_fd(), datagram);
+            let _ = socket::send(line.as_fd(), &[&[OWN_LOG_LINE], datagram].concat());
         };
         logging::worker::init(Box::new(send), setup.verbose);
         let mechanism = match start(&setup) {

@@ -6,6 +6,7 @@
 mod client;
 mod clients;
 mod control;
+mod echoes;
 mod listener;
 mod record;
 mod seldom;

@@ -1,9 +1,10 @@
 //! The sockets to the workers.
 #![forbid(unsafe_code)]
 
+use super::echoes::Echoes;
 use super::token;
 use crate::credentials::Credentials;
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, encode_request};
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_request};
 use crate::outcome::Verdict;
 use crate::pool::{JobId, WorkerId};
 use crate::sys::socket;
@@ -12,11 +13,13 @@ use mio::{Interest, Registry};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
 pub(super) struct Workers {
     sockets: HashMap<WorkerId, OwnedFd>,
     registry: Registry,
     buffer: Box<[u8; LARGEST_MESSAGE]>,
+    echoes: Echoes,
 }
 
 /// What was heard from a worker. After the last three its socket is closed.
@@ -30,7 +33,12 @@ pub(super) enum FromWorkers {
 
 impl Workers {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { sockets: HashMap::new(), registry, buffer: Box::new([0; LARGEST_MESSAGE]) }
+        Self {
+            sockets: HashMap::new(),
+            registry,
+            buffer: Box::new([0; LARGEST_MESSAGE]),
+            echoes: Echoes::default(),
+        }
     }
 
     pub(super) fn add(&mut self, worker: WorkerId, descriptor: OwnedFd) -> io::Result<()> {
@@ -85,9 +93,18 @@ impl Workers {
                 }
                 Ok(None) | Err(_) => return Some(FromWorkers::Gone(worker)),
             };
-            if message.first() == Some(&LOG_LINE) {
-                crate::log::relay(message);
-                continue;
+            match message.split_first() {
+                Some((&LOG_LINE, _)) => {
+                    crate::log::relay(message);
+                    continue;
+                }
+                Some((&OWN_LOG_LINE, line)) => {
+                    if self.echoes.is_news(line, Instant::now()) {
+                        crate::log::relay(line);
+                    }
+                    continue;
+                }
+                _ => {}
             }
             return Some(match FromWorker::decode(message) {
                 Ok(FromWorker::Ready) => FromWorkers::Ready(worker),

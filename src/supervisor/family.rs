@@ -58,16 +58,31 @@ pub(super) struct Family {
     stopping: Option<Instant>,
 }
 
+/// The event loop and the signals it hears of.
+pub(super) struct Watch {
+    poll: Poll,
+    signals: Signals,
+}
+
+impl Watch {
+    /// From here on signals are events: to be made before there is anything that has to be cleaned up.
+    pub(super) fn start() -> Result<Self, StartError> {
+        let poll = Poll::new().map_err(|error| StartError::System("The event loop cannot be made", error))?;
+        let signals = Signals::install(poll.registry(), SIGNALS)
+            .map_err(|error| StartError::System("The signal handlers cannot be installed", error))?;
+        Ok(Self { poll, signals })
+    }
+}
+
 impl Family {
-    /// Starts the first frontend. From here on signals are events.
+    /// Starts the first frontend.
     pub(super) fn found(
         config: Config,
         listener: OwnedFd,
         identity: Option<Identity>,
+        watch: Watch,
     ) -> Result<Self, StartError> {
-        let poll = Poll::new().map_err(|error| StartError::System("The event loop cannot be made", error))?;
-        let signals = Signals::install(poll.registry(), SIGNALS)
-            .map_err(|error| StartError::System("The signal handlers cannot be installed", error))?;
+        let Watch { poll, signals } = watch;
         let mut family = Self {
             config,
             listener,

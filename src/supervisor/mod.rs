@@ -19,7 +19,7 @@ use crate::generated::build;
 use crate::log as logging;
 use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
-use family::Family;
+use family::{Family, Watch};
 use mux::Mux;
 use pid_file::Locked;
 use start_error::StartError;
@@ -35,7 +35,7 @@ pub fn run(config: Config) -> ExitCode {
     spawn::close_inherited_descriptors();
     logging::init(config.log, config.verbose);
     let status = match start(&config) {
-        Ok(Detached::Launcher(status)) => status,
+        Ok(Detached::Launcher(status)) => ExitCode::from(status),
         Ok(Detached::Daemon(launch)) => reign(config, launch),
         Err(error) => ExitCode::from(complain(&error, config.log)),
     };
@@ -76,6 +76,7 @@ struct Realm {
 
 fn establish(config: Config) -> Result<Realm, StartError> {
     let directory = config.run_directory.clone();
+    let watch = Watch::start()?;
     let start_lock = Locked::start_lock(&directory)?;
     let lock = if config.foreground {
         Locked::refuse_beside_pid_file(&directory)?;
@@ -91,7 +92,7 @@ fn establish(config: Config) -> Result<Realm, StartError> {
     let targets = config.log;
     let listener =
         mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
-    let started = Family::found(config, listener, identity).and_then(|mut family| {
+    let started = Family::found(config, listener, identity, watch).and_then(|mut family| {
         family.await_ready()?;
         Ok(family)
     });

@@ -5,6 +5,7 @@ use crate::mech::MechanismError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 /// Why the daemon does not start. Shown once, by the launching process and in the log.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) enum StartError {
     Mechanism(&'static str, MechanismError),
     /// The daemon's processes did not become ready.
     NotReady(&'static str),
+    /// The daemon ended without a word to the process that launched it.
+    Died(Option<ExitStatus>),
     /// The system refused something the daemon cannot do without.
     System(&'static str, io::Error),
 }
@@ -76,6 +79,10 @@ impl fmt::Display for StartError {
                 write!(formatter, "failed to initialize mechanism {name}: {error}")
             }
             Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
+            Self::Died(Some(status)) => {
+                write!(formatter, "The daemon ended before it was ready: {status}")
+            }
+            Self::Died(None) => formatter.write_str("The daemon ended before it was ready"),
             Self::System(what, error) => write!(formatter, "{what}: {error}"),
         }
     }
