@@ -43,8 +43,8 @@ impl Workers {
 
     pub(super) fn add(&mut self, worker: WorkerId, descriptor: OwnedFd) -> io::Result<()> {
         socket::set_nonblocking(descriptor.as_fd())?;
-        let mut source = SourceFd(&descriptor.as_raw_fd());
-        self.registry.register(&mut source, token::of_worker(worker), Interest::READABLE)?;
+        let number = descriptor.as_raw_fd();
+        self.registry.register(&mut SourceFd(&number), token::of_worker(worker), Interest::READABLE)?;
         self.sockets.insert(worker, descriptor);
         Ok(())
     }
