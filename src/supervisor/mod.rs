@@ -17,6 +17,7 @@ use crate::cli;
 use crate::config::{Config, LogTargets};
 use crate::generated::build;
 use crate::log as logging;
+use crate::sys::harden;
 use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
 use family::{Family, Watch};
@@ -33,6 +34,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Runs the daemon, or as the launching process waits until it runs.
 pub fn run(config: Config) -> ExitCode {
     spawn::close_inherited_descriptors();
+    harden::unblock_signals();
     logging::init(config.log, config.verbose);
     let status = match start(&config) {
         Ok(Detached::Launcher(status)) => ExitCode::from(status),
