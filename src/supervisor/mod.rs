@@ -35,11 +35,13 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 pub fn run(config: Config) -> ExitCode {
     spawn::close_inherited_descriptors();
     harden::unblock_signals();
-    logging::init(config.log, config.verbose);
+    // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
+    let targets = LogTargets { stderr: true, ..config.log };
+    logging::init(targets, config.verbose);
     let status = match start(&config) {
         Ok(Detached::Launcher(status)) => ExitCode::from(status),
         Ok(Detached::Daemon(launch)) => reign(config, launch),
-        Err(error) => ExitCode::from(complain(&error, config.log)),
+        Err(error) => ExitCode::from(complain(&error, targets)),
     };
     logging::flush_briefly(LAST_WORDS);
     status
@@ -56,9 +58,12 @@ fn start(config: &Config) -> Result<Detached, StartError> {
 
 /// The daemon from its first to its last moment.
 fn reign(config: Config, launch: Launch) -> ExitCode {
-    let targets = config.log;
+    let (targets, foreground) = (config.log, config.foreground);
+    logging::init(targets, config.verbose);
     match establish(config) {
         Ok(realm) => realm.rule(launch),
+        // Nobody waits for it to become ready.
+        Err(StartError::Stopped) if foreground => ExitCode::SUCCESS,
         Err(error) => {
             let status = complain(&error, targets);
             logging::flush_briefly(LAST_WORDS);

@@ -97,13 +97,14 @@ impl Family {
             return;
         }
         log::error!(target: "supervisor", "Frontend {} {how}", frontend.process.id());
+        self.failed_starts += u32::from(!self.has_served);
         if self.successor == Some(id) {
             self.successor = None;
             log::error!(
                 target: "supervisor",
                 "The new configuration is not used: its frontend did not become ready"
             );
-        } else if id == self.current && self.has_served && self.stopping.is_none() {
+        } else if id == self.current && self.stopping.is_none() {
             self.plan_restart(frontend.state, Instant::now());
         }
     }

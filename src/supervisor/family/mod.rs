@@ -28,6 +28,9 @@ const KILL_TIME: Duration = Duration::from_secs(5);
 
 const SIGNALS: Token = Token(0);
 
+/// How many frontends may end before the first is ready.
+const MOST_STARTS: u32 = 3;
+
 /// What one frontend may ask for before the others and the signals get their turn.
 const MESSAGES_AT_ONCE: usize = 16;
 
@@ -55,6 +58,8 @@ pub(super) struct Family {
     stopping: Option<Instant>,
     /// Whether logins were ever served: until then the launching process waits to hear of it.
     has_served: bool,
+    /// How many frontends have ended before that.
+    failed_starts: u32,
 }
 
 /// The event loop and the signals it hears of.
@@ -99,6 +104,7 @@ impl Family {
             restart_at: None,
             stopping: None,
             has_served: false,
+            failed_starts: 0,
         };
         family.current = family
             .start_frontend()
@@ -111,14 +117,14 @@ impl Family {
     pub(super) fn await_ready(&mut self) -> Result<(), StartError> {
         loop {
             let why = match self.frontends.get(&self.current).map(|frontend| frontend.state) {
-                _ if self.stopping.is_some() => "it was stopped while it started",
+                _ if self.stopping.is_some() => return Err(StartError::Stopped),
                 Some(State::Serving(_) | State::Draining) => {
                     self.has_served = true;
                     return Ok(());
                 }
                 Some(State::Starting(deadline)) if deadline <= Instant::now() => "it took too long",
-                None => "its frontend ended; the log may say why",
-                Some(State::Starting(_)) => {
+                None if self.failed_starts >= MOST_STARTS => "its frontend ends; the log may say why",
+                Some(State::Starting(_)) | None => {
                     if let Some(refusal) = self.turn()? {
                         return Err(StartError::Mechanism(
                             self.config.mechanism.name,
