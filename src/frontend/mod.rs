@@ -33,11 +33,15 @@ use workers::{FromWorkers, Workers};
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
 
-/// Descriptors that are neither clients nor workers: standard streams, sockets to supervisor and log, a spare.
-const OTHER_DESCRIPTORS: usize = 32;
+/// Descriptors that are neither clients within the bound nor workers: standard streams, sockets to supervisor and
+/// log, a spare, and clients that are turned away.
+const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_SURPLUS;
 
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How long requests in flight may take when the daemon is stopping; the supervisor waits a little longer.
+const HURRY_TIME: Duration = Duration::from_secs(4);
 
 /// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
 pub fn run() -> ! {
@@ -66,6 +70,8 @@ struct Frontend {
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
     draining: bool,
+    /// When the daemon is stopping: the requests that still wait then are given up.
+    give_up_at: Option<Instant>,
 }
 
 impl Frontend {
@@ -105,6 +111,7 @@ impl Frontend {
             control,
             announced: false,
             draining: false,
+            give_up_at: None,
         })
     }
 
@@ -136,7 +143,7 @@ impl Frontend {
             Source::Control => self.handle_control(now)?,
             Source::Listener => self.listener.handle_readable(),
             Source::Client(client) => {
-                let step = self.clients.handle_readable(client);
+                let step = self.clients.handle_readable(client, now);
                 self.take(step, now);
             }
             Source::Worker(worker) => {
@@ -152,8 +159,8 @@ impl Frontend {
     fn accept(&mut self, now: Instant) {
         for _ in 0..listener::BATCH {
             let Some(stream) = self.listener.accept(now) else { return };
-            if self.clients.are_too_many() || self.listener.is_short_of_descriptors() {
-                self.clients.turn_away(stream, now);
+            if self.clients.are_full() || self.listener.is_short_of_descriptors() {
+                self.clients.cut(stream, now);
                 continue;
             }
             let step = self.clients.welcome(stream, now);
@@ -206,6 +213,7 @@ impl Frontend {
         self.listener.close(self.poll.registry());
         if hurry {
             self.clients.give_up_unfinished();
+            self.give_up_at = Some(Instant::now() + HURRY_TIME);
         }
     }
 
@@ -270,6 +278,7 @@ impl Frontend {
             self.dispatcher.next_timeout(),
             self.clients.next_timeout(),
             self.listener.next_timeout(),
+            self.give_up_at,
             self.control.next_timeout(),
             logging::pending(now).map(|wait| now + wait),
         ];
@@ -279,6 +288,11 @@ impl Frontend {
     fn handle_timeouts(&mut self, now: Instant) {
         if self.dispatcher.next_timeout().is_some_and(|due| due <= now) {
             self.dispatcher.handle_timeout(now);
+            self.carry_out(now);
+        }
+        if self.give_up_at.is_some_and(|due| due <= now) {
+            self.give_up_at = None;
+            self.dispatcher.give_up("the daemon is stopping", now);
             self.carry_out(now);
         }
         self.clients.handle_timeout(now);
