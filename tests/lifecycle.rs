@@ -51,6 +51,7 @@ fn the_run_directory_is_made_and_holds_socket_and_pid_file(program: Program) {
 }
 
 fn modes_do_not_hang_on_the_umask(program: Program) {
+    require!(Root);
     for umask in ["umask 0", "umask 077", "umask 0277"] {
         let daemon = Launch::new(program, GETPWENT).after(umask).start_detached();
         let pid_file = daemon.run_directory().join("saslauthd.pid");
@@ -353,6 +354,7 @@ fn a_foreground_daemon_leaves_a_detached_one_alone() {
 
 #[test]
 fn what_the_launcher_left_open_reaches_no_child() {
+    require!(Root);
     let daemon =
         Launch::new(Program::Ours, GETPWENT).after("exec 7</etc/hostname 9</etc/hostname").start_detached();
     let children = daemon.process.children();
