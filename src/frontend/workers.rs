@@ -54,6 +54,16 @@ impl Workers {
         self.sockets.remove(&worker);
     }
 
+    /// What a worker whose death the supervisor has told of has still said. Programs that a PAM module started may
+    /// hold its end of the socket open, which then tells nothing.
+    pub(super) fn handle_death(&mut self, worker: WorkerId) -> Vec<FromWorkers> {
+        let mut heard = self.handle_readable(worker, true);
+        if self.sockets.remove(&worker).is_some() {
+            heard.push(FromWorkers::Gone(worker));
+        }
+        heard
+    }
+
     /// Hands over a request. `false`, and the socket is closed, if the worker could not take it: it has none in
     /// hand, so its buffer is empty, and any error means that it is gone.
     pub(super) fn send(&mut self, worker: WorkerId, job: JobId, credentials: &Credentials) -> bool {
@@ -88,9 +98,8 @@ impl Workers {
             let message = match socket::receive(socket.as_fd(), self.buffer.as_mut_slice()) {
                 Ok(Some(length)) => self.buffer.get(..length).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Some(FromWorkers::Malformed(worker));
-                }
+                // Too long for anything but a log line, of which the beginning is kept.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => self.buffer.as_slice(),
                 Ok(None) | Err(_) => return Some(FromWorkers::Gone(worker)),
             };
             match message.split_first() {

@@ -32,6 +32,8 @@ pub(super) enum StartError {
     NotReady(&'static str),
     /// The daemon ended without a word to the process that launched it.
     Died(Option<ExitStatus>),
+    /// It was asked to stop before it was ready.
+    Stopped,
     /// The system refused something the daemon cannot do without.
     System(&'static str, io::Error),
 }
@@ -83,6 +85,7 @@ impl fmt::Display for StartError {
                 write!(formatter, "The daemon ended before it was ready: {status}")
             }
             Self::Died(None) => formatter.write_str("The daemon ended before it was ready"),
+            Self::Stopped => formatter.write_str("The daemon was stopped while it started"),
             Self::System(what, error) => write!(formatter, "{what}: {error}"),
         }
     }
