@@ -10,7 +10,6 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString, c_int, c_uint, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::time::Duration;
-use zeroize::Zeroize;
 
 /// What libpam asks with when PAM_USER_PROMPT is unset.
 const DEFAULT_PROMPT: &CStr = c"login:";
@@ -192,13 +191,11 @@ impl Answers {
 impl Drop for Answers {
     fn drop(&mut self) {
         for response in self.responses().iter().filter(|response| !response.resp.is_null()) {
-            // SAFETY: from strdup in `set`, so `strlen` bytes are writable and nobody else's.
+            // SAFETY: from strdup in `set`, so `strlen` bytes are writable and nobody else's, and freed once.
             unsafe {
-                std::slice::from_raw_parts_mut(response.resp.cast::<u8>(), libc::strlen(response.resp))
+                libc::explicit_bzero(response.resp.cast(), libc::strlen(response.resp));
+                libc::free(response.resp.cast());
             }
-            .zeroize();
-            // SAFETY: from strdup, freed once.
-            unsafe { libc::free(response.resp.cast()) };
         }
         // SAFETY: from calloc, freed once.
         unsafe { libc::free(self.array.as_ptr().cast()) };
