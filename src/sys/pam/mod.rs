@@ -80,7 +80,7 @@ impl Transaction {
     /// PAM_USER as the modules left it; `None` when they unset it.
     pub fn login(&self) -> Option<Vec<u8>> {
         // SAFETY: the handle is open.
-        let login = unsafe { string_item(self.handle.as_ptr(), ffi::PAM_USER) }?;
+        let login = unsafe { string_item(self.handle, ffi::PAM_USER) }?;
         // SAFETY: a C string of libpam's that stays until the next call with this handle, and it is copied at once.
         Some(unsafe { CStr::from_ptr(login.as_ptr()) }.to_bytes().to_vec())
     }
@@ -93,7 +93,7 @@ impl Transaction {
 
     fn with_recorded_delay(mut self) -> Result<Self, PamCode> {
         // SAFETY: set in `start`; a Cell behind a shared reference.
-        unsafe { self.conversation.as_ref() }.set_handle(self.handle.as_ptr());
+        unsafe { self.conversation.as_ref() }.set_handle(self.handle);
         let function: unsafe extern "C" fn(c_int, libc::c_uint, *mut c_void) = owe_delay;
         self.set_item(ffi::PAM_FAIL_DELAY, function as *const c_void)?;
         Ok(self)
@@ -158,10 +158,10 @@ unsafe fn start(
 ///
 /// # Safety
 /// `handle` must be open, and `item` one whose value is a string.
-unsafe fn string_item(handle: *const pam_handle_t, item: c_int) -> Option<NonNull<libc::c_char>> {
+unsafe fn string_item(handle: NonNull<pam_handle_t>, item: c_int) -> Option<NonNull<libc::c_char>> {
     let mut value = null();
     // SAFETY: `handle` is open by this function's contract, and `value` is writable.
-    let status = unsafe { ffi::pam_get_item(handle, item, &mut value) };
+    let status = unsafe { ffi::pam_get_item(handle.as_ptr(), item, &mut value) };
     success(status).ok()?;
     NonNull::new(value.cast::<libc::c_char>().cast_mut())
 }
