@@ -119,7 +119,7 @@ impl Loaded {
                 Some((there, hash)) if there == login => {
                     return Ok(Some(Lookup::Known(Secret::copy_of(hash))));
                 }
-                Some((there, _)) if self.index.are_alike(there, login) => {}
+                Some((there, _)) if Index::are_alike(there, login) => {}
                 _ => return Ok(None),
             }
         }
