@@ -198,9 +198,19 @@ impl Daemon {
 
     /// Sends a signal and gives the exit code with which it ends.
     pub fn end_with(&mut self, signal: &str) -> Option<i32> {
+        self.wait_until_quiet();
         self.process.signal(signal);
         let child = self.child.as_mut().expect("only a daemon in the foreground has an exit code to see");
         command::wait(child).unwrap_or_else(|| panic!("SIG{signal} did not end the daemon")).code()
+    }
+
+    /// C's signal handler logs, and waits for ever for the lock of stdio when the signal comes while the process logs.
+    fn wait_until_quiet(&self) {
+        let mut before = usize::MAX;
+        while self.program == Program::C && before != self.log.all().len() {
+            before = self.log.all().len();
+            within(Duration::from_millis(50), || None::<()>);
+        }
     }
 
     fn wait_until_ready(&mut self) {
@@ -213,10 +223,9 @@ impl Daemon {
     }
 }
 
+/// Nothing is outside the private directory, so there is no need to ask: a login that hangs would hold up the end.
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.process.signal("TERM");
-        within(Duration::from_secs(5), || (!self.process.is_running()).then_some(()));
         self.group.kill();
         if let Some(child) = &mut self.child {
             let _ = child.wait();
