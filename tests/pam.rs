@@ -224,12 +224,9 @@ fn a_program_run_by_a_module_finds_a_normal_environment() {
         assert!(seen.lines().any(|seen| seen == line), "no {line:?} in {seen}");
     }
     let ignored = seen.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
-    let pipe = 1 << (libc::SIGPIPE - 1);
-    assert_eq!(
-        u64::from_str_radix(ignored, 16).unwrap() & pipe,
-        0,
-        "SIGPIPE is ignored, which no shell undoes"
-    );
+    // Without libc's own signals from 32 on, which some launchers ignore.
+    let ignored = u64::from_str_radix(ignored, 16).unwrap() & 0x7fff_ffff;
+    assert_eq!(ignored, 0, "signals are ignored, SIGPIPE among them");
     assert!(
         seen.ends_with("right\0") || seen.ends_with("right"),
         "the password comes on the standard input: {seen}"

@@ -141,7 +141,7 @@ fn connecting_and_closing_is_silent(program: Program) {
     // The one worker of C comes to this login after it has seen the other client go.
     assert_eq!(site.ask("user", "wrong"), "NO PAM auth error");
     site.daemon.log.wait_for("auth failure");
-    let about_logins = ["auth ", "pam_authenticate", "accept lock", "response"];
+    let about_logins = ["auth ", "pam_authenticate failed", "accept lock", "response"];
     let lines = site.daemon.log.all().split_off(before);
     let others: Vec<_> =
         lines.iter().filter(|line| !about_logins.iter().any(|text| line.contains(text))).collect();
@@ -310,9 +310,11 @@ fn text_of_a_client_cannot_forge_a_line_in_the_log() {
     let line = site.daemon.log.wait_for("auth failure");
     assert!(!line.contains("[reason=fine]") && !line.contains('\x1b'), "{line}");
     assert!(!line.contains("x] "), "a bracket of the client closes no field: {line}");
-    let others = site.daemon.log.all().into_iter().filter(|other| *other != line);
-    let forged: Vec<_> = others.filter(|other| other.contains("auth success")).collect();
-    assert!(forged.is_empty(), "{forged:#?}");
+    let lines = site.daemon.log.all();
+    assert!(
+        !lines.iter().any(|line| line.starts_with("do_auth") || line.contains("] :auth success")),
+        "{lines:#?}"
+    );
 }
 
 #[test]

@@ -2,7 +2,12 @@
 //! messages. After every step the invariants of docs/ARCHITECTURE.md hold.
 //!
 //! A failing seed is printed; `SASLAUTHD_SIMULATION_SEED=n cargo test simulation` replays it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
 
 use super::tests::{credentials, service};
 use super::*;

@@ -122,7 +122,7 @@ impl Client {
             text => self.stream.write(&encode_reply(text)),
         };
         if let Err(error) = sent {
-            log::debug!("A client did not take its reply: {error}");
+            log::debug!(target: "frontend", "A client did not take its reply: {error}");
         }
     }
 

@@ -64,7 +64,7 @@ impl Clients {
                 let interest = Interest::READABLE;
                 if let Err(error) = self.registry.register(&mut client.stream, token::of_client(id), interest)
                 {
-                    log::error!("A connection could not be watched and is closed: {error}");
+                    log::error!(target: "frontend", "A connection could not be watched and is closed: {error}");
                     return Step::Nothing;
                 }
                 client.state = State::Reading { registered: true };
@@ -96,7 +96,7 @@ impl Clients {
             Heard::Invalid(invalid) => Step::Invalid(id, invalid),
             Heard::End => {
                 if self.clients.get(&id).is_some_and(Client::is_half_sent) {
-                    log::debug!("A client hung up in the middle of its request");
+                    log::debug!(target: "frontend", "A client hung up in the middle of its request");
                 }
                 self.remove(id);
                 Step::Nothing
@@ -135,6 +135,7 @@ impl Clients {
     pub(super) fn turn_away(&mut self, stream: UnixStream, now: Instant) {
         if self.complaints.is_due(now) {
             log::warn!(
+                target: "frontend",
                 "{} connections are open and a new one is turned away; a larger --max-connections or limit on open \
                  descriptors would help",
                 self.clients.len()
@@ -170,7 +171,7 @@ impl Clients {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(_, id)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
             if self.remove(id).is_some_and(|client| client.state != State::Draining) {
-                log::debug!("A client did not send a whole request within --read-timeout");
+                log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout");
             }
         }
     }

@@ -47,7 +47,7 @@ pub fn run() -> ExitCode {
     match Frontend::set_up().and_then(|mut frontend| frontend.serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("The frontend cannot go on: {error}");
+            log::error!(target: "frontend", "The frontend cannot go on: {error}");
             logging::flush_briefly(LAST_WORDS);
             ExitCode::FAILURE
         }
@@ -77,6 +77,7 @@ impl Frontend {
         let room = harden::raise_descriptor_limit().saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
         if service.max_connections > room {
             log::warn!(
+                target: "frontend",
                 "--max-connections={} is more than the limit on open descriptors allows: {room} are served",
                 service.max_connections
             );
@@ -179,9 +180,10 @@ impl Frontend {
 
     fn add_worker(&mut self, worker: crate::pool::WorkerId, socket: Option<OwnedFd>) {
         self.dispatcher.handle_worker(worker);
-        let added = socket.ok_or(io::ErrorKind::NotFound.into()).and_then(|fd| self.workers.add(worker, fd));
+        let no_socket = || io::Error::from(io::ErrorKind::NotFound);
+        let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
         if let Err(error) = added {
-            log::error!("A worker could not be added: {error}");
+            log::error!(target: "frontend", "A worker could not be added: {error}");
             self.dispatcher.handle_worker_gone(worker, Instant::now());
         }
     }
@@ -207,7 +209,7 @@ impl Frontend {
                 self.dispatcher.handle_verdict(worker, job, verdict, now);
             }
             FromWorkers::Failed(worker, reason) => {
-                log::error!("{reason}");
+                log::error!(target: "frontend", "{reason}");
                 self.dispatcher.handle_worker_gone(worker, now);
                 if !self.announced {
                     self.control.send(FromFrontend::Failed(reason));
@@ -215,7 +217,7 @@ impl Frontend {
             }
             FromWorkers::Gone(worker) => self.dispatcher.handle_worker_gone(worker, now),
             FromWorkers::Malformed(worker) => {
-                log::error!("A worker sent what is no message and is replaced");
+                log::error!(target: "frontend", "A worker sent what is no message and is replaced");
                 self.control.send(FromFrontend::Kill(worker));
                 self.dispatcher.handle_worker_gone(worker, now);
             }

@@ -18,13 +18,17 @@ pub(super) fn write(event: &Event, mechanism: &str) {
                 WorkerFlag::MaxProcesses => "--max-processes",
             };
             log::warn!(
+                target: "frontend",
                 "{} logins wait for a free process, the first for {} s; a larger {flag} would help",
                 waiting.logins,
                 waiting.longest.as_secs()
             );
         }
-        Event::WorkerOutOfTurn(_) => log::error!("A worker answered what it was not asked and is replaced"),
+        Event::WorkerOutOfTurn(_) => {
+            log::error!(target: "frontend", "A worker answered what it was not asked and is replaced")
+        }
         Event::TimedOut(names, limit) => log::warn!(
+            target: "frontend",
             "The login of [user={}] took longer than --request-timeout={}; its worker is replaced",
             clean(&names.login),
             limit.as_secs()

@@ -15,8 +15,11 @@ pub struct Mechanism {
     /// Looks at the `-O` option before the daemon starts and on every reload; touches no login.
     pub check: fn(option: Option<&OsStr>) -> Result<(), MechanismError>,
     /// Makes the mechanism ready inside a worker.
-    pub start: fn(option: Option<&OsStr>) -> Result<Box<dyn LocalMechanism>, MechanismError>,
+    pub start: fn(option: Option<&OsStr>) -> Started,
 }
+
+/// A mechanism that is ready for logins, or why it cannot be used.
+pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
 pub static MECHANISMS: [Mechanism; 4] = [

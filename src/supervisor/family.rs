@@ -113,7 +113,7 @@ impl Family {
     pub(super) fn serve(&mut self) -> Result<(), StartError> {
         while self.stopping.is_none() {
             if let Some(reason) = self.turn()? {
-                log::error!("The new configuration is not used: {reason}");
+                log::error!(target: "supervisor", "The new configuration is not used: {reason}");
             }
         }
         Ok(())
@@ -175,17 +175,17 @@ impl Family {
     /// HUP: a new frontend with the configuration as it is now takes over, if that is good.
     fn reload(&mut self) {
         if self.successor.is_some() {
-            log::info!("The configuration is being read again already");
+            log::info!(target: "supervisor", "The configuration is being read again already");
             return;
         }
         if let Err(error) = (self.config.mechanism.check)(self.config.mechanism_option.as_deref()) {
-            log::error!("The new configuration is not used: {error}");
+            log::error!(target: "supervisor", "The new configuration is not used: {error}");
             return;
         }
         match self.start_frontend() {
             Ok(id) => self.successor = Some(id),
             Err(error) => {
-                log::error!("The new configuration is not used: no frontend can be started: {error}")
+                log::error!(target: "supervisor", "The new configuration is not used: no frontend can be started: {error}")
             }
         }
     }
@@ -235,7 +235,7 @@ impl Family {
         let old = std::mem::replace(&mut self.current, id);
         self.tell(id, &ToFrontend::Accept);
         self.tell(old, &ToFrontend::Drain { hurry: false });
-        log::info!("The configuration was read again; a new frontend has taken over");
+        log::info!(target: "supervisor", "The configuration was read again; a new frontend has taken over");
     }
 
     fn provide_worker(&mut self, frontend: FrontendId) {
@@ -251,7 +251,7 @@ impl Family {
                 }
             }
             Err(error) => {
-                log::error!("A worker cannot be started: {error}");
+                log::error!(target: "supervisor", "A worker cannot be started: {error}");
                 self.tell(frontend, &ToFrontend::StartFailed);
             }
         }
@@ -263,7 +263,7 @@ impl Family {
             frontend.state = State::Draining;
         }
         if let Err(error) = frontend.send(message) {
-            log::error!("The frontend does not listen and is replaced: {error}");
+            log::error!(target: "supervisor", "The frontend does not listen and is replaced: {error}");
             self.kill_frontend(id);
         }
     }
@@ -302,7 +302,7 @@ impl Family {
                 false
             }
             Ok(Some(status)) => {
-                log::error!("Worker {} {}", worker.process.id(), describe(status));
+                log::error!(target: "supervisor", "Worker {} {}", worker.process.id(), describe(status));
                 false
             }
             Err(_) => false,
@@ -333,10 +333,10 @@ impl Family {
             log::debug!(target: "handle_sigchld", "child exited: {}", frontend.process.id());
             return;
         }
-        log::error!("Frontend {} {how}", frontend.process.id());
+        log::error!(target: "supervisor", "Frontend {} {how}", frontend.process.id());
         if self.successor == Some(id) {
             self.successor = None;
-            log::error!("The new configuration is not used: its frontend did not become ready");
+            log::error!(target: "supervisor", "The new configuration is not used: its frontend did not become ready");
         } else if id == self.current && !matches!(frontend.state, State::Starting(_) if self.is_starting_up())
         {
             let now = Instant::now();
@@ -378,7 +378,7 @@ impl Family {
                 self.tell(id, &ToFrontend::Accept);
             }
             Err(error) => {
-                log::error!("The frontend cannot be started: {error}");
+                log::error!(target: "supervisor", "The frontend cannot be started: {error}");
                 self.backoff.handle_death(now);
                 self.restart_at = Some(self.backoff.held_until().unwrap_or(now));
             }

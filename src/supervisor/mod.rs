@@ -15,9 +15,9 @@ pub use signals::leave_to_supervisor;
 
 use crate::cli;
 use crate::config::{Config, LogTargets};
+use crate::generated::build;
 use crate::log as logging;
-use crate::sys::spawn::Identity;
-use crate::sys::{harden, spawn};
+use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
 use family::Family;
 use mux::Mux;
@@ -32,8 +32,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Runs the daemon, or as the launching process waits until it runs.
 pub fn run(config: Config) -> ExitCode {
-    harden::ignore_alarms();
-    spawn::close_on_exec_from_three();
+    spawn::close_inherited_descriptors();
     logging::init(config.log, config.verbose);
     let status = match start(&config) {
         Ok(Detached::Launcher(status)) => status,
@@ -85,6 +84,7 @@ fn establish(config: Config) -> Result<Realm, StartError> {
         // The start lock ends here, when the pid file's takes over.
         Locked::pid_file(&directory)?
     };
+    log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
     log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
     let identity = config.user.as_deref().map(identity_of).transpose()?;
     let mux = Mux::bind(&directory)?;

@@ -3,7 +3,7 @@
 
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,8 @@ impl Signals {
         for (signal, flag) in [(SIGTERM, &signals.stop), (SIGINT, &signals.stop), (SIGHUP, &signals.reload)] {
             signal_hook::flag::register(signal, Arc::clone(flag))?;
         }
+        // Ignored, as by the C daemon; but not by the children, who would inherit SIG_IGN.
+        signal_hook::flag::register(SIGALRM, Arc::default())?;
         for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD] {
             signal_hook::low_level::pipe::register(signal, wakes.try_clone()?)?;
         }
@@ -56,7 +58,7 @@ impl Signals {
 /// too, and ends its children when they have answered. Handlers and not `SIG_IGN`, so that the programs which PAM
 /// modules start are not made deaf.
 pub fn leave_to_supervisor() {
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGALRM] {
         // An error would mean that the kernel does not know the signal.
         let _ = signal_hook::flag::register(signal, Arc::default());
     }

@@ -56,11 +56,11 @@ pub fn set_umask(mask: libc::mode_t) -> libc::mode_t {
 ///
 /// # Errors
 /// Those of fcntl(2).
+#[allow(clippy::cast_possible_truncation)] // small constants of a type too wide
 pub fn try_lock(file: impl AsFd) -> io::Result<bool> {
     // SAFETY: `flock` is a plain C structure for which all zeros is a value: the whole file.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK as libc::c_short;
-    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    (lock.l_type, lock.l_whence) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
     // SAFETY: `lock` outlives the call.
     match check(unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_SETLK, &raw const lock) }) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),

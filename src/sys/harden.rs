@@ -41,12 +41,6 @@ pub fn restore_broken_pipe_signal() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
-/// Ignores the signals that the C daemon ignores as well, in this process and its children.
-pub fn ignore_alarms() {
-    // SAFETY: SIG_IGN is a valid disposition; no handler of ours is replaced.
-    unsafe { libc::signal(libc::SIGALRM, libc::SIG_IGN) };
-}
-
 /// 32 random bytes from the kernel.
 ///
 /// # Errors

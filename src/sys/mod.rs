@@ -5,6 +5,9 @@ pub mod daemon;
 pub mod descriptor;
 pub mod harden;
 pub mod pam;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod private_dev;
 pub mod shadow;
 pub mod socket;
 pub mod spawn;
@@ -13,6 +16,3 @@ pub mod terminal;
 mod terminated;
 pub mod time;
 pub mod unix_stream;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-pub(crate) mod private_dev;

@@ -177,8 +177,7 @@ fn control_space() -> libc::c_uint {
 }
 
 const fn size_of_descriptor() -> libc::c_uint {
-    // Four bytes.
-    size_of::<RawFd>() as libc::c_uint
+    socklen_of::<RawFd>()
 }
 
 fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {

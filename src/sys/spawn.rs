@@ -136,13 +136,13 @@ pub fn inherited(place: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(place) })
 }
 
-/// Keeps every descriptor but the standard ones from the children, whatever the launcher left open.
-pub fn close_on_exec_from_three() {
-    const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
-    // SAFETY: close_range with CLOEXEC only sets a flag; an old kernel without it fails harmlessly.
-    unsafe {
-        libc::syscall(libc::SYS_close_range, 3 as libc::c_uint, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC)
-    };
+/// Closes whatever the launcher left open beside the standard streams: a daemon that kept the end of a pipe would
+/// keep the script at its other end waiting for ever. To be called before anything else is opened.
+pub fn close_inherited_descriptors() {
+    const FIRST: libc::c_uint = 3;
+    const FLAGS: libc::c_uint = 0;
+    // SAFETY: nothing in this process owns a descriptor yet; an old kernel without the call fails harmlessly.
+    unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, FLAGS) };
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {

@@ -107,7 +107,7 @@ impl Drop for Daemon {
         while self.is_running() && Instant::now() < deadline {
             pause();
         }
-        let group = format!("-{}", self.pid().display());
+        let group = format!("-{}", self.pid().to_string_lossy());
         let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).output();
     }
 }

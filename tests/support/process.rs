@@ -61,11 +61,6 @@ impl Process {
         Duration::from_millis(Status::of(self.id).map_or(0, |status| status.ticks * 10))
     }
 
-    /// How many descriptors it has open.
-    pub fn descriptors(&self) -> usize {
-        std::fs::read_dir(self.file("fd")).map_or(0, Iterator::count)
-    }
-
     /// Its file `name` under /proc.
     pub fn file(&self, name: &str) -> PathBuf {
         format!("/proc/{}/{name}", self.id).into()

@@ -18,7 +18,7 @@ impl FakeDaemon {
     pub fn answering(replies: &[&[u8]]) -> Self {
         let replies: Vec<_> = replies.iter().map(|reply| reply.to_vec()).collect();
         Self::serving(move |stream, number| {
-            let reply = replies.get(number).or(replies.last()).unwrap();
+            let reply = replies.get(number).or_else(|| replies.last()).unwrap();
             // A client that has given up is no fault of the server.
             let _ = stream.write_all(reply);
         })

@@ -15,7 +15,6 @@ pub(super) fn nobody_was_asked(code: PamCode) -> bool {
         ffi::PAM_OPEN_ERR
         | ffi::PAM_SYMBOL_ERR
         | ffi::PAM_SERVICE_ERR
-        | ffi::PAM_SYSTEM_ERR
         | ffi::PAM_BUF_ERR
         | ffi::PAM_ABORT
         | ffi::PAM_MODULE_UNKNOWN
@@ -28,6 +27,7 @@ pub(super) fn nobody_was_asked(code: PamCode) -> bool {
         ffi::PAM_CRED_INSUFFICIENT => true,
         // Busy or half done: the module asks to be called again.
         ffi::PAM_TRY_AGAIN | ffi::PAM_AUTHTOK_LOCK_BUSY | ffi::PAM_CONV_AGAIN | ffi::PAM_INCOMPLETE => true,
+        // PAM_SYSTEM_ERR is missing here for a reason: pam_exec returns it when its program refuses the password.
         // Everything else is about the user: a wrong password, an unknown, expired or locked account, a password
         // that must be changed, too many tries, a stack that says no or decides nothing (PAM_PERM_DENIED), or a
         // question that a password cannot answer (PAM_CONV_ERR, PAM_AUTHTOK_ERR, PAM_CRED_UNAVAIL).
@@ -42,10 +42,10 @@ mod tests {
     #[test]
     fn every_code_of_linux_pam_is_a_refusal_or_an_unavailable_service() {
         let unavailable: Vec<i32> = (1..=31).filter(|code| nobody_was_asked(PamCode(*code))).collect();
-        // By the numbers of _pam_types.h: 1 open, 2 symbol, 3 service, 4 system, 5 buffer, 8 insufficient
+        // By the numbers of _pam_types.h: 1 open, 2 symbol, 3 service, 5 buffer, 8 insufficient
         // credentials, 9 no authentication information, 18 no module data, 22 lock busy, 24 try again, 26 abort,
         // 28 module unknown, 29 bad item, 30 conversation waits, 31 incomplete.
-        assert_eq!(unavailable, [1, 2, 3, 4, 5, 8, 9, 18, 22, 24, 26, 28, 29, 30, 31]);
+        assert_eq!(unavailable, [1, 2, 3, 5, 8, 9, 18, 22, 24, 26, 28, 29, 30, 31]);
     }
 
     #[test]

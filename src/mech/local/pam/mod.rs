@@ -98,7 +98,7 @@ fn refused(text: &'static str, step: &'static str, code: PamCode) -> Outcome {
     if nobody_was_asked(code) {
         return Outcome::unavailable(text, format!("{step}: {code}"));
     }
-    log::debug!("{step} failed: {code}");
+    log::debug!(target: "auth_pam", "{step} failed: {code}");
     Outcome::reject(text)
 }
 

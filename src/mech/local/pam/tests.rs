@@ -92,7 +92,7 @@ fn a_code_that_blames_the_user_rejects_and_one_that_blames_the_service_is_unavai
         ("perm_denied", false),
         ("authinfo_unavail", true),
         ("service_err", true),
-        ("system_err", true),
+        ("system_err", false),
         ("abort", true),
         ("try_again", true),
     ] {
