@@ -104,7 +104,7 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         hang();
     if (strcmp(login, "gate") == 0)
         while (gate && access(gate, F_OK) == 0)
-            usleep(2000);
+            usleep(20000);
     if (strcmp(login, "slow") == 0)
         pam_fail_delay(pam, 1500000);
     if (strcmp(login, "offline") == 0)
