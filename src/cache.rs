@@ -110,7 +110,7 @@ impl Cache {
         let entry = Entry { fingerprint, expires, newer: NO_ENTRY, older: NO_ENTRY };
         match self.entries.get_mut(place as usize) {
             Some(old) => *old = entry,
-            None => self.entries.push(entry),
+            None => self.append(entry),
         }
         self.places.insert(name, place);
         self.link_as_newest(place);
@@ -143,6 +143,15 @@ impl Cache {
         }
         self.unlink(place);
         place
+    }
+
+    /// Grows by a quarter and never beyond what may be stored: doubling would cost more than is charged.
+    fn append(&mut self, entry: Entry) {
+        if self.entries.len() == self.entries.capacity() {
+            let more = (self.entries.len() / 4).max(16);
+            self.entries.reserve_exact(more.min(self.most.saturating_sub(self.entries.len())));
+        }
+        self.entries.push(entry);
     }
 
     fn unlink(&mut self, place: u32) {
@@ -270,7 +279,7 @@ mod tests {
         let mut cache = cache(100);
         for number in 0..1000 {
             remember(&mut cache, &format!("user{number}"), "secret", now);
-            assert!(cache.len() <= 100 && cache.entries.len() <= 100);
+            assert!(cache.len() <= 100 && cache.entries.capacity() <= 100);
         }
         for number in 900..1000 {
             assert!(knows(&mut cache, &format!("user{number}"), "secret", now), "{number}");

@@ -22,13 +22,18 @@ pub mod outcome;
 pub mod pool;
 pub mod prompt;
 pub mod secret;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod skipped;
 pub mod supervisor;
 pub mod sys;
 pub mod testsaslauthd;
 pub mod wire;
 pub mod worker;
 
-use std::ffi::OsStr;
+use cli::saslauthd::Parsed;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The daemon's `main`. The supervisor starts the same binary again for its children, under another name.
@@ -41,22 +46,19 @@ pub fn saslauthd_main() -> ExitCode {
     }
 }
 
-fn supervise(words: Vec<std::ffi::OsString>) -> ExitCode {
+fn supervise(words: Vec<OsString>) -> ExitCode {
     match cli::saslauthd::parse(words) {
-        Ok(cli::saslauthd::Parsed::Run(config)) => supervisor::run(*config),
-        Ok(cli::saslauthd::Parsed::Help) => {
-            eprint!("{}", cli::help());
-            ExitCode::SUCCESS
-        }
-        Ok(cli::saslauthd::Parsed::Version) => {
-            eprint!("{}", cli::version());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprint!("{}", error.report(std::process::id()));
-            ExitCode::FAILURE
-        }
+        Ok(Parsed::Run(config)) => supervisor::run(*config),
+        Ok(Parsed::Help) => tell(&cli::help(), ExitCode::SUCCESS),
+        Ok(Parsed::Version) => tell(&cli::version(), ExitCode::SUCCESS),
+        Err(error) => tell(&error.report(std::process::id()), ExitCode::FAILURE),
     }
+}
+
+fn tell(text: &str, status: ExitCode) -> ExitCode {
+    // Nobody is left to be told if this fails.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    status
 }
 
 /// `main` of the client that asks the daemon one question.

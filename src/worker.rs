@@ -1,7 +1,9 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, Malformed, ToWorker, WorkerSetup, largest_request};
+use crate::ipc::{
+    FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
+};
 use crate::log as logging;
 use crate::mech::{self, LocalMechanism, MechanismError};
 use crate::outcome::Verdict;
@@ -13,7 +15,6 @@ use crate::sys::{harden, socket, spawn};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,16 +22,18 @@ use std::time::{Duration, Instant};
 const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 
 /// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`].
-pub fn run() -> ExitCode {
+pub fn run() -> ! {
     harden::name_process();
     harden::forbid_memory_dumps();
     leave_to_supervisor();
-    harden::restore_broken_pipe_signal();
-    match Worker::set_up().and_then(|mut worker| worker.serve()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Said to the frontend already, or there is nobody left to say it to.
-        Err(_) => ExitCode::FAILURE,
+    let mut worker = Worker::set_up();
+    let served = worker.as_mut().map_or(Ok(()), Worker::serve);
+    let failed = worker.as_ref().err().or_else(|| served.as_ref().err()).filter(|error| !error.is_the_end());
+    if let Some(error) = failed {
+        log::error!("{error}");
     }
+    // With the mechanism still there: PAM modules would run code when they are unloaded.
+    harden::end_at_once(u8::from(failed.is_some()))
 }
 
 /// Why a worker ends before it is told to.
@@ -50,6 +53,19 @@ impl fmt::Display for WorkerError {
             Self::Socket(error) => write!(formatter, "The worker's socket failed: {error}"),
             Self::Malformed => Malformed.fmt(formatter),
             Self::Mechanism(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl WorkerError {
+    /// Whether the frontend has let this worker go while it was still saying something, or knows the reason.
+    fn is_the_end(&self) -> bool {
+        match self {
+            Self::Socket(error) => {
+                matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            }
+            Self::Mechanism(_) => true,
+            Self::Malformed => false,
         }
     }
 }
@@ -91,7 +107,7 @@ impl Worker {
         let line = Arc::clone(&socket);
         let send = move |datagram: &[u8]| {
             // The frontend is gone when this fails, and this process is about to be.
-            let _ = socket::send(line.as_fd(), datagram);
+            let _ = socket::send(line.as_fd(), &[&[OWN_LOG_LINE], datagram].concat());
         };
         logging::worker::init(Box::new(send), setup.verbose);
         let mechanism = match start(&setup) {
@@ -107,6 +123,7 @@ impl Worker {
 
     fn serve(&mut self) -> Result<(), WorkerError> {
         say(&self.socket, &FromWorker::Ready)?;
+        let user = harden::effective_user();
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
             let ToWorker::Verify(job, credentials) = message else { return Err(WorkerError::Malformed) };
             spawn::renew_death_signal();
@@ -114,6 +131,12 @@ impl Worker {
             let verdict = self.mechanism.verify(&credentials);
             drop(credentials);
             self.answer(job, verdict)?;
+            if harden::effective_user() != user {
+                log::error!(
+                    "A mechanism has left this process with the rights of another user; it is replaced"
+                );
+                return Ok(());
+            }
         }
         Ok(())
     }

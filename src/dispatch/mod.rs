@@ -329,9 +329,9 @@ impl Dispatcher {
             let waiting = self.jobs.values().filter(|job| job.credentials.is_some());
             waiting.map(|job| job.submitted).min()
         };
-        if let Some(waiting) = self.queue_watch.observe(waiting, oldest, now) {
+        if let Some((logins, longest)) = self.queue_watch.observe(waiting, oldest, now) {
             let flag = self.pool.settings().flag;
-            self.actions.push_back(Action::Log(Event::Waiting(Waiting { flag, ..waiting })));
+            self.actions.push_back(Action::Log(Event::Waiting(Waiting { logins, longest, flag })));
         }
     }
 }

@@ -27,13 +27,14 @@ pub(super) struct QueueWatch {
 }
 
 impl QueueWatch {
-    /// Looks at the queue; `oldest` (asked only when it matters) is when its first login came.
+    /// Looks at the queue; `oldest` (asked only when it matters) is when its first login came. Returns how many wait
+    /// and how long the first has, when that is worth a warning.
     pub(super) fn observe(
         &mut self,
         logins: usize,
         oldest: impl FnOnce() -> Option<Instant>,
         now: Instant,
-    ) -> Option<Waiting> {
+    ) -> Option<(usize, Duration)> {
         if logins == 0 {
             self.next_look = None;
             return None;
@@ -48,7 +49,7 @@ impl QueueWatch {
             return None;
         }
         self.silent_until = Some(now + SILENCE);
-        Some(Waiting { logins, longest, flag: WorkerFlag::Processes })
+        Some((logins, longest))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {

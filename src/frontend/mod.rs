@@ -6,6 +6,7 @@
 mod client;
 mod clients;
 mod control;
+mod echoes;
 mod listener;
 mod record;
 mod seldom;
@@ -25,7 +26,6 @@ use mio::event::Event;
 use mio::{Events, Poll};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use token::Source;
 use workers::{FromWorkers, Workers};
@@ -40,18 +40,19 @@ const OTHER_DESCRIPTORS: usize = 32;
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
-pub fn run() -> ExitCode {
+pub fn run() -> ! {
     harden::name_process();
     harden::forbid_memory_dumps();
     leave_to_supervisor();
-    match Frontend::set_up().and_then(|mut frontend| frontend.serve()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!(target: "frontend", "The frontend cannot go on: {error}");
-            logging::flush_briefly(LAST_WORDS);
-            ExitCode::FAILURE
-        }
+    let mut frontend = Frontend::set_up();
+    let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
+    // Said before the socket to the supervisor closes, which takes that for the end of this process.
+    let failed = frontend.as_ref().err().or_else(|| served.as_ref().err());
+    if let Some(error) = failed {
+        log::error!(target: "frontend", "The frontend cannot go on: {error}");
     }
+    logging::flush_briefly(LAST_WORDS);
+    harden::end_at_once(u8::from(failed.is_some()))
 }
 
 struct Frontend {
@@ -74,7 +75,16 @@ impl Frontend {
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
         let mut service = setup.service;
-        let room = harden::raise_descriptor_limit().saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
+        let limit = harden::raise_descriptor_limit();
+        let room = limit.saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
+        if room == 0 {
+            let reason = format!(
+                "the limit of {limit} open descriptors leaves none for clients beside {} processes",
+                service.workers.most
+            );
+            control.send(FromFrontend::Failed(reason.clone()));
+            return Err(io::Error::other(reason));
+        }
         if service.max_connections > room {
             log::warn!(
                 target: "frontend",
@@ -114,7 +124,6 @@ impl Frontend {
             self.accept(now);
             self.handle_timeouts(now);
         }
-        logging::flush_briefly(LAST_WORDS);
         Ok(())
     }
 
@@ -170,6 +179,10 @@ impl Frontend {
                 ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
                 ToFrontend::Accept => self.listener.open(self.poll.registry())?,
                 ToFrontend::Worker(worker) => self.add_worker(worker, descriptor),
+                ToFrontend::WorkerDied(worker) => {
+                    let heard = self.workers.handle_death(worker);
+                    heard.into_iter().for_each(|message| self.handle_worker(message, now));
+                }
                 ToFrontend::StartFailed => self.dispatcher.handle_start_failed(now),
                 ToFrontend::Drain { hurry } => self.drain(hurry),
             }

@@ -4,9 +4,13 @@
 
 use crate::config::WorkerFlag;
 use crate::dispatch::{Event, Names, Source};
-use crate::log::clean;
+use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
 use std::fmt;
+
+/// The longest part of a field that is shown, in bytes: four of them, escaped, must leave room for the rest of the
+/// line, or a client could push the reason out of it.
+const LONGEST_FIELD: usize = 1024;
 
 /// Writes the line of an event about a login checked by `mechanism`.
 pub(super) fn write(event: &Event, mechanism: &str) {
@@ -30,7 +34,7 @@ pub(super) fn write(event: &Event, mechanism: &str) {
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
             "The login of [user={}] took longer than --request-timeout={}; its worker is replaced",
-            clean(&names.login),
+            shown(&names.login),
             limit.as_secs()
         ),
     }
@@ -58,6 +62,10 @@ fn write_decision(names: &Names, outcome: &Outcome, source: Source, mechanism: &
     }
 }
 
+fn shown(field: &[u8]) -> Escaped<'_> {
+    clean(field.get(..LONGEST_FIELD).unwrap_or(field))
+}
+
 /// The fields in brackets, in the C daemon's order; the client address comes last, where logwatch's pattern for
 /// the reason takes it along.
 struct Line<'a> {
@@ -69,12 +77,12 @@ struct Line<'a> {
 impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Names { login, service, realm, client } = self.names;
-        write!(formatter, "[user={}] [service={}] [realm={}]", clean(login), clean(service), clean(realm))?;
+        write!(formatter, "[user={}] [service={}] [realm={}]", shown(login), shown(service), shown(realm))?;
         if let Some(mechanism) = self.mechanism {
             write!(formatter, " [mech={mechanism}]")?;
         }
         if let Some(reason) = self.reason {
-            write!(formatter, " [reason={}]", clean(reason.as_bytes()))?;
+            write!(formatter, " [reason={}]", shown(reason.as_bytes()))?;
         }
         match client {
             Some(address) => write!(formatter, " [remote={address}]"),

@@ -1,9 +1,10 @@
 //! The sockets to the workers.
 #![forbid(unsafe_code)]
 
+use super::echoes::Echoes;
 use super::token;
 use crate::credentials::Credentials;
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, encode_request};
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_request};
 use crate::outcome::Verdict;
 use crate::pool::{JobId, WorkerId};
 use crate::sys::socket;
@@ -12,11 +13,13 @@ use mio::{Interest, Registry};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
 pub(super) struct Workers {
     sockets: HashMap<WorkerId, OwnedFd>,
     registry: Registry,
     buffer: Box<[u8; LARGEST_MESSAGE]>,
+    echoes: Echoes,
 }
 
 /// What was heard from a worker. After the last three its socket is closed.
@@ -30,13 +33,18 @@ pub(super) enum FromWorkers {
 
 impl Workers {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { sockets: HashMap::new(), registry, buffer: Box::new([0; LARGEST_MESSAGE]) }
+        Self {
+            sockets: HashMap::new(),
+            registry,
+            buffer: Box::new([0; LARGEST_MESSAGE]),
+            echoes: Echoes::default(),
+        }
     }
 
     pub(super) fn add(&mut self, worker: WorkerId, descriptor: OwnedFd) -> io::Result<()> {
         socket::set_nonblocking(descriptor.as_fd())?;
-        let mut source = SourceFd(&descriptor.as_raw_fd());
-        self.registry.register(&mut source, token::of_worker(worker), Interest::READABLE)?;
+        let number = descriptor.as_raw_fd();
+        self.registry.register(&mut SourceFd(&number), token::of_worker(worker), Interest::READABLE)?;
         self.sockets.insert(worker, descriptor);
         Ok(())
     }
@@ -44,6 +52,16 @@ impl Workers {
     /// Closes the socket; a living worker ends when it notices.
     pub(super) fn remove(&mut self, worker: WorkerId) {
         self.sockets.remove(&worker);
+    }
+
+    /// What a worker whose death the supervisor has told of has still said. Programs that a PAM module started may
+    /// hold its end of the socket open, which then tells nothing.
+    pub(super) fn handle_death(&mut self, worker: WorkerId) -> Vec<FromWorkers> {
+        let mut heard = self.handle_readable(worker, true);
+        if self.sockets.remove(&worker).is_some() {
+            heard.push(FromWorkers::Gone(worker));
+        }
+        heard
     }
 
     /// Hands over a request. `false`, and the socket is closed, if the worker could not take it: it has none in
@@ -80,14 +98,22 @@ impl Workers {
             let message = match socket::receive(socket.as_fd(), self.buffer.as_mut_slice()) {
                 Ok(Some(length)) => self.buffer.get(..length).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Some(FromWorkers::Malformed(worker));
-                }
+                // Too long for anything but a log line, of which the beginning is kept.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => self.buffer.as_slice(),
                 Ok(None) | Err(_) => return Some(FromWorkers::Gone(worker)),
             };
-            if message.first() == Some(&LOG_LINE) {
-                crate::log::relay(message);
-                continue;
+            match message.split_first() {
+                Some((&LOG_LINE, _)) => {
+                    crate::log::relay(message);
+                    continue;
+                }
+                Some((&OWN_LOG_LINE, line)) => {
+                    if self.echoes.is_news(line, Instant::now()) {
+                        crate::log::relay(line);
+                    }
+                    continue;
+                }
+                _ => {}
             }
             return Some(match FromWorker::decode(message) {
                 Ok(FromWorker::Ready) => FromWorkers::Ready(worker),

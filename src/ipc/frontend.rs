@@ -16,6 +16,7 @@ const START: u8 = 6;
 const KILL: u8 = 7;
 const FAILED: u8 = 8;
 const ACCEPT: u8 = 9;
+const WORKER_DIED: u8 = 10;
 
 /// What a frontend must know: its first message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum ToFrontend {
     Worker(WorkerId),
     /// A worker that was asked for could not be started.
     StartFailed,
+    /// A worker has ended, which its socket may not tell as long as a program that it started holds it open.
+    WorkerDied(WorkerId),
     /// Accept nobody any more, answer what is in flight and end. `hurry`: the daemon is stopping, so half-sent
     /// requests are not waited for.
     Drain {
@@ -67,6 +70,7 @@ impl ToFrontend {
             Self::Setup(setup) => encode_setup(setup),
             Self::Accept => Writer::new(ACCEPT, 16).finish(),
             Self::Worker(worker) => Writer::new(WORKER, 16).number(worker.0).finish(),
+            Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
             Self::StartFailed => Writer::new(START_FAILED, 16).finish(),
             Self::Drain { hurry } => Writer::new(DRAIN, 16).flag(*hurry).finish(),
         }
@@ -79,6 +83,7 @@ impl ToFrontend {
             SETUP => Self::Setup(decode_setup(&mut reader)?),
             ACCEPT => Self::Accept,
             WORKER => Self::Worker(WorkerId(reader.number()?)),
+            WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed,
             DRAIN => Self::Drain { hurry: reader.flag()? },
             _ => return Err(Malformed),
@@ -194,6 +199,7 @@ mod tests {
             ToFrontend::Accept,
             ToFrontend::Worker(WorkerId(3)),
             ToFrontend::StartFailed,
+            ToFrontend::WorkerDied(WorkerId(4)),
             ToFrontend::Drain { hurry: true },
         ] {
             let bytes = message.encode();

@@ -22,5 +22,8 @@ pub const fn largest_request(limits: Limits) -> usize {
     limits.password + 3 * limits.field + 128
 }
 
+/// The first byte before a log line of the worker itself; workers may say the same side by side.
+pub const OWN_LOG_LINE: u8 = b'=';
+
 /// The first byte of a log line that libc's syslog(3) wrote on a worker's socket; no message starts with it.
 pub const LOG_LINE: u8 = b'<';

@@ -169,7 +169,7 @@ impl Sinks {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::sys::private_dev::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
+    use crate::sys::testing::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
     use std::sync::mpsc;
 
     const SYSLOG: LogTargets = LogTargets { syslog: true, stderr: false };

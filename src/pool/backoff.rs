@@ -9,7 +9,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Doubles the wait with each death in a row, so that a process that dies at start cannot eat the machine. A single
-/// answer ends the row: a module that crashes for one login must not hold up the others.
+/// answer ends the row.
 #[derive(Default)]
 pub(crate) struct Backoff {
     deaths_in_a_row: u32,
@@ -34,6 +34,11 @@ impl Backoff {
 
     pub(crate) fn holds_at(&self, now: Instant) -> bool {
         self.held_until.is_some_and(|until| now < until)
+    }
+
+    /// When the next process may be started.
+    pub(crate) fn next_start(&self, now: Instant) -> Instant {
+        self.held_until.unwrap_or(now)
     }
 
     pub(crate) fn held_until(&self) -> Option<Instant> {

@@ -141,16 +141,21 @@ impl Pool {
     pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
         let worker = self.workers.remove(&id)?;
         self.idle.retain(|idle| *idle != id);
-        self.backoff.handle_death(now);
-        self.start_missing(now);
-        match worker.state {
+        let job = match worker.state {
             State::Busy(job) => Some(job),
             State::Starting | State::Idle => None,
+        };
+        // A death at work has cost a request, and whoever sends those that kill must not hold up the others.
+        if job.is_none() {
+            self.backoff.handle_death(now);
         }
+        self.start_missing(now);
+        job
     }
 
     /// The job could not be handed to the worker, which is gone: it goes to the next one, since nobody has seen it.
     pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
+        self.backoff.handle_death(now);
         self.handle_gone(worker, now);
         self.queue.push_front(job);
         self.assign();

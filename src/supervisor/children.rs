@@ -23,7 +23,8 @@ pub const WORKER_ROLE: &str = "saslauthd: worker";
 pub(super) enum State {
     /// Not ready yet; given up at the instant.
     Starting(Instant),
-    Serving,
+    /// Since the instant.
+    Serving(Instant),
     /// Finishes what it holds.
     Draining,
 }
@@ -53,10 +54,14 @@ impl Frontend {
             inherit_environment: false,
         }
         .start()?;
-        socket::set_nonblocking(socket.as_fd())?;
-        let frontend = Self { process, socket, state: State::Starting(deadline) };
-        frontend.send(&ToFrontend::Setup(setup))?;
-        Ok(frontend)
+        let mut frontend = Self { process, socket, state: State::Starting(deadline) };
+        let told = socket::set_nonblocking(frontend.socket.as_fd())
+            .and_then(|()| frontend.send(&ToFrontend::Setup(setup)));
+        if told.is_err() {
+            // It would stay behind as a zombie.
+            let _ = frontend.process.kill().and_then(|()| frontend.process.wait());
+        }
+        told.map(|()| frontend)
     }
 
     /// Whether it should have become ready before `now`.

@@ -17,9 +17,10 @@ use crate::cli;
 use crate::config::{Config, LogTargets};
 use crate::generated::build;
 use crate::log as logging;
+use crate::sys::harden;
 use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
-use family::Family;
+use family::{Family, Watch};
 use mux::Mux;
 use pid_file::Locked;
 use start_error::StartError;
@@ -33,11 +34,14 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Runs the daemon, or as the launching process waits until it runs.
 pub fn run(config: Config) -> ExitCode {
     spawn::close_inherited_descriptors();
-    logging::init(config.log, config.verbose);
+    harden::unblock_signals();
+    // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
+    let targets = LogTargets { stderr: true, ..config.log };
+    logging::init(targets, config.verbose);
     let status = match start(&config) {
-        Ok(Detached::Launcher(status)) => status,
+        Ok(Detached::Launcher(status)) => ExitCode::from(status),
         Ok(Detached::Daemon(launch)) => reign(config, launch),
-        Err(error) => ExitCode::from(complain(&error, config.log)),
+        Err(error) => ExitCode::from(complain(&error, targets)),
     };
     logging::flush_briefly(LAST_WORDS);
     status
@@ -54,9 +58,12 @@ fn start(config: &Config) -> Result<Detached, StartError> {
 
 /// The daemon from its first to its last moment.
 fn reign(config: Config, launch: Launch) -> ExitCode {
-    let targets = config.log;
+    let (targets, foreground) = (config.log, config.foreground);
+    logging::init(targets, config.verbose);
     match establish(config) {
         Ok(realm) => realm.rule(launch),
+        // Nobody waits for it to become ready.
+        Err(StartError::Stopped) if foreground => ExitCode::SUCCESS,
         Err(error) => {
             let status = complain(&error, targets);
             logging::flush_briefly(LAST_WORDS);
@@ -76,6 +83,7 @@ struct Realm {
 
 fn establish(config: Config) -> Result<Realm, StartError> {
     let directory = config.run_directory.clone();
+    let watch = Watch::start()?;
     let start_lock = Locked::start_lock(&directory)?;
     let lock = if config.foreground {
         Locked::refuse_beside_pid_file(&directory)?;
@@ -91,7 +99,7 @@ fn establish(config: Config) -> Result<Realm, StartError> {
     let targets = config.log;
     let listener =
         mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
-    let started = Family::found(config, listener, identity).and_then(|mut family| {
+    let started = Family::found(config, listener, identity, watch).and_then(|mut family| {
         family.await_ready()?;
         Ok(family)
     });

@@ -24,3 +24,67 @@ pub(super) fn enter(path: &Path) -> Result<(), StartError> {
     set_umask(UMASK);
     std::env::set_current_dir(path).map_err(|error| StartError::EnterDirectory(path.to_owned(), error))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::passes_in_own_process;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn alone(test: &str, body: fn(&Path)) {
+        passes_in_own_process(&format!("supervisor::run_directory::tests::{test}"), || {
+            let directory = tempfile::tempdir().unwrap();
+            body(directory.path());
+        });
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_missing_directory_is_made_for_everybody_and_entered() {
+        alone("a_missing_directory_is_made_for_everybody_and_entered", |parent| {
+            set_umask(0o022);
+            let path = parent.join("run");
+            enter(&path).unwrap();
+            assert_eq!(mode(&path), 0o755);
+            assert_eq!(std::env::current_dir().unwrap(), path.canonicalize().unwrap());
+            assert_eq!(set_umask(0), 0o077);
+        });
+    }
+
+    #[test]
+    fn a_stricter_umask_of_whoever_starts_it_is_obeyed_as_the_c_daemon_does() {
+        alone("a_stricter_umask_of_whoever_starts_it_is_obeyed_as_the_c_daemon_does", |parent| {
+            set_umask(0o027);
+            enter(&parent.join("run")).unwrap();
+            assert_eq!(mode(&parent.join("run")), 0o750);
+        });
+    }
+
+    #[test]
+    fn a_directory_that_is_there_keeps_its_mode() {
+        alone("a_directory_that_is_there_keeps_its_mode", |parent| {
+            let path = parent.join("run");
+            fs::DirBuilder::new().mode(0o710).create(&path).unwrap();
+            enter(&path).unwrap();
+            assert_eq!(mode(&path), 0o710);
+        });
+    }
+
+    #[test]
+    fn parents_are_not_made_and_a_file_is_no_directory() {
+        alone("parents_are_not_made_and_a_file_is_no_directory", |parent| {
+            fs::write(parent.join("file"), "").unwrap();
+            for (path, made) in [("missing/run", false), ("file", true), ("file/run", false)] {
+                let path = parent.join(path);
+                let error = enter(&path).err().unwrap();
+                assert_eq!(matches!(error, StartError::EnterDirectory(..)), made, "{error}");
+                assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+                assert_eq!(error.exit_status(), 1);
+            }
+        });
+    }
+}

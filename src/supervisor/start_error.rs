@@ -5,6 +5,7 @@ use crate::mech::MechanismError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 /// Why the daemon does not start. Shown once, by the launching process and in the log.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub(super) enum StartError {
     Mechanism(&'static str, MechanismError),
     /// The daemon's processes did not become ready.
     NotReady(&'static str),
+    /// The daemon ended without a word to the process that launched it.
+    Died(Option<ExitStatus>),
+    /// It was asked to stop before it was ready.
+    Stopped,
     /// The system refused something the daemon cannot do without.
     System(&'static str, io::Error),
 }
@@ -76,6 +81,11 @@ impl fmt::Display for StartError {
                 write!(formatter, "failed to initialize mechanism {name}: {error}")
             }
             Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
+            Self::Died(Some(status)) => {
+                write!(formatter, "The daemon ended before it was ready: {status}")
+            }
+            Self::Died(None) => formatter.write_str("The daemon ended before it was ready"),
+            Self::Stopped => formatter.write_str("The daemon was stopped while it started"),
             Self::System(what, error) => write!(formatter, "{what}: {error}"),
         }
     }

@@ -1,26 +1,55 @@
 //! Leaving the terminal: fork, session, standard streams, umask, file locks, backlog.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 /// Which of the two processes after a fork this is.
 pub enum Forked {
-    /// The one that went on; the number is the new process's.
-    Parent(u32),
+    /// The one that went on, with the new one.
+    Parent(Child),
     /// The new one.
     Child,
 }
 
-/// Splits the process in two. Only for a process with one thread, which both then are.
+/// A process that [`fork`] made.
+pub struct Child(libc::pid_t);
+
+impl Child {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When nobody keeps its status: SIGCHLD was ignored by whoever started this process.
+    pub fn wait(self) -> io::Result<ExitStatus> {
+        let mut status = 0;
+        loop {
+            // SAFETY: `status` outlives the call.
+            match check(unsafe { libc::waitpid(self.0, &raw mut status, 0) }) {
+                Ok(()) => return Ok(ExitStatus::from_raw(status)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Splits the process in two.
 ///
 /// # Errors
-/// Those of fork(2): no processes or memory left.
+/// Those of fork(2): no processes or memory left. Also when the process has more than one thread: the new process
+/// would have only this one, and the locks that the others held.
 pub fn fork() -> io::Result<Forked> {
+    // In a test the runner's thread only waits.
+    if !cfg!(test) && fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1) {
+        return Err(io::Error::other("the process has more than one thread"));
+    }
     // SAFETY: the process has one thread, so no lock is held by another at this moment.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
-        child => Ok(Forked::Parent(u32::try_from(child).unwrap_or_default())),
+        child => Ok(Forked::Parent(Child(child))),
     }
 }
 

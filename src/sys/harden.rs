@@ -35,10 +35,27 @@ pub fn raise_descriptor_limit() -> usize {
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
-/// Restores what a broken pipe does by default: programs that PAM modules start inherit it.
-pub fn restore_broken_pipe_signal() {
-    // SAFETY: SIG_DFL is a valid disposition; no handler of ours is replaced.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+/// Ends this process without running what libraries have registered for its end: a PAM module that dawdles there
+/// must not keep it.
+pub fn end_at_once(status: u8) -> ! {
+    // SAFETY: _exit takes a number and does not return.
+    unsafe { libc::_exit(i32::from(status)) }
+}
+
+/// The user whose rights this process has at the moment.
+pub fn effective_user() -> u32 {
+    // SAFETY: geteuid takes nothing and always succeeds.
+    unsafe { libc::geteuid() }
+}
+
+/// Lets all signals through, whatever the launcher had blocked: with TERM blocked the daemon could not be stopped.
+pub fn unblock_signals() {
+    // SAFETY: `none` is valid for the write, and read after it was made an empty set.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
 }
 
 /// 32 random bytes from the kernel.

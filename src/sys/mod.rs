@@ -5,14 +5,14 @@ pub mod daemon;
 pub mod descriptor;
 pub mod harden;
 pub mod pam;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-pub(crate) mod private_dev;
 pub mod shadow;
 pub mod socket;
 pub mod spawn;
 pub mod syslog;
 pub mod terminal;
 mod terminated;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod testing;
 pub mod time;
 pub mod unix_stream;

@@ -1,5 +1,6 @@
 //! For tests of what happens with `/dev/log`: a process of their own, with a `/dev` of its own.
 
+use crate::skipped;
 use std::env;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
@@ -20,8 +21,7 @@ pub(crate) fn with_private_dev(name: &str, body: impl FnOnce()) {
     let Some(unshare) =
         [as_root, as_user].into_iter().find(|unshare| run(unshare, &["true"]).status.success())
     else {
-        assert!(env::var_os("CI").is_none(), "{name} needs unshare(1) and the right to mount");
-        return eprintln!("SKIPPED: {name} needs unshare(1) and the right to mount");
+        return skipped::note(name, "needs unshare(1) and the right to mount");
     };
     let program = env::current_exe().unwrap();
     let ran = run(unshare, &[program.to_str().unwrap(), "--exact", "--nocapture", name]);

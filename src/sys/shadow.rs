@@ -98,7 +98,7 @@ unsafe fn copied(entry: &libc::spwd) -> ShadowEntry {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use crate::skipped;
 
     #[test]
     fn a_login_that_does_not_exist_has_no_entry() {
@@ -110,9 +110,7 @@ mod tests {
         // Every caller gets one: who may not read the file is given an entry without a usable hash by nss-systemd,
         // or none at all, so only root's own view is worth a check.
         if std::fs::File::open("/etc/shadow").is_err() {
-            let skipped = "the_root_account_has_an_entry: SKIPPED, /etc/shadow cannot be read";
-            writeln!(io::stderr(), "{skipped}").unwrap();
-            return;
+            return skipped::note("the_root_account_has_an_entry", "needs to read /etc/shadow");
         }
         let entry = lookup(c"root").unwrap().unwrap();
         let file = std::fs::read("/etc/shadow").unwrap();

@@ -137,10 +137,15 @@ pub fn receive_with_descriptor(
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = Control([0; 64]);
     let mut header = header_of(&mut part, &mut control);
-    header.msg_controllen = control_space() as _;
     let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_TRUNC;
-    // SAFETY: `header`, `part`, `control` and `buffer` live until the call returns.
-    let received = check_size(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) })?;
+    let received = loop {
+        header.msg_controllen = control_space() as _;
+        // SAFETY: `header`, `part`, `control` and `buffer` live until the call returns.
+        match check_size(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => break result?,
+        }
+    };
     let descriptor = descriptor_in(&header);
     match received {
         0 => Ok(None),

@@ -98,6 +98,28 @@ fn die_with(parent: u32) -> io::Result<()> {
     }
 }
 
+/// Kills a child of this process together with the programs that it has started, also those in a session of
+/// their own, as pam_exec makes one.
+pub fn kill_with_children(child: &mut Child) {
+    let Ok(pid) = libc::pid_t::try_from(child.id()) else { return };
+    // Stopped it can neither start another nor collect one whose number would then be somebody else's.
+    signal(pid, libc::SIGSTOP);
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok())
+        .for_each(|child| signal(child, libc::SIGKILL));
+    signal(-pid, libc::SIGKILL);
+    // Fails when it has ended already.
+    let _ = child.kill();
+}
+
+fn signal(pid: libc::pid_t, signal: libc::c_int) {
+    // SAFETY: kill takes numbers. `pid` is a child that this process has not collected yet, its group, or a child
+    // of a child that is stopped and thus cannot collect it.
+    unsafe { libc::kill(pid, signal) };
+}
+
 /// Asks again for the kernel's signal at the parent's death: PAM modules that change credentials clear it.
 pub fn renew_death_signal() {
     // SAFETY: PR_SET_PDEATHSIG takes a signal number.

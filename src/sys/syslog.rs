@@ -114,7 +114,7 @@ impl Identity {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::sys::private_dev::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
+    use crate::sys::testing::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
     use std::os::unix::net::UnixDatagram;
 
     fn in_private_dev(test: &str, body: impl FnOnce()) {

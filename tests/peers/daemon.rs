@@ -2,7 +2,6 @@
 
 use super::needs::Need;
 use super::{PATIENCE, bounded, eventually, pause, succeed};
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -40,17 +39,18 @@ impl Program {
     }
 
     /// What it takes to run them.
-    pub fn needs(self) -> impl Iterator<Item = Need> {
-        let of_c =
-            [DAEMON_OF_C, CLIENT_OF_C].into_iter().map(|path| Need::File(path, "of the package sasl2-bin"));
-        std::iter::once(Need::Root).chain(of_c.filter(move |_| self == Self::C))
+    pub fn needs(self) -> Vec<Need> {
+        match self {
+            Self::Ours => Vec::new(),
+            Self::C => vec![Need::File(DAEMON_OF_C, "of the package sasl2-bin")],
+        }
     }
 }
 
 /// A daemon in the background; dropping it stops it.
 pub struct Daemon {
     run_directory: PathBuf,
-    process: PathBuf,
+    pid: String,
 }
 
 impl Daemon {
@@ -67,8 +67,7 @@ impl Daemon {
             .unwrap();
         assert!(status.success(), "the daemon did not start: {}", fs::read_to_string(errors).unwrap());
         let pid = fs::read_to_string(run_directory.join("saslauthd.pid")).unwrap();
-        let daemon =
-            Self { run_directory: run_directory.to_owned(), process: Path::new("/proc").join(pid.trim()) };
+        let daemon = Self { run_directory: run_directory.to_owned(), pid: pid.trim().to_owned() };
         eventually("the socket accepts", || UnixStream::connect(daemon.socket()).is_ok());
         daemon
     }
@@ -80,18 +79,14 @@ impl Daemon {
 
     /// Stops it as an init script does, and waits until it is gone.
     pub fn stop(self) {
-        succeed(Command::new("kill").arg(self.pid()));
+        succeed(Command::new("kill").arg(&self.pid));
         eventually("the daemon is gone after TERM", || !self.is_running());
         eventually("the socket is gone with the daemon", || !self.socket().exists());
     }
 
-    fn pid(&self) -> &OsStr {
-        self.process.file_name().unwrap()
-    }
-
     /// Whether its process runs: where nobody collects it, it stays behind as a zombie.
     fn is_running(&self) -> bool {
-        fs::read_to_string(self.process.join("stat"))
+        fs::read_to_string(format!("/proc/{}/stat", self.pid))
             .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z')))
     }
 }
@@ -102,12 +97,12 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         if self.is_running() {
-            let _ = Command::new("kill").arg(self.pid()).status();
+            let _ = Command::new("kill").arg(&self.pid).status();
         }
         while self.is_running() && Instant::now() < deadline {
             pause();
         }
-        let group = format!("-{}", self.pid().to_string_lossy());
+        let group = format!("-{}", self.pid);
         let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).output();
     }
 }

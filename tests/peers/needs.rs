@@ -12,7 +12,12 @@ pub enum Need {
     Root,
     /// A file, and how to get it.
     File(&'static str, &'static str),
+    /// A PAM module, and how to get it.
+    Module(&'static str, &'static str),
 }
+
+/// What every test of the peers needs.
+pub const OF_ALL: [Need; 2] = [Need::Root, Need::Module("pam_pwdfile.so", "of the package libpam-pwdfile")];
 
 impl Need {
     /// What is missing, as a reason for a person.
@@ -22,7 +27,10 @@ impl Need {
             Self::File(path, source) if !Path::new(path).exists() => {
                 Some(format!("{path} is missing ({source})"))
             }
-            Self::Root | Self::File(..) => None,
+            Self::Module(name, source) if !has_module(name) => {
+                Some(format!("the PAM module {name} is missing ({source})"))
+            }
+            Self::Root | Self::File(..) | Self::Module(..) => None,
         }
     }
 }
@@ -43,6 +51,12 @@ pub fn are_met(name: &str, needs: impl Iterator<Item = Need>) -> bool {
         file.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
     false
+}
+
+/// Whether one of the system's library directories holds the module: Debian names them after the machine.
+fn has_module(name: &str) -> bool {
+    let mut directories = std::fs::read_dir("/usr/lib").into_iter().flatten().map_while(Result::ok);
+    directories.any(|directory| directory.path().join("security").join(name).exists())
 }
 
 fn is_root() -> bool {

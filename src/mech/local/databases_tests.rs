@@ -6,8 +6,8 @@ use crate::credentials::Credentials;
 use crate::mech;
 use crate::outcome::Outcome;
 use crate::secret::Secret;
+use crate::skipped;
 use std::fs;
-use std::io::{self, Write};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -36,9 +36,8 @@ fn accounts_of_every_kind_are_answered_as_the_c_daemon_does_or_better() {
         return ask_about_everybody();
     }
     if !Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success()) {
-        let skipped = "accounts_of_every_kind_are_answered_as_the_c_daemon_does_or_better: SKIPPED, it needs root and unshare(1)";
-        writeln!(io::stderr(), "{skipped}").unwrap();
-        return;
+        let test = "accounts_of_every_kind_are_answered_as_the_c_daemon_does_or_better";
+        return skipped::note(test, "needs root and unshare(1)");
     }
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("passwd"), passwd()).unwrap();

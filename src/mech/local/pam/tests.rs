@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::secret::Secret;
+use crate::skipped;
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,8 +19,7 @@ impl Service {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = PathBuf::from(format!("/etc/pam.d/saslauthd-rs-test-{}-{number}", std::process::id()));
         if let Err(error) = fs::write(&path, format!("{lines}\n")) {
-            // Not eprintln, which cargo shows for failed tests only.
-            writeln!(io::stderr(), "{test}: SKIPPED, {} cannot be written: {error}", path.display()).unwrap();
+            skipped::note(test, &format!("cannot write {}: {error}", path.display()));
             return None;
         }
         Some(Self(path))

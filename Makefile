@@ -1,0 +1,90 @@
+# What there is to do here:
+#
+#   make               build the two programs into target/release
+#   make demo          build, start a daemon in a private directory, ask it twice, stop it
+#   make test          everything that can be tested; as root on Debian it installs what it needs
+#   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
+#   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
+#   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
+#   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
+#   make clean         remove what was built
+
+CARGO   ?= cargo
+INSTALL ?= install
+PREFIX  ?= /usr
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
+
+# Debian packages. Without the first nothing can be built; without the second tests are skipped.
+BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev
+TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd
+
+PROGRAMS  = saslauthd testsaslauthd
+MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
+TARGET   := $(or $(CARGO_TARGET_DIR),target)
+export CARGO
+
+.PHONY: all build demo test check lint lint-files deny bench install uninstall pam-sys-diff clean \
+        build-packages test-packages
+
+all: build
+
+build:
+	$(CARGO) build --release --locked
+
+demo: build-packages
+	$(CARGO) build --release --locked
+	contrib/make/demo.sh $(TARGET)/release
+
+# The lints need a certain toolchain, which is the business of CI and of `make check`, not of every user.
+test: build-packages test-packages
+	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
+	contrib/make/test.sh $(TARGET)
+
+check: lint deny
+
+lint: lint-files
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items --locked
+
+lint-files:
+	contrib/make/lint-files.sh
+
+deny:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny --locked check licenses bans sources; \
+	else \
+	    echo 'The dependencies were not checked: get the tool with "cargo install --locked cargo-deny".' >&2; \
+	fi
+
+bench: build-packages
+	@contrib/make/packages.sh wanted sasl2-bin
+	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS))
+
+# Does not build: what root installs need not be compiled by root.
+install:
+	@test -x $(TARGET)/release/saslauthd || { echo 'Run "make" first.' >&2; exit 1; }
+	@test -n '$(DESTDIR)' || contrib/make/owned.sh $(PROGRAMS:%=$(SBINDIR)/%)
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 0755 $(PROGRAMS:%=$(TARGET)/release/%) $(DESTDIR)$(SBINDIR)
+	set -e; for page in $(MAN_PAGES); do \
+	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+	    $(INSTALL) -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+	done
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)
+	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+
+pam-sys-diff:
+	contrib/make/pam-sys-diff.sh
+
+clean:
+	$(CARGO) clean
+
+build-packages:
+	@contrib/make/packages.sh needed $(BUILD_PACKAGES)
+
+test-packages:
+	@contrib/make/packages.sh wanted $(TEST_PACKAGES)

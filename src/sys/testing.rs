@@ -1,0 +1,115 @@
+//! For tests of what belongs to a whole process: its working directory, its forks, its `/dev/log`.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// Set in the process that runs one test by itself.
+const INSIDE: &str = "SASLAUTHD_TEST_INSIDE";
+
+/// Runs `body`, which is that of the test with the path `name`, in a process of its own; what that said and how it
+/// ended. `None` inside it.
+pub(crate) fn in_own_process(name: &str, body: impl FnOnce()) -> Option<Output> {
+    in_process_of(&mut Command::new(this_program()), name, body)
+}
+
+/// The same where all that matters is that the test passes.
+pub(crate) fn passes_in_own_process(name: &str, body: impl FnOnce()) {
+    in_own_process(name, body).iter().for_each(assert_passed);
+}
+
+/// The same with mounts of its own, which leave the machine's alone. Where the system does not allow that, the test
+/// says so, and fails when CI is set.
+pub(crate) fn in_own_mounts(name: &str, body: impl FnOnce()) {
+    let as_root: &[&str] = &["--mount"];
+    let as_user: &[&str] = &["--map-root-user", "--mount"];
+    let works = |unshare: &&[&str]| {
+        env::var_os(INSIDE).is_some()
+            || Command::new("unshare")
+                .args(*unshare)
+                .args(["mount", "-t", "tmpfs", "none", "/mnt"])
+                .status()
+                .is_ok_and(|status| status.success())
+    };
+    let Some(unshare) = [as_root, as_user].into_iter().find(works) else {
+        return skip(name);
+    };
+    let mut command = Command::new("unshare");
+    in_process_of(command.args(unshare).arg(this_program()), name, body).iter().for_each(assert_passed);
+}
+
+/// The same with a `/dev` that holds nothing but what the test puts there.
+pub(crate) fn with_private_dev(name: &str, body: impl FnOnce()) {
+    in_own_mounts(name, || {
+        let directory = tempfile::tempdir().unwrap();
+        mount(&["--bind".as_ref(), directory.path(), "/dev".as_ref()]);
+        body();
+    });
+}
+
+/// mount(8), for inside [`in_own_mounts`].
+pub(crate) fn mount(arguments: &[&Path]) {
+    assert!(env::var_os(INSIDE).is_some(), "only in a process with its own mounts");
+    assert!(Command::new("mount").args(arguments).status().unwrap().success());
+}
+
+/// A new socket at `/dev/log`, in place of what is there.
+pub(crate) fn listen_at_dev_log() -> UnixDatagram {
+    assert!(env::var_os(INSIDE).is_some(), "only inside with_private_dev");
+    let _ = std::fs::remove_file("/dev/log");
+    let socket = UnixDatagram::bind("/dev/log").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket
+}
+
+/// The next datagram, which is to be text.
+pub(crate) fn next(socket: &UnixDatagram) -> String {
+    let mut buffer = [0; 4096];
+    let length = socket.recv(&mut buffer).unwrap();
+    String::from_utf8(buffer.get(..length).unwrap().to_vec()).unwrap()
+}
+
+/// Fills the queue of `/dev/log` until it takes no more.
+pub(crate) fn stall_dev_log() {
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.connect("/dev/log").unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send(b"filler").is_ok() {}
+}
+
+/// Everything a process has printed.
+pub(crate) fn text_of(ran: &Output) -> String {
+    [&ran.stdout, &ran.stderr].map(|said| String::from_utf8_lossy(said).into_owned()).concat()
+}
+
+/// Counted by `make test` through the file that the variable names.
+fn skip(name: &str) {
+    let missing = "unshare(1) and mount(8) are needed, and the right to use them";
+    assert!(env::var_os("CI").is_none(), "{name} could not run: {missing}");
+    eprintln!("skipped {name}: {missing}");
+    if let Some(path) = env::var_os("SASLAUTHD_TEST_SKIPPED") {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.unwrap().write_all(format!("{name}: {missing}\n").as_bytes()).unwrap();
+    }
+}
+
+fn assert_passed(ran: &Output) {
+    let said = text_of(ran);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+}
+
+fn this_program() -> String {
+    env::current_exe().unwrap().to_str().unwrap().to_owned()
+}
+
+fn in_process_of(command: &mut Command, name: &str, body: impl FnOnce()) -> Option<Output> {
+    if env::var_os(INSIDE).is_some() {
+        body();
+        return None;
+    }
+    Some(command.args(["--exact", "--nocapture", name]).env(INSIDE, "1").output().unwrap())
+}
