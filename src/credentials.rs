@@ -53,7 +53,10 @@ fn address_of_host_and_port(text: &str) -> Option<IpAddr> {
     if let Ok(socket) = text.parse::<SocketAddr>() {
         return Some(socket.ip());
     }
-    let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let text = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) if port.is_empty() || port.starts_with(':') => address,
+        _ => text,
+    };
     let (address, _zone) = text.split_once('%').unwrap_or((text, ""));
     address.parse().ok()
 }
@@ -98,6 +101,8 @@ mod tests {
             ("2001:db8::7;25", "2001:db8::7"),
             ("[2001:db8::7]:25", "2001:db8::7"),
             ("[2001:db8::7]", "2001:db8::7"),
+            ("[192.0.2.7]:25", "192.0.2.7"),
+            ("[192.0.2.7]", "192.0.2.7"),
             ("fe80::1%eth0;25", "fe80::1"),
             ("::ffff:192.0.2.7;25", "192.0.2.7"),
             ("::1", "::1"),

@@ -190,14 +190,45 @@ fn at_the_bound_of_connections_the_newest_is_told_at_once() {
     eventually("there is room again", || site.ask_roughly("user", "right").is_ok().then_some(()));
 }
 
+/// Cut off while it writes, a client would die of the broken pipe, as the C testsaslauthd does.
+#[test]
+fn a_client_that_is_turned_away_has_been_heard() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["--max-connections=1"]);
+    let _silent = eventually("there is room", || {
+        let mut connection = site.daemon.connect();
+        connection.receive_within(Duration::from_millis(20)).is_none().then_some(connection)
+    });
+    for _ in 0..50 {
+        let mut connection = site.daemon.connect();
+        let start = Instant::now();
+        assert_eq!(connection.send(site.probe.request("user", "right").bytes()).receive(), Answer::Nothing);
+        assert!(start.elapsed() < AT_ONCE);
+    }
+}
+
+#[test]
+fn a_limit_on_descriptors_that_leaves_none_for_clients_stops_the_start() {
+    require!(Tool("prlimit"));
+    let launch = Launch::new(Program::Ours, &["-a", "getpwent", "-f"]).behind(&["prlimit", "--nofile=64:64"]);
+    let finished = launch.run();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(
+        finished.errors.contains("the limit of 64 open descriptors leaves none for clients"),
+        "{finished:?}"
+    );
+}
+
 /// accept(2) that fails for want of descriptors leaves the listener readable: a loop that asks again at once spins.
 #[test]
 fn a_frontend_without_descriptors_does_not_spin_and_recovers() {
     require!(Root, Compiler, Tool("prlimit"));
-    let site = Probed::launch(Launch::new(Program::Ours, &[]).behind(&["prlimit", "--nofile=40:40"]));
+    let site = Probed::start(Program::Ours, &[]);
+    let frontend = site.daemon.children("frontend").remove(0);
+    let limit = Command::new("prlimit").args(["--nofile=24", "--pid", &frontend.id.to_string()]).status();
+    assert!(limit.unwrap().success());
     let clients: Vec<_> = (0..80).map(|_| site.daemon.connect()).collect();
-    let processes: Vec<_> =
-        site.daemon.children("frontend").into_iter().chain([site.daemon.process.clone()]).collect();
+    let processes = [frontend, site.daemon.process.clone()];
     let used = || processes.iter().map(Process::processor_time).sum::<Duration>();
     let before = used();
     // A second in which nothing happens: nobody sends and nobody is answered.

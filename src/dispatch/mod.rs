@@ -52,7 +52,7 @@ pub enum Event {
     Waiting(Waiting),
     /// A worker answered what it was not asked; it is killed.
     WorkerOutOfTurn(WorkerId),
-    /// A request took longer than `--request-timeout`.
+    /// A worker took longer than `--request-timeout` over a request.
     TimedOut(Rc<Names>, Duration),
 }
 
@@ -114,6 +114,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// A dispatcher that serves nobody yet. `key` is the random key of the cache.
     pub fn new(service: Service, key: &[u8; 32], now: Instant) -> Self {
+        let queue_watch = QueueWatch::new(service.request_timeout / 2);
         let mut dispatcher = Self {
             cache: service.cache.as_ref().map(|settings| Cache::new(settings, key)),
             pool: Pool::new(service.workers.clone()),
@@ -123,7 +124,7 @@ impl Dispatcher {
             held_replies: HashMap::new(),
             timers: BTreeSet::new(),
             last_job: 0,
-            queue_watch: QueueWatch::default(),
+            queue_watch,
             actions: VecDeque::new(),
         };
         dispatcher.pool.handle_timeout(now);
@@ -206,6 +207,18 @@ impl Dispatcher {
         self.watch_queue(now);
     }
 
+    /// Answers everybody who waits for a mechanism as unavailable, and those held back at once.
+    pub fn give_up(&mut self, reason: &'static str, now: Instant) {
+        for job in self.jobs.keys().copied().collect::<Vec<_>>() {
+            self.pool.abandon(job, now);
+            self.finish(job, Outcome::internal_failure(reason).into(), now);
+        }
+        for client in self.held_replies.keys().copied().collect::<Vec<_>>() {
+            self.release(client);
+        }
+        self.timers.clear();
+    }
+
     /// When [`Self::handle_timeout`] must be called at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(due, _)| *due);
@@ -269,11 +282,15 @@ impl Dispatcher {
 
     fn time_out(&mut self, id: JobId, now: Instant) {
         self.pool.abandon(id, now);
-        if let Some(job) = self.jobs.get(&id) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let reason = if job.credentials.is_some() {
+            "no process was free within the request timeout"
+        } else {
             let event = Event::TimedOut(Rc::clone(&job.names), self.service.request_timeout);
             self.actions.push_back(Action::Log(event));
-        }
-        self.finish(id, Outcome::internal_failure("no answer within the request timeout").into(), now);
+            "no answer within the request timeout"
+        };
+        self.finish(id, Outcome::internal_failure(reason).into(), now);
     }
 
     fn finish(&mut self, id: JobId, verdict: Verdict, now: Instant) {

@@ -20,13 +20,18 @@ pub struct Waiting {
     pub flag: WorkerFlag,
 }
 
-#[derive(Default)]
 pub(super) struct QueueWatch {
+    patience: Duration,
     next_look: Option<Instant>,
     silent_until: Option<Instant>,
 }
 
 impl QueueWatch {
+    /// Has less patience than usual with logins that wait for `most` or longer.
+    pub(super) fn new(most: Duration) -> Self {
+        Self { patience: PATIENCE.min(most), next_look: None, silent_until: None }
+    }
+
     /// Looks at the queue; `oldest` (asked only when it matters) is when its first login came. Returns how many wait
     /// and how long the first has, when that is worth a warning.
     pub(super) fn observe(
@@ -39,13 +44,13 @@ impl QueueWatch {
             self.next_look = None;
             return None;
         }
-        let look = *self.next_look.get_or_insert(now + PATIENCE);
+        let look = *self.next_look.get_or_insert(now + self.patience);
         if now < look {
             return None;
         }
-        self.next_look = Some(now + PATIENCE);
+        self.next_look = Some(now + self.patience);
         let longest = now.saturating_duration_since(oldest()?);
-        if longest < PATIENCE || self.silent_until.is_some_and(|until| now < until) {
+        if longest < self.patience || self.silent_until.is_some_and(|until| now < until) {
             return None;
         }
         self.silent_until = Some(now + SILENCE);
@@ -66,7 +71,7 @@ mod tests {
     #[test]
     fn a_short_wait_is_not_worth_a_warning() {
         let start = Instant::now();
-        let mut watch = QueueWatch::default();
+        let mut watch = QueueWatch::new(PATIENCE);
         for seconds in 0..20 {
             let now = start + SECOND * seconds;
             assert_eq!(watch.observe(3, || Some(now), now), None);
@@ -76,7 +81,7 @@ mod tests {
     #[test]
     fn a_long_wait_is_warned_of_once_a_minute() {
         let start = Instant::now();
-        let mut watch = QueueWatch::default();
+        let mut watch = QueueWatch::new(PATIENCE);
         let warnings =
             (0..=130).filter(|second| watch.observe(3, || Some(start), start + SECOND * *second).is_some());
         assert_eq!(warnings.collect::<Vec<_>>(), [3, 63, 123]);
@@ -85,7 +90,7 @@ mod tests {
     #[test]
     fn an_empty_queue_needs_no_look() {
         let now = Instant::now();
-        let mut watch = QueueWatch::default();
+        let mut watch = QueueWatch::new(PATIENCE);
         watch.observe(1, || None, now);
         assert!(watch.next_timeout().is_some());
         watch.observe(0, || None, now);

@@ -24,6 +24,9 @@ pub(super) struct Client {
     /// When the connection is given up, if it is being timed.
     pub(super) deadline: Option<Instant>,
     drained: usize,
+    /// One connection too many: it is answered as unavailable, but not before it has said what it wants, since a
+    /// client that is cut off while it writes may die of the broken pipe.
+    pub(super) surplus: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +50,14 @@ pub(super) enum Heard {
 }
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, limits: Limits) -> Self {
+    pub(super) fn new(stream: UnixStream, limits: Limits, surplus: bool) -> Self {
         Self {
             stream,
             decoder: Decoder::new(limits),
             state: State::Reading { registered: false },
             deadline: None,
             drained: 0,
+            surplus,
         }
     }
 

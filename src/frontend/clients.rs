@@ -14,6 +14,10 @@ use mio::{Interest, Registry};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+/// How many connections beyond the bound are heard before they are turned away, and for how long; the next are cut.
+pub(super) const MOST_SURPLUS: usize = 64;
+const SURPLUS_TIME: Duration = Duration::from_secs(1);
+
 /// How long an answered client that sent its request in pieces may go on sending.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
@@ -21,6 +25,7 @@ pub(super) struct Clients {
     clients: HashMap<ClientId, Client>,
     deadlines: BTreeSet<(Instant, ClientId)>,
     last: u64,
+    surplus: usize,
     registry: Registry,
     service: Service,
     buffer: Secret,
@@ -40,6 +45,7 @@ impl Clients {
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
             last: 0,
+            surplus: 0,
             registry,
             service: service.clone(),
             buffer: Secret::default(),
@@ -56,7 +62,11 @@ impl Clients {
     pub(super) fn welcome(&mut self, stream: UnixStream, now: Instant) -> Step {
         self.last += 1;
         let id = ClientId(self.last);
-        let mut client = Client::new(stream, self.service.limits);
+        let surplus = self.are_too_many();
+        if surplus {
+            self.complain(now);
+        }
+        let mut client = Client::new(stream, self.service.limits, surplus);
         let heard = client.read(&mut self.buffer);
         match heard {
             Heard::End => return Step::Nothing,
@@ -68,16 +78,18 @@ impl Clients {
                     return Step::Nothing;
                 }
                 client.state = State::Reading { registered: true };
-                self.time(&mut client, id, now + self.service.read_timeout);
+                let time = if surplus { SURPLUS_TIME } else { self.service.read_timeout };
+                self.time(&mut client, id, now + time);
             }
             Heard::Request(_) | Heard::Invalid(_) => {}
         }
+        self.surplus += usize::from(surplus);
         self.clients.insert(id, client);
-        self.step(id, heard)
+        self.step(id, heard, now)
     }
 
     /// Reads on.
-    pub(super) fn handle_readable(&mut self, id: ClientId) -> Step {
+    pub(super) fn handle_readable(&mut self, id: ClientId, now: Instant) -> Step {
         let Some(client) = self.clients.get_mut(&id) else { return Step::Nothing };
         if matches!(client.state, State::Deciding { .. }) {
             return Step::Nothing;
@@ -86,12 +98,17 @@ impl Clients {
         if matches!(heard, Heard::Request(_) | Heard::Invalid(_)) {
             Self::stop_timing(&mut self.deadlines, client, id);
         }
-        self.step(id, heard)
+        self.step(id, heard, now)
     }
 
-    fn step(&mut self, id: ClientId, heard: Heard) -> Step {
+    fn step(&mut self, id: ClientId, heard: Heard, now: Instant) -> Step {
+        let surplus = self.clients.get(&id).is_some_and(|client| client.surplus);
         match heard {
             Heard::Nothing => Step::Nothing,
+            Heard::Request(_) | Heard::Invalid(_) if surplus => {
+                self.reply_unavailable(id, &Outcome::internal_failure("too many connections"), now);
+                Step::Nothing
+            }
             Heard::Request(credentials) => Step::Request(id, credentials),
             Heard::Invalid(invalid) => Step::Invalid(id, invalid),
             Heard::End => {
@@ -127,29 +144,36 @@ impl Clients {
         let _ = self.registry.deregister(&mut client.stream);
         if self.registry.register(&mut client.stream, token::of_client(id), interest).is_ok() {
             self.time(&mut client, id, now + DRAIN_TIME);
+            self.surplus += usize::from(client.surplus);
             self.clients.insert(id, client);
         }
     }
 
-    /// Refuses a connection that is one too many.
-    pub(super) fn turn_away(&mut self, stream: UnixStream, now: Instant) {
+    /// Cuts a connection for which there is not even room to be turned away.
+    pub(super) fn cut(&mut self, stream: UnixStream, now: Instant) {
+        self.complain(now);
+        drop(stream);
+    }
+
+    fn complain(&mut self, now: Instant) {
         if self.complaints.is_due(now) {
             log::warn!(
                 target: "frontend",
                 "{} connections are open and a new one is turned away; a larger --max-connections or limit on open \
                  descriptors would help",
-                self.clients.len()
+                self.clients.len() - self.surplus
             );
-        }
-        if self.service.on_unavailable == OnUnavailable::No {
-            let reply = Outcome::internal_failure("too many connections").reply();
-            Client::new(stream, self.service.limits).write(&reply);
         }
     }
 
+    /// Whether not even one more can be heard and turned away.
+    pub(super) fn are_full(&self) -> bool {
+        self.are_too_many() && self.surplus >= MOST_SURPLUS
+    }
+
     /// Whether as many are served as may be.
-    pub(super) fn are_too_many(&self) -> bool {
-        self.clients.len() >= self.service.max_connections
+    fn are_too_many(&self) -> bool {
+        self.clients.len() - self.surplus >= self.service.max_connections
     }
 
     /// Whether nobody waits for a reply or is in the middle of a request.
@@ -193,6 +217,7 @@ impl Clients {
 
     fn remove(&mut self, id: ClientId) -> Option<Client> {
         let mut client = self.clients.remove(&id)?;
+        self.surplus -= usize::from(client.surplus);
         Self::stop_timing(&mut self.deadlines, &mut client, id);
         Some(client)
     }

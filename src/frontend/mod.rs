@@ -13,10 +13,12 @@ mod seldom;
 mod token;
 mod workers;
 
-use crate::dispatch::{Action, Dispatcher};
+use crate::config::Service;
+use crate::dispatch::{Action, ClientId, Dispatcher};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::outcome::Outcome;
+use crate::pool::WorkerId;
 use crate::supervisor::leave_to_supervisor;
 use crate::sys::{harden, spawn};
 use clients::{Clients, Step};
@@ -33,11 +35,15 @@ use workers::{FromWorkers, Workers};
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
 
-/// Descriptors that are neither clients nor workers: standard streams, sockets to supervisor and log, a spare.
-const OTHER_DESCRIPTORS: usize = 32;
+/// Descriptors that are neither clients within the bound nor workers: standard streams, sockets to supervisor and
+/// log, a spare, and clients that are turned away.
+const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_SURPLUS;
 
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How long requests in flight may take when the daemon is stopping; the supervisor waits a little longer.
+const HURRY_TIME: Duration = Duration::from_secs(4);
 
 /// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
 pub fn run() -> ! {
@@ -55,6 +61,25 @@ pub fn run() -> ! {
     harden::end_at_once(u8::from(failed.is_some()))
 }
 
+/// How many clients can be served, at most `--max-connections`; or why none.
+fn room_for_clients(service: &Service) -> Result<usize, String> {
+    let limit = harden::raise_descriptor_limit();
+    let (wanted, processes) = (service.max_connections, service.workers.most);
+    match limit.saturating_sub(OTHER_DESCRIPTORS + processes) {
+        0 => Err(format!(
+            "the limit of {limit} open descriptors leaves none for clients beside {processes} processes"
+        )),
+        room if room < wanted => {
+            log::warn!(
+                target: "frontend",
+                "--max-connections={wanted} is more than the limit on open descriptors allows: {room} are served"
+            );
+            Ok(room)
+        }
+        _ => Ok(wanted),
+    }
+}
+
 struct Frontend {
     poll: Poll,
     control: Control,
@@ -66,6 +91,8 @@ struct Frontend {
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
     draining: bool,
+    /// When the daemon is stopping: the requests that still wait then are given up.
+    give_up_at: Option<Instant>,
 }
 
 impl Frontend {
@@ -75,24 +102,10 @@ impl Frontend {
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
         let mut service = setup.service;
-        let limit = harden::raise_descriptor_limit();
-        let room = limit.saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
-        if room == 0 {
-            let reason = format!(
-                "the limit of {limit} open descriptors leaves none for clients beside {} processes",
-                service.workers.most
-            );
+        service.max_connections = room_for_clients(&service).map_err(|reason| {
             control.send(FromFrontend::Failed(reason.clone()));
-            return Err(io::Error::other(reason));
-        }
-        if service.max_connections > room {
-            log::warn!(
-                target: "frontend",
-                "--max-connections={} is more than the limit on open descriptors allows: {room} are served",
-                service.max_connections
-            );
-            service.max_connections = room;
-        }
+            io::Error::other(reason)
+        })?;
         let poll = Poll::new()?;
         control.register(poll.registry())?;
         let now = Instant::now();
@@ -105,6 +118,7 @@ impl Frontend {
             control,
             announced: false,
             draining: false,
+            give_up_at: None,
         })
     }
 
@@ -136,7 +150,7 @@ impl Frontend {
             Source::Control => self.handle_control(now)?,
             Source::Listener => self.listener.handle_readable(),
             Source::Client(client) => {
-                let step = self.clients.handle_readable(client);
+                let step = self.clients.handle_readable(client, now);
                 self.take(step, now);
             }
             Source::Worker(worker) => {
@@ -152,8 +166,8 @@ impl Frontend {
     fn accept(&mut self, now: Instant) {
         for _ in 0..listener::BATCH {
             let Some(stream) = self.listener.accept(now) else { return };
-            if self.clients.are_too_many() || self.listener.is_short_of_descriptors() {
-                self.clients.turn_away(stream, now);
+            if self.clients.are_full() || self.listener.is_short_of_descriptors() {
+                self.clients.cut(stream, now);
                 continue;
             }
             let step = self.clients.welcome(stream, now);
@@ -191,7 +205,7 @@ impl Frontend {
         Ok(())
     }
 
-    fn add_worker(&mut self, worker: crate::pool::WorkerId, socket: Option<OwnedFd>) {
+    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>) {
         self.dispatcher.handle_worker(worker);
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
@@ -206,6 +220,7 @@ impl Frontend {
         self.listener.close(self.poll.registry());
         if hurry {
             self.clients.give_up_unfinished();
+            self.give_up_at = Some(Instant::now() + HURRY_TIME);
         }
     }
 
@@ -257,7 +272,7 @@ impl Frontend {
         }
     }
 
-    fn reply(&mut self, client: crate::dispatch::ClientId, outcome: &Outcome, now: Instant) {
+    fn reply(&mut self, client: ClientId, outcome: &Outcome, now: Instant) {
         match outcome {
             Outcome::Unavailable(_) => self.clients.reply_unavailable(client, outcome, now),
             Outcome::Accept(_) | Outcome::Reject(_) => self.clients.reply_text(client, &outcome.reply(), now),
@@ -270,6 +285,7 @@ impl Frontend {
             self.dispatcher.next_timeout(),
             self.clients.next_timeout(),
             self.listener.next_timeout(),
+            self.give_up_at,
             self.control.next_timeout(),
             logging::pending(now).map(|wait| now + wait),
         ];
@@ -279,6 +295,11 @@ impl Frontend {
     fn handle_timeouts(&mut self, now: Instant) {
         if self.dispatcher.next_timeout().is_some_and(|due| due <= now) {
             self.dispatcher.handle_timeout(now);
+            self.carry_out(now);
+        }
+        if self.give_up_at.is_some_and(|due| due <= now) {
+            self.give_up_at = None;
+            self.dispatcher.give_up("the daemon is stopping", now);
             self.carry_out(now);
         }
         self.clients.handle_timeout(now);

@@ -88,7 +88,7 @@ impl Launch {
     /// Starts it in the foreground and waits until it serves.
     pub fn start(self) -> Daemon {
         let mut command = self.command();
-        command.arg("-d").process_group(0);
+        command.arg("-d");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let process = Process::find(child.id()).unwrap();
@@ -145,6 +145,8 @@ impl Launch {
         let words = self.prefix.iter().map(PathBuf::from).chain([self.program.daemon()]).collect::<Vec<_>>();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(&self.arguments).arg("-m").arg(self.run_directory());
+        // With `-d` C ends its whole process group when it ends.
+        command.process_group(0);
         command
     }
 }
