@@ -53,6 +53,7 @@ fn the_checks_of_hashes_leave_no_password_in_memory() {
 #[test]
 fn no_core_file_can_hold_a_password() {
     let daemon = Daemon::start(Program::Ours, &["-a", "getpwent"]);
+    daemon.log.wait_for("listening on socket");
     let children = daemon.process.children();
     assert!(children.len() >= 2, "{children:?}");
     for child in children {
