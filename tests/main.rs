@@ -22,6 +22,7 @@ mod log;
 mod pam;
 mod passwdfile;
 mod peers;
+mod secrets;
 mod shadow;
 mod testsaslauthd;
 mod wire;
