@@ -370,6 +370,18 @@ fn a_foreground_daemon_leaves_a_detached_one_alone() {
 }
 
 #[test]
+fn an_orderly_end_leaves_no_complaint_in_the_log() {
+    for _ in 0..5 {
+        let mut daemon = Daemon::start(Program::Ours, &["-a", "getpwent"]);
+        assert_eq!(daemon.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
+        assert_eq!(daemon.end_with("TERM"), Some(0));
+        let complaints = ["replaced", "killed", "exited with", "cannot"];
+        let lines = daemon.log.all();
+        assert!(!lines.iter().any(|line| complaints.iter().any(|word| line.contains(word))), "{lines:#?}");
+    }
+}
+
+#[test]
 fn what_the_launcher_left_open_reaches_no_child() {
     require!(Root);
     let daemon =
