@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use crate::sys::unix_stream;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -167,7 +168,7 @@ fn remaining(deadline: Instant) -> Result<Duration, Failure> {
 impl fmt::Display for ClientError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(error) => write!(formatter, "connect() : {}", without_number(error)),
+            Self::Connect(error) => write!(formatter, "connect() : {}", strerror(error)),
             Self::Write(_) => formatter.write_str("write failed"),
             Self::NoReply => formatter.write_str("size read failed"),
             Self::BadLength(_) => formatter.write_str("bad response from saslauthd"),
@@ -187,13 +188,6 @@ impl fmt::Display for ClientError {
 }
 
 impl std::error::Error for ClientError {}
-
-/// strerror(3)'s text alone, as perror(3) prints it.
-fn without_number(error: &io::Error) -> String {
-    let text = error.to_string();
-    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
-    number.and_then(|number| text.strip_suffix(&number).map(str::to_owned)).unwrap_or(text)
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
