@@ -35,7 +35,7 @@ pub enum ClientError {
     /// The daemon closed before the length of its reply: its way to say that no mechanism could be asked.
     NoReply,
     /// The daemon announced a reply of less than the two bytes of `OK` or `NO`.
-    BadLength(u16),
+    BadLength,
     /// The daemon closed in the middle of its reply.
     ShortReply,
     /// The time limit passed.
@@ -127,7 +127,7 @@ fn receive_reply(stream: &mut UnixStream, deadline: Instant) -> Result<Vec<u8>, 
     receive(stream, &mut length, deadline, || ClientError::NoReply)?;
     let length = u16::from_be_bytes(length);
     if length < 2 {
-        return Err(Failure::Other(ClientError::BadLength(length)));
+        return Err(Failure::Other(ClientError::BadLength));
     }
     let mut reply = vec![0; length.into()];
     receive(stream, &mut reply, deadline, || ClientError::ShortReply)?;
@@ -171,7 +171,7 @@ impl fmt::Display for ClientError {
             Self::Connect(error) => write!(formatter, "connect() : {}", strerror(error)),
             Self::Write(_) => formatter.write_str("write failed"),
             Self::NoReply => formatter.write_str("size read failed"),
-            Self::BadLength(_) => formatter.write_str("bad response from saslauthd"),
+            Self::BadLength => formatter.write_str("bad response from saslauthd"),
             Self::ShortReply => formatter.write_str("read failed"),
             Self::Timeout { path, timeout } => {
                 let seconds = timeout.as_secs_f64();
