@@ -1,5 +1,6 @@
 //! Descriptors: pipes, and writing to what others share without waiting and without changing it for them.
 
+use super::result::{check, check_size};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
@@ -11,9 +12,7 @@ use std::time::Duration;
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [-1; 2];
     // SAFETY: pipe2 writes two descriptors into the array of two.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
     // SAFETY: pipe2 has just made both descriptors, and nobody else owns them.
     Ok(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }).into())
 }
@@ -25,8 +24,7 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the pointer and the length are those of a live slice, which send only reads.
-    let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
-    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    check_size(unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
 }
 
 /// Waits until one of `descriptors` takes bytes again (or has failed), for at most `limit`; says whether one does.
