@@ -1,4 +1,4 @@
-//! The terminal: echo off for a password, and waiting for a key or a signal.
+//! The terminal: echo off for a password.
 
 use super::result::check;
 use std::io;
@@ -27,28 +27,6 @@ impl Drop for EchoOff<'_> {
     fn drop(&mut self) {
         // Nothing is left to try when this fails: the terminal is gone.
         let _ = set_attributes(self.terminal, libc::TCSADRAIN, &self.saved);
-    }
-}
-
-/// Waits until one of two descriptors can be read (or has ended) and tells which.
-pub fn wait_readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
-    let watched = |descriptor: BorrowedFd<'_>| libc::pollfd {
-        fd: descriptor.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut watched = [watched(first), watched(second)];
-    loop {
-        // SAFETY: the pointer is to an array of two pollfd that outlives the call.
-        let result = unsafe { libc::poll(watched.as_mut_ptr(), 2, -1) };
-        if result != -1 {
-            let [first, second] = watched;
-            return Ok((first.revents != 0, second.revents != 0));
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
     }
 }
 
