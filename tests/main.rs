@@ -24,6 +24,7 @@ mod modules;
 mod pam;
 mod passwdfile;
 mod peers;
+mod secrets;
 mod shadow;
 mod testsaslauthd;
 mod wire;

@@ -136,6 +136,7 @@ fn connecting_and_closing_is_silent(program: Program) {
     require!(Root, Compiler);
     let site = Probed::start(program, &["-n", "1"]);
     assert_eq!(site.ask("user", "right"), "OK");
+    site.daemon.log.wait_for("auth success");
     let before = site.daemon.log.all().len();
     drop(site.daemon.connect());
     // The one worker of C comes to this login after it has seen the other client go.

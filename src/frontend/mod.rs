@@ -13,10 +13,12 @@ mod seldom;
 mod token;
 mod workers;
 
-use crate::dispatch::{Action, Dispatcher};
+use crate::config::Service;
+use crate::dispatch::{Action, ClientId, Dispatcher};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::outcome::Outcome;
+use crate::pool::WorkerId;
 use crate::supervisor::leave_to_supervisor;
 use crate::sys::{harden, spawn};
 use clients::{Clients, Step};
@@ -59,6 +61,25 @@ pub fn run() -> ! {
     harden::end_at_once(u8::from(failed.is_some()))
 }
 
+/// How many clients can be served, at most `--max-connections`; or why none.
+fn room_for_clients(service: &Service) -> Result<usize, String> {
+    let limit = harden::raise_descriptor_limit();
+    let (wanted, processes) = (service.max_connections, service.workers.most);
+    match limit.saturating_sub(OTHER_DESCRIPTORS + processes) {
+        0 => Err(format!(
+            "the limit of {limit} open descriptors leaves none for clients beside {processes} processes"
+        )),
+        room if room < wanted => {
+            log::warn!(
+                target: "frontend",
+                "--max-connections={wanted} is more than the limit on open descriptors allows: {room} are served"
+            );
+            Ok(room)
+        }
+        _ => Ok(wanted),
+    }
+}
+
 struct Frontend {
     poll: Poll,
     control: Control,
@@ -81,24 +102,10 @@ impl Frontend {
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
         let mut service = setup.service;
-        let limit = harden::raise_descriptor_limit();
-        let room = limit.saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
-        if room == 0 {
-            let reason = format!(
-                "the limit of {limit} open descriptors leaves none for clients beside {} processes",
-                service.workers.most
-            );
+        service.max_connections = room_for_clients(&service).map_err(|reason| {
             control.send(FromFrontend::Failed(reason.clone()));
-            return Err(io::Error::other(reason));
-        }
-        if service.max_connections > room {
-            log::warn!(
-                target: "frontend",
-                "--max-connections={} is more than the limit on open descriptors allows: {room} are served",
-                service.max_connections
-            );
-            service.max_connections = room;
-        }
+            io::Error::other(reason)
+        })?;
         let poll = Poll::new()?;
         control.register(poll.registry())?;
         let now = Instant::now();
@@ -198,7 +205,7 @@ impl Frontend {
         Ok(())
     }
 
-    fn add_worker(&mut self, worker: crate::pool::WorkerId, socket: Option<OwnedFd>) {
+    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>) {
         self.dispatcher.handle_worker(worker);
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
@@ -265,7 +272,7 @@ impl Frontend {
         }
     }
 
-    fn reply(&mut self, client: crate::dispatch::ClientId, outcome: &Outcome, now: Instant) {
+    fn reply(&mut self, client: ClientId, outcome: &Outcome, now: Instant) {
         match outcome {
             Outcome::Unavailable(_) => self.clients.reply_unavailable(client, outcome, now),
             Outcome::Accept(_) | Outcome::Reject(_) => self.clients.reply_text(client, &outcome.reply(), now),

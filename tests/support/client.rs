@@ -63,6 +63,8 @@ pub enum Answer {
     Text(String),
     /// Closed without a byte.
     Nothing,
+    /// Closed without a byte, while something the client had sent was unread.
+    Reset,
     /// Anything else: cut off, followed by more bytes, or a reset (the text says which).
     Broken(String),
 }
@@ -83,6 +85,11 @@ impl Answer {
         matches!(self, Self::Text(text) if text.starts_with("OK"))
     }
 
+    /// Whether it told nothing, in whichever way: libsasl makes a temporary failure of both.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Nothing | Self::Reset)
+    }
+
     /// Whether it starts with `NO`.
     pub fn is_no(&self) -> bool {
         matches!(self, Self::Text(text) if text.starts_with("NO"))
@@ -99,6 +106,7 @@ impl fmt::Debug for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(formatter, "{text:?}"),
+            Self::Reset => write!(formatter, "reset without a reply"),
             Self::Nothing => write!(formatter, "closed without a reply"),
             Self::Broken(bytes) => write!(formatter, "broken: {bytes}"),
         }
@@ -166,6 +174,9 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     return None;
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionReset && bytes.is_empty() => {
+                    return Some(Answer::Reset);
                 }
                 Err(error) => return Some(Answer::Broken(format!("{} then {error}", bytes.escape_ascii()))),
             }

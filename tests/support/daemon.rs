@@ -88,7 +88,7 @@ impl Launch {
     /// Starts it in the foreground and waits until it serves.
     pub fn start(self) -> Daemon {
         let mut command = self.command();
-        command.arg("-d").process_group(0);
+        command.arg("-d");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let process = Process::find(child.id()).unwrap();
@@ -145,6 +145,8 @@ impl Launch {
         let words = self.prefix.iter().map(PathBuf::from).chain([self.program.daemon()]).collect::<Vec<_>>();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(&self.arguments).arg("-m").arg(self.run_directory());
+        // With `-d` C ends its whole process group when it ends.
+        command.process_group(0);
         command
     }
 }
@@ -196,8 +198,21 @@ impl Daemon {
         self.process.children().into_iter().filter(|child| child.arguments().first() == Some(&name)).collect()
     }
 
-    /// Sends a signal and gives the exit code with which it ends.
+    /// Waits until all its processes wait for something to do.
+    pub fn wait_until_idle(&self) {
+        let all_sleep = || {
+            let all = self.process.children().into_iter().chain([self.process.clone()]);
+            all.into_iter().all(|process| process.is_asleep())
+        };
+        eventually("all its processes wait", || {
+            within(Duration::from_millis(60), || (!all_sleep()).then_some(())).is_none().then_some(())
+        });
+    }
+
+    /// Sends a signal and gives the exit code with which it ends. Not for C, which may hang: its handlers of TERM
+    /// and CHLD both log with `-d`, and one interrupts the other.
     pub fn end_with(&mut self, signal: &str) -> Option<i32> {
+        assert_eq!(self.program, Program::Ours);
         self.process.signal(signal);
         let child = self.child.as_mut().expect("only a daemon in the foreground has an exit code to see");
         command::wait(child).unwrap_or_else(|| panic!("SIG{signal} did not end the daemon")).code()
@@ -213,10 +228,9 @@ impl Daemon {
     }
 }
 
+/// Nothing is outside the private directory, so there is no need to ask: a login that hangs would hold up the end.
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.process.signal("TERM");
-        within(Duration::from_secs(5), || (!self.process.is_running()).then_some(()));
         self.group.kill();
         if let Some(child) = &mut self.child {
             let _ = child.wait();

@@ -112,7 +112,9 @@ static int is_right(const char *password, const char *path)
         right[length] = '\0';
         close(file);
     }
-    return password && strcmp(password, right) == 0;
+    int same = password && strcmp(password, right) == 0;
+    explicit_bzero(right, sizeof right);
+    return same;
 }
 
 PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
@@ -141,7 +143,7 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         log_much();
     if (strcmp(login, "gate") == 0)
         while (gate && access(gate, F_OK) == 0)
-            usleep(2000);
+            usleep(20000);
     if (strcmp(login, "slow") == 0)
         pam_fail_delay(pam, 1500000);
     if (strcmp(login, "offline") == 0)
@@ -178,8 +180,12 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
             abort();
         return PAM_CONV_ERR;
     }
-    const char *password = ask(pam, PAM_PROMPT_ECHO_OFF, "Password: ", &status);
-    return is_right(password, argument("password=", argc, argv)) ? PAM_SUCCESS : PAM_AUTH_ERR;
+    char *password = ask(pam, PAM_PROMPT_ECHO_OFF, "Password: ", &status);
+    int right = is_right(password, argument("password=", argc, argv));
+    if (password)
+        explicit_bzero(password, strlen(password));
+    free(password);
+    return right ? PAM_SUCCESS : PAM_AUTH_ERR;
 }
 
 PAM_EXTERN int pam_sm_acct_mgmt(pam_handle_t *pam, int flags, int argc, const char **argv)

@@ -24,6 +24,11 @@ impl Process {
         Self::find(self.id).as_ref() == Some(self)
     }
 
+    /// Whether it waits for something.
+    pub fn is_asleep(&self) -> bool {
+        Status::of(self.id).is_some_and(|status| status.state == 'S')
+    }
+
     /// Sends the signal called `name`, such as `TERM`; nothing when the process is gone.
     pub fn signal(&self, name: &str) {
         if self.is_running() {

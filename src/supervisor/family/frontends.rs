@@ -43,8 +43,9 @@ impl Family {
         let deadline = Instant::now() + START_TIME;
         let frontend =
             Frontend::start(&self.config, self.listener.as_fd(), self.identity.as_ref(), deadline)?;
-        let mut source = SourceFd(&frontend.socket.as_raw_fd());
-        let registered = self.poll.registry().register(&mut source, Token(id.0), Interest::READABLE);
+        let number = frontend.socket.as_raw_fd();
+        let registered =
+            self.poll.registry().register(&mut SourceFd(&number), Token(id.0), Interest::READABLE);
         log::debug!(target: "have_baby", "forked child: {}", frontend.process.id());
         self.frontends.insert(id, frontend);
         if registered.is_err() {

@@ -227,9 +227,14 @@ impl Family {
         if matches!(message, ToFrontend::Drain { .. }) {
             frontend.state = State::Draining;
         }
-        if let Err(error) = frontend.send(message) {
-            log::error!(target: "supervisor", "The frontend does not listen and is replaced: {error}");
-            self.kill_frontend(id);
+        match frontend.send(message) {
+            // It has just ended, and is about to be reaped.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                log::error!(target: "supervisor", "The frontend does not listen and is replaced: {error}");
+                self.kill_frontend(id);
+            }
+            Ok(()) => {}
         }
     }
 

@@ -16,6 +16,9 @@ pub const SERVICES: &str = "/usr/share/postfix/master.cf.dist";
 /// Debian's script that fills the chroot before every start.
 pub const FILL_CHROOT: &str = "/usr/lib/postfix/configure-instance.sh";
 
+/// What `postfix start` runs to make what is missing.
+const START_SCRIPT: &str = "/usr/lib/postfix/sbin/post-install";
+
 /// The realm in Postfix's requests.
 pub const REALM: &str = "example.test";
 
@@ -31,7 +34,7 @@ impl Postfix {
         let postfix = Self { directory: TempDir::new().unwrap(), address: unused_address() };
         postfix.make_directories();
         postfix.configure(service);
-        succeed(bounded(FILL_CHROOT).env("MAIL_CONFIG", postfix.configuration()));
+        postfix.fill_chroot();
         succeed(bounded("postfix").arg("-c").arg(postfix.configuration()).arg("start"));
         postfix
     }
@@ -71,6 +74,13 @@ impl Postfix {
         };
         install(&["-o", "postfix"], &self.path("data"));
         install(&["-g", "postfix", "-m", "0710"], &self.run_directory());
+    }
+
+    /// From Debian 13 on Postfix does that by itself as it starts.
+    fn fill_chroot(&self) {
+        if !fs::read_to_string(START_SCRIPT).unwrap().contains(FILL_CHROOT) {
+            succeed(bounded(FILL_CHROOT).env("MAIL_CONFIG", self.configuration()));
+        }
     }
 
     fn configure(&self, service: &str) {

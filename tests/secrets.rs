@@ -1,0 +1,125 @@
+//! Passwords after their reply, and what the processes that see them may do.
+
+use crate::support::{Daemon, Launch, Probed, Process, Program, Request, System, eventually, within};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// In memory under no other name: the tests compare with it byte by byte.
+const PASSWORD: &str = "Quokka-4711-im-Speicher";
+
+/// Its hash.
+const HASH: &str = "$6$rounds=1000$saltsaltsalt$kSYhOMuawJuZedGSC0uE/HCL2bfPiDRMJWZi4zoU8JIM5rX4K.MQAHiD/HhHAngc15QKqk4xfmovSjhfRTu600";
+
+#[test]
+fn a_password_is_in_no_memory_after_its_reply() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["-c", "-n", "2"]);
+    let mut under_way = site.begin("gate", PASSWORD);
+    site.probe.wait_for_calls(1);
+    assert!(!holders(&site.daemon).is_empty(), "the search finds a password that is in use");
+    site.probe.open_gate();
+    assert_eq!(under_way.receive(), "NO PAM auth error");
+    is_forgotten(&site.daemon, "after a wrong password");
+    site.probe.change_password(PASSWORD);
+    assert_eq!(site.ask("user", PASSWORD), "OK");
+    is_forgotten(&site.daemon, "after the right password");
+    assert_eq!(site.ask("user", PASSWORD), "OK");
+    is_forgotten(&site.daemon, "after a cached answer");
+    let mut half = site.daemon.connect();
+    half.send(&site.probe.request("user", PASSWORD).bytes()[..40]);
+    drop(half);
+    is_forgotten(&site.daemon, "after half a request");
+}
+
+#[test]
+fn the_checks_of_hashes_leave_no_password_in_memory() {
+    require!(Root, Mounts);
+    let line = format!("{HASH}:19000:0:99999:7:::");
+    let system = System::new().account("st-secret", "x", Some(&line));
+    let users = tempfile::NamedTempFile::new().unwrap();
+    fs::write(users.path(), format!("st-secret:{HASH}\n")).unwrap();
+    let file = ["-a", "passwdfile", "-O", users.path().to_str().unwrap()];
+    for flags in [&["-a", "shadow"][..], &file] {
+        let daemon = Launch::new(Program::Ours, flags).inside(&system).start();
+        assert_eq!(daemon.ask(&Request::new("st-secret", PASSWORD)), "OK");
+        is_forgotten(&daemon, "after the right password");
+        assert!(daemon.ask(&Request::new("st-secret", format!("{PASSWORD}x"))).is_no());
+        assert!(daemon.ask(&Request::new("st-nobody", PASSWORD)).is_no());
+        is_forgotten(&daemon, "after wrong ones");
+    }
+}
+
+#[test]
+fn no_core_file_can_hold_a_password() {
+    let daemon = Daemon::start(Program::Ours, &["-a", "getpwent"]);
+    daemon.log.wait_for("listening on socket");
+    let children = daemon.process.children();
+    assert!(children.len() >= 2, "{children:?}");
+    for child in children {
+        let limits = || fs::read_to_string(child.file("limits")).unwrap();
+        let is_zero = |limits: String| {
+            let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+            line.split_whitespace().filter(|word| *word == "0").count() == 2
+        };
+        eventually("cores are forbidden", || is_zero(limits()).then_some(()));
+    }
+}
+
+#[test]
+fn the_process_that_talks_to_clients_can_be_another_user() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["--user=nobody"]);
+    assert_eq!(site.ask("user", "right"), "OK");
+    let [frontend] = &site.daemon.children("frontend")[..] else { panic!("not one frontend") };
+    let status = fs::read_to_string(frontend.file("status")).unwrap();
+    for field in ["Uid:", "Gid:"] {
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        assert!(line.split_whitespace().skip(1).all(|id| id == "65534"), "{line}");
+    }
+    for field in ["CapPrm:", "CapEff:"] {
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        assert!(line.ends_with("\t0000000000000000"), "{line}");
+    }
+    let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap();
+    assert!(groups.split_whitespace().all(|id| id == "65534"), "groups {groups:?}");
+    for worker in site.daemon.children("worker") {
+        let status = fs::read_to_string(worker.file("status")).unwrap();
+        assert!(status.contains("Uid:\t0\t"), "a worker keeps what reading /etc/shadow needs");
+    }
+    site.daemon.process.signal("HUP");
+    eventually("it serves after a reload too", || {
+        let another = site.daemon.children("frontend").iter().all(|child| child != frontend);
+        (site.ask("user", "right").is_ok() && another).then_some(())
+    });
+}
+
+/// No process of the daemon holds the password, now or in a moment: the reply goes out before the last copy is wiped.
+fn is_forgotten(daemon: &Daemon, when: &str) {
+    let gone = within(Duration::from_secs(2), || holders(daemon).is_empty().then_some(()));
+    assert!(gone.is_some(), "{when} the password is still in {:?}", holders(daemon));
+}
+
+/// The processes that have the password in their memory, and in which part of it.
+fn holders(daemon: &Daemon) -> Vec<String> {
+    let all = daemon.process.children().into_iter().chain([daemon.process.clone()]);
+    all.flat_map(|process| parts_with_password(&process)).collect()
+}
+
+fn parts_with_password(process: &Process) -> Vec<String> {
+    let maps = fs::read_to_string(process.file("maps")).unwrap_or_default();
+    let Ok(memory) = File::open(process.file("mem")) else { return Vec::new() };
+    let writable = maps.lines().filter(|line| line.contains(" rw"));
+    let holding = writable.filter(|line| holds_password(&memory, line).unwrap_or(false));
+    holding.map(|line| format!("{:?}: {line}", process.arguments())).collect()
+}
+
+/// Whether the part of `memory` that a line of /proc/PID/maps describes holds the password.
+fn holds_password(memory: &File, line: &str) -> Option<bool> {
+    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+    let address = |text: &str| u64::from_str_radix(text, 16).ok();
+    let (start, end) = (address(start)?, address(end)?);
+    let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+    memory.read_exact_at(&mut bytes, start).ok()?;
+    Some(bytes.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes()))
+}
