@@ -42,12 +42,6 @@ pub fn end_at_once(status: u8) -> ! {
     unsafe { libc::_exit(i32::from(status)) }
 }
 
-/// The user whose rights this process has at the moment.
-pub fn effective_user() -> u32 {
-    // SAFETY: geteuid takes nothing and always succeeds.
-    unsafe { libc::geteuid() }
-}
-
 /// Lets all signals through, whatever the launcher had blocked: with TERM blocked the daemon could not be stopped.
 pub fn unblock_signals() {
     // SAFETY: `none` is valid for the write, and read after it was made an empty set.

@@ -13,6 +13,7 @@ use crate::log as logging;
 use crate::mech::MechanismError;
 use crate::pool::WorkerId;
 use crate::pool::backoff::Backoff;
+use crate::strerror::strerror;
 use crate::sys::spawn::Identity;
 use mio::{Events, Poll, Token};
 use std::collections::{BTreeSet, HashMap};
@@ -231,7 +232,7 @@ impl Family {
             // It has just ended, and is about to be reaped.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => {
-                log::error!(target: "supervisor", "The frontend does not listen and is replaced: {error}");
+                log::error!(target: "supervisor", "The frontend does not listen and is replaced: {}", strerror(&error));
                 self.kill_frontend(id);
             }
             Ok(()) => {}

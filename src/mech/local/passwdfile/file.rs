@@ -59,7 +59,7 @@ impl PasswdFile {
             stamp?;
             let (loaded, sentences) = Loaded::read(&self.path)?;
             for sentence in sentences {
-                log::log!(level, "passwdfile: {}: {sentence}", self.path.display());
+                log::log!(target: "passwdfile", level, "{}: {sentence}", self.path.display());
             }
             self.loaded = Some(loaded);
         }
