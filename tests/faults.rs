@@ -325,7 +325,7 @@ fn a_worker_retires_after_its_requests() {
     for _ in 0..10 {
         assert_eq!(site.ask("user", "right"), "OK");
     }
-    let workers = workers(&site);
+    let workers = site.probe.processes();
     assert_eq!(workers.len(), 4, "three logins each: {workers:?}");
 }
 
@@ -336,10 +336,10 @@ fn without_processes_kept_each_login_has_its_own() {
     for _ in 0..5 {
         assert_eq!(site.ask("user", "right"), "OK");
     }
-    assert_eq!(workers(&site).len(), 5);
+    assert_eq!(site.probe.processes().len(), 5);
     let mut waiting: Vec<_> = (0..10).map(|_| site.begin("gate", "right")).collect();
     site.probe.wait_for_calls(15);
-    assert_eq!(workers(&site).len(), 15, "all at the same time");
+    assert_eq!(site.probe.processes().len(), 15, "all at the same time");
     site.probe.open_gate();
     assert!(waiting.iter_mut().all(|connection| connection.receive() == "OK"));
 }
@@ -354,7 +354,7 @@ fn the_number_of_processes_is_bounded_with_n_0_too() {
     assert_eq!(site.probe.calls().len(), 2, "the others wait");
     site.probe.open_gate();
     assert!(logins.iter_mut().all(|connection| connection.receive() == "OK"));
-    assert_eq!(workers(&site).len(), 6);
+    assert_eq!(site.probe.processes().len(), 6);
 }
 
 #[test]
@@ -392,14 +392,6 @@ fn struck_under_load(site: &Probed, kill: impl Fn() -> bool) -> (Answers, usize)
     let unavailable = answers.iter().filter(|answer| answer.is_none()).count();
     let wrong = answers.into_iter().filter(|answer| !answer.is_ok() && !answer.is_none()).collect();
     (Answers { right, unavailable, wrong }, kills)
-}
-
-/// The processes that the mechanism was asked by.
-fn workers(site: &Probed) -> Vec<u32> {
-    let mut processes: Vec<_> = site.probe.calls().iter().map(|call| call.process).collect();
-    processes.sort_unstable();
-    processes.dedup();
-    processes
 }
 
 /// The frontend has let go of every client and does nothing.

@@ -391,23 +391,6 @@ fn logins_go_on_while_hup_replaces_the_frontend() {
     eventually("the old frontends leave", || (site.daemon.children("frontend").len() == 1).then_some(()));
 }
 
-#[test]
-fn hup_with_a_bad_configuration_changes_nothing_and_says_why() {
-    let directory = tempfile::TempDir::new().unwrap();
-    let users = directory.path().join("users");
-    let away = directory.path().join("away");
-    fs::write(&users, "anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\n").unwrap();
-    let daemon = Daemon::start(Program::Ours, &["-a", "passwdfile", "-O", users.to_str().unwrap()]);
-    daemon.log.wait_for("listening on socket");
-    let before = daemon.children("frontend");
-    fs::rename(&users, &away).unwrap();
-    daemon.process.signal("HUP");
-    daemon.log.wait_for(users.to_str().unwrap());
-    fs::rename(&away, &users).unwrap();
-    eventually("the file is back", || daemon.ask(&Request::new("anna", "right")).is_ok().then_some(()));
-    assert_eq!(daemon.children("frontend"), before);
-}
-
 /// A daemon in the foreground must not take the socket away from the one that an init script has started.
 #[test]
 fn a_foreground_daemon_leaves_a_detached_one_alone() {

@@ -157,6 +157,7 @@ fn hup_without_the_file_changes_nothing() {
     let file = File::new(&format!("anna:{RIGHT}\n"));
     let daemon = file.launch().with(&["-c"]).start();
     assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    daemon.log.wait_for("listening on socket");
     let before = daemon.children("frontend");
     fs::remove_file(file.path()).unwrap();
     daemon.process.signal("HUP");

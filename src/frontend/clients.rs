@@ -195,7 +195,7 @@ impl Clients {
     /// Closes the connections whose time is over.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(_, id)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
-            if self.remove(id).is_some_and(|client| client.state != State::Draining) {
+            if self.remove(id).is_some_and(|client| client.state != State::Draining && !client.surplus) {
                 log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout");
             }
         }
