@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
-use crate::sys::terminal::{EchoOff, wait_readable};
+use crate::sys::descriptor::wait_readable;
+use crate::sys::terminal::EchoOff;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 use std::fs::{File, OpenOptions};
