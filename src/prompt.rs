@@ -39,8 +39,9 @@ pub fn first_line(mut input: impl Read) -> io::Result<Secret> {
 
 fn ask_on(mut terminal: &File) -> io::Result<Secret> {
     let signals = HeldSignals::new()?;
-    terminal.write_all(b"Password: ")?;
+    // Before the prompt, which invites to type: what is typed before the echo goes off is discarded.
     let echo_off = EchoOff::new(&terminal)?;
+    terminal.write_all(b"Password: ")?;
     let typed = signals.or_line(terminal);
     drop(echo_off);
     // The newline that was typed was not shown either.

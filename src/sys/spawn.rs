@@ -106,10 +106,11 @@ pub fn kill_with_children(child: &mut Child) {
     // Stopped it can neither start another nor collect one whose number would then be somebody else's.
     signal(pid, libc::SIGSTOP);
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    children
-        .split_whitespace()
-        .filter_map(|child| child.parse().ok())
-        .for_each(|child| signal(child, libc::SIGKILL));
+    for child in children.split_whitespace().filter_map(|child| child.parse::<libc::pid_t>().ok()) {
+        // With what it has started itself, if it leads a group.
+        signal(-child, libc::SIGKILL);
+        signal(child, libc::SIGKILL);
+    }
     signal(-pid, libc::SIGKILL);
     // Fails when it has ended already.
     let _ = child.kill();

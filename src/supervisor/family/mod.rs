@@ -17,6 +17,7 @@ use crate::strerror::strerror;
 use crate::sys::spawn::Identity;
 use mio::{Events, Poll, Token};
 use std::collections::{BTreeSet, HashMap};
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -230,7 +231,7 @@ impl Family {
         }
         match frontend.send(message) {
             // It has just ended, and is about to be reaped.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}
             Err(error) => {
                 log::error!(target: "supervisor", "The frontend does not listen and is replaced: {}", strerror(&error));
                 self.kill_frontend(id);
