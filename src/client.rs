@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use crate::sys::unix_stream;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -34,7 +35,7 @@ pub enum ClientError {
     /// The daemon closed before the length of its reply: its way to say that no mechanism could be asked.
     NoReply,
     /// The daemon announced a reply of less than the two bytes of `OK` or `NO`.
-    BadLength(u16),
+    BadLength,
     /// The daemon closed in the middle of its reply.
     ShortReply,
     /// The time limit passed.
@@ -126,7 +127,7 @@ fn receive_reply(stream: &mut UnixStream, deadline: Instant) -> Result<Vec<u8>, 
     receive(stream, &mut length, deadline, || ClientError::NoReply)?;
     let length = u16::from_be_bytes(length);
     if length < 2 {
-        return Err(Failure::Other(ClientError::BadLength(length)));
+        return Err(Failure::Other(ClientError::BadLength));
     }
     let mut reply = vec![0; length.into()];
     receive(stream, &mut reply, deadline, || ClientError::ShortReply)?;
@@ -167,10 +168,10 @@ fn remaining(deadline: Instant) -> Result<Duration, Failure> {
 impl fmt::Display for ClientError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(error) => write!(formatter, "connect() : {}", without_number(error)),
+            Self::Connect(error) => write!(formatter, "connect() : {}", strerror(error)),
             Self::Write(_) => formatter.write_str("write failed"),
             Self::NoReply => formatter.write_str("size read failed"),
-            Self::BadLength(_) => formatter.write_str("bad response from saslauthd"),
+            Self::BadLength => formatter.write_str("bad response from saslauthd"),
             Self::ShortReply => formatter.write_str("read failed"),
             Self::Timeout { path, timeout } => {
                 let seconds = timeout.as_secs_f64();
@@ -187,13 +188,6 @@ impl fmt::Display for ClientError {
 }
 
 impl std::error::Error for ClientError {}
-
-/// strerror(3)'s text alone, as perror(3) prints it.
-fn without_number(error: &io::Error) -> String {
-    let text = error.to_string();
-    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
-    number.and_then(|number| text.strip_suffix(&number).map(str::to_owned)).unwrap_or(text)
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

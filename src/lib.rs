@@ -25,6 +25,7 @@ pub mod secret;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod skipped;
+mod strerror;
 pub mod supervisor;
 pub mod sys;
 pub mod testsaslauthd;

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
-use crate::sys::terminal::{EchoOff, wait_readable};
+use crate::sys::descriptor::wait_readable;
+use crate::sys::terminal::EchoOff;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 use std::fs::{File, OpenOptions};
@@ -11,6 +12,9 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Two bytes of the protocol tell its length.
+const LONGEST_PASSWORD: usize = u16::MAX as usize;
 
 /// A line typed on the controlling terminal, not shown while it is typed; `None` when nobody sits there.
 ///
@@ -25,10 +29,11 @@ pub fn password() -> io::Result<Option<Secret>> {
     }
 }
 
-/// The first line of `input`, without its newline; it passes through no buffer that is not wiped.
+/// The first line of `input`, without its newline; it passes through no buffer that is not wiped. A line that is too
+/// long for a password is not read to its end, which it may not have.
 pub fn first_line(mut input: impl Read) -> io::Result<Secret> {
     let mut line = Secret::default();
-    while !read_some(&mut input, &mut line)? {}
+    while line.len() <= LONGEST_PASSWORD && !read_some(&mut input, &mut line)? {}
     Ok(line)
 }
 
@@ -106,6 +111,7 @@ impl HeldSignals {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::client::{ClientError, Request, encode_request};
 
     fn line(input: impl Read) -> Vec<u8> {
         first_line(input).unwrap().as_bytes().to_vec()
@@ -124,5 +130,23 @@ mod tests {
     fn a_password_may_come_in_pieces_and_be_long() {
         let long = vec![b'x'; 10_000];
         assert_eq!(line((&long[..]).chain(&b"y\nz"[..])), [&long[..], b"y"].concat());
+        let longest = vec![b'x'; 65_535];
+        assert_eq!(line((&longest[..]).chain(&b"\nz"[..])), longest);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_a_password_that_is_too_long() {
+        let endless = first_line(io::repeat(b'x')).unwrap();
+        let request = Request {
+            login: b"anna",
+            password: endless.as_bytes(),
+            service: b"imap",
+            realm: b"",
+            client: None,
+        };
+        assert!(matches!(
+            encode_request(&request),
+            Err(ClientError::FieldTooLong { field: "password", length: 65_536..70_000 })
+        ));
     }
 }

@@ -9,6 +9,7 @@ use crate::mech::{self, LocalMechanism, MechanismError};
 use crate::outcome::Verdict;
 use crate::pool::JobId;
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use crate::supervisor::leave_to_supervisor;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::{harden, socket, spawn};
@@ -30,7 +31,7 @@ pub fn run() -> ! {
     let served = worker.as_mut().map_or(Ok(()), Worker::serve);
     let failed = worker.as_ref().err().or_else(|| served.as_ref().err()).filter(|error| !error.is_the_end());
     if let Some(error) = failed {
-        log::error!("{error}");
+        log::error!(target: "worker", "{error}");
     }
     // With the mechanism still there: PAM modules would run code when they are unloaded.
     harden::end_at_once(u8::from(failed.is_some()))
@@ -50,7 +51,7 @@ enum WorkerError {
 impl fmt::Display for WorkerError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Socket(error) => write!(formatter, "The worker's socket failed: {error}"),
+            Self::Socket(error) => write!(formatter, "The worker's socket failed: {}", strerror(error)),
             Self::Malformed => Malformed.fmt(formatter),
             Self::Mechanism(error) => error.fmt(formatter),
         }
@@ -133,6 +134,7 @@ impl Worker {
             self.answer(job, verdict)?;
             if harden::effective_user() != user {
                 log::error!(
+                    target: "worker",
                     "A mechanism has left this process with the rights of another user; it is replaced"
                 );
                 return Ok(());

@@ -3,9 +3,10 @@
 //! All of it is about promises that the C daemon does not make.
 
 use crate::support::command::run;
-use crate::support::{Answer, Connection, Launch, Probed, Process, Program, System, eventually, within};
+use crate::support::{
+    Answer, Connection, Launch, Probed, Process, Program, System, eventually, under_load, within,
+};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// More than an answer without a wait takes on a loaded machine, and less than any time-out of a daemon.
@@ -78,6 +79,30 @@ fn a_login_that_waits_behind_one_that_hangs_has_the_same_deadline() {
     assert_eq!(site.ask("user", "right"), "OK");
 }
 
+/// The supervisor stands still, so that no other process gets one of them at the last moment.
+#[test]
+fn logins_that_only_waited_are_not_said_to_have_taken_too_long() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["-n", "1", "--request-timeout=1"]);
+    let mut hanging = site.begin("hang", "right");
+    site.probe.wait_for_calls(1);
+    site.daemon.process.signal("STOP");
+    let mut waiting: Vec<_> = ["anna", "berta", "carla"].map(|login| site.begin(login, "right")).into();
+    assert!(waiting.iter_mut().chain([&mut hanging]).all(|login| login.receive() == Answer::Nothing));
+    site.daemon.process.signal("CONT");
+    for login in ["anna", "berta", "carla"] {
+        let line = site.daemon.log.wait_for(&format!("auth unavailable: [user={login}]"));
+        assert!(line.ends_with("[reason=no process was free within the request timeout]"), "{line}");
+    }
+    let line = site.daemon.log.wait_for("auth unavailable: [user=hang]");
+    assert!(line.ends_with("[reason=no answer within the request timeout]"), "{line}");
+    assert_eq!(site.ask("user", "right"), "OK", "a worker takes the place of the one that hung");
+    let blamed = site.daemon.log.all();
+    let blamed: Vec<_> = blamed.iter().filter(|line| line.contains("took longer than")).collect();
+    assert_eq!(blamed.len(), 1, "{blamed:?}");
+    assert!(blamed[0].contains("[user=hang] took longer than --request-timeout=1"), "{blamed:?}");
+}
+
 #[test]
 fn others_log_in_while_some_hang() {
     require!(Root, Compiler);
@@ -95,7 +120,7 @@ fn others_log_in_while_some_hang() {
 fn killed_workers_cost_the_logins_they_held_and_no_more() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &["-n", "4"]);
-    let (answers, kills) = under_load(&site, || {
+    let (answers, kills) = struck_under_load(&site, || {
         let workers = site.daemon.children("worker");
         workers.first().inspect(|worker| worker.signal("KILL")).is_some()
     });
@@ -110,9 +135,7 @@ fn killed_workers_cost_the_logins_they_held_and_no_more() {
 fn a_killed_frontend_is_replaced_on_the_same_socket() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &["-n", "4"]);
-    // A frontend that dies before the daemon is ready is a failed start.
-    site.daemon.log.wait_for("listening on socket");
-    let (answers, kills) = under_load(&site, || {
+    let (answers, kills) = struck_under_load(&site, || {
         let frontends = site.daemon.children("frontend");
         frontends.first().inspect(|frontend| frontend.signal("KILL")).is_some()
     });
@@ -302,7 +325,7 @@ fn a_worker_retires_after_its_requests() {
     for _ in 0..10 {
         assert_eq!(site.ask("user", "right"), "OK");
     }
-    let workers = workers(&site);
+    let workers = site.probe.processes();
     assert_eq!(workers.len(), 4, "three logins each: {workers:?}");
 }
 
@@ -313,10 +336,10 @@ fn without_processes_kept_each_login_has_its_own() {
     for _ in 0..5 {
         assert_eq!(site.ask("user", "right"), "OK");
     }
-    assert_eq!(workers(&site).len(), 5);
+    assert_eq!(site.probe.processes().len(), 5);
     let mut waiting: Vec<_> = (0..10).map(|_| site.begin("gate", "right")).collect();
     site.probe.wait_for_calls(15);
-    assert_eq!(workers(&site).len(), 15, "all at the same time");
+    assert_eq!(site.probe.processes().len(), 15, "all at the same time");
     site.probe.open_gate();
     assert!(waiting.iter_mut().all(|connection| connection.receive() == "OK"));
 }
@@ -331,7 +354,7 @@ fn the_number_of_processes_is_bounded_with_n_0_too() {
     assert_eq!(site.probe.calls().len(), 2, "the others wait");
     site.probe.open_gate();
     assert!(logins.iter_mut().all(|connection| connection.receive() == "OK"));
-    assert_eq!(workers(&site).len(), 6);
+    assert_eq!(site.probe.processes().len(), 6);
 }
 
 #[test]
@@ -351,38 +374,24 @@ struct Answers {
 }
 
 /// Four clients log in one after the other while `kill` strikes five times; the number of strikes comes back too.
-fn under_load(site: &Probed, kill: impl Fn() -> bool) -> (Answers, usize) {
-    let done = AtomicBool::new(false);
-    let client = || {
-        let mut answers = Vec::new();
-        while !done.load(Ordering::Relaxed) {
-            answers.push(site.ask_roughly("user", "right"));
-        }
-        answers
-    };
-    let (answers, kills) = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(client)).collect();
-        let mut kills = 0;
-        for _ in 0..5 {
-            let before = site.probe.calls().len();
-            kills += usize::from(kill());
-            eventually("logins go on", || (site.probe.calls().len() > before + 20).then_some(()));
-        }
-        done.store(true, Ordering::Relaxed);
-        (clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<_>>(), kills)
-    });
+fn struck_under_load(site: &Probed, kill: impl Fn() -> bool) -> (Answers, usize) {
+    let (kills, answers) = under_load(
+        4,
+        || Some(site.ask_roughly("user", "right")),
+        || {
+            let mut kills = 0;
+            for _ in 0..5 {
+                let before = site.probe.calls().len();
+                kills += usize::from(kill());
+                eventually("logins go on", || (site.probe.calls().len() > before + 20).then_some(()));
+            }
+            kills
+        },
+    );
     let right = answers.iter().filter(|answer| answer.is_ok()).count();
     let unavailable = answers.iter().filter(|answer| answer.is_none()).count();
     let wrong = answers.into_iter().filter(|answer| !answer.is_ok() && !answer.is_none()).collect();
     (Answers { right, unavailable, wrong }, kills)
-}
-
-/// The processes that the mechanism was asked by.
-fn workers(site: &Probed) -> Vec<u32> {
-    let mut processes: Vec<_> = site.probe.calls().iter().map(|call| call.process).collect();
-    processes.sort_unstable();
-    processes.dedup();
-    processes
 }
 
 /// The frontend has let go of every client and does nothing.

@@ -224,6 +224,15 @@ fn a_socket_path_that_no_client_can_name_is_an_error() {
     assert_eq!(finished.errors.lines().count(), 1, "{}", finished.errors);
 }
 
+#[test]
+fn nobody_to_read_the_help_is_no_failure() {
+    for flag in ["-h", "-v", "--help", "--version"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$1\" 2>/dev/full"]).arg(Program::Ours.daemon()).arg(flag);
+        assert_eq!(run(command).code, Some(0), "{flag}");
+    }
+}
+
 fn saslauthd(program: Program, arguments: &[&str]) -> Finished {
     let mut command = Command::new(program.daemon());
     command.args(arguments);

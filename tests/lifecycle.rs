@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 for_both!(
     the_run_directory_is_made_and_holds_socket_and_pid_file,
@@ -277,6 +277,42 @@ fn once_the_launching_process_has_ended_the_socket_accepts() {
     }
 }
 
+/// The launching process speaks for the daemon: 0 is for one that was ready.
+#[test]
+fn a_daemon_stopped_while_it_starts_was_never_ready() {
+    for stage in [".", "saslauthd.pid", "mux"].repeat(3) {
+        let launch = Launch::new(Program::Ours, GETPWENT);
+        let [file, pid_file] = [stage, "saslauthd.pid"].map(|name| launch.run_directory().join(name));
+        let files = [file, pid_file].map(|file| file.display().to_string());
+        let launch = launch.behind(&["sh", "-c", STOP_WHILE_IT_STARTS, "stop"]).behind(&files);
+        let finished = launch.run();
+        let had_children = !finished.output.trim().is_empty();
+        assert!(had_children || finished.code == Some(1), "at {stage:?}: {finished:?}");
+        assert!(matches!(finished.code, Some(0 | 1)), "at {stage:?}: {finished:?}");
+        eventually("no process is left", || launch.processes().is_empty().then_some(()));
+        assert_eq!(names(&launch.run_directory()), [""; 0], "at {stage:?}: {finished:?}");
+    }
+}
+
+/// Launches what follows, waits for the daemon, whose pid file is `$2`, and for the file `$1`, stops the daemon and ends as the launching process
+/// does. Says which children the daemon had then: without any it cannot have been ready.
+const STOP_WHILE_IT_STARTS: &str = r#"
+file=$1 pid_file=$2; shift 2
+"$@" & launcher=$!
+while [ -z "$daemon" ] && [ -e "/proc/$launcher/exe" ]; do
+    read -r daemon <"/proc/$launcher/task/$launcher/children"
+done 2>/dev/null
+[ "$daemon" ] || read -r daemon <"$pid_file" || exit 97
+until [ -e "$file" ]; do :; done
+kill -s STOP "$daemon" || exit 98
+until grep -q '^State:.*T' "/proc/$daemon/status"; do :; done
+read -r children <"/proc/$daemon/task/$daemon/children"
+kill -s TERM "$daemon"
+kill -s CONT "$daemon"
+echo "$children"
+wait "$launcher"
+"#;
+
 /// C's workers go on serving without their master, and fight with those of the next daemon.
 #[test]
 fn no_child_outlives_the_supervisor_however_it_dies() {
@@ -310,14 +346,27 @@ fn a_killed_daemon_can_be_started_again() {
 }
 
 #[test]
-fn a_login_that_hangs_does_not_stop_the_end_for_ever() {
+fn logins_that_hang_do_not_stop_the_end_for_ever() {
     require!(Root, Compiler);
-    let mut site = Probed::start(Program::Ours, &[]);
-    let mut hanging = site.begin("hang", "right");
-    site.probe.wait_for_calls(1);
+    let mut site = Probed::start(Program::Ours, &["-n", "2"]);
+    let request = |realm: &str| site.probe.request("hang", "right").realm(realm).bytes();
+    let mut logins = ["one", "two", "three"].map(|realm| {
+        let mut login = site.daemon.connect();
+        login.send(request(realm));
+        login
+    });
+    site.probe.wait_for_calls(2);
     let children = site.daemon.process.children();
+    let start = Instant::now();
     assert_eq!(site.daemon.end_with("TERM"), Some(0));
-    assert_eq!(hanging.receive(), Answer::Nothing);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(6), "the end took {took:?}");
+    assert!(logins.iter_mut().all(|login| login.receive() == Answer::Nothing));
+    for realm in ["one", "two", "three"] {
+        let line = site.daemon.log.wait_for(&format!("[realm={realm}]"));
+        assert!(line.contains("auth unavailable: [user=hang]"), "{line}");
+        assert!(line.ends_with("[reason=the daemon is stopping]"), "{line}");
+    }
     eventually("its children end", || children.iter().all(|child| !child.is_running()).then_some(()));
 }
 
@@ -340,23 +389,6 @@ fn logins_go_on_while_hup_replaces_the_frontend() {
     eventually("the old frontends leave", || (site.daemon.children("frontend").len() == 1).then_some(()));
 }
 
-#[test]
-fn hup_with_a_bad_configuration_changes_nothing_and_says_why() {
-    let directory = tempfile::TempDir::new().unwrap();
-    let users = directory.path().join("users");
-    let away = directory.path().join("away");
-    fs::write(&users, "anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\n").unwrap();
-    let daemon = Daemon::start(Program::Ours, &["-a", "passwdfile", "-O", users.to_str().unwrap()]);
-    daemon.log.wait_for("listening on socket");
-    let before = daemon.children("frontend");
-    fs::rename(&users, &away).unwrap();
-    daemon.process.signal("HUP");
-    daemon.log.wait_for(users.to_str().unwrap());
-    fs::rename(&away, &users).unwrap();
-    eventually("the file is back", || daemon.ask(&Request::new("anna", "right")).is_ok().then_some(()));
-    assert_eq!(daemon.children("frontend"), before);
-}
-
 /// A daemon in the foreground must not take the socket away from the one that an init script has started.
 #[test]
 fn a_foreground_daemon_leaves_a_detached_one_alone() {
@@ -365,6 +397,18 @@ fn a_foreground_daemon_leaves_a_detached_one_alone() {
     assert!(matches!(finished.code, Some(1 | 2)), "{finished:?}");
     assert!(finished.errors.contains("Another instance of saslauthd is currently running"), "{finished:?}");
     assert_eq!(first.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
+}
+
+#[test]
+fn an_orderly_end_leaves_no_complaint_in_the_log() {
+    for _ in 0..5 {
+        let mut daemon = Daemon::start(Program::Ours, &["-a", "getpwent"]);
+        assert_eq!(daemon.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
+        assert_eq!(daemon.end_with("TERM"), Some(0));
+        let complaints = ["replaced", "killed", "exited with", "cannot"];
+        let lines = daemon.log.all();
+        assert!(!lines.iter().any(|line| complaints.iter().any(|word| line.contains(word))), "{lines:#?}");
+    }
 }
 
 #[test]

@@ -1,14 +1,21 @@
 //! `-a passwdfile`: logins from a file of the administrator's own. C has nothing like it.
 
-use crate::support::{Answer, Daemon, Finished, Launch, Program, Request, eventually};
+use crate::support::{
+    Answer, Daemon, Finished, Launch, Process, Program, Request, System, eventually, under_load,
+};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Hashes of `right` and of `other`, cheap ones.
 const RIGHT: &str = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
 const DES: &str = "wJWgjQAa2q8Ik";
+
+/// A hash of `right` that takes more processor time to check than is used for anything else, and about how much.
+const COSTLY: &str = "$6$rounds=200000$abcdefgh$u3URZ1bj2P/ccCTImDVm8my9fpivjDWLa9KpHkD0uN7H6btbkjH0T.PsVgw2Kbl4mvbifRTEiPG8pPIcOUh73.";
+const COST: Duration = Duration::from_millis(40);
 
 /// A file of logins, removed at the end of the test.
 struct File {
@@ -89,6 +96,79 @@ fn a_bad_line_is_named_with_its_number_and_skipped() {
         !line.contains("this is no account"),
         "a line that was not understood may hold a password: {line}"
     );
+}
+
+/// Each process reads the file for itself and finds the same. Without `-V`: with it each says what it read at its start.
+#[test]
+fn a_bad_line_of_a_changed_file_is_told_once() {
+    require!(Mounts);
+    let file = File::new(&format!("anna:{COSTLY}\n"));
+    let system = System::new();
+    let log = system.syslog();
+    let daemon = file.launch().with(&["-n", "4"]).inside(&system).start_detached();
+    keep_all_workers_busy(&daemon, 4);
+    file.replace(&format!("anna:{COSTLY}\nthis is no account\n"));
+    keep_all_workers_busy(&daemon, 4);
+    let told = || log.all().iter().filter(|line| line.contains("line 2 is skipped")).count();
+    log.wait_for("line 2 is skipped");
+    assert_eq!(told(), 1, "{:#?}", log.all());
+    daemon.process.signal("HUP");
+    log.wait_for("a new frontend has taken over");
+    keep_all_workers_busy(&daemon, 4);
+    assert_eq!(told(), 2, "HUP reads the file once more: {:#?}", log.all());
+}
+
+/// Logs in side by side until each worker has checked a password.
+fn keep_all_workers_busy(daemon: &Daemon, count: usize) {
+    let workers = eventually("all workers are there", || {
+        let workers = daemon.children("worker");
+        (workers.len() == count).then_some(workers)
+    });
+    let before: Vec<_> = workers.iter().map(Process::processor_time).collect();
+    let log_in = || Some(ask(daemon, "anna", "right"));
+    let ((), answers) = under_load(count, log_in, || {
+        eventually("each worker checks a password", || {
+            let mut both = workers.iter().zip(&before);
+            both.all(|(worker, before)| worker.processor_time() >= *before + COST).then_some(())
+        });
+    });
+    assert!(answers.iter().all(Answer::is_ok), "{answers:?}");
+}
+
+/// The launching process is who can be told: the daemon has no terminal any more, and perhaps no syslog.
+#[test]
+fn what_is_wrong_with_the_file_is_told_to_whoever_starts_a_detached_daemon() {
+    let file = File::new(&format!("anna:{RIGHT}\nthis is no account\n"));
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
+    let launch = file.launch();
+    let finished = launch.run();
+    let _daemon = launch.detached();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let lines: Vec<_> = finished.errors.lines().collect();
+    let path = file.path().display().to_string();
+    assert!(lines.iter().all(|line| line.contains(&path)), "{finished:?}");
+    for text in ["line 2", "0644"] {
+        assert_eq!(lines.iter().filter(|line| line.contains(text)).count(), 1, "{text}: {finished:?}");
+    }
+}
+
+#[test]
+fn hup_without_the_file_changes_nothing() {
+    let file = File::new(&format!("anna:{RIGHT}\n"));
+    let daemon = file.launch().with(&["-c"]).start();
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    daemon.log.wait_for("listening on socket");
+    let before = daemon.children("frontend");
+    fs::remove_file(file.path()).unwrap();
+    daemon.process.signal("HUP");
+    let line = daemon.log.wait_for("The new configuration is not used");
+    assert!(line.contains(file.path().to_str().unwrap()), "{line}");
+    assert_eq!(ask(&daemon, "anna", "right"), "OK", "it is remembered");
+    assert_eq!(daemon.children("frontend"), before);
+    file.replace(&format!("anna:{RIGHT}\n"));
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
 }
 
 #[test]

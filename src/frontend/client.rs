@@ -4,6 +4,7 @@
 use crate::config::Limits;
 use crate::credentials::Credentials;
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use crate::wire::{Decoded, Decoder, Invalid, encode_reply};
 use mio::net::UnixStream;
 use std::io::{self, Read, Write};
@@ -126,7 +127,7 @@ impl Client {
             text => self.stream.write(&encode_reply(text)),
         };
         if let Err(error) = sent {
-            log::debug!(target: "frontend", "A client did not take its reply: {error}");
+            log::debug!(target: "frontend", "A client did not take its reply: {}", strerror(&error));
         }
     }
 

@@ -8,6 +8,7 @@ use crate::credentials::Credentials;
 use crate::dispatch::ClientId;
 use crate::outcome::Outcome;
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use crate::wire::Invalid;
 use mio::net::UnixStream;
 use mio::{Interest, Registry};
@@ -74,7 +75,7 @@ impl Clients {
                 let interest = Interest::READABLE;
                 if let Err(error) = self.registry.register(&mut client.stream, token::of_client(id), interest)
                 {
-                    log::error!(target: "frontend", "A connection could not be watched and is closed: {error}");
+                    log::error!(target: "frontend", "A connection could not be watched and is closed: {}", strerror(&error));
                     return Step::Nothing;
                 }
                 client.state = State::Reading { registered: true };
@@ -194,7 +195,7 @@ impl Clients {
     /// Closes the connections whose time is over.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(_, id)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
-            if self.remove(id).is_some_and(|client| client.state != State::Draining) {
+            if self.remove(id).is_some_and(|client| client.state != State::Draining && !client.surplus) {
                 log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout");
             }
         }

@@ -3,6 +3,7 @@
 
 use super::seldom::Seldom;
 use super::token;
+use crate::strerror::strerror;
 use mio::net::{UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
@@ -86,7 +87,7 @@ impl Listener {
             }
             Err(error) => {
                 if self.complaints.is_due(now) {
-                    log::error!(target: "ipc_loop", "accept: {error}");
+                    log::error!(target: "ipc_loop", "accept: {}", strerror(&error));
                 }
                 self.paused_until = Some(now + PAUSE);
                 None

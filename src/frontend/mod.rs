@@ -19,6 +19,7 @@ use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::outcome::Outcome;
 use crate::pool::WorkerId;
+use crate::strerror::strerror;
 use crate::supervisor::leave_to_supervisor;
 use crate::sys::{harden, spawn};
 use clients::{Clients, Step};
@@ -55,7 +56,7 @@ pub fn run() -> ! {
     // Said before the socket to the supervisor closes, which takes that for the end of this process.
     let failed = frontend.as_ref().err().or_else(|| served.as_ref().err());
     if let Some(error) = failed {
-        log::error!(target: "frontend", "The frontend cannot go on: {error}");
+        log::error!(target: "frontend", "The frontend cannot go on: {}", strerror(error));
     }
     logging::flush_briefly(LAST_WORDS);
     harden::end_at_once(u8::from(failed.is_some()))
@@ -210,7 +211,7 @@ impl Frontend {
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
         if let Err(error) = added {
-            log::error!(target: "frontend", "A worker could not be added: {error}");
+            log::error!(target: "frontend", "A worker could not be added: {}", strerror(&error));
             self.dispatcher.handle_worker_gone(worker, Instant::now());
         }
     }

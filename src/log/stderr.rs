@@ -7,7 +7,7 @@ use crate::sys::descriptor::{send_now, wait_writable};
 use env_logger::{Builder, Logger, Target, WriteStyle};
 use log::{LevelFilter, Log, Record};
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind::{Interrupted, StorageFull, WouldBlock};
+use std::io::ErrorKind::{Interrupted, QuotaExceeded, StorageFull, WouldBlock};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -152,12 +152,16 @@ impl Stream {
             Ok(length) if length == line.len() => Taken::Whole,
             Ok(0) => Taken::Never,
             Ok(length) => Taken::Part(length),
-            Err(error) => match error.kind() {
-                WouldBlock | Interrupted => Taken::Later,
-                StorageFull => Taken::Never,
-                _ => Taken::Gone,
-            },
+            Err(error) => refused(&error),
         }
+    }
+}
+
+fn refused(error: &io::Error) -> Taken {
+    match error.kind() {
+        WouldBlock | Interrupted => Taken::Later,
+        StorageFull | QuotaExceeded => Taken::Never,
+        _ => Taken::Gone,
     }
 }
 
@@ -288,6 +292,14 @@ mod tests {
         file.rewind().unwrap();
         file.read_to_string(&mut read).unwrap();
         assert_eq!(read, format!("first\n{}last\n", expected("ours")));
+    }
+
+    #[test]
+    fn a_full_disk_and_a_used_up_quota_cost_a_line_and_not_the_stream() {
+        for number in [libc::ENOSPC, libc::EDQUOT] {
+            assert_eq!(refused(&io::Error::from_raw_os_error(number)), Taken::Never, "{number}");
+        }
+        assert_eq!(refused(&io::Error::from_raw_os_error(libc::EPIPE)), Taken::Gone);
     }
 
     #[test]

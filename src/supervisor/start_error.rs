@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::mech::MechanismError;
+use crate::strerror::strerror;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -51,15 +52,16 @@ impl fmt::Display for StartError {
             Self::MakeDirectory(path, error) => {
                 write!(
                     formatter,
-                    "can not mkdir: {}: {error}; its parent must exist and be writeable",
-                    path.display()
+                    "can not mkdir: {}: {}; its parent must exist and be writeable",
+                    path.display(),
+                    strerror(error)
                 )
             }
             Self::EnterDirectory(path, error) => {
-                write!(formatter, "could not chdir to: {}: {error}", path.display())
+                write!(formatter, "could not chdir to: {}: {}", path.display(), strerror(error))
             }
             Self::File(path, what, error) => {
-                write!(formatter, "could not {what} {}: {error}", path.display())
+                write!(formatter, "could not {what} {}: {}", path.display(), strerror(error))
             }
             Self::AnotherInstance => {
                 formatter.write_str("Another instance of saslauthd is currently running")
@@ -71,11 +73,11 @@ impl fmt::Display for StartError {
                 write!(formatter, "Another program answers at {}", path.display())
             }
             Self::Socket(path, error) => {
-                write!(formatter, "could not listen on {}: {error}", path.display())
+                write!(formatter, "could not listen on {}: {}", path.display(), strerror(error))
             }
             Self::User(name, None) => write!(formatter, "There is no account {name} for --user"),
             Self::User(name, Some(error)) => {
-                write!(formatter, "The account {name} for --user could not be looked up: {error}")
+                write!(formatter, "The account {name} for --user could not be looked up: {}", strerror(error))
             }
             Self::Mechanism(name, error) => {
                 write!(formatter, "failed to initialize mechanism {name}: {error}")
@@ -86,7 +88,7 @@ impl fmt::Display for StartError {
             }
             Self::Died(None) => formatter.write_str("The daemon ended before it was ready"),
             Self::Stopped => formatter.write_str("The daemon was stopped while it started"),
-            Self::System(what, error) => write!(formatter, "{what}: {error}"),
+            Self::System(what, error) => write!(formatter, "{what}: {}", strerror(error)),
         }
     }
 }

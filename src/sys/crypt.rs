@@ -4,7 +4,6 @@ use super::terminated::Terminated;
 use crate::secret::Secret;
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::ptr::{null, null_mut};
-use zeroize::Zeroize;
 
 /// `CRYPT_GENSALT_OUTPUT_SIZE` of crypt.h: no setting is longer.
 const LONGEST_SETTING: usize = 192;
@@ -94,10 +93,12 @@ impl Drop for Scratch {
             return;
         }
         let size = usize::try_from(self.size).unwrap_or(0);
-        // SAFETY: crypt_ra allocated `size` bytes at `data`, zeroed or written, and nothing else refers to them.
-        unsafe { std::slice::from_raw_parts_mut(self.data.cast::<u8>(), size) }.zeroize();
-        // SAFETY: crypt_ra allocates with malloc, and this is the only free.
-        unsafe { libc::free(self.data) };
+        // SAFETY: crypt_ra allocated `size` bytes at `data` with malloc, and nothing else refers to them. It need not
+        // have written them all, so they are only written here and never made a slice. This is the only free.
+        unsafe {
+            libc::explicit_bzero(self.data, size);
+            libc::free(self.data);
+        }
     }
 }
 

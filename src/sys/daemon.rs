@@ -1,5 +1,6 @@
 //! Leaving the terminal: fork, session, standard streams, umask, file locks, backlog.
 
+use super::result::check;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -104,8 +105,4 @@ pub fn try_lock(file: impl AsFd) -> io::Result<bool> {
 pub fn enlarge_backlog(listener: impl AsFd) -> io::Result<()> {
     // SAFETY: listen takes numbers; the kernel cuts the backlog at its own limit.
     check(unsafe { libc::listen(listener.as_fd().as_raw_fd(), libc::c_int::MAX) })
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

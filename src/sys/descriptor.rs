@@ -1,5 +1,6 @@
-//! Descriptors: pipes, and writing to what others share without waiting and without changing it for them.
+//! Descriptors: pipes, waiting for one of several, and writing to what others share without changing it for them.
 
+use super::result::{check, check_size};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
@@ -11,9 +12,7 @@ use std::time::Duration;
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [-1; 2];
     // SAFETY: pipe2 writes two descriptors into the array of two.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
     // SAFETY: pipe2 has just made both descriptors, and nobody else owns them.
     Ok(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }).into())
 }
@@ -25,22 +24,45 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the pointer and the length are those of a live slice, which send only reads.
-    let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
-    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    check_size(unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
+}
+
+/// Waits until one of two descriptors can be read (or has ended) and tells which.
+///
+/// # Errors
+/// Those of poll(2); an interruption by a signal is none.
+pub fn wait_readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
+    let mut watched = [first, second].map(|descriptor| watch(descriptor, libc::POLLIN));
+    loop {
+        match poll(&mut watched, FOREVER) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(|_| watched.map(|descriptor| descriptor.revents != 0).into()),
+        }
+    }
 }
 
 /// Waits until one of `descriptors` takes bytes again (or has failed), for at most `limit`; says whether one does.
 /// An interruption by a signal counts as "none yet".
 pub fn wait_writable(descriptors: &[BorrowedFd<'_>], limit: Duration) -> bool {
-    let mut polled: Vec<libc::pollfd> = descriptors
-        .iter()
-        .map(|descriptor| libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLOUT, revents: 0 })
-        .collect();
+    let mut watched: Vec<_> =
+        descriptors.iter().map(|descriptor| watch(*descriptor, libc::POLLOUT)).collect();
     let milliseconds = libc::c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
-    let Ok(count) = libc::nfds_t::try_from(polled.len()) else { return false };
-    // SAFETY: `polled` has `count` elements, borrowed for the call only.
-    let ready = unsafe { libc::poll(polled.as_mut_ptr(), count, milliseconds) };
-    ready > 0
+    poll(&mut watched, milliseconds).is_ok_and(|ready| ready)
+}
+
+/// poll(2)'s time limit for none.
+const FOREVER: libc::c_int = -1;
+
+fn watch(descriptor: BorrowedFd<'_>, events: libc::c_short) -> libc::pollfd {
+    libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 }
+}
+
+/// One poll(2): whether any of `watched` is ready, and in their `revents` which.
+fn poll(watched: &mut [libc::pollfd], milliseconds: libc::c_int) -> io::Result<bool> {
+    let count = libc::nfds_t::try_from(watched.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: the pointer and count are those of `watched`.
+    let ready = unsafe { libc::poll(watched.as_mut_ptr(), count, milliseconds) };
+    check(ready).map(|()| ready > 0)
 }
 
 #[cfg(test)]
@@ -60,6 +82,18 @@ mod tests {
         fill(&ours);
         let refused = send_now(ours.as_fd(), b"x").unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn what_can_be_read_and_what_has_ended_is_told_apart_from_what_is_silent() {
+        let (silent, _silent_peer) = UnixStream::pair().unwrap();
+        let (spoken_to, speaker) = UnixStream::pair().unwrap();
+        send_now(speaker.as_fd(), b"x").unwrap();
+        assert_eq!(wait_readable(silent.as_fd(), spoken_to.as_fd()).unwrap(), (false, true));
+        let (ended, peer) = UnixStream::pair().unwrap();
+        drop(peer);
+        assert_eq!(wait_readable(ended.as_fd(), silent.as_fd()).unwrap(), (true, false));
+        assert_eq!(wait_readable(ended.as_fd(), spoken_to.as_fd()).unwrap(), (true, true));
     }
 
     #[test]

@@ -42,12 +42,6 @@ pub fn end_at_once(status: u8) -> ! {
     unsafe { libc::_exit(i32::from(status)) }
 }
 
-/// The user whose rights this process has at the moment.
-pub fn effective_user() -> u32 {
-    // SAFETY: geteuid takes nothing and always succeeds.
-    unsafe { libc::geteuid() }
-}
-
 /// Lets all signals through, whatever the launcher had blocked: with TERM blocked the daemon could not be stopped.
 pub fn unblock_signals() {
     // SAFETY: `none` is valid for the write, and read after it was made an empty set.
@@ -56,6 +50,13 @@ pub fn unblock_signals() {
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
+}
+
+/// The user whose rights this process has at the moment. A PAM module that changes them for its work and fails on the
+/// way leaves the process with another user's.
+pub fn effective_user() -> libc::uid_t {
+    // SAFETY: geteuid takes nothing and always succeeds.
+    unsafe { libc::geteuid() }
 }
 
 /// 32 random bytes from the kernel.
@@ -72,6 +73,14 @@ pub fn random_key() -> io::Result<[u8; 32]> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn the_effective_user_owns_the_files_that_are_made() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(file.metadata().unwrap().uid(), super::effective_user());
+    }
+
     #[test]
     fn two_keys_are_never_the_same() {
         assert_ne!(super::random_key().unwrap(), super::random_key().unwrap());

@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod descriptor;
 pub mod harden;
 pub mod pam;
+mod result;
 pub mod shadow;
 pub mod socket;
 pub mod spawn;

@@ -1,5 +1,6 @@
 //! Message sockets between the daemon's processes: SEQPACKET pairs that can carry a descriptor.
 
+use super::result::{check, check_size};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -42,19 +43,7 @@ pub fn set_nonblocking(socket: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Whether the descriptor is a message socket: the children refuse to run on anything else.
 pub fn is_message_socket(descriptor: BorrowedFd<'_>) -> bool {
-    let mut kind: libc::c_int = 0;
-    let mut length = socklen_of::<libc::c_int>();
-    // SAFETY: `kind` and `length` are valid for writes of the sizes given.
-    let result = unsafe {
-        libc::getsockopt(
-            descriptor.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_TYPE,
-            ptr::from_mut(&mut kind).cast(),
-            &raw mut length,
-        )
-    };
-    result == 0 && kind == libc::SOCK_SEQPACKET
+    option(descriptor.as_raw_fd(), libc::SO_TYPE) == Some(libc::SOCK_SEQPACKET)
 }
 
 /// Sends one message. Never raises SIGPIPE.
@@ -185,6 +174,17 @@ const fn size_of_descriptor() -> libc::c_uint {
     socklen_of::<RawFd>()
 }
 
+/// What a socket's `option` of the level SOL_SOCKET is; `None` when the descriptor is closed or no socket.
+pub(super) fn option(descriptor: RawFd, option: libc::c_int) -> Option<libc::c_int> {
+    let mut value: libc::c_int = -1;
+    let mut length = socklen_of::<libc::c_int>();
+    // SAFETY: `value` has the size that `length` tells; a descriptor that is closed or no socket only makes it fail.
+    let result = unsafe {
+        libc::getsockopt(descriptor, libc::SOL_SOCKET, option, (&raw mut value).cast(), &raw mut length)
+    };
+    (result == 0).then_some(value)
+}
+
 fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     // SAFETY: the pointer and length are those of `value`.
     check(unsafe {
@@ -198,21 +198,14 @@ fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -
     })
 }
 
+/// The size of a `T` as socket calls want it.
 #[allow(clippy::cast_possible_truncation)] // a handful of bytes
-const fn socklen_of<T>() -> libc::socklen_t {
+pub(super) const fn socklen_of<T>() -> libc::socklen_t {
     size_of::<T>() as libc::socklen_t
 }
 
 fn too_large(length: usize) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("a message of {length} bytes is too large"))
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-fn check_size(result: libc::ssize_t) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Starting the daemon's own binary again as one of its children.
 
+use super::result::check;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -165,8 +166,4 @@ pub fn close_inherited_descriptors() {
     const FLAGS: libc::c_uint = 0;
     // SAFETY: nothing in this process owns a descriptor yet; an old kernel without the call fails harmlessly.
     unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, FLAGS) };
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -3,6 +3,8 @@
 //! syslog(3) blocks while the reader of `/dev/log` is stalled. glibc keeps one descriptor connected to `/dev/log`;
 //! putting a socket of ours in its place makes each message a datagram to whoever holds the other end.
 
+use super::result::check;
+use super::socket;
 use std::ffi::CStr;
 use std::fs;
 use std::io;
@@ -66,10 +68,7 @@ fn close() {
 fn replace(descriptor: RawFd, socket: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: `descriptor` is glibc's own connection to syslog, which it only ever sends on and closes; both can be
     // done with the socket that takes its number.
-    match unsafe { libc::dup3(socket.as_raw_fd(), descriptor, libc::O_CLOEXEC) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
+    check(unsafe { libc::dup3(socket.as_raw_fd(), descriptor, libc::O_CLOEXEC) })
 }
 
 fn datagram_sockets() -> io::Result<Vec<RawFd>> {
@@ -79,18 +78,8 @@ fn datagram_sockets() -> io::Result<Vec<RawFd>> {
 }
 
 fn is_local_datagram_socket(descriptor: RawFd) -> bool {
-    socket_option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
-        && socket_option(descriptor, libc::SO_TYPE) == Some(libc::SOCK_DGRAM)
-}
-
-fn socket_option(descriptor: RawFd, option: libc::c_int) -> Option<libc::c_int> {
-    let mut value: libc::c_int = -1;
-    let mut size = libc::socklen_t::try_from(size_of::<libc::c_int>()).ok()?;
-    // SAFETY: `value` has the size that `size` tells; a descriptor that is closed or no socket only makes it fail.
-    let failed = unsafe {
-        libc::getsockopt(descriptor, libc::SOL_SOCKET, option, (&raw mut value).cast(), &raw mut size)
-    };
-    (failed == 0).then_some(value)
+    socket::option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
+        && socket::option(descriptor, libc::SO_TYPE) == Some(libc::SOCK_DGRAM)
 }
 
 /// Which file a descriptor stands for.

@@ -1,5 +1,6 @@
-//! The terminal: echo off for a password, and waiting for a key or a signal.
+//! The terminal: echo off for a password.
 
+use super::result::check;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -29,40 +30,15 @@ impl Drop for EchoOff<'_> {
     }
 }
 
-/// Waits until one of two descriptors can be read (or has ended) and tells which.
-pub fn wait_readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
-    let watched = |descriptor: BorrowedFd<'_>| libc::pollfd {
-        fd: descriptor.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut watched = [watched(first), watched(second)];
-    loop {
-        // SAFETY: the pointer is to an array of two pollfd that outlives the call.
-        let result = unsafe { libc::poll(watched.as_mut_ptr(), 2, -1) };
-        if result != -1 {
-            let [first, second] = watched;
-            return Ok((first.revents != 0, second.revents != 0));
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-}
-
 fn attributes(terminal: BorrowedFd<'_>) -> io::Result<libc::termios> {
     let mut attributes = MaybeUninit::uninit();
     // SAFETY: the pointer is to memory for one termios.
-    if unsafe { libc::tcgetattr(terminal.as_raw_fd(), attributes.as_mut_ptr()) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), attributes.as_mut_ptr()) })?;
     // SAFETY: tcgetattr succeeded, so it has filled all of it.
     Ok(unsafe { attributes.assume_init() })
 }
 
 fn set_attributes(terminal: BorrowedFd<'_>, when: libc::c_int, attributes: &libc::termios) -> io::Result<()> {
     // SAFETY: the pointer is to a whole termios that outlives the call.
-    let result = unsafe { libc::tcsetattr(terminal.as_raw_fd(), when, attributes) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    check(unsafe { libc::tcsetattr(terminal.as_raw_fd(), when, attributes) })
 }

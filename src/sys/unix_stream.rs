@@ -1,5 +1,7 @@
 //! Connecting to a Unix socket with a time limit, which the standard library cannot.
 
+use super::result::check;
+use super::socket::socklen_of;
 use std::io;
 use std::mem::{offset_of, size_of, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -18,16 +20,14 @@ pub fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     stream.set_write_timeout(Some(timeout))?;
     let length = socklen_of::<libc::sockaddr_un>();
     // SAFETY: `address` is a whole sockaddr_un that outlives the call, and `length` is its size.
-    let result = unsafe { libc::connect(stream.as_raw_fd(), (&raw const address).cast(), length) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(stream) }
+    check(unsafe { libc::connect(stream.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(stream)
 }
 
 fn unconnected() -> io::Result<UnixStream> {
     // SAFETY: no memory is passed.
     let descriptor = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    if descriptor == -1 {
-        return Err(io::Error::last_os_error());
-    }
+    check(descriptor)?;
     // SAFETY: the descriptor was just made and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }.into())
 }
@@ -50,10 +50,6 @@ fn address_of(path: &Path) -> io::Result<libc::sockaddr_un> {
         *to = libc::c_char::from_ne_bytes([*from]);
     }
     Ok(address)
-}
-
-fn socklen_of<T>() -> libc::socklen_t {
-    libc::socklen_t::try_from(size_of::<T>()).unwrap_or_default()
 }
 
 #[cfg(test)]

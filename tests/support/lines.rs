@@ -44,7 +44,12 @@ impl Lines {
                 return line.clone();
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no line with {text:?} among {lines:#?}");
+            if left.is_zero() {
+                let seen = lines.clone();
+                // The end of the daemon shows them too; a panic with the lock held would keep it from that.
+                drop(lines);
+                panic!("no line with {text:?} among {seen:#?}");
+            }
             lines = arrived.wait_timeout(lines, left).unwrap().0;
         }
     }

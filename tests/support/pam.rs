@@ -121,6 +121,14 @@ impl Probe {
         lines.lines().map(Call::from_line).collect()
     }
 
+    /// The processes that asked, each once.
+    pub fn processes(&self) -> Vec<u32> {
+        let mut processes: Vec<_> = self.calls().iter().map(|call| call.process).collect();
+        processes.sort_unstable();
+        processes.dedup();
+        processes
+    }
+
     /// Waits until the mechanism has been asked `count` times.
     pub fn wait_for_calls(&self, count: usize) {
         eventually("the mechanism is asked", || (self.calls().len() >= count).then_some(()));

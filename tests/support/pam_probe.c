@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 static const char *argument(const char *name, int argc, const char **argv)
@@ -70,6 +71,36 @@ static void hang(void)
         pause();
 }
 
+/* Leaves a child behind that does nothing but keep open what it has inherited, and dies. */
+static void die_with_sleeper(const char *calls, pam_handle_t *pam)
+{
+    if (fork() == 0) {
+        record(pam, "sleeper", calls);
+        sleep(60);
+        _exit(0);
+    }
+    abort();
+}
+
+static void write_to_broken_pipe(void)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        abort();
+    close(ends[0]);
+    if (write(ends[1], "x", 1) != -1)
+        abort();
+    close(ends[1]);
+}
+
+static void log_much(void)
+{
+    char text[20001];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    syslog(LOG_WARNING, "much: %s", text);
+}
+
 static int is_right(const char *password, const char *path)
 {
     char right[256] = "right";
@@ -104,6 +135,12 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         exit(0);
     if (strcmp(login, "hang") == 0)
         hang();
+    if (strcmp(login, "orphan") == 0 && calls)
+        die_with_sleeper(calls, pam);
+    if (strcmp(login, "pipe") == 0)
+        write_to_broken_pipe();
+    if (strcmp(login, "much") == 0)
+        log_much();
     if (strcmp(login, "gate") == 0)
         while (gate && access(gate, F_OK) == 0)
             usleep(20000);

@@ -54,6 +54,12 @@ impl Process {
             .collect()
     }
 
+    /// How many of its children have ended and are not collected yet.
+    pub fn zombies(&self) -> usize {
+        let statuses = ids().into_iter().filter_map(Status::of);
+        statuses.filter(|status| status.parent == self.id && status.state == 'Z').count()
+    }
+
     /// Its arguments, from /proc/PID/cmdline.
     pub fn arguments(&self) -> Vec<String> {
         let line = std::fs::read(self.file("cmdline")).unwrap_or_default();
@@ -113,8 +119,12 @@ impl Status {
 
 /// Every process that runs.
 pub fn all() -> Vec<Process> {
+    ids().into_iter().filter_map(Process::find).collect()
+}
+
+fn ids() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().map_while(Result::ok);
-    entries.filter_map(|entry| Process::find(entry.file_name().to_str()?.parse().ok()?)).collect()
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 fn send(signal: &str, target: &str) {

@@ -1,11 +1,12 @@
 //! `-a getpwent`: hashes in the passwd database itself, as NIS and small systems have them.
 #![forbid(unsafe_code)]
 
-use super::{password, strerror};
+use super::password;
 use crate::credentials::Credentials;
 use crate::mech::{LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use pwd_grp::{PwdGrp, PwdGrpProvider};
 
 /// `-a getpwent`; an option is ignored, as in C.

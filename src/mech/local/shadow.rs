@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::getpwent::passwd_hash;
-use super::{password, strerror};
+use super::password;
 use crate::credentials::Credentials;
 use crate::mech::{LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Verdict};
+use crate::strerror::strerror;
 use crate::sys::shadow::{ShadowEntry, lookup};
 use std::ffi::CString;
 use std::fs::File;

@@ -3,6 +3,7 @@
 
 use super::{Family, FrontendId};
 use crate::ipc::ToFrontend;
+use crate::strerror::strerror;
 use crate::supervisor::children::{Frontend, State, describe};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
@@ -31,7 +32,7 @@ impl Family {
             Err(error) => {
                 log::error!(
                     target: "supervisor",
-                    "The new configuration is not used: no frontend can be started: {error}"
+                    "The new configuration is not used: no frontend can be started: {}", strerror(&error)
                 );
             }
         }
@@ -125,7 +126,7 @@ impl Family {
                 self.tell(id, &ToFrontend::Accept);
             }
             Err(error) => {
-                log::error!(target: "supervisor", "The frontend cannot be started: {error}");
+                log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
                 self.plan_restart(State::Draining, now);
             }
         }

@@ -13,6 +13,7 @@ use crate::log as logging;
 use crate::mech::MechanismError;
 use crate::pool::WorkerId;
 use crate::pool::backoff::Backoff;
+use crate::strerror::strerror;
 use crate::sys::spawn::Identity;
 use mio::{Events, Poll, Token};
 use std::collections::{BTreeSet, HashMap};
@@ -227,9 +228,14 @@ impl Family {
         if matches!(message, ToFrontend::Drain { .. }) {
             frontend.state = State::Draining;
         }
-        if let Err(error) = frontend.send(message) {
-            log::error!(target: "supervisor", "The frontend does not listen and is replaced: {error}");
-            self.kill_frontend(id);
+        match frontend.send(message) {
+            // It has just ended, and is about to be reaped.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                log::error!(target: "supervisor", "The frontend does not listen and is replaced: {}", strerror(&error));
+                self.kill_frontend(id);
+            }
+            Ok(()) => {}
         }
     }
 

@@ -4,6 +4,7 @@
 use super::{Family, FrontendId};
 use crate::ipc::ToFrontend;
 use crate::pool::WorkerId;
+use crate::strerror::strerror;
 use crate::supervisor::children::{describe, start_worker};
 use crate::sys::spawn::kill_with_children;
 use std::io;
@@ -46,7 +47,7 @@ impl Family {
                 }
             }
             Err(error) => {
-                log::error!(target: "supervisor", "A worker cannot be started: {error}");
+                log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
                 self.tell(frontend, &ToFrontend::StartFailed);
             }
         }

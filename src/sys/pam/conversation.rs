@@ -8,9 +8,8 @@ use crate::sys::terminated::Terminated;
 use pam::ffi::{self, pam_handle_t, pam_message, pam_response};
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_int, c_uint, c_void};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 use std::time::Duration;
-use zeroize::Zeroize;
 
 /// What libpam asks with when PAM_USER_PROMPT is unset.
 const DEFAULT_PROMPT: &CStr = c"login:";
@@ -19,7 +18,7 @@ const DEFAULT_PROMPT: &CStr = c"login:";
 pub(super) struct Conversation {
     login: CString,
     password: Terminated,
-    handle: Cell<*mut pam_handle_t>,
+    handle: Cell<Option<NonNull<pam_handle_t>>>,
     microseconds_owed: Cell<c_uint>,
 }
 
@@ -29,14 +28,14 @@ impl Conversation {
         Some(Self {
             login: login.to_owned(),
             password: Terminated::copy_of(password)?,
-            handle: Cell::new(null_mut()),
+            handle: Cell::new(None),
             microseconds_owed: Cell::new(0),
         })
     }
 
     /// The handle of which PAM_USER_PROMPT is read.
-    pub(super) fn set_handle(&self, handle: *mut pam_handle_t) {
-        self.handle.set(handle);
+    pub(super) fn set_handle(&self, handle: NonNull<pam_handle_t>) {
+        self.handle.set(Some(handle));
     }
 
     /// What [`owe_delay`] recorded.
@@ -59,16 +58,11 @@ impl Conversation {
     }
 
     fn is_login_prompt(&self, text: &CStr) -> bool {
-        if self.handle.get().is_null() {
-            return text == DEFAULT_PROMPT;
-        }
         // SAFETY: a handle that is set stays open for as long as libpam can call back.
-        let prompt = unsafe { string_item(self.handle.get(), ffi::PAM_USER_PROMPT) };
-        match prompt {
-            // SAFETY: a C string of libpam's that stays until the next call with this handle.
-            Some(prompt) => text == unsafe { CStr::from_ptr(prompt.as_ptr()) },
-            None => text == DEFAULT_PROMPT,
-        }
+        let prompt =
+            self.handle.get().and_then(|handle| unsafe { string_item(handle, ffi::PAM_USER_PROMPT) });
+        // SAFETY: a C string of libpam's that stays until the next call with this handle.
+        text == prompt.map_or(DEFAULT_PROMPT, |prompt| unsafe { CStr::from_ptr(prompt.as_ptr()) })
     }
 }
 
@@ -192,13 +186,11 @@ impl Answers {
 impl Drop for Answers {
     fn drop(&mut self) {
         for response in self.responses().iter().filter(|response| !response.resp.is_null()) {
-            // SAFETY: from strdup in `set`, so `strlen` bytes are writable and nobody else's.
+            // SAFETY: from strdup in `set`, so `strlen` bytes are writable and nobody else's, and freed once.
             unsafe {
-                std::slice::from_raw_parts_mut(response.resp.cast::<u8>(), libc::strlen(response.resp))
+                libc::explicit_bzero(response.resp.cast(), libc::strlen(response.resp));
+                libc::free(response.resp.cast());
             }
-            .zeroize();
-            // SAFETY: from strdup, freed once.
-            unsafe { libc::free(response.resp.cast()) };
         }
         // SAFETY: from calloc, freed once.
         unsafe { libc::free(self.array.as_ptr().cast()) };

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use std::ptr::null_mut;
 
 fn conversation() -> Conversation {
     Conversation::new(c"anna", "s3cret Pä\u{df}".as_bytes()).unwrap()

@@ -47,7 +47,8 @@ impl Transaction {
         let conversation = Conversation::new(login, password).ok_or(PamCode(ffi::PAM_BUF_ERR))?;
         let conversation = NonNull::from(Box::leak(Box::new(conversation)));
         let callbacks = pam_conv { conv: Some(converse), appdata_ptr: conversation.as_ptr().cast() };
-        match start(service, login.as_ptr(), &callbacks) {
+        // SAFETY: `appdata_ptr` is the conversation, which `converse` asks for; it is freed in `drop` after pam_end.
+        match unsafe { start(service, Some(login), &callbacks) } {
             Ok(handle) => Self { handle, conversation, status: ffi::PAM_SUCCESS }.with_recorded_delay(),
             Err(code) => {
                 // SAFETY: leaked above, and there is no handle that could use it.
@@ -79,7 +80,7 @@ impl Transaction {
     /// PAM_USER as the modules left it; `None` when they unset it.
     pub fn login(&self) -> Option<Vec<u8>> {
         // SAFETY: the handle is open.
-        let login = unsafe { string_item(self.handle.as_ptr(), ffi::PAM_USER) }?;
+        let login = unsafe { string_item(self.handle, ffi::PAM_USER) }?;
         // SAFETY: a C string of libpam's that stays until the next call with this handle, and it is copied at once.
         Some(unsafe { CStr::from_ptr(login.as_ptr()) }.to_bytes().to_vec())
     }
@@ -92,7 +93,7 @@ impl Transaction {
 
     fn with_recorded_delay(mut self) -> Result<Self, PamCode> {
         // SAFETY: set in `start`; a Cell behind a shared reference.
-        unsafe { self.conversation.as_ref() }.set_handle(self.handle.as_ptr());
+        unsafe { self.conversation.as_ref() }.set_handle(self.handle);
         let function: unsafe extern "C" fn(c_int, libc::c_uint, *mut c_void) = owe_delay;
         self.set_item(ffi::PAM_FAIL_DELAY, function as *const c_void)?;
         Ok(self)
@@ -124,7 +125,8 @@ impl IdleHandle {
     /// Opens a handle for `service` with no user; nothing is ever asked of its modules.
     pub fn open(service: &CStr) -> Result<Self, PamCode> {
         let callbacks = pam_conv { conv: Some(refuse_to_converse), appdata_ptr: null_mut() };
-        start(service, null(), &callbacks).map(Self)
+        // SAFETY: `appdata_ptr` is null, and `refuse_to_converse` does not use it.
+        unsafe { start(service, None, &callbacks) }.map(Self)
     }
 }
 
@@ -135,14 +137,19 @@ impl Drop for IdleHandle {
     }
 }
 
-/// pam_start; `login` is null or a C string, which libpam copies as it does the rest.
-fn start(
+/// pam_start; libpam copies all that it is given.
+///
+/// # Safety
+/// `callbacks.appdata_ptr` must be what `callbacks.conv` asks for, until the handle is ended.
+unsafe fn start(
     service: &CStr,
-    login: *const libc::c_char,
+    login: Option<&CStr>,
     callbacks: &pam_conv,
 ) -> Result<NonNull<pam_handle_t>, PamCode> {
+    let login = login.map_or(null(), CStr::as_ptr);
     let mut handle = null_mut();
-    // SAFETY: the strings end in NUL (or `login` is null, which is allowed), and all arguments outlive the call.
+    // SAFETY: the strings end in NUL (or `login` is null, which is allowed), and all arguments outlive the call. What
+    // libpam keeps of them, the function and its appdata, stays valid by this function's contract.
     success(unsafe { ffi::pam_start(service.as_ptr(), login, callbacks, &mut handle) })?;
     NonNull::new(handle).ok_or(PamCode(ffi::PAM_SYSTEM_ERR))
 }
@@ -151,10 +158,10 @@ fn start(
 ///
 /// # Safety
 /// `handle` must be open, and `item` one whose value is a string.
-unsafe fn string_item(handle: *const pam_handle_t, item: c_int) -> Option<NonNull<libc::c_char>> {
+unsafe fn string_item(handle: NonNull<pam_handle_t>, item: c_int) -> Option<NonNull<libc::c_char>> {
     let mut value = null();
     // SAFETY: `handle` is open by this function's contract, and `value` is writable.
-    let status = unsafe { ffi::pam_get_item(handle, item, &mut value) };
+    let status = unsafe { ffi::pam_get_item(handle.as_ptr(), item, &mut value) };
     success(status).ok()?;
     NonNull::new(value.cast::<libc::c_char>().cast_mut())
 }

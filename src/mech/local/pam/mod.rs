@@ -42,9 +42,12 @@ impl Pam {
             Ok(transaction) => transaction,
             Err(failure) => return failure.into(),
         };
-        // While this login's handle keeps the modules mapped, a further one costs next to nothing.
-        self.held.keep(service, now, || IdleHandle::open(service).ok());
         let outcome = decide(&mut transaction, credentials).unwrap_or_else(|failure| failure);
+        // While this login's handle keeps the modules mapped, a further one costs next to nothing. But of a missing
+        // module libpam would complain to syslog for each of the two.
+        if !matches!(outcome, Outcome::Unavailable(_)) {
+            self.held.keep(service, now, || IdleHandle::open(service).ok());
+        }
         Verdict { outcome, delay: transaction.delay_owed() }
     }
 }

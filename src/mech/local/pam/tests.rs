@@ -242,6 +242,22 @@ fn modules_stay_mapped_between_logins_and_are_let_go_with_the_mechanism() {
 }
 
 #[test]
+fn no_handle_is_held_of_a_service_with_a_missing_module() {
+    let test = "no_handle_is_held_of_a_service_with_a_missing_module";
+    // A module that no other test of this process maps.
+    let mapped = || fs::read_to_string("/proc/self/maps").unwrap().contains("/pam_echo.so");
+    let missing = "auth required pam_there_is_no_such_module.so\nauth optional pam_echo.so\n";
+    let permits = "auth required pam_permit.so\nauth optional pam_echo.so\naccount required pam_permit.so\n";
+    let Some(service) = Service::with(test, missing) else { return };
+    let mut pam = Pam::default();
+    assert!(matches!(pam.verify(&credentials(service.name())).outcome, Outcome::Unavailable(_)));
+    assert!(!mapped());
+    fs::write(&service.0, permits).unwrap();
+    assert_eq!(pam.verify(&credentials(service.name())).outcome, Outcome::ACCEPT);
+    assert!(mapped());
+}
+
+#[test]
 fn a_service_name_that_is_a_path_is_refused_before_pam_is_started() {
     let long = [b'x'; 256];
     for service in [

@@ -5,13 +5,13 @@ use super::index::{Builder, Index};
 use super::line::{Fault, LONGEST_LINE, Line, parse};
 use super::reader::Lines;
 use super::report::Report;
-use crate::mech::local::strerror;
 use crate::secret::Secret;
+use crate::strerror::strerror;
 use log::Level;
 use std::fmt;
-use std::fs::{File, Metadata, metadata};
+use std::fs::{File, Metadata, OpenOptions, metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// How often a file that changes while it is read is read again for one login.
@@ -48,7 +48,8 @@ impl PasswdFile {
     /// When it cannot be read, what was known of it is forgotten: nobody is let in by a file that has been removed.
     pub(super) fn refresh(&mut self, level: Level) -> Result<(), FileError> {
         for _ in 0..MOST_LOADS {
-            let stamp = regular_file(&self.path).map(|metadata| Stamp::of(&metadata));
+            // Before it is opened: some devices act on that.
+            let stamp = regular(&self.path, metadata(&self.path)).map(|metadata| Stamp::of(&metadata));
             if let (Some(loaded), Ok(stamp)) = (&self.loaded, &stamp) {
                 if loaded.stamp == *stamp {
                     return Ok(());
@@ -58,7 +59,7 @@ impl PasswdFile {
             stamp?;
             let (loaded, sentences) = Loaded::read(&self.path)?;
             for sentence in sentences {
-                log::log!(level, "passwdfile: {}: {sentence}", self.path.display());
+                log::log!(target: "passwdfile", level, "{}: {sentence}", self.path.display());
             }
             self.loaded = Some(loaded);
         }
@@ -86,8 +87,10 @@ impl Loaded {
     /// Reads and indexes the file; with it comes what is to be told about its lines and mode.
     fn read(path: &Path) -> Result<(Self, Vec<String>), FileError> {
         let unreadable = |error| FileError::unreadable(path, &error);
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
+        // A FIFO that has taken the file's place by now would wait for a writer; regular files ignore the flag.
+        let file =
+            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(unreadable)?;
+        let metadata = regular(path, file.metadata())?;
         // Taken before the first byte is read, so that any change from here on is seen at the next login.
         let stamp = Stamp::of(&metadata);
         let mut report = Report::default();
@@ -119,7 +122,7 @@ impl Loaded {
                 Some((there, hash)) if there == login => {
                     return Ok(Some(Lookup::Known(Secret::copy_of(hash))));
                 }
-                Some((there, _)) if self.index.are_alike(there, login) => {}
+                Some((there, _)) if Index::are_alike(there, login) => {}
                 _ => return Ok(None),
             }
         }
@@ -203,9 +206,9 @@ impl Stamp {
     }
 }
 
-/// Looks before the file is opened: opening a FIFO would wait for a writer.
-fn regular_file(path: &Path) -> Result<Metadata, FileError> {
-    let metadata = metadata(path).map_err(|error| FileError::unreadable(path, &error))?;
+/// What is at `path`, if it is nothing but a file.
+fn regular(path: &Path, metadata: io::Result<Metadata>) -> Result<Metadata, FileError> {
+    let metadata = metadata.map_err(|error| FileError::unreadable(path, &error))?;
     if metadata.is_file() { Ok(metadata) } else { Err(FileError::NotAFile(path.to_owned())) }
 }
 

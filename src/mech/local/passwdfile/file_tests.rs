@@ -184,6 +184,8 @@ fn a_pipe_or_device_is_refused_and_not_waited_for() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for path in [pipe, PathBuf::from("/dev/zero")] {
         let error = PasswdFile::at(path.clone()).refresh(Level::Warn).err();
-        assert_eq!(error, Some(FileError::NotAFile(path)));
+        assert_eq!(error, Some(FileError::NotAFile(path.clone())));
+        // As if it had taken the place of a file after the first look.
+        assert_eq!(Loaded::read(&path).err(), Some(FileError::NotAFile(path)));
     }
 }

@@ -1,12 +1,10 @@
 //! Where in the file each login is: 8 bytes a login, and no login or hash itself.
 #![forbid(unsafe_code)]
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Logins by a keyed hash of 32 bits. Different logins may share one, so whoever reads the line has to compare.
+/// Logins by a hash of 32 bits. Different logins may share one, so whoever reads the line has to compare.
 pub(super) struct Index {
-    keys: RandomState,
     /// Sorted; the first line of a login only.
     entries: Vec<Entry>,
 }
@@ -25,19 +23,20 @@ impl Index {
 
     /// Where `login` may be; mostly one place or none.
     pub(super) fn places(&self, login: &[u8]) -> impl Iterator<Item = u64> {
-        let key = key(&self.keys, login);
+        let key = key(login);
         let entries = self.entries.get(self.first_at(key)..).unwrap_or_default();
         entries.iter().take_while(move |entry| entry.key == key).map(|entry| entry.offset.into())
     }
 
     /// Whether two logins look the same to [`places`](Self::places).
-    pub(super) fn are_alike(&self, one: &[u8], other: &[u8]) -> bool {
-        key(&self.keys, one) == key(&self.keys, other)
+    pub(super) fn are_alike(one: &[u8], other: &[u8]) -> bool {
+        key(one) == key(other)
     }
 
-    /// The place of some other login, always the same one for the same unknown `login`.
+    /// The place of some other login. For the same unknown `login` it is the same one in every worker and after every
+    /// reload: an unknown login whose hash costs now this and now that would be told from a known one by the time.
     pub(super) fn stand_in(&self, login: &[u8]) -> Option<u64> {
-        let next = self.entries.get(self.first_at(key(&self.keys, login)));
+        let next = self.entries.get(self.first_at(key(login)));
         next.or_else(|| self.entries.first()).map(|entry| entry.offset.into())
     }
 
@@ -49,14 +48,13 @@ impl Index {
 /// Collects the logins of a file in their order.
 #[derive(Default)]
 pub(super) struct Builder {
-    keys: RandomState,
     entries: Vec<(Entry, u32)>,
 }
 
 impl Builder {
     /// Adds the login of line `number`, which begins at `offset`.
     pub(super) fn add(&mut self, login: &[u8], offset: u32, number: u32) {
-        self.entries.push((Entry { key: key(&self.keys, login), offset }, number));
+        self.entries.push((Entry { key: key(login), offset }, number));
     }
 
     /// The index, and the numbers of the lines whose login was on an earlier line. `are_same` tells whether the lines
@@ -75,12 +73,15 @@ impl Builder {
         }
         entries.shrink_to_fit();
         doubled.sort_unstable();
-        (Index { keys: self.keys, entries }, doubled)
+        (Index { entries }, doubled)
     }
 }
 
-fn key(keys: &RandomState, login: &[u8]) -> u32 {
-    u32::try_from(keys.hash_one(login) >> 32).unwrap_or(u32::MAX)
+/// Without a random key, hence the same in all processes of this binary; see [`Index::stand_in`].
+fn key(login: &[u8]) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    login.hash(&mut hasher);
+    u32::try_from(hasher.finish() >> 32).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -117,6 +118,16 @@ mod tests {
         assert!(places < 10);
         assert!(index.stand_in(b"nobody").is_some());
         assert_eq!(index.stand_in(b"nobody"), index.stand_in(b"nobody"));
+    }
+
+    #[test]
+    fn every_worker_has_the_same_stand_in_for_an_unknown_login() {
+        let logins: Vec<String> = (0..1000).map(|number| format!("user{number}")).collect();
+        let ((one, _), (other, _)) = (index(&logins), index(&logins));
+        for number in 0..1000 {
+            let unknown = format!("no{number}");
+            assert_eq!(one.stand_in(unknown.as_bytes()), other.stand_in(unknown.as_bytes()), "{unknown}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn start(option: Option<&OsStr>) -> Result<Box<dyn LocalMechanism>, MechanismErr
     let mut file = PasswdFile::at(path(option)?);
     // `check` has reported the bad lines already, and there may be many workers.
     if let Err(error) = file.refresh(Level::Debug) {
-        log::debug!("{error}");
+        log::debug!(target: "passwdfile", "{error}");
     }
     Ok(Box::new(Passwdfile { file }))
 }
