@@ -1,9 +1,10 @@
 //! A client of the socket that sends and receives bytes exactly as told.
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, eventually};
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -123,9 +124,16 @@ impl Connection {
             .unwrap_or_else(|error| panic!("cannot connect to {}: {error}", socket.display()))
     }
 
-    /// Connects if somebody listens.
+    /// Connects if somebody listens. Where the queue of connections stays full, which would hold a blocking connect
+    /// up for ever, the test fails.
     pub fn try_new(socket: &Path) -> std::io::Result<Self> {
-        let stream = UnixStream::connect(socket)?;
+        let stream = eventually("there is room in the queue of connections", || {
+            let attempt = mio::net::UnixStream::connect(socket);
+            let is_full = attempt.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+            (!is_full).then_some(attempt)
+        })?;
+        let stream = UnixStream::from(OwnedFd::from(stream));
+        stream.set_nonblocking(false)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self(stream))
     }
