@@ -134,6 +134,7 @@ impl Worker {
             self.answer(job, verdict)?;
             if harden::effective_user() != user {
                 log::error!(
+                    target: "worker",
                     "A mechanism has left this process with the rights of another user; it is replaced"
                 );
                 return Ok(());
