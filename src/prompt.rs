@@ -37,15 +37,16 @@ pub fn first_line(mut input: impl Read) -> io::Result<Secret> {
     Ok(line)
 }
 
-fn ask_on(mut terminal: &File) -> io::Result<Secret> {
+fn ask_on(terminal: &File) -> io::Result<Secret> {
+    let mut screen = terminal;
     let signals = HeldSignals::new()?;
     // Before the prompt, which invites to type: what is typed before the echo goes off is discarded.
     let echo_off = EchoOff::new(&terminal)?;
-    terminal.write_all(b"Password: ")?;
+    screen.write_all(b"Password: ")?;
     let typed = signals.or_line(terminal);
     drop(echo_off);
     // The newline that was typed was not shown either.
-    terminal.write_all(b"\n")?;
+    screen.write_all(b"\n")?;
     signals.let_go()?;
     typed
 }

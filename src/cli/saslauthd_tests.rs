@@ -1,0 +1,272 @@
+use super::super::{usage, version};
+use super::*;
+use crate::config::{LogTargets, OnUnavailable};
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+const PID: u32 = 7397;
+
+fn parsed(line: &str) -> Result<Parsed, UsageError> {
+    parse(["/usr/sbin/saslauthd"].into_iter().chain(line.split_whitespace()).map(OsString::from))
+}
+
+fn config(line: &str) -> Config {
+    match parsed(line) {
+        Ok(Parsed::Run(config)) => *config,
+        Ok(_) => panic!("{line} does not run the daemon"),
+        Err(error) => panic!("{line}: {}", error.report(PID)),
+    }
+}
+
+fn error(line: &str) -> String {
+    parsed(line).err().unwrap_or_else(|| panic!("{line} is no error")).report(PID)
+}
+
+#[test]
+fn without_flags_but_a_mechanism_everything_is_as_in_c() {
+    let config = config("-a pam");
+    assert_eq!(config.mechanism.name, "pam");
+    assert_eq!(config.mechanism_option, None);
+    assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
+    assert!(!config.foreground && !config.verbose && config.user.is_none());
+    assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
+    let expected = Service {
+        mechanism: "pam".to_owned(),
+        append_realm: false,
+        cache: None,
+        workers: WorkerSettings { most: 5, ready: 5, requests_each: 10_000, flag: WorkerFlag::Processes },
+        limits: Limits::DEFAULT,
+        request_timeout: Duration::from_secs(60),
+        read_timeout: Duration::from_secs(30),
+        max_connections: 4096,
+        on_unavailable: OnUnavailable::Close,
+    };
+    assert_eq!(config.service, expected);
+}
+
+#[test]
+fn the_command_lines_of_the_distributions_are_understood() {
+    let debian = config("-a pam -c -m /var/run/saslauthd -n 5");
+    let lifetime = Duration::from_secs(28_800);
+    assert_eq!(debian.service.cache, Some(CacheSettings { bytes: 6_553_600, lifetime }));
+    let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
+    assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
+    assert!(chroot.service.append_realm);
+    assert_eq!(config("-m /run/saslauthd -a shadow").mechanism.name, "shadow");
+    assert!(config("-a pam -r").service.append_realm);
+    assert_eq!(config("-a PAM -lT operand").mechanism.name, "pam");
+}
+
+#[test]
+fn the_default_cache_holds_fifty_thousand_names() {
+    assert!(config("-a pam -c").service.cache.unwrap().bytes >= 50_000 * 128);
+}
+
+#[test]
+fn every_flag_lands_in_the_configuration() {
+    let line = "-a shadow -O/etc/x -m/run/a -crd -s 10 -t 20 -n3 --request-timeout=7 --read-timeout 8 \
+        --max-connections=9 --max-password=65535 --max-field=16384 --requests-per-worker=11 \
+        --on-unavailable=no --log=stderr --user=nobody";
+    let config = config(line);
+    assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
+    assert!(config.foreground && config.verbose && config.service.append_realm);
+    assert_eq!(config.user.as_deref(), Some("nobody"));
+    assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
+    let cache = CacheSettings { bytes: 10_240, lifetime: Duration::from_secs(20) };
+    assert_eq!(config.service.cache, Some(cache));
+    let workers = WorkerSettings { most: 3, ready: 3, requests_each: 11, flag: WorkerFlag::Processes };
+    assert_eq!(config.service.workers, workers);
+    assert_eq!(config.service.limits, Limits { password: 65_535, field: 16_384 });
+    assert_eq!(config.service.request_timeout, Duration::from_secs(7));
+    assert_eq!(config.service.read_timeout, Duration::from_secs(8));
+    assert_eq!(config.service.max_connections, 9);
+    assert_eq!(config.service.on_unavailable, OnUnavailable::No);
+}
+
+#[test]
+fn no_worker_processes_means_one_for_each_login() {
+    let workers = |most| WorkerSettings { most, ready: 1, requests_each: 1, flag: WorkerFlag::MaxProcesses };
+    assert_eq!(config("-a pam -n 0").service.workers, workers(64));
+    assert_eq!(config("-a pam -n0 --max-processes=7").service.workers, workers(7));
+}
+
+#[test]
+fn in_the_foreground_the_log_goes_to_stderr_too_unless_told_otherwise() {
+    let targets = |line| {
+        let log = config(line).log;
+        (log.syslog, log.stderr)
+    };
+    assert_eq!(targets("-a pam"), (true, false));
+    assert_eq!(targets("-a pam -f"), (true, true));
+    assert_eq!(targets("-a pam -d --log=auto"), (true, true));
+    assert_eq!(targets("-a pam -f --log=syslog"), (true, false));
+    assert_eq!(targets("-a pam --log both"), (true, true));
+    assert!(config("-a pam -f").foreground && !config("-a pam -f").verbose);
+    assert!(config("-a pam -V").verbose && !config("-a pam -V").foreground);
+}
+
+#[test]
+fn the_last_of_several_values_counts() {
+    let config = config("-a pam -n 1 -n 2 -m /a -m /b -O x -H y -c -c --log=both --log=syslog");
+    assert_eq!(config.service.workers.most, 2);
+    assert_eq!(config.run_directory, Path::new("/b"));
+    assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("y")));
+    assert!(!config.log.stderr);
+}
+
+#[test]
+fn an_empty_option_is_none_and_a_value_may_start_with_an_equals_sign() {
+    let line = ["saslauthd", "-a", "pam", "-O", ""].map(OsString::from);
+    let Ok(Parsed::Run(empty)) = parse(line) else { panic!("not understood") };
+    assert_eq!(empty.mechanism_option, None);
+    assert_eq!(config("-a pam -O=x").mechanism_option.as_deref(), Some(OsStr::new("=x")));
+    assert_eq!(config("-a pam -O --").mechanism_option.as_deref(), Some(OsStr::new("--")));
+    assert_eq!(config("-a pam -O -c").service.cache, None);
+}
+
+#[test]
+fn paths_and_options_need_not_be_utf_8() {
+    let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let line = [bytes(b"saslauthd"), bytes(b"-apam"), bytes(b"-m/\xff"), bytes(b"-O"), bytes(b"\xfe")];
+    let Ok(Parsed::Run(config)) = parse(line) else { panic!("not understood") };
+    assert_eq!(config.run_directory.as_os_str().as_bytes(), b"/\xff");
+    assert_eq!(config.mechanism_option, Some(bytes(b"\xfe")));
+}
+
+/// The texts of the first half are the C daemon's.
+#[test]
+fn a_bad_value_is_one_line_on_stderr() {
+    let size = "cache size must be positive and non zero";
+    let lifetime = "cache timeout must be positive";
+    for (line, text) in [
+        ("-a foo", "unknown authentication mechanism: foo"),
+        ("-m run", "-m requires an absolute pathname"),
+        ("-m ./run -x", "-m requires an absolute pathname"),
+        ("-n -1", "invalid number of worker processes defined"),
+        ("-n-1 -v", "invalid number of worker processes defined"),
+        ("-s 0", size),
+        ("-s abc", size),
+        ("-s -1", size),
+        ("-t 0 -h", lifetime),
+        ("-t abc", lifetime),
+        ("-t -5", lifetime),
+        ("-n abc", "-n takes a number from 0 to 4096, not \"abc\""),
+        ("-n=5", "-n takes a number from 0 to 4096, not \"=5\""),
+        ("-n 99999999999", "-n takes a number from 0 to 4096, not \"99999999999\""),
+        ("-s 4194304", "-s takes at most 4194303 kilobytes, not \"4194304\""),
+        ("-t 99999999999", "-t takes at most 4294967294 seconds, not \"99999999999\""),
+        ("--request-timeout=0", "--request-timeout takes a number from 1 to 86400, not \"0\""),
+        ("--read-timeout=1.5", "--read-timeout takes a number from 1 to 86400, not \"1.5\""),
+        ("--max-connections=", "--max-connections takes a number from 1 to 1000000, not \"\""),
+        ("--max-password=65536", "--max-password takes a number from 1 to 65535, not \"65536\""),
+        ("--max-field=16385", "--max-field takes a number from 1 to 16384, not \"16385\""),
+        ("--requests-per-worker=0", "--requests-per-worker takes a number from 1 to 1000000000, not \"0\""),
+        ("--max-processes 0", "--max-processes takes a number from 1 to 4096, not \"0\""),
+        ("--on-unavailable=maybe", "--on-unavailable takes one of close, no, not \"maybe\""),
+        ("--log=file", "--log takes one of auto, syslog, stderr, both, not \"file\""),
+        ("--user=", "--user takes the name of an account, not \"\""),
+    ] {
+        assert_eq!(error(line), format!("saslauthd[7397] :{text}\n"), "{line}");
+    }
+}
+
+#[test]
+fn an_empty_value_is_as_wrong_as_in_c() {
+    for (flag, text) in [
+        ("-m", "-m requires an absolute pathname"),
+        ("-s", "cache size must be positive and non zero"),
+        ("-t", "cache timeout must be positive"),
+        ("-n", "-n takes a number from 0 to 4096, not \"\""),
+        ("-a", "unknown authentication mechanism: "),
+    ] {
+        let error = parse(["saslauthd", flag, ""].map(OsString::from)).err().map(|error| error.report(PID));
+        assert!(error.is_some_and(|error| error == diagnostic(PID, text)), "{flag}");
+    }
+}
+
+#[test]
+fn a_wrong_line_shows_the_usage_after_its_message() {
+    let daemon = "saslauthd[7397] :";
+    let getopt = "/usr/sbin/saslauthd: ";
+    for (line, start, text) in [
+        ("", daemon, "no authentication mechanism specified"),
+        ("-c operand", daemon, "no authentication mechanism specified"),
+        ("-- -v", daemon, "no authentication mechanism specified"),
+        ("-a pam -a pam -v", daemon, "only one authentication mechanism can be used"),
+        ("-a pam -x -v", getopt, "invalid option -- 'x'"),
+        ("-x -m run", getopt, "invalid option -- 'x'"),
+        ("-a", getopt, "option requires an argument -- 'a'"),
+        ("-a pam --foo=bar", getopt, "unrecognized option '--foo'"),
+        ("-a pam --log", getopt, "option '--log' requires an argument"),
+        ("--help=yes", getopt, "option '--help' doesn't allow an argument"),
+    ] {
+        assert_eq!(error(line), format!("{start}{text}\n{}", help()), "{line:?}");
+    }
+}
+
+#[test]
+fn help_and_version_act_at_once() {
+    for line in ["-h", "--help", "-ch", "-hx", "-h -x", "operand -h", "-h -v", "-a foo -h -n -1"] {
+        assert!(matches!(parsed(line), Ok(Parsed::Help)), "{line}");
+    }
+    for line in ["-v", "--version", "-cv", "-vx", "-v -x", "-v -h", "-a foo -v -m run"] {
+        assert!(matches!(parsed(line), Ok(Parsed::Version)), "{line}");
+    }
+}
+
+#[test]
+fn a_run_directory_whose_socket_no_client_can_name_is_refused() {
+    let longest = format!("/{}", "d".repeat(102));
+    assert_eq!(config(&format!("-a pam -m {longest}")).run_directory, Path::new(&longest));
+    let text =
+        format!("the socket's path {longest}d/mux is 108 bytes long and can have 107; give a shorter -m");
+    assert_eq!(error(&format!("-a pam -m {longest}d")), diagnostic(PID, &text));
+}
+
+#[test]
+fn the_version_names_every_mechanism_and_ends_the_help() {
+    let lines = version();
+    let lines = lines.split('\n').collect::<Vec<_>>();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0], concat!("saslauthd ", env!("CARGO_PKG_VERSION")));
+    assert!(lines[1].starts_with("authentication mechanisms: "));
+    let names = lines[1].split(' ').skip(2).collect::<Vec<_>>();
+    assert_eq!(names, mech::MECHANISMS.iter().map(|mechanism| mechanism.name).collect::<Vec<_>>());
+    assert!(help().ends_with(&format!("\n\n{}", version())));
+}
+
+#[test]
+fn the_usage_text_has_every_flag_with_its_default_and_no_other() {
+    let command = Flags::command();
+    let mut entries = 0;
+    for arg in command.get_arguments() {
+        let short = arg.get_short().map(|letter| format!("  -{letter}"));
+        let long = arg.get_long().map(|name| format!("--{name}"));
+        for name in short.iter().chain(&long) {
+            let text = entry(name);
+            for default in arg.get_default_values().iter().map(|value| value.to_str().unwrap()) {
+                assert!(text.contains(&format!("default {default}")), "{name} has the default {default}");
+            }
+        }
+        for alias in arg.get_all_short_aliases().unwrap_or_default() {
+            assert!(usage::OPTIONS.contains(&format!("-{alias} is an old spelling")));
+        }
+        entries += 1;
+    }
+    let listed = usage::OPTIONS.lines().filter(|line| line.starts_with("  -")).count();
+    assert_eq!(listed, entries);
+}
+
+/// The lines of the usage text about one flag.
+fn entry(name: &str) -> String {
+    let (_, rest) = usage::OPTIONS.split_once(name).unwrap_or_else(|| panic!("{name} is not in the usage"));
+    assert!(rest.starts_with([' ', '=', ',', '\n']), "{name} is only the start of another flag");
+    let (text, _) = rest.split_once("\n  -").unwrap_or((rest, ""));
+    text.to_owned()
+}
+
+#[test]
+fn the_parser_itself_is_sound() {
+    Flags::command().debug_assert();
+}
