@@ -226,7 +226,8 @@ fn a_login_under_way_is_finished_before_the_end(program: Program) {
     eventually("the socket is gone", || Connection::try_new(&site.daemon.socket()).is_err().then_some(()));
     site.probe.open_gate();
     let finished = Answer::Text("OK".to_owned());
-    let answer = program.better("a client told nothing asks for a new password", Answer::Nothing, finished);
+    let answer =
+        program.better("a login that is nearly checked need not be tried again", Answer::Nothing, finished);
     assert_eq!(under_way.receive(), answer);
     eventually("the daemon ends", || (!site.daemon.process.is_running()).then_some(()));
 }

@@ -1,8 +1,6 @@
-//! What a test cannot do without, and the record of tests that were skipped for want of it.
+//! What the tests with real peers cannot do without.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use crate::support::requirement::{is_root, skip};
 use std::path::Path;
 
 /// Something that may be missing on a machine.
@@ -42,14 +40,7 @@ pub fn are_met(name: &str, needs: impl Iterator<Item = Need>) -> bool {
         return true;
     }
     let name = name.split_once("::").map_or(name, |(_crate, path)| path);
-    let line = format!("{name}: {}", missing.join(", "));
-    assert!(std::env::var_os("CI").is_none(), "nothing may be skipped in CI, but {line}");
-    eprintln!("skipped {line}");
-    if let Some(file) = std::env::var_os("SASLAUTHD_TEST_SKIPPED") {
-        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-        // One write for each line: tests run side by side.
-        file.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
+    skip(name, &missing.join(", "));
     false
 }
 
@@ -57,8 +48,4 @@ pub fn are_met(name: &str, needs: impl Iterator<Item = Need>) -> bool {
 fn has_module(name: &str) -> bool {
     let mut directories = std::fs::read_dir("/usr/lib").into_iter().flatten().map_while(Result::ok);
     directories.any(|directory| directory.path().join("security").join(name).exists())
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
