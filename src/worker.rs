@@ -5,7 +5,7 @@ use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
 use crate::log as logging;
-use crate::mech::{self, LocalMechanism, MechanismError};
+use crate::mech::{self, Kind, LocalMechanism, MechanismError};
 use crate::outcome::Verdict;
 use crate::pool::JobId;
 use crate::secret::Secret;
@@ -162,7 +162,10 @@ impl Worker {
 fn start(setup: &WorkerSetup) -> Result<Box<dyn LocalMechanism>, MechanismError> {
     let mechanism = mech::find(&setup.mechanism)
         .ok_or_else(|| MechanismError(format!("unknown authentication mechanism: {}", setup.mechanism)))?;
-    (mechanism.start)(setup.option.as_deref())
+    match &mechanism.kind {
+        Kind::Local(local) => (local.start)(setup.option.as_deref()),
+        Kind::Remote(_) => Err(MechanismError(format!("{} does not run in a worker", mechanism.name))),
+    }
 }
 
 /// The next message; `None` when the frontend is gone or has done with this worker. The buffer is wiped.

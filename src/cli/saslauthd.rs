@@ -123,6 +123,7 @@ impl Flags {
             read_timeout: seconds(self.read_timeout),
             max_connections: size(self.max_connections),
             on_unavailable: self.on_unavailable,
+            network: crate::config::NetworkSettings::DEFAULT,
         }
     }
 

@@ -41,6 +41,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         read_timeout: Duration::from_secs(30),
         max_connections: 4096,
         on_unavailable: OnUnavailable::Close,
+        network: crate::config::NetworkSettings::DEFAULT,
     };
     assert_eq!(config.service, expected);
 }

@@ -20,6 +20,7 @@ pub(super) fn service(workers: usize, cache: bool) -> Service {
         read_timeout: Duration::from_secs(30),
         max_connections: 100,
         on_unavailable: OnUnavailable::Close,
+        network: crate::config::NetworkSettings::DEFAULT,
     }
 }
 

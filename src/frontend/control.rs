@@ -34,7 +34,7 @@ impl Control {
         match self.receive()? {
             Some((ToFrontend::Setup(setup), _)) => {
                 socket::set_nonblocking(self.socket.as_fd())?;
-                Ok(setup)
+                Ok(*setup)
             }
             _ => Err(io::Error::other("the first message was not the configuration")),
         }

@@ -33,7 +33,7 @@ pub struct FrontendSetup {
 #[derive(Debug, PartialEq, Eq)]
 pub enum ToFrontend {
     /// How to serve; first and once.
-    Setup(FrontendSetup),
+    Setup(Box<FrontendSetup>),
     /// Take connections from the mux socket from now on.
     Accept,
     /// A worker that was asked for; its socket comes with the message.
@@ -80,7 +80,7 @@ impl ToFrontend {
     pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
-            SETUP => Self::Setup(decode_setup(&mut reader)?),
+            SETUP => Self::Setup(Box::new(decode_setup(&mut reader)?)),
             ACCEPT => Self::Accept,
             WORKER => Self::Worker(WorkerId(reader.number()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
@@ -156,6 +156,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         read_timeout: reader.duration()?,
         max_connections: reader.size()?,
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
+        network: crate::config::NetworkSettings::DEFAULT,
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     Ok(FrontendSetup { service, log, verbose: reader.flag()? })
@@ -184,6 +185,7 @@ mod tests {
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
                 on_unavailable: OnUnavailable::No,
+                network: crate::config::NetworkSettings::DEFAULT,
             },
             log: LogTargets { syslog: true, stderr: false },
             verbose: true,
@@ -194,8 +196,8 @@ mod tests {
     fn every_message_to_a_frontend_arrives_as_it_was_sent() {
         let cache = CacheSettings { bytes: 6_553_600, lifetime: Duration::from_secs(28800) };
         for message in [
-            ToFrontend::Setup(setup(Some(cache))),
-            ToFrontend::Setup(setup(None)),
+            ToFrontend::Setup(Box::new(setup(Some(cache)))),
+            ToFrontend::Setup(Box::new(setup(None))),
             ToFrontend::Accept,
             ToFrontend::Worker(WorkerId(3)),
             ToFrontend::StartFailed,

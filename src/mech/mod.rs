@@ -2,8 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod local;
+pub mod remote;
 
+use crate::config::NetworkSettings;
+use crate::config::file::Problem;
+use crate::config::sources::Sources;
 use crate::credentials::Credentials;
+use crate::net::{Network, Wiring};
 use crate::outcome::Verdict;
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,11 +17,47 @@ use std::fmt;
 pub struct Mechanism {
     /// The name for `-a`, the log and `-v`; compared without regard to case.
     pub name: &'static str,
+    /// Where it works.
+    pub kind: Kind,
+}
+
+/// Where a mechanism works.
+pub enum Kind {
+    /// In a worker, one login at a time.
+    Local(Local),
+    /// In the frontend's event loop, all logins at a time.
+    Remote(Remote),
+}
+
+/// A mechanism that blocks.
+pub struct Local {
     /// Looks at the `-O` option before the daemon starts and on every reload; touches no login.
     pub check: fn(option: Option<&OsStr>) -> Result<(), MechanismError>,
     /// Makes the mechanism ready inside a worker.
     pub start: fn(option: Option<&OsStr>) -> Started,
 }
+
+/// A mechanism that asks servers.
+pub struct Remote {
+    /// Whether and how `saslauthd.conf` is used.
+    pub file: FileUse,
+    /// Reads all settings and tells what is wrong with them; connects to nothing.
+    pub check: fn(&Sources, &NetworkSettings) -> Vec<Problem>,
+    /// Makes the mechanism ready inside the frontend.
+    pub start: fn(&Sources, &NetworkSettings, Wiring) -> Connected,
+}
+
+/// Whether and how a mechanism uses `saslauthd.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// It must be there; `-O` names another one, as in C.
+    Required,
+    /// It may be there; `-O` means something else.
+    Optional,
+}
+
+/// A mechanism that is ready to ask servers, or why it cannot be used.
+pub type Connected = Result<Box<dyn Network>, MechanismError>;
 
 /// A mechanism that is ready for logins, or why it cannot be used.
 pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
@@ -32,6 +73,16 @@ pub static MECHANISMS: [Mechanism; 4] = [
 /// The mechanism called `name`, in any case, as the C daemon compares it.
 pub fn find(name: &str) -> Option<&'static Mechanism> {
     MECHANISMS.iter().find(|mechanism| mechanism.name.eq_ignore_ascii_case(name))
+}
+
+impl Mechanism {
+    /// Looks at the options before the daemon starts and on every reload.
+    pub fn check(&self, option: Option<&OsStr>) -> Result<(), MechanismError> {
+        match &self.kind {
+            Kind::Local(local) => (local.check)(option),
+            Kind::Remote(_) => Ok(()),
+        }
+    }
 }
 
 /// A mechanism that blocks, and so runs inside a worker, one login at a time.

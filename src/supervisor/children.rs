@@ -56,7 +56,7 @@ impl Frontend {
         .start()?;
         let mut frontend = Self { process, socket, state: State::Starting(deadline) };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
-            .and_then(|()| frontend.send(&ToFrontend::Setup(setup)));
+            .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))));
         if told.is_err() {
             // It would stay behind as a zombie.
             let _ = frontend.process.kill().and_then(|()| frontend.process.wait());

@@ -49,8 +49,9 @@ pub fn run(config: Config) -> ExitCode {
 
 /// What is done before the daemon parts from the process that launched it.
 fn start(config: &Config) -> Result<Detached, StartError> {
-    let check = config.mechanism.check;
-    check(config.mechanism_option.as_deref())
+    config
+        .mechanism
+        .check(config.mechanism_option.as_deref())
         .map_err(|error| StartError::Mechanism(config.mechanism.name, error))?;
     run_directory::enter(&config.run_directory)?;
     if config.foreground { Ok(Detached::Daemon(Launch::foreground())) } else { detach::detach() }

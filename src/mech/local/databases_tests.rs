@@ -115,6 +115,7 @@ fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {
         realm: Vec::new(),
         client: None,
     };
-    let mut mechanism = (mech::find(mechanism).unwrap().start)(None).unwrap();
+    let mech::Kind::Local(local) = &mech::find(mechanism).unwrap().kind else { panic!() };
+    let mut mechanism = (local.start)(None).unwrap();
     mechanism.verify(&credentials).outcome
 }

@@ -3,15 +3,17 @@
 
 use super::password;
 use crate::credentials::Credentials;
-use crate::mech::{LocalMechanism, Mechanism};
+use crate::mech::{Kind, Local, LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use pwd_grp::{PwdGrp, PwdGrpProvider};
 
 /// `-a getpwent`; an option is ignored, as in C.
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "getpwent", check: |_| Ok(()), start: |_| Ok(Box::new(Getpwent)) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "getpwent",
+    kind: Kind::Local(Local { check: |_| Ok(()), start: |_| Ok(Box::new(Getpwent)) }),
+};
 
 struct Getpwent;
 

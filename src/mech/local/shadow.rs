@@ -4,7 +4,7 @@
 use super::getpwent::passwd_hash;
 use super::password;
 use crate::credentials::Credentials;
-use crate::mech::{LocalMechanism, Mechanism};
+use crate::mech::{Kind, Local, LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Verdict};
 use crate::strerror::strerror;
 use crate::sys::shadow::{ShadowEntry, lookup};
@@ -14,8 +14,10 @@ use std::io;
 use std::time::SystemTime;
 
 /// `-a shadow`; an option is ignored, as in C.
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "shadow", check: |_| Ok(()), start: |_| Ok(Box::new(Shadow)) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "shadow",
+    kind: Kind::Local(Local { check: |_| Ok(()), start: |_| Ok(Box::new(Shadow)) }),
+};
 
 /// What NIS puts in place of a hash that the caller may not see.
 const NIS_NOT_PERMITTED: &[u8] = b"*NP*";

@@ -23,7 +23,7 @@ impl Family {
             log::info!(target: "supervisor", "The configuration is being read again already");
             return;
         }
-        if let Err(error) = (self.config.mechanism.check)(self.config.mechanism_option.as_deref()) {
+        if let Err(error) = self.config.mechanism.check(self.config.mechanism_option.as_deref()) {
             log::error!(target: "supervisor", "The new configuration is not used: {error}");
             return;
         }

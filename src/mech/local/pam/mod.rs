@@ -5,7 +5,7 @@ mod codes;
 mod held;
 
 use crate::credentials::Credentials;
-use crate::mech::{LocalMechanism, Mechanism};
+use crate::mech::{Kind, Local, LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::sys::pam::{IdleHandle, PamCode, Transaction};
 use codes::nobody_was_asked;
@@ -14,8 +14,10 @@ use std::ffi::{CStr, CString};
 use std::time::Instant;
 
 /// `-a pam`; an option is ignored, as in C.
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "pam", check: |_| Ok(()), start: |_| Ok(Box::new(Pam::default())) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "pam",
+    kind: Kind::Local(Local { check: |_| Ok(()), start: |_| Ok(Box::new(Pam::default())) }),
+};
 
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).
 const LONGEST_SERVICE: usize = 255;

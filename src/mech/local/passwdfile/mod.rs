@@ -18,7 +18,7 @@ mod report;
 
 use super::password;
 use crate::credentials::Credentials;
-use crate::mech::{LocalMechanism, Mechanism, MechanismError};
+use crate::mech::{Kind, Local, LocalMechanism, Mechanism, MechanismError};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use file::{Lookup, PasswdFile};
@@ -27,7 +27,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// `-a passwdfile`
-pub const MECHANISM: Mechanism = Mechanism { name: "passwdfile", check, start };
+pub const MECHANISM: Mechanism = Mechanism { name: "passwdfile", kind: Kind::Local(Local { check, start }) };
 
 struct Passwdfile {
     file: PasswdFile,

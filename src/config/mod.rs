@@ -1,7 +1,12 @@
 //! The resolved configuration: what the flags mean once they have been checked. Immutable.
 #![forbid(unsafe_code)]
 
+pub mod file;
+pub mod keys;
+pub mod sources;
+
 use crate::mech::Mechanism;
+use crate::mech::remote::Order;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +53,44 @@ pub struct Service {
     pub max_connections: usize,
     /// `--on-unavailable`
     pub on_unavailable: OnUnavailable,
+    /// How servers are asked, by mechanisms that ask any.
+    pub network: NetworkSettings,
+}
+
+/// How servers are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// `--connect-timeout`: to one address of a server.
+    pub connect_timeout: Duration,
+    /// `--tls-timeout`: the handshake.
+    pub tls_timeout: Duration,
+    /// `--operation-timeout`: from a question to its answer.
+    pub operation_timeout: Duration,
+    /// `--total-timeout`: everything that a login asks of servers, with all second tries.
+    pub total_timeout: Duration,
+    /// `--retry-interval`: for how long a server that has failed is left alone.
+    pub retry_interval: Duration,
+    /// `--idle-time`: how long an unused connection is kept.
+    pub idle_time: Duration,
+    /// `--max-server-connections`: to one server, for one purpose.
+    pub most_connections: usize,
+    /// `--server-order`
+    pub order: Order,
+}
+
+impl NetworkSettings {
+    /// Thirty seconds in all are what the C daemon allows each step of rimap; the others are meant to leave time
+    /// for a second server.
+    pub const DEFAULT: Self = Self {
+        connect_timeout: Duration::from_secs(5),
+        tls_timeout: Duration::from_secs(5),
+        operation_timeout: Duration::from_secs(10),
+        total_timeout: Duration::from_secs(30),
+        retry_interval: Duration::from_secs(10),
+        idle_time: Duration::from_secs(60),
+        most_connections: 512,
+        order: Order::Listed,
+    };
 }
 
 /// `-s` and `-t`.

@@ -1,0 +1,133 @@
+//! Typed access to the keys of `saslauthd.conf`: a mechanism asks for its keys, everything wrong is collected.
+#![forbid(unsafe_code)]
+
+use super::file::{Entry, File, Problem, Section, Severity};
+use crate::secret::Secret;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The keys as one realm sees them: its own section before the general part.
+pub struct Keys<'a> {
+    source: &'a Path,
+    /// The more special one first.
+    sections: Vec<&'a Section>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Keys<'a> {
+    /// The general part of a file.
+    pub fn general(source: &'a Path, file: &'a File, problems: &'a mut Vec<Problem>) -> Self {
+        Self { source, sections: vec![&file.general], problems }
+    }
+
+    /// A realm's section, with the general part behind it.
+    pub fn of_realm(
+        source: &'a Path,
+        file: &'a File,
+        realm: &'a Section,
+        problems: &'a mut Vec<Problem>,
+    ) -> Self {
+        Self { source, sections: vec![realm, &file.general], problems }
+    }
+
+    /// The entry of the first of `names` that there is: a key and its other spellings. Of several the last counts,
+    /// as in C.
+    pub fn entry(&self, names: &[&str]) -> Option<&'a Entry> {
+        let find = |section: &&'a Section| {
+            let section: &'a Section = section;
+            section.entries.iter().rev().find(|entry| names.contains(&entry.key.as_str()))
+        };
+        self.sections.iter().find_map(find)
+    }
+
+    /// A value that is UTF-8.
+    pub fn text(&mut self, names: &[&str]) -> Option<&'a str> {
+        let entry = self.entry(names)?;
+        let text = std::str::from_utf8(entry.value.as_bytes());
+        if text.is_err() {
+            self.complain(entry, "is not UTF-8");
+        }
+        text.ok()
+    }
+
+    /// A value that may be anything, such as a password.
+    pub fn secret(&self, names: &[&str]) -> Option<Secret> {
+        self.entry(names).map(|entry| Secret::copy_of(entry.value.as_bytes()))
+    }
+
+    /// The name of a file or directory.
+    pub fn path(&mut self, names: &[&str]) -> Option<PathBuf> {
+        self.text(names).map(PathBuf::from)
+    }
+
+    /// C's way: the first letters count. `yes`, `true`, `on`, `1` and `no`, `false`, `off`, `0`, in any case.
+    pub fn flag(&mut self, names: &[&str]) -> Option<bool> {
+        let entry = self.entry(names)?;
+        let value = entry.value.as_bytes().to_ascii_lowercase();
+        let flag = match value.as_slice() {
+            [b'y' | b't' | b'1', ..] | [b'o', b'n', ..] => Some(true),
+            [b'n' | b'f' | b'0', ..] | [b'o', b'f', ..] => Some(false),
+            _ => None,
+        };
+        if flag.is_none() {
+            self.complain(entry, "takes yes or no");
+        }
+        flag
+    }
+
+    /// A whole number within `range`.
+    pub fn number(&mut self, names: &[&str], range: RangeInclusive<u32>) -> Option<u32> {
+        let entry = self.entry(names)?;
+        let number = std::str::from_utf8(entry.value.as_bytes()).ok().and_then(|text| text.parse().ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.complain(entry, &format!("takes a number from {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+
+    /// A number of seconds from 1 to a day.
+    pub fn seconds(&mut self, names: &[&str]) -> Option<Duration> {
+        self.number(names, 1..=86_400).map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// One of a few words, in any case.
+    pub fn choice<T: Copy>(&mut self, names: &[&str], choices: &[(&str, T)]) -> Option<T> {
+        let entry = self.entry(names)?;
+        let value = entry.value.as_bytes();
+        let chosen = choices.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(value));
+        if chosen.is_none() {
+            let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+            self.complain(entry, &format!("takes one of {words}"));
+        }
+        chosen.map(|(_, choice)| *choice)
+    }
+
+    /// Says that the value of an entry cannot be used; `what` goes on after the key's name.
+    pub fn complain(&mut self, entry: &Entry, what: &str) {
+        self.complain_at(entry, None, what);
+    }
+
+    /// As [`Self::complain`], about the byte at `offset` of the value.
+    pub fn complain_at(&mut self, entry: &Entry, offset: Option<usize>, what: &str) {
+        self.problems.push(Problem {
+            source: self.source.to_owned(),
+            line: Some(entry.line),
+            column: offset.map(|offset| entry.column + offset),
+            severity: Severity::Error,
+            text: format!("{} {what}", entry.key),
+        });
+    }
+
+    /// Says that something is missing that no line could be blamed for.
+    pub fn miss(&mut self, text: &str) {
+        self.problems.push(Problem {
+            source: self.source.to_owned(),
+            line: None,
+            column: None,
+            severity: Severity::Error,
+            text: text.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,59 @@
+//! One driver for all mechanisms that ask servers: names, connections, TLS, deadlines, pools, second tries.
+#![forbid(unsafe_code)]
+
+pub mod switchboard;
+
+use crate::credentials::Credentials;
+use crate::errand::{Errand, ErrandId, ErrandResult};
+use crate::outcome::Verdict;
+use crate::pool::JobId;
+use std::time::Instant;
+
+/// A connection to a server, numbered by the driver; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// A mechanism that asks servers, as the event loop sees it.
+pub trait Network {
+    /// Checks one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
+    fn ask(&mut self, login: JobId, credentials: Credentials, now: Instant);
+
+    /// Nobody waits for the login any more.
+    fn abandon(&mut self, login: JobId, now: Instant);
+
+    /// The event loop has seen something on a connection.
+    fn handle_event(&mut self, connection: ConnectionId, event: &mio::event::Event, now: Instant);
+
+    /// What came of an errand.
+    fn handle_errand(&mut self, errand: ErrandId, result: ErrandResult, now: Instant);
+
+    /// The time that [`Self::next_timeout`] named has come.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// When [`Self::handle_timeout`] must be called at the latest.
+    fn next_timeout(&self) -> Option<Instant>;
+
+    /// Writes what is to be written; called once after each round of events, so that questions travel together.
+    fn flush(&mut self, now: Instant);
+
+    /// The next thing to do.
+    fn next_action(&mut self) -> Option<NetworkAction>;
+}
+
+/// What the event loop must do for the driver.
+pub enum NetworkAction {
+    /// A login is decided.
+    Decided(JobId, Verdict),
+    /// A worker is to do this; answered by [`Network::handle_errand`].
+    Errand(ErrandId, Errand),
+}
+
+/// What a driver needs of the event loop.
+pub struct Wiring {
+    /// Where connections are registered.
+    pub registry: mio::Registry,
+    /// Under which token.
+    pub token: fn(ConnectionId) -> mio::Token,
+    /// The mechanism's name, the target of its log lines.
+    pub mechanism: &'static str,
+}
