@@ -3,6 +3,7 @@
 
 pub mod file;
 pub mod keys;
+pub mod known;
 pub mod sources;
 
 use crate::mech::Mechanism;
