@@ -39,7 +39,7 @@ impl<'a> Keys<'a> {
             let section: &'a Section = section;
             let mut entries = section.entries.iter().filter(|entry| names.contains(&entry.key.as_str()));
             let first = entries.next()?;
-            if known::last_counts(&first.key) { entries.last().or(Some(first)) } else { Some(first) }
+            if known::last_counts(&first.key) { entries.next_back().or(Some(first)) } else { Some(first) }
         };
         self.sections.iter().find_map(find)
     }
