@@ -125,7 +125,13 @@ impl<'a> Keys<'a> {
 
     /// Says that an entry does not do what one might think; `what` goes on after the key's name.
     pub fn warn(&mut self, entry: &Entry, what: &str) {
-        self.tell(Severity::Warning, Some(entry.line), None, format!("{} {what}", entry.key));
+        self.warn_at(entry, Some(0), what);
+    }
+
+    /// As [`Self::warn`], about the byte at `offset` of the value.
+    pub fn warn_at(&mut self, entry: &Entry, offset: Option<usize>, what: &str) {
+        let column = offset.map(|offset| entry.column + offset);
+        self.tell(Severity::Warning, Some(entry.line), column, format!("{} {what}", entry.key));
     }
 
     /// Says that something is missing that no line could be blamed for.
