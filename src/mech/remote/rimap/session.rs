@@ -214,7 +214,6 @@ impl ImapSession {
     /// Also takes back what the driver has not been told yet: nothing may be begun on this connection any more.
     fn fail(&mut self, kind: FailureKind, reason: impl Into<String>) {
         self.state = State::Broken;
-        self.output.clear();
         self.events.retain(|event| !matches!(event, SessionEvent::Ready | SessionEvent::StartTls));
         self.events.push_back(SessionEvent::Failed(Failure::new(kind, reason)));
     }
