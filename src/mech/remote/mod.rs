@@ -4,6 +4,7 @@
 //! travels over any connection of its [`Lane`]; a [`Session`] is what one connection has said and heard.
 #![forbid(unsafe_code)]
 
+mod alert;
 pub mod lane;
 pub mod rimap;
 pub mod tls_keys;
