@@ -44,7 +44,11 @@ impl Peer {
     /// The server as a lane names it.
     pub(in crate::net) fn server(&self, host: &str, tls: TlsMode) -> Server {
         let service = self.address.port().to_string();
-        Server { address: Address::Host { host: host.to_owned(), service }, tls, name: "line://peer".to_owned() }
+        Server {
+            address: Address::Host { host: host.to_owned(), service },
+            tls,
+            name: "line://peer".to_owned(),
+        }
     }
 }
 

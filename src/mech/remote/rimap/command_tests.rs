@@ -273,7 +273,7 @@ impl<'a> StrictServer<'a> {
     }
 
     fn take(&mut self, length: usize) -> &'a [u8] {
-        let (taken, rest) = self.rest.split_at_checked(length).expect("the command ends too early");
+        let (taken, rest) = self.rest.split_at_checked(length).unwrap();
         self.rest = rest;
         taken
     }

@@ -6,16 +6,10 @@ use super::command::Question;
 use super::session::Answer;
 use crate::credentials::Credentials;
 use crate::errand::ErrandResult;
-use crate::mech::remote::{Exchange, Failure, FailureKind, Step};
+use crate::mech::remote::{Exchange, Failure, FailureKind, Step, alert};
 use crate::outcome::Outcome;
 
-const ACCEPTED: &str = "remote authentication successful";
 const REJECTED: &str = "remote server rejected your credentials";
-const NO_CONTACT: &str = "[ALERT] Couldn't contact remote authentication server";
-const UNAVAILABLE: &str = "[ALERT] The remote authentication server is currently unavailable";
-const NO_GREETING: &str = "[ALERT] error synchronizing with remote authentication server";
-const UNEXPECTED: &str = "[ALERT] Unexpected response from remote authentication server";
-const INTERNAL: &str = "[ALERT] saslauthd internal error";
 
 /// One login's way to its verdict.
 pub struct Check {
@@ -37,21 +31,21 @@ impl Exchange for Check {
     fn begin(&mut self) -> Step<Question> {
         match self.question.take() {
             Some(question) => Step::Ask(LANE, question),
-            None => done(Outcome::unavailable(INTERNAL, "a login with a NUL byte cannot be sent over IMAP")),
+            None => fail(FailureKind::Internal, "a login with a NUL byte cannot be sent over IMAP"),
         }
     }
 
     fn handle_answer(&mut self, answer: Result<Answer, Failure>) -> Step<Question> {
-        done(match answer {
-            Ok(Answer::Accepted) => Outcome::Accept(ACCEPTED.into()),
-            Ok(Answer::Rejected) => Outcome::reject(REJECTED),
-            Ok(Answer::NotUnderstood(reason)) => Outcome::unavailable(UNEXPECTED, reason),
-            Err(failure) => Outcome::unavailable(text(failure.kind), failure.reason),
-        })
+        match answer {
+            Ok(Answer::Accepted) => done(Outcome::Accept(alert::ACCEPTED.into())),
+            Ok(Answer::Rejected) => done(Outcome::reject(REJECTED)),
+            Ok(Answer::NotUnderstood(reason)) => fail(FailureKind::Unexpected, reason),
+            Err(failure) => done(alert::unavailable(&failure)),
+        }
     }
 
     fn handle_errand(&mut self, _result: ErrandResult) -> Step<Question> {
-        done(Outcome::unavailable(INTERNAL, "rimap has work for no worker"))
+        fail(FailureKind::Internal, "rimap has work for no worker")
     }
 }
 
@@ -59,14 +53,8 @@ fn done(outcome: Outcome) -> Step<Question> {
     Step::Done(outcome.into())
 }
 
-fn text(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::Contact => NO_CONTACT,
-        FailureKind::Refused => UNAVAILABLE,
-        FailureKind::Synchronize => NO_GREETING,
-        FailureKind::Unexpected => UNEXPECTED,
-        FailureKind::Internal => INTERNAL,
-    }
+fn fail(kind: FailureKind, reason: &str) -> Step<Question> {
+    done(alert::unavailable(&Failure::new(kind, reason)))
 }
 
 #[cfg(test)]
@@ -99,20 +87,9 @@ mod tests {
         let (text, outcome) = reply(Ok(Answer::Rejected));
         assert_eq!(text, "NO remote server rejected your credentials");
         assert!(matches!(outcome, Outcome::Reject(_)));
-        for (kind, text) in [
-            (FailureKind::Contact, "NO [ALERT] Couldn't contact remote authentication server"),
-            (FailureKind::Refused, "NO [ALERT] The remote authentication server is currently unavailable"),
-            (FailureKind::Synchronize, "NO [ALERT] error synchronizing with remote authentication server"),
-            (FailureKind::Unexpected, "NO [ALERT] Unexpected response from remote authentication server"),
-            (FailureKind::Internal, "NO [ALERT] saslauthd internal error"),
-        ] {
-            let (reply, outcome) = reply(Err(Failure::new(kind, "it broke")));
-            assert_eq!(reply, text);
-            assert!(
-                matches!(&outcome, Outcome::Unavailable(refusal) if refusal.reason == "it broke"),
-                "{outcome:?}"
-            );
-        }
+        let (text, outcome) = reply(Err(Failure::new(FailureKind::Contact, "it broke")));
+        assert_eq!(text, "NO [ALERT] Couldn't contact remote authentication server");
+        assert!(matches!(outcome, Outcome::Unavailable(refusal) if refusal.reason == "it broke"));
     }
 
     #[test]

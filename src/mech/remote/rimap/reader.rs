@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(replies(b"* X {99999999999999999999999}\r\n", 100), Err(TooLong));
         assert_eq!(replies(b"* X {18446744073709551615}\r\n", 100), Err(TooLong));
         assert_eq!(replies(b"* X {4}\r\nabcd {1048573}\r\n", 100), Err(TooLong));
-        let many = b"* X".repeat(1).into_iter().chain(b" {0}\r\n".repeat(20_000)).collect::<Vec<_>>();
+        let many = [b"* X".as_slice(), &b" {0}\r\n".repeat(20_000)].concat();
         assert_eq!(replies(&many, 100), Err(TooLong), "the lines around literals are bounded too");
     }
 

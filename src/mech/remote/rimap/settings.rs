@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::{Address, Server, TlsMode, TlsSettings, tls_keys};
-use crate::config::file::{File, Problem, Severity};
+use crate::config::file::Problem;
 use crate::config::keys::Keys;
 use crate::config::sources::Sources;
 use std::ffi::OsStr;
@@ -29,17 +29,17 @@ fn read_tls(sources: &Sources, problems: &mut Vec<Problem>) -> TlsSettings {
     let Some(text) = &sources.file else {
         return TlsSettings::default();
     };
-    let file: File = text.parse(problems);
+    let file = text.parse(problems);
     tls_keys::read(&mut Keys::general(text.path(), &file, problems), "rimap", TlsSettings::default())
 }
 
 fn read_option(option: Option<&OsStr>, problems: &mut Vec<Problem>) -> Vec<Server> {
     let Some(words) = option.unwrap_or_default().to_str() else {
-        problems.push(problem("the name of an IMAP server must be UTF-8".to_owned()));
+        problems.push(problem("the name of an IMAP server must be UTF-8"));
         return Vec::new();
     };
     if words.trim_ascii().is_empty() {
-        problems.push(problem("rimap needs the name of an IMAP server".to_owned()));
+        problems.push(problem("rimap needs the name of an IMAP server"));
     }
     let mut servers = Vec::new();
     for word in words.split_ascii_whitespace() {
@@ -53,8 +53,8 @@ fn read_option(option: Option<&OsStr>, problems: &mut Vec<Problem>) -> Vec<Serve
     servers
 }
 
-fn problem(text: String) -> Problem {
-    Problem { source: Path::new("-O").to_owned(), line: None, column: None, severity: Severity::Error, text }
+fn problem(text: impl Into<String>) -> Problem {
+    Problem::error(Path::new("-O"), text)
 }
 
 /// One server, or what is wrong with it: a phrase that goes on after the word.
