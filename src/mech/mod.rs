@@ -63,10 +63,11 @@ pub type Connected = Result<Box<dyn Network>, MechanismError>;
 pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 4] = [
+pub static MECHANISMS: [Mechanism; 5] = [
     local::getpwent::MECHANISM,
     local::pam::MECHANISM,
     local::passwdfile::MECHANISM,
+    remote::rimap::MECHANISM,
     local::shadow::MECHANISM,
 ];
 
