@@ -65,7 +65,12 @@ impl<'a> Keys<'a> {
 
     /// The name of a file or directory.
     pub fn path(&mut self, names: &[&str]) -> Option<PathBuf> {
-        self.text(names).map(PathBuf::from)
+        let path = self.text(names).map(PathBuf::from)?;
+        if let Some(entry) = self.entry(names).filter(|_| !path.is_absolute()) {
+            // As for the C daemon, which changes its directory, too.
+            self.warn(entry, "is not an absolute path: it is looked for in the run directory");
+        }
+        Some(path)
     }
 
     /// C's way: the first letters count. `yes`, `true`, `on`, `1` and `no`, `false`, `off`, `0`, in any case.

@@ -144,6 +144,7 @@ pub static KEYS: &[Key] = &[
     key("httpform", &["httpform_url"]),
     key("httpform", &["httpform_data"]),
     key("httpform", &["httpform_content_type"]),
+    key("httpform", &["httpform_keep_alive"]),
     key("httpform", &["httpform_accept"]),
     key("httpform", &["httpform_reject"]),
     key("httpform", &["httpform_tls_check_peer"]),
