@@ -1,6 +1,7 @@
 //! One driver for all mechanisms that ask servers: names, connections, TLS, deadlines, pools, second tries.
 #![forbid(unsafe_code)]
 
+pub mod driver;
 pub mod switchboard;
 
 use crate::credentials::Credentials;

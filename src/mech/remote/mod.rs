@@ -6,8 +6,9 @@
 
 mod alert;
 pub mod lane;
+pub mod tls_keys;
 
-pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings};
+pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandResult};
@@ -34,6 +35,11 @@ pub trait Protocol: 'static {
     type Session: Session<Question = Self::Question, Answer = Self::Answer>;
     /// One login.
     type Exchange: Exchange<Question = Self::Question, Answer = Self::Answer>;
+
+    /// The lanes that are known at the start, so that a certificate that cannot be read is an error then.
+    fn lanes(&self) -> Vec<LaneId> {
+        vec![LaneId(0)]
+    }
 
     /// The lane of that number, as a question named it.
     fn lane(&self, lane: LaneId) -> Rc<Lane>;
