@@ -120,6 +120,14 @@ impl<'a> Keys<'a> {
         });
     }
 
+    /// As [`Self::complain_at`], about something that the mechanism can live with.
+    pub fn warn_at(&mut self, entry: &Entry, offset: Option<usize>, what: &str) {
+        self.complain_at(entry, offset, what);
+        if let Some(problem) = self.problems.last_mut() {
+            problem.severity = Severity::Warning;
+        }
+    }
+
     /// Says that something is missing that no line could be blamed for.
     pub fn miss(&mut self, text: &str) {
         self.problems.push(Problem {
