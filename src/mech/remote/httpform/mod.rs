@@ -13,6 +13,8 @@ mod settings;
 mod status;
 mod target;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use super::{Lane, LaneId, Protocol, Sharing, Timeouts};
 use crate::config::NetworkSettings;

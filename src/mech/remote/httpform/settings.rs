@@ -169,3 +169,141 @@ fn complain(keys: &mut Keys<'_>, names: &[&str], what: &str) {
         keys.complain(entry, what);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::file::Text;
+    use crate::mech::remote::{Address, TlsMode};
+    use crate::secret::Secret;
+
+    fn read_text(text: &str) -> (Option<Settings>, Vec<String>) {
+        let text = Text { path: PathBuf::from("/c"), bytes: Secret::copy_of(text.as_bytes()) };
+        let mut problems = Vec::new();
+        let settings = read(&Sources { file: Some(text), ..Sources::default() }, &mut problems);
+        (settings, problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn good(text: &str) -> Settings {
+        let (settings, problems) = read_text(text);
+        assert_eq!(problems, [""; 0], "{text}");
+        settings.unwrap()
+    }
+
+    /// The lines and columns of what is wrong.
+    fn places(text: &str) -> Vec<String> {
+        let (settings, problems) = read_text(text);
+        assert!(settings.is_none(), "{text}");
+        let place = |problem: &String| problem.split(' ').next().unwrap_or_default().to_owned();
+        problems.iter().map(place).collect()
+    }
+
+    const DATA: &str = "httpform_data: u=%u&p=%p\n";
+
+    #[test]
+    fn what_is_not_said_is_as_in_c() {
+        let settings = good(&format!("{DATA}httpform_uri: /login\n"));
+        let names: Vec<_> = settings.targets.iter().map(|target| target.server.name.as_str()).collect();
+        assert_eq!(names, ["http://localhost:80"]);
+        assert!(settings.targets.iter().all(|target| target.path == "/login"));
+        assert_eq!(settings.content_type, "application/x-www-form-urlencoded");
+        assert_eq!(settings.statuses, Statuses { accept: vec![200, 204], reject: vec![401, 403] });
+        assert!(settings.keep_alive);
+        assert_eq!(settings.tls, TlsSettings::default());
+    }
+
+    #[test]
+    fn the_keys_of_c_name_a_server() {
+        let settings = good(&format!(
+            "{DATA}httpform_host: ::1\nhttpform_port: 8080\nHTTPFORM_URI: /cgi-bin/auth?key=x\n"
+        ));
+        let target = settings.targets.first().unwrap();
+        let address = Address::Host { host: "::1".to_owned(), service: "8080".to_owned() };
+        assert_eq!((&target.server.address, target.server.tls), (&address, TlsMode::Off));
+        assert_eq!(target.path, "/cgi-bin/auth?key=x");
+    }
+
+    #[test]
+    fn urls_name_several_servers_in_their_order() {
+        let settings =
+            good(&format!("{DATA}httpform_url: https://a.example/x?key=secret \t http://b.example:8080\n"));
+        let names: Vec<_> = settings.targets.iter().map(|target| target.server.name.as_str()).collect();
+        assert_eq!(names, ["https://a.example", "http://b.example:8080"], "and nothing of the path");
+    }
+
+    #[test]
+    fn every_other_key_lands_in_its_place() {
+        let settings = good(
+            "httpform_url: https://a\nhttpform_data: {\"u\": \"%u\"}\nhttpform_content_type: application/json\n\
+             httpform_accept: 201,202 302\nhttpform_reject: 404\nhttpform_keep_alive: no\n\
+             httpform_tls_cacert_file: /ca.pem\n",
+        );
+        assert_eq!(settings.content_type, "application/json");
+        assert_eq!(settings.statuses, Statuses { accept: vec![201, 202, 302], reject: vec![404] });
+        assert!(!settings.keep_alive);
+        assert_eq!(settings.tls.authorities_file, Some(PathBuf::from("/ca.pem")));
+    }
+
+    #[test]
+    fn a_list_that_is_there_takes_its_statuses_from_the_other_ones_defaults() {
+        let settings = good(&format!("{DATA}httpform_uri: /\nhttpform_reject: 200 403\n"));
+        assert_eq!(settings.statuses, Statuses { accept: vec![204], reject: vec![200, 403] });
+        let settings = good(&format!("{DATA}httpform_uri: /\nhttpform_accept: 401\n"));
+        assert_eq!(settings.statuses, Statuses { accept: vec![401], reject: vec![403] });
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let (settings, problems) = read_text("httpform_port: 80\n");
+        assert!(settings.is_none());
+        assert!(problems.iter().any(|problem| problem.starts_with("/c: httpform_uri is missing")));
+        assert!(problems.iter().any(|problem| problem.starts_with("/c: httpform_data is missing")));
+        let mut problems = Vec::new();
+        assert!(read(&Sources::default(), &mut problems).is_none());
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_line_and_column() {
+        for (lines, place) in [
+            ("httpform_uri: login", "/c:2:"),
+            ("httpform_uri: /\nhttpform_host: a b", "/c:3:"),
+            ("httpform_uri: /\nhttpform_port: 0", "/c:3:"),
+            ("httpform_url: http://a/ ftp://b/", "/c:2:25:"),
+            ("httpform_url: http://a:b@c/", "/c:2:15:"),
+            ("httpform_url: http://a/\nhttpform_port: 80", "/c:3:"),
+            ("httpform_url: http://a/\nhttpform_uri: /", "/c:3:"),
+            ("httpform_url: http://a/\nhttpform_host: a", "/c:3:"),
+            ("httpform_uri: /\nhttpform_accept: 200 yes", "/c:3:22:"),
+            ("httpform_uri: /\nhttpform_accept: 100", "/c:3:18:"),
+            ("httpform_uri: /\nhttpform_reject: 600", "/c:3:18:"),
+            ("httpform_uri: /\nhttpform_accept: 200\nhttpform_reject: 200", "/c:4:"),
+            ("httpform_uri: /\nhttpform_content_type: a\tb", "/c:3:"),
+            ("httpform_uri: /\nhttpform_keep_alive: perhaps", "/c:3:"),
+            ("httpform_uri: /\nhttpform_tls_key: /k", "/c:3:"),
+        ] {
+            assert_eq!(places(&format!("{DATA}{lines}\n")), [place], "{lines}");
+        }
+        assert_eq!(places("httpform_uri: /\nhttpform_data: u=%u&p=%\n"), ["/c:2:23:"]);
+        let json = "httpform_uri: /\nhttpform_content_type: application/json\nhttpform_data: {\"u\": %u}\n";
+        assert_eq!(places(json), ["/c:3:22:"]);
+    }
+
+    #[test]
+    fn a_token_that_nobody_knows_is_a_warning() {
+        let (settings, problems) = read_text("httpform_uri: /\nhttpform_data: u=%u&x=%x\n");
+        assert!(settings.is_some());
+        assert!(problems.iter().all(|problem| problem.starts_with("/c:2:23: ")), "{problems:?}");
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn no_problem_shows_what_is_to_be_sent() {
+        let (_, problems) = read_text(
+            "httpform_url: http://a:hunter2@b/ x://hunter2\nhttpform_uri: /?hunter2\nhttpform_data: key=hunter2&%\n",
+        );
+        assert_eq!(problems.len(), 4);
+        assert!(problems.iter().all(|problem| !problem.contains("hunter2")), "{problems:?}");
+    }
+}
