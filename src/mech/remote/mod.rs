@@ -7,6 +7,7 @@
 mod alert;
 pub mod httpform;
 pub mod lane;
+pub mod rimap;
 pub mod tls_keys;
 
 pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};

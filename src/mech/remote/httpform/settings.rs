@@ -44,7 +44,7 @@ pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Option<Set
     let statuses = statuses(keys);
     let keep_alive = keys.flag(&["httpform_keep_alive"]).unwrap_or(true);
     let tls = tls_keys::read(keys, "httpform", TlsSettings::default());
-    let usable = problems.iter().all(|problem| problem.severity != Severity::Error);
+    let usable = !problems.iter().any(Problem::is_error);
     let template = template.filter(|_| usable && !targets.is_empty())?;
     Some(Settings { targets, template, content_type, statuses, keep_alive, tls })
 }
@@ -267,21 +267,21 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_its_line_and_column() {
         for (lines, place) in [
-            ("httpform_uri: login", "/c:2:"),
-            ("httpform_uri: /\nhttpform_host: a b", "/c:3:"),
-            ("httpform_uri: /\nhttpform_port: 0", "/c:3:"),
+            ("httpform_uri: login", "/c:2:15:"),
+            ("httpform_uri: /\nhttpform_host: a b", "/c:3:16:"),
+            ("httpform_uri: /\nhttpform_port: 0", "/c:3:16:"),
             ("httpform_url: http://a/ ftp://b/", "/c:2:25:"),
             ("httpform_url: http://a:b@c/", "/c:2:15:"),
-            ("httpform_url: http://a/\nhttpform_port: 80", "/c:3:"),
-            ("httpform_url: http://a/\nhttpform_uri: /", "/c:3:"),
-            ("httpform_url: http://a/\nhttpform_host: a", "/c:3:"),
+            ("httpform_url: http://a/\nhttpform_port: 80", "/c:3:16:"),
+            ("httpform_url: http://a/\nhttpform_uri: /", "/c:3:15:"),
+            ("httpform_url: http://a/\nhttpform_host: a", "/c:3:16:"),
             ("httpform_uri: /\nhttpform_accept: 200 yes", "/c:3:22:"),
             ("httpform_uri: /\nhttpform_accept: 100", "/c:3:18:"),
             ("httpform_uri: /\nhttpform_reject: 600", "/c:3:18:"),
-            ("httpform_uri: /\nhttpform_accept: 200\nhttpform_reject: 200", "/c:4:"),
-            ("httpform_uri: /\nhttpform_content_type: a\tb", "/c:3:"),
-            ("httpform_uri: /\nhttpform_keep_alive: perhaps", "/c:3:"),
-            ("httpform_uri: /\nhttpform_tls_key: /k", "/c:3:"),
+            ("httpform_uri: /\nhttpform_accept: 200\nhttpform_reject: 200", "/c:4:18:"),
+            ("httpform_uri: /\nhttpform_content_type: a\tb", "/c:3:24:"),
+            ("httpform_uri: /\nhttpform_keep_alive: perhaps", "/c:3:22:"),
+            ("httpform_uri: /\nhttpform_tls_key: /k", "/c:3:19:"),
         ] {
             assert_eq!(places(&format!("{DATA}{lines}\n")), [place], "{lines}");
         }
