@@ -125,7 +125,7 @@ impl<'a> Keys<'a> {
 
     /// Says that an entry does not do what one might think; `what` goes on after the key's name.
     pub fn warn(&mut self, entry: &Entry, what: &str) {
-        self.tell(Severity::Warning, Some(entry.line), None, format!("{} {what}", entry.key));
+        self.warn_at(entry, Some(0), what);
     }
 
     /// As [`Self::warn`], about the byte at `offset` of the value.

@@ -113,6 +113,6 @@ fn a_mechanism_can_point_at_a_byte_of_a_value() {
     });
     assert_eq!(
         problems,
-        ["/c:2:21: ldap_filter lacks a )", "/c:2: ldap_filter is odd", "/c: ldap_search_base is missing"]
+        ["/c:2:21: ldap_filter lacks a )", "/c:2:14: ldap_filter is odd", "/c: ldap_search_base is missing"]
     );
 }

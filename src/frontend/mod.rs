@@ -14,7 +14,6 @@ mod start;
 mod token;
 mod workers;
 
-use crate::config::sources::Sources;
 use crate::dispatch::{Action, ClientId, Dispatcher, Route};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -89,7 +88,7 @@ impl Frontend {
             io::Error::other(reason)
         };
         let poll = Poll::new()?;
-        let network = start::network(&service, &Sources::default(), poll.registry())
+        let network = start::network(&service, &setup.sources, poll.registry())
             .map_err(|error| refuse(error.to_string()))?;
         let route = if network.is_some() { Route::Network } else { Route::Workers };
         service.max_connections = start::room_for_clients(&service, route).map_err(refuse)?;
