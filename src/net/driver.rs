@@ -420,3 +420,8 @@ fn addresses(result: ErrandResult) -> Result<Vec<SocketAddr>, String> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

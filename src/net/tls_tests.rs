@@ -59,12 +59,8 @@ fn error_of(settings: TlsSettings) -> String {
 #[test]
 fn a_server_of_the_trusted_authority_is_talked_to() {
     let scene = Scene::new();
-    let mut talk = Talk::begin(
-        &scene.server(&Wanted::LOCALHOST),
-        "localhost",
-        TlsMode::Implicit,
-        scene.trusting(),
-    );
+    let mut talk =
+        Talk::begin(&scene.server(&Wanted::LOCALHOST), "localhost", TlsMode::Implicit, scene.trusting());
     assert_eq!(talk.open(), Ok(()));
     talk.ask(b"right");
     assert_eq!(talk.until(|talk| talk.answers == [b"yes"]), Ok(()));
@@ -125,10 +121,7 @@ fn a_certificate_may_name_the_server_in_its_subject_if_it_lists_no_names() {
     let old = Wanted { common_name: "localhost", names: &[], ..Wanted::LOCALHOST };
     assert_eq!(connect(&scene.server(&old), "localhost", scene.trusting()), Ok(()));
     let listed = Wanted { common_name: "localhost", names: &["mail.example.org"], ..Wanted::LOCALHOST };
-    assert_invalid(
-        connect(&scene.server(&listed), "localhost", scene.trusting()),
-        "hostname mismatch",
-    );
+    assert_invalid(connect(&scene.server(&listed), "localhost", scene.trusting()), "hostname mismatch");
 }
 
 #[test]
@@ -189,8 +182,7 @@ fn a_server_that_wants_a_certificate_gets_the_clients() {
 fn a_version_that_the_server_does_not_speak_is_a_failure_to_make_contact() {
     let scene = Scene::new();
     let server = scene.server(&Wanted::LOCALHOST);
-    let only =
-        |version| TlsSettings { oldest_version: version, newest_version: version, ..scene.trusting() };
+    let only = |version| TlsSettings { oldest_version: version, newest_version: version, ..scene.trusting() };
     assert_eq!(connect(&server, "localhost", only(Some(TlsVersion::Tls12))), Ok(()));
     assert_eq!(connect(&server, "localhost", only(Some(TlsVersion::Tls13))), Ok(()));
     let failure = connect(&server, "localhost", only(Some(TlsVersion::Tls11))).unwrap_err();

@@ -36,6 +36,11 @@ impl Peer {
         Self { address, connections }
     }
 
+    /// Nobody, at that address.
+    pub(in crate::net) fn at(address: SocketAddr) -> Self {
+        Self { address, connections: Arc::default() }
+    }
+
     /// How many connections there have been.
     pub(in crate::net) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
@@ -44,7 +49,11 @@ impl Peer {
     /// The server as a lane names it.
     pub(in crate::net) fn server(&self, host: &str, tls: TlsMode) -> Server {
         let service = self.address.port().to_string();
-        Server { address: Address::Host { host: host.to_owned(), service }, tls, name: "line://peer".to_owned() }
+        Server {
+            address: Address::Host { host: host.to_owned(), service },
+            tls,
+            name: "line://peer".to_owned(),
+        }
     }
 }
 

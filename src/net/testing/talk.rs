@@ -76,10 +76,17 @@ impl Talk {
         self.until(|talk| talk.ready)
     }
 
+    /// Says farewell and hangs up.
+    pub(in crate::net) fn close(self) {
+        self.connection.close();
+    }
+
     fn go_on(&mut self) -> Result<(), Failure> {
         loop {
             match self.connection.advance(&mut self.buffer)? {
-                Progress::Nothing if self.connection.socket().is_some_and(|socket| socket.is_out_of_turn()) => {
+                Progress::Nothing
+                    if self.connection.socket().is_some_and(|socket| socket.is_out_of_turn()) =>
+                {
                     self.connection.socket().unwrap().allow_reads();
                 }
                 Progress::Nothing if self.connection.wants_flush() && self.connection.flush() => {}
@@ -98,7 +105,9 @@ impl Talk {
                 SessionEvent::Ready => (self.ready, self.connection.ready) = (true, true),
                 SessionEvent::StartTls => self.connection.prepare_tls()?,
                 SessionEvent::Answered(_, Ok(answer)) => self.answers.push(answer),
-                SessionEvent::Answered(_, Err(failure)) | SessionEvent::Failed(failure) => return Err(failure),
+                SessionEvent::Answered(_, Err(failure)) | SessionEvent::Failed(failure) => {
+                    return Err(failure);
+                }
                 SessionEvent::Errand(_) | SessionEvent::Finished => {}
             }
         }
