@@ -1,4 +1,5 @@
 use super::*;
+use crate::errand::Errand;
 use crate::mech::remote::{Address, Lane, Server, Sharing, Timeouts, TlsSettings};
 use crate::net::testing::certificates::{Identity, Wanted};
 use crate::net::testing::line::Lines;
