@@ -51,9 +51,10 @@ pub struct Driver<P: Protocol> {
     actions: VecDeque<NetworkAction>,
     /// Connections with something to write.
     unflushed: Vec<ConnectionId>,
-    /// Connections with more to read, when all others have had their turn; and since when.
+    /// Connections with more to read, when all others have had their turn.
     unread: Vec<ConnectionId>,
-    unread_since: Option<Instant>,
+    /// When a connection was last put on either list.
+    listed_at: Option<Instant>,
     /// What was read, for as long as a session looks at it.
     buffer: Secret,
 }
@@ -107,7 +108,7 @@ impl<P: Protocol> Driver<P> {
             actions: VecDeque::new(),
             unflushed: Vec::new(),
             unread: Vec::new(),
-            unread_since: None,
+            listed_at: None,
             buffer: Secret::default(),
         })
     }
@@ -163,7 +164,6 @@ impl<P: Protocol> Network for Driver<P> {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.unread_since = None;
         for id in std::mem::take(&mut self.unread) {
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.socket().into_iter().for_each(Socket::allow_reads);
@@ -177,7 +177,9 @@ impl<P: Protocol> Network for Driver<P> {
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        [self.unread_since, self.switchboard.next_timeout()].into_iter().flatten().min()
+        // Whatever came after the last flush of a round is not to wait for the next event.
+        let listed_at = self.listed_at.filter(|_| !self.unread.is_empty() || !self.unflushed.is_empty());
+        [listed_at, self.switchboard.next_timeout()].into_iter().flatten().min()
     }
 
     fn flush(&mut self, now: Instant) {

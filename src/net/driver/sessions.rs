@@ -37,11 +37,12 @@ impl<P: Protocol> Driver<P> {
         if !connection.listed && connection.wants_flush() {
             connection.listed = true;
             self.unflushed.push(id);
+            self.listed_at = Some(now);
         }
         let out_of_turn = connection.socket().is_some_and(|socket| socket.is_out_of_turn());
         if out_of_turn && self.unread.last() != Some(&id) {
             self.unread.push(id);
-            self.unread_since = Some(now);
+            self.listed_at = Some(now);
         }
     }
 

@@ -229,6 +229,18 @@ fn the_next_server_is_asked_when_one_fails() {
 }
 
 #[test]
+fn a_question_that_comes_after_the_flush_is_written_in_the_next_round() {
+    let peer = honest();
+    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    rig.login(1, b"right");
+    assert_eq!(rig.outcome(1), Outcome::ACCEPT);
+    let now = Instant::now();
+    rig.ask(2, b"right", b"", now);
+    assert_eq!(rig.network.next_timeout(), Some(now));
+    assert_eq!(rig.outcome(2), Outcome::ACCEPT);
+}
+
+#[test]
 fn a_server_that_says_nothing_is_given_up_in_time() {
     let peer = Peer::start(|mut stream, _| drop(std::io::Read::read_to_end(&mut stream, &mut Vec::new())));
     let quick = Duration::from_millis(50);

@@ -55,6 +55,12 @@ impl Rig {
     }
 
     pub(in crate::net) fn login_for(&mut self, number: u64, password: &[u8], service: &[u8]) {
+        self.ask(number, password, service, Instant::now());
+        self.finish_round();
+    }
+
+    /// A login that comes when the round is over.
+    pub(in crate::net) fn ask(&mut self, number: u64, password: &[u8], service: &[u8], now: Instant) {
         let credentials = Credentials {
             login: b"user".to_vec(),
             password: Secret::copy_of(password),
@@ -62,8 +68,7 @@ impl Rig {
             realm: Vec::new(),
             client: None,
         };
-        self.network.ask(JobId(number), credentials, Instant::now());
-        self.finish_round();
+        self.network.ask(JobId(number), credentials, now);
     }
 
     pub(in crate::net) fn abandon(&mut self, number: u64) {
