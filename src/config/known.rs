@@ -147,6 +147,7 @@ pub static KEYS: &[Key] = &[
     key("httpform", &["httpform_keep_alive"]),
     key("httpform", &["httpform_accept"]),
     key("httpform", &["httpform_reject"]),
+    key("httpform", &["httpform_keep_alive"]),
     key("httpform", &["httpform_tls_check_peer"]),
     key("httpform", &["httpform_tls_cacert_file"]),
     key("httpform", &["httpform_tls_cacert_dir"]),

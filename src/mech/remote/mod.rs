@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+pub mod httpform;
 pub mod lane;
 pub mod rimap;
 pub mod tls_keys;
