@@ -5,8 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod lane;
+pub mod tls_keys;
 
-pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings};
+pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandResult};
