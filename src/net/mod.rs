@@ -1,7 +1,12 @@
 //! One driver for all mechanisms that ask servers: names, connections, TLS, deadlines, pools, second tries.
 #![forbid(unsafe_code)]
 
+mod connection;
+pub mod driver;
+mod socket;
 pub mod switchboard;
+pub mod tls;
+mod transport;
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandId, ErrandResult};

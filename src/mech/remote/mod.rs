@@ -35,6 +35,11 @@ pub trait Protocol: 'static {
     /// One login.
     type Exchange: Exchange<Question = Self::Question, Answer = Self::Answer>;
 
+    /// The lanes that are known at the start, so that a certificate that cannot be read is an error then.
+    fn lanes(&self) -> Vec<LaneId> {
+        vec![LaneId(0)]
+    }
+
     /// The lane of that number, as a question named it.
     fn lane(&self, lane: LaneId) -> Rc<Lane>;
 
