@@ -1,0 +1,6 @@
+//! Logins checked by an LDAP directory.
+#![forbid(unsafe_code)]
+
+pub mod base64;
+pub mod schemes;
+pub mod scram;
