@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod sasl;
 pub mod schemes;
 pub mod scram;

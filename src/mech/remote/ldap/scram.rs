@@ -198,8 +198,51 @@ fn message_digest(digest: Digest) -> MessageDigest {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// The other side, for tests of what speaks SCRAM.
+    pub(crate) struct Server {
+        digest: Digest,
+        password: Vec<u8>,
+        pub(crate) salt: Vec<u8>,
+        transcript: Vec<u8>,
+    }
+
+    impl Server {
+        pub(crate) fn new(digest: Digest, password: &[u8]) -> Self {
+            Self { digest, password: password.to_vec(), salt: b"some salt".to_vec(), transcript: Vec::new() }
+        }
+
+        /// The server's first message, in answer to the client's.
+        pub(crate) fn first(&mut self, message: &[u8]) -> Vec<u8> {
+            let bare = message.splitn(3, |byte| *byte == b',').nth(2).unwrap();
+            let nonce = bare.split(|byte| *byte == b',').find(|part| part.starts_with(b"r=")).unwrap();
+            let salt = openssl::base64::encode_block(&self.salt);
+            let answer = [nonce, b"more,s=", salt.as_bytes(), b",i=1000"].concat();
+            self.transcript = [bare, b",", &answer].concat();
+            answer
+        }
+
+        /// The server's last message if the client's proof is right.
+        pub(crate) fn last(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+            let (rest, proof) =
+                message.split_at(message.windows(3).rposition(|part| part == b",p=").unwrap());
+            let transcript = [&self.transcript, b",".as_slice(), rest].concat();
+            let salted = derive_key(self.digest, &self.password, &self.salt, 1000).unwrap();
+            let key = hmac(self.digest, &salted, b"Client Key").unwrap();
+            let stored = Secret::copy_of(&hash(message_digest(self.digest), key.as_bytes()).unwrap());
+            let signature = hmac(self.digest, &stored, &transcript).unwrap();
+            let proof = base64::decode(&proof[3..]).unwrap();
+            let shown = proof.as_bytes().iter().zip(signature.as_bytes()).map(|(one, other)| one ^ other);
+            if !shown.eq(key.as_bytes().iter().copied()) {
+                return None;
+            }
+            let server = hmac(self.digest, &salted, b"Server Key").unwrap();
+            let signature = hmac(self.digest, &server, &transcript).unwrap();
+            Some(format!("v={}", openssl::base64::encode_block(signature.as_bytes())).into_bytes())
+        }
+    }
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
