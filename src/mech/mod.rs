@@ -63,8 +63,9 @@ pub type Connected = Result<Box<dyn Network>, MechanismError>;
 pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 5] = [
+pub static MECHANISMS: [Mechanism; 6] = [
     local::getpwent::MECHANISM,
+    remote::httpform::MECHANISM,
     local::pam::MECHANISM,
     local::passwdfile::MECHANISM,
     remote::rimap::MECHANISM,

@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+pub mod httpform;
 pub mod lane;
+pub mod ldap;
 pub mod rimap;
 pub mod tls_keys;
 

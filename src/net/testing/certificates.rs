@@ -51,8 +51,12 @@ impl Identity {
         let key = new_key();
         let mut builder = begin(wanted.common_name, &key, wanted.days);
         let mut names = SubjectAlternativeName::new();
-        wanted.names.iter().for_each(|name| drop(names.dns(name)));
-        wanted.addresses.iter().for_each(|address| drop(names.ip(address)));
+        for name in wanted.names {
+            names.dns(name);
+        }
+        for address in wanted.addresses {
+            names.ip(address);
+        }
         if !wanted.names.is_empty() || !wanted.addresses.is_empty() {
             let extension = names.build(&builder.x509v3_context(Some(&self.certificate), None)).unwrap();
             builder.append_extension(extension).unwrap();

@@ -4,4 +4,5 @@
 pub(super) mod certificates;
 pub(super) mod line;
 pub(super) mod peer;
+pub(super) mod rig;
 pub(super) mod talk;

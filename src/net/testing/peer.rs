@@ -36,6 +36,11 @@ impl Peer {
         Self { address, connections }
     }
 
+    /// Nobody, at that address.
+    pub(in crate::net) fn at(address: SocketAddr) -> Self {
+        Self { address, connections: Arc::default() }
+    }
+
     /// How many connections there have been.
     pub(in crate::net) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)

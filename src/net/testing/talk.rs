@@ -76,6 +76,11 @@ impl Talk {
         self.until(|talk| talk.ready)
     }
 
+    /// Says farewell and hangs up.
+    pub(in crate::net) fn close(self) {
+        self.connection.close();
+    }
+
     fn go_on(&mut self) -> Result<(), Failure> {
         loop {
             match self.connection.advance(&mut self.buffer)? {
