@@ -7,6 +7,7 @@
 mod alert;
 pub mod httpform;
 pub mod lane;
+pub mod ldap;
 pub mod rimap;
 pub mod tls_keys;
 
