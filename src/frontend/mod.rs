@@ -9,7 +9,6 @@ mod control;
 mod echoes;
 mod listener;
 mod record;
-mod seldom;
 mod token;
 mod workers;
 
