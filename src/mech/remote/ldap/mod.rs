@@ -1,0 +1,7 @@
+//! Logins checked by an LDAP directory.
+#![forbid(unsafe_code)]
+
+pub mod base64;
+pub mod sasl;
+pub mod schemes;
+pub mod scram;
