@@ -15,6 +15,7 @@
 mod support;
 
 mod cache;
+mod config;
 mod faults;
 mod flags;
 mod floods;
