@@ -118,6 +118,7 @@ fn dovecot_conf(directory: &Path, address: SocketAddr) -> String {
          userdb {{\n driver = static\n args = uid=65534 gid=65534 home=/nonexistent\n}}\n\
          service imap-login {{\n inet_listener imap {{\n port = {port}\n}}\n inet_listener imaps {{\n port = 0\n}}\n \
          service_count = 0\n client_limit = 4000\n process_min_avail = 1\n}}\n\
+         service imap {{\n service_count = 100000\n process_min_avail = 4\n}}\n\
          service anvil {{\n client_limit = 8000\n}}\n service auth {{\n client_limit = 8000\n}}\n"
     )
 }
