@@ -11,8 +11,35 @@ use crate::net::switchboard::{Event, Order, Target};
 use crate::net::tls;
 use crate::strerror::strerror;
 use openssl::ssl::Ssl;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
+
+/// Why a connection was not even begun.
+enum Unopened {
+    /// It cannot be.
+    Server(Failure),
+    /// This machine has no room for one more.
+    Shortage(Failure),
+}
+
+impl From<io::Error> for Unopened {
+    fn from(error: io::Error) -> Self {
+        let failure = Failure::new(FailureKind::Contact, strerror(&error));
+        match is_shortage(&error) {
+            true => Self::Shortage(failure),
+            false => Self::Server(failure),
+        }
+    }
+}
+
+/// Descriptors, memory, ports, or room in the queue of a unix socket.
+fn is_shortage(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, OutOfMemory, WouldBlock};
+    let no_descriptors_or_buffers = [Some(libc::EMFILE), Some(libc::ENFILE), Some(libc::ENOBUFS)];
+    matches!(error.kind(), AddrNotAvailable | OutOfMemory | WouldBlock)
+        || no_descriptors_or_buffers.contains(&error.raw_os_error())
+}
 
 impl<P: Protocol> Driver<P> {
     pub(super) fn carry_out(&mut self, now: Instant) {
@@ -44,7 +71,8 @@ impl<P: Protocol> Driver<P> {
     fn open(&mut self, id: ConnectionId, lane: LaneId, server: usize, target: &Target, now: Instant) {
         match self.connect(id, lane, server, target) {
             Ok(connection) => drop(self.connections.insert(id, connection)),
-            Err(failure) => self.switchboard.handle_broken(id, failure, false, now),
+            Err(Unopened::Server(failure)) => self.switchboard.handle_broken(id, failure, false, now),
+            Err(Unopened::Shortage(failure)) => self.switchboard.handle_shortage(id, failure, now),
         }
     }
 
@@ -54,15 +82,16 @@ impl<P: Protocol> Driver<P> {
         lane: LaneId,
         server: usize,
         target: &Target,
-    ) -> Result<Connection<P::Session>, Failure> {
+    ) -> Result<Connection<P::Session>, Unopened> {
         let mode = self.protocol.lane(lane).servers.get(server).map_or(TlsMode::Off, |server| server.tls);
         let tls = match mode {
             TlsMode::Off => None,
-            TlsMode::Implicit | TlsMode::StartTls => Some(self.prepare_tls(lane, server)?),
+            TlsMode::Implicit | TlsMode::StartTls => {
+                Some(self.prepare_tls(lane, server).map_err(Unopened::Server)?)
+            }
         };
         let token = (self.wiring.token)(id);
-        let socket = Socket::connect(target, &self.wiring.registry, token)
-            .map_err(|error| Failure::new(FailureKind::Contact, strerror(&error)))?;
+        let socket = Socket::connect(target, &self.wiring.registry, token).map_err(Unopened::from)?;
         let session = self.protocol.session(lane, server);
         Ok(Connection::new(session, socket, tls, mode == TlsMode::Implicit))
     }

@@ -61,7 +61,7 @@ impl Switchboard {
         self.set_question_timer(id, None);
     }
 
-    fn dequeue(&mut self, id: QuestionId) {
+    pub(super) fn dequeue(&mut self, id: QuestionId) {
         let Some(question) = self.questions.get(&id) else { return };
         if let Some(switch) = self.lanes.get_mut(&question.lane) {
             switch.queue.remove(question.wish, question.ticket);
