@@ -172,6 +172,7 @@ impl Switchboard {
         let Some(question) = self.questions.get_mut(&id) else { return };
         question.wish.tried = question.wish.tried.with(index);
         question.wish.hopeful = true;
+        question.was_asked_again = false;
         question.failure = Some(failure.clone());
         let lane = question.lane;
         self.attend(lane, now);

@@ -9,7 +9,7 @@
 //!   until it answers (`health`). While all servers of a lane are known to fail, questions are given up at once.
 //! - A server that owes answers or connections and is silent for a second is avoided while another is better.
 //! - A question tries each server once. If a used connection breaks under it before a byte has come, it is asked
-//!   once more on a fresh one (`failing`).
+//!   once more on a fresh one to the same server (`failing`).
 #![forbid(unsafe_code)]
 
 mod addresses;
@@ -113,7 +113,7 @@ struct Question {
     state: State,
     /// When its timer rings.
     due: Instant,
-    /// Whether it has had its second try on a fresh connection.
+    /// Whether it has had its second try on a fresh connection to the server that it is with.
     was_asked_again: bool,
     /// Why the last server that it tried has not answered.
     failure: Option<Failure>,

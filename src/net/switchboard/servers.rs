@@ -188,6 +188,9 @@ impl Servers {
     pub(super) fn owe(&mut self, id: ServerId, debt: Debt, now: Instant) {
         if let Some(record) = self.records.get_mut(&id) {
             record.health.owe(debt, now);
+            if record.health.is_on_trial() {
+                self.note_change(id);
+            }
             self.watch(id, now);
         }
     }
