@@ -146,6 +146,7 @@ impl World {
 
     fn step(&mut self) {
         self.tick(INSTANT);
+        self.carry_out();
         match self.random.below(20) {
             0..=5 => self.ask(),
             6..=13 => self.advance_a_wire(),
