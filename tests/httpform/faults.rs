@@ -37,6 +37,7 @@ fn a_fault_is_no_verdict_and_is_over_when_the_server_is_back() {
         Fault::Flood(b"HTTP/1.1 100 Continue\r\n\r\n"),
         Fault::Flood(b"\0"),
         Fault::Half,
+        Fault::HalfAndClose,
     ] {
         let proxy = Proxy::before(nginx.clear());
         let daemon = quick(&url(proxy.address())).start();

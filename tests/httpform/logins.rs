@@ -141,3 +141,15 @@ fn no_secret_of_file_or_login_is_logged() {
     daemon.log.wait_for("HTTP status 500 Oh dear");
     assert!(daemon.log.all().iter().all(|line| !line.contains("hunter2")), "{:#?}", daemon.log.all());
 }
+
+#[test]
+fn logins_side_by_side_get_their_own_verdicts() {
+    require!(Nginx);
+    let nginx = Nginx::new().start();
+    let daemon = launch(&url(nginx.clear())).with(&["--max-server-connections=4"]).start();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| (0..20).for_each(|_| expect_service(&daemon)));
+        }
+    });
+}
