@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod cipher;
 pub mod sasl;
 pub mod schemes;
 pub mod scram;
