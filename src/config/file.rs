@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A configuration file as it was read; any value may be a password.
+#[derive(PartialEq, Eq)]
 pub struct Text {
     /// Where it was read from.
     pub path: PathBuf,
@@ -51,7 +52,7 @@ pub struct Entry {
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, or what else is at fault, such as `-O`.
+    /// The file, or what else is at fault, such as `-O`; empty if the text says it.
     pub source: PathBuf,
     /// From 1; `None` when no line is at fault.
     pub line: Option<usize>,
@@ -74,6 +75,9 @@ pub enum Severity {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.as_os_str().is_empty() {
+            return formatter.write_str(&self.text);
+        }
         write!(formatter, "{}:", self.source.display())?;
         if let Some(line) = self.line {
             write!(formatter, "{line}:")?;
@@ -85,7 +89,39 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// With which the daemon cannot run, and no line is at fault.
+    pub fn error(source: &Path, text: impl Into<String>) -> Self {
+        Self::of_source(source, Severity::Error, text.into())
+    }
+
+    /// With which the daemon can run, and no line is at fault.
+    pub fn warning(source: &Path, text: impl Into<String>) -> Self {
+        Self::of_source(source, Severity::Warning, text.into())
+    }
+
+    fn of_source(source: &Path, severity: Severity, text: String) -> Self {
+        Self { source: source.to_owned(), line: None, column: None, severity, text }
+    }
+
+    /// Whether the daemon cannot run with it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({} bytes)", self.path.display(), self.bytes.len())
+    }
+}
+
 impl Text {
+    /// The same once more, for somebody else to wipe.
+    pub fn copy(&self) -> Self {
+        Self { path: self.path.clone(), bytes: Secret::copy_of(self.bytes.as_bytes()) }
+    }
+
     /// Takes the lines apart. What is wrong with them is added to `problems`, keys that no mechanism knows too; the
     /// other lines still count.
     pub fn parse(&self, problems: &mut Vec<Problem>) -> File {

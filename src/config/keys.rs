@@ -39,7 +39,7 @@ impl<'a> Keys<'a> {
             let section: &'a Section = section;
             let mut entries = section.entries.iter().filter(|entry| names.contains(&entry.key.as_str()));
             let first = entries.next()?;
-            if known::last_counts(&first.key) { entries.last().or(Some(first)) } else { Some(first) }
+            if known::last_counts(&first.key) { entries.next_back().or(Some(first)) } else { Some(first) }
         };
         self.sections.iter().find_map(find)
     }
@@ -65,7 +65,12 @@ impl<'a> Keys<'a> {
 
     /// The name of a file or directory.
     pub fn path(&mut self, names: &[&str]) -> Option<PathBuf> {
-        self.text(names).map(PathBuf::from)
+        let path = self.text(names).map(PathBuf::from)?;
+        if let Some(entry) = self.entry(names).filter(|_| !path.is_absolute()) {
+            // As for the C daemon, which changes its directory, too.
+            self.warn(entry, "is not an absolute path: it is looked for in the run directory");
+        }
+        Some(path)
     }
 
     /// C's way: the first letters count. `yes`, `true`, `on`, `1` and `no`, `false`, `off`, `0`, in any case.
@@ -125,7 +130,13 @@ impl<'a> Keys<'a> {
 
     /// Says that an entry does not do what one might think; `what` goes on after the key's name.
     pub fn warn(&mut self, entry: &Entry, what: &str) {
-        self.tell(Severity::Warning, Some(entry.line), None, format!("{} {what}", entry.key));
+        self.warn_at(entry, Some(0), what);
+    }
+
+    /// As [`Self::warn`], about the byte at `offset` of the value.
+    pub fn warn_at(&mut self, entry: &Entry, offset: Option<usize>, what: &str) {
+        let column = offset.map(|offset| entry.column + offset);
+        self.tell(Severity::Warning, Some(entry.line), column, format!("{} {what}", entry.key));
     }
 
     /// Says that something is missing that no line could be blamed for.

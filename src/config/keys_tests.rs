@@ -68,6 +68,18 @@ fn a_text_is_utf_8_without_the_blanks_around_it() {
 }
 
 #[test]
+fn a_path_that_depends_on_the_directory_is_a_warning() {
+    let ask = |keys: &mut Keys<'_>| keys.path(&["ldap_tls_key"]);
+    assert_eq!(got("ldap_tls_key: /a b", ask).unwrap(), Path::new("/a b"));
+    let (path, problems) = read(b"ldap_tls_key: a", ask);
+    assert_eq!(path.unwrap(), Path::new("a"));
+    assert_eq!(
+        problems,
+        ["/c:1:15: ldap_tls_key is not an absolute path: it is looked for in the run directory"]
+    );
+}
+
+#[test]
 fn a_flag_is_told_by_its_first_letters_as_in_c() {
     let ask = |keys: &mut Keys<'_>| keys.flag(&["ldap_start_tls"]);
     for word in ["yes", "y", "true", "t", "on", "1", "YES", "On", "yep"] {
@@ -113,6 +125,6 @@ fn a_mechanism_can_point_at_a_byte_of_a_value() {
     });
     assert_eq!(
         problems,
-        ["/c:2:21: ldap_filter lacks a )", "/c:2: ldap_filter is odd", "/c: ldap_search_base is missing"]
+        ["/c:2:21: ldap_filter lacks a )", "/c:2:14: ldap_filter is odd", "/c: ldap_search_base is missing"]
     );
 }

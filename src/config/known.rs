@@ -23,6 +23,15 @@ pub fn last_counts(key: &str) -> bool {
     key.starts_with("ldap_")
 }
 
+/// The names of the keys whose values are passwords.
+const PASSWORDS: [&str; 2] = ["ldap_bind_pw", "ldap_password"];
+
+/// Whether there is a password in the file, which then should not be open to everybody.
+pub fn holds_password(file: &File) -> bool {
+    let sections = std::iter::once(&file.general).chain(&file.realms);
+    sections.flat_map(|section| &section.entries).any(|entry| PASSWORDS.contains(&entry.key.as_str()))
+}
+
 /// The mechanism whose keys can be in a section of a realm.
 const WITH_REALMS: &str = "ldap";
 
@@ -127,6 +136,7 @@ pub static KEYS: &[Key] = &[
     key("ldap", &["ldap_tls_cert"]),
     key("ldap", &["ldap_tls_key"]),
     key("ldap", &["ldap_tls_ciphers"]),
+    key("ldap", &["ldap_tls_cipher_suites"]),
     key("ldap", &["ldap_tls_min_version"]),
     key("httpform", &["httpform_host"]),
     key("httpform", &["httpform_port"]),
@@ -134,14 +144,17 @@ pub static KEYS: &[Key] = &[
     key("httpform", &["httpform_url"]),
     key("httpform", &["httpform_data"]),
     key("httpform", &["httpform_content_type"]),
+    key("httpform", &["httpform_keep_alive"]),
     key("httpform", &["httpform_accept"]),
     key("httpform", &["httpform_reject"]),
+    key("httpform", &["httpform_keep_alive"]),
     key("httpform", &["httpform_tls_check_peer"]),
     key("httpform", &["httpform_tls_cacert_file"]),
     key("httpform", &["httpform_tls_cacert_dir"]),
     key("httpform", &["httpform_tls_cert"]),
     key("httpform", &["httpform_tls_key"]),
     key("httpform", &["httpform_tls_ciphers"]),
+    key("httpform", &["httpform_tls_cipher_suites"]),
     key("httpform", &["httpform_tls_min_version"]),
     key("rimap", &["rimap_tls_check_peer"]),
     key("rimap", &["rimap_tls_cacert_file"]),
@@ -149,6 +162,7 @@ pub static KEYS: &[Key] = &[
     key("rimap", &["rimap_tls_cert"]),
     key("rimap", &["rimap_tls_key"]),
     key("rimap", &["rimap_tls_ciphers"]),
+    key("rimap", &["rimap_tls_cipher_suites"]),
     key("rimap", &["rimap_tls_min_version"]),
     key("kerberos5", &["krb5_keytab"]),
     key("kerberos5", &["krb5_verify_principal"]),

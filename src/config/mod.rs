@@ -4,6 +4,7 @@
 pub mod file;
 pub mod keys;
 pub mod known;
+pub mod load;
 pub mod sources;
 
 use crate::mech::Mechanism;
@@ -17,8 +18,10 @@ use std::time::Duration;
 pub struct Config {
     /// `-a`
     pub mechanism: &'static Mechanism,
-    /// `-O`, given to the mechanism.
+    /// `-O`, given to the mechanism; `None` where it names [`Self::file`].
     pub mechanism_option: Option<OsString>,
+    /// `--config`, or what else names `saslauthd.conf`; `None` for mechanisms that read none.
+    pub file: Option<ConfigFile>,
     /// `-m`: absolute; holds `mux` and the pid file.
     pub run_directory: PathBuf,
     /// Stay in the foreground (`-f`, `-d`) instead of detaching.
@@ -31,6 +34,20 @@ pub struct Config {
     pub verbose: bool,
     /// How logins are handled; the part of the configuration that the frontend gets.
     pub service: Service,
+}
+
+/// Where `saslauthd.conf` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+impl ConfigFile {
+    /// Where it is without `--config`, as in C.
+    pub const DEFAULT_PATH: &str = "/etc/saslauthd.conf";
 }
 
 /// How the frontend treats clients and logins.

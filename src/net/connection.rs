@@ -269,3 +269,8 @@ fn reason(hindered: Hindered) -> String {
         Hindered::Broken(reason) => reason,
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -5,6 +5,9 @@ mod connection;
 pub mod driver;
 mod socket;
 pub mod switchboard;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod testing;
 pub mod tls;
 mod transport;
 

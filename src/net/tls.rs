@@ -233,14 +233,15 @@ pub(super) fn hindrance(error: &openssl::ssl::Error, ssl: &SslRef) -> Hindered {
 }
 
 fn broken(stack: &ErrorStack, ssl: &SslRef) -> Hindered {
-    let reason = reason_of(stack);
-    match reason.as_str() {
+    let says = |reason| stack.errors().iter().any(|error| error.reason() == Some(reason));
+    if says("certificate verify failed") && ssl.verify_result() != X509VerifyResult::OK {
+        let why = ssl.verify_result().error_string();
+        return Hindered::Broken(format!("the certificate is not valid: {why}"));
+    }
+    match reason_of(stack).as_str() {
         // The same in OpenSSL 3.
         "unexpected eof while reading" => Hindered::Ended,
-        "certificate verify failed" if ssl.verify_result() != X509VerifyResult::OK => {
-            Hindered::Broken(format!("the certificate is not valid: {}", ssl.verify_result().error_string()))
-        }
-        _ => Hindered::Broken(format!("TLS: {reason}")),
+        reason => Hindered::Broken(format!("TLS: {reason}")),
     }
 }
 
@@ -249,3 +250,8 @@ fn reason_of(stack: &ErrorStack) -> String {
     let first = stack.errors().first();
     first.and_then(openssl::error::Error::reason).unwrap_or("for no reason that OpenSSL tells").to_owned()
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -4,8 +4,11 @@
 //! travels over any connection of its [`Lane`]; a [`Session`] is what one connection has said and heard.
 #![forbid(unsafe_code)]
 
+mod alert;
+pub mod httpform;
 pub mod lane;
 pub mod ldap;
+pub mod rimap;
 pub mod tls_keys;
 
 pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};

@@ -1,0 +1,173 @@
+//! Logins and passwords of every kind, at real servers.
+
+use super::{ACCEPTED, INTERNAL, REJECTED, UNEXPECTED, ask, launch};
+use crate::support::{Answer, Connection, Cyrus, Dovecot, Program, Request};
+use std::time::Duration;
+
+for_both!(
+    right_and_wrong_passwords_are_told_apart_by_dovecot,
+    right_and_wrong_passwords_are_told_apart_by_cyrus,
+    odd_characters_arrive_at_dovecot_as_they_are,
+    odd_characters_arrive_at_cyrus_as_they_are,
+    a_password_that_is_no_text_arrives_as_it_is,
+    a_long_password_is_compared_to_its_end,
+    a_password_with_line_ends_is_a_password_and_no_command,
+    a_realm_is_appended_where_that_is_asked_for,
+    a_server_that_is_slow_to_refuse_holds_up_nobody_else,
+);
+
+/// A look without a wait.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// What quoting, formats and patterns could trip over. Dovecot and sasldb would split a login at the colon or `@`.
+const ODD: [&str; 14] = [
+    "with blank",
+    "quo\"te",
+    "\"quoted\"",
+    "back\\slash",
+    "ends in backslash\\",
+    "jürgen",
+    "per%cent%u%n",
+    "{5}",
+    "(paren)*",
+    "NIL",
+    "a+b=c&d",
+    "~tilde]",
+    "'single'",
+    "日本語",
+];
+
+fn right_and_wrong_passwords_are_told_apart_by_dovecot(program: Program) {
+    require!(Dovecot);
+    let server = Dovecot::new(&[("anna", "right"), ("berta", "also right")]).start();
+    let daemon = launch(program, &server.option()).start();
+    for _ in 0..3 {
+        assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED);
+        assert_eq!(ask(&daemon, "anna", "also right"), REJECTED);
+        assert_eq!(ask(&daemon, "berta", "also right"), ACCEPTED);
+        assert_eq!(ask(&daemon, "nobody", "right"), REJECTED);
+    }
+}
+
+fn right_and_wrong_passwords_are_told_apart_by_cyrus(program: Program) {
+    require!(Cyrus);
+    let server = Cyrus::start(&[("anna", "right"), ("berta", "also right")]);
+    let daemon = launch(program, &server.option()).start();
+    for _ in 0..2 {
+        assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED);
+        assert_eq!(ask(&daemon, "anna", "also right"), REJECTED);
+        assert_eq!(ask(&daemon, "berta", "also right"), ACCEPTED);
+        assert_eq!(ask(&daemon, "nobody", "right"), REJECTED);
+    }
+}
+
+fn odd_characters_arrive_at_dovecot_as_they_are(program: Program) {
+    require!(Dovecot);
+    let users = ODD.map(|text| (text, format!("p {text} ")));
+    let server = Dovecot::new(&users).start();
+    let daemon = launch(program, &server.option()).start();
+    for (login, password) in &users {
+        assert_eq!(ask(&daemon, login, password), ACCEPTED, "{login:?}");
+        assert_eq!(ask(&daemon, login, format!("p {login}")), REJECTED, "{login:?}");
+    }
+}
+
+fn odd_characters_arrive_at_cyrus_as_they_are(program: Program) {
+    require!(Cyrus);
+    let passwords = ODD.map(|text| format!("p {text} "));
+    let logins = (0..ODD.len()).map(|number| format!("user{number}")).collect::<Vec<_>>();
+    let users: Vec<_> =
+        logins.iter().zip(&passwords).map(|(login, password)| (login.as_str(), password.as_str())).collect();
+    let server = Cyrus::start(&users);
+    let daemon = launch(program, &server.option()).start();
+    for (login, password) in users {
+        assert_eq!(ask(&daemon, login, password), ACCEPTED, "{password:?}");
+        assert_eq!(ask(&daemon, login, password.trim()), REJECTED, "{password:?}");
+    }
+}
+
+fn a_password_that_is_no_text_arrives_as_it_is(program: Program) {
+    require!(Dovecot);
+    let password = b"gr\xf6\xdfe\x01\x7f\xff";
+    let server = Dovecot::new(&[("anna", password)]).start();
+    let daemon = launch(program, &server.option()).start();
+    assert_eq!(ask(&daemon, "anna", password), ACCEPTED);
+    assert_eq!(ask(&daemon, "anna", b"gr\xf6\xdfe\x01\x7f\xfe"), REJECTED);
+}
+
+fn a_long_password_is_compared_to_its_end(program: Program) {
+    require!(Dovecot);
+    let longest = program.better("passwords can be tokens", 255, 4000);
+    for length in [127, 128, 200, longest] {
+        let right = "x".repeat(length);
+        let server = Dovecot::new(&[("anna", &right)]).start();
+        let daemon = launch(program, &server.option()).start();
+        assert_eq!(ask(&daemon, "anna", &right), ACCEPTED, "{length}");
+        assert_eq!(ask(&daemon, "anna", &right[1..]), REJECTED, "{length}");
+        assert_eq!(ask(&daemon, "anna", format!("{}y", &right[1..])), REJECTED, "{length}");
+    }
+}
+
+/// C sends the line ends as they are, so that what follows them is a command of the user's choice.
+fn a_password_with_line_ends_is_a_password_and_no_command(program: Program) {
+    require!(Dovecot);
+    let injections = [
+        "x\r\nsaslauthd LOGIN berta right",
+        "x\"\r\nsaslauthd NOOP\r\nsaslauthd NOOP \"",
+        "x\nsaslauthd OK",
+        "{5}\r\nright",
+        "\r\n",
+    ];
+    let server = Dovecot::new(&[("anna", "a\r\nb"), ("berta", "right")]).start();
+    let daemon = launch(program, &server.option()).start();
+    for password in injections {
+        let wrong = || Answer::Text(REJECTED.to_owned());
+        let c = Answer::Text(UNEXPECTED.to_owned());
+        let expected = program.better("it is a wrong password and nothing else", c, wrong());
+        let answer = ask(&daemon, "anna", password);
+        assert!(
+            answer == expected || (program == Program::C && answer == INTERNAL),
+            "{password:?}: {answer:?}"
+        );
+        assert!(!ask(&daemon, password, "right").is_ok(), "{password:?} as a login");
+        assert_eq!(ask(&daemon, "berta", "right"), ACCEPTED);
+    }
+    let right = ask(&daemon, "anna", "a\r\nb");
+    assert_eq!(
+        right.is_ok(),
+        program.better("a password may hold anything but NUL", false, true),
+        "{right:?}"
+    );
+}
+
+fn a_realm_is_appended_where_that_is_asked_for(program: Program) {
+    require!(Dovecot);
+    let server = Dovecot::new(&[("anna", "of none"), ("anna@example.org", "of example")]).start();
+    let plain = launch(program, &server.option()).start();
+    let joining = launch(program, &server.option()).with(&["-r"]).start();
+    let request = |password: &str| Request::new("anna", password).realm("example.org");
+    assert_eq!(plain.ask(&request("of none")), ACCEPTED);
+    assert_eq!(plain.ask(&request("of example")), REJECTED);
+    assert_eq!(joining.ask(&request("of example")), ACCEPTED);
+    assert_eq!(joining.ask(&request("of none")), REJECTED);
+    assert_eq!(ask(&joining, "anna", "of none"), ACCEPTED);
+}
+
+/// With as many wrong passwords as C has processes nobody can log in there for as long as the server waits.
+fn a_server_that_is_slow_to_refuse_holds_up_nobody_else(program: Program) {
+    require!(Dovecot);
+    let server = Dovecot::new(&[("anna", "right")]).slow_to_refuse(2).start();
+    let daemon = launch(program, &server.option()).start();
+    let wrong = Request::new("anna", "wrong");
+    let mut waiting: Vec<_> = (0..8).map(|_| daemon.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(wrong.bytes());
+    }
+    assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED);
+    let has_answer = |connection: &mut Connection| connection.receive_within(AT_ONCE).is_some();
+    let overtaken = !waiting.iter_mut().any(has_answer);
+    assert_eq!(overtaken, program.better("no process is occupied by a login that waits", false, true));
+    if overtaken {
+        assert!(waiting.iter_mut().all(|connection| connection.receive() == REJECTED));
+    }
+}
