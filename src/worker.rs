@@ -6,6 +6,7 @@ use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
 use crate::log as logging;
+use crate::mech::remote::ldap::{schemes, scram};
 use crate::mech::{self, Kind, LocalMechanism, MechanismError};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
@@ -168,7 +169,12 @@ impl Worker {
 fn do_errand(errand: Errand) -> ErrandResult {
     let done = match errand {
         Errand::Resolve { host, service } => resolve::addresses(&host, &service).map(ErrandResult::Addresses),
-        Errand::CheckPassword { .. } | Errand::DeriveKey { .. } => Err("not built in".to_owned()),
+        Errand::CheckPassword { password, stored } => {
+            schemes::check(password.as_bytes(), stored.as_bytes()).map(ErrandResult::PasswordChecked)
+        }
+        Errand::DeriveKey { digest, password, salt, rounds } => {
+            scram::derive_key(digest, password.as_bytes(), &salt, rounds).map(ErrandResult::Key)
+        }
     };
     done.unwrap_or_else(ErrandResult::Failed)
 }
