@@ -3,6 +3,7 @@
 
 pub mod base64;
 pub mod cipher;
+pub mod ldap_conf;
 pub mod sasl;
 pub mod schemes;
 pub mod scram;
