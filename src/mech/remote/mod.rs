@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod lane;
+pub mod ldap;
 
 pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings};
 

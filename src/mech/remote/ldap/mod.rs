@@ -1,0 +1,4 @@
+//! Logins checked by an LDAP directory.
+#![forbid(unsafe_code)]
+
+pub mod ber;
