@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod ber;
 pub mod cipher;
 pub mod ldap_conf;
 pub mod sasl;
