@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod ber;
+pub mod dn;
+pub mod filter;
 pub mod tokens;
