@@ -4,4 +4,7 @@
 pub mod ber;
 pub mod dn;
 pub mod filter;
+pub mod message;
+pub mod response;
+pub mod result_code;
 pub mod tokens;
