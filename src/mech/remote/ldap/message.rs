@@ -9,6 +9,9 @@ use crate::secret::Secret;
 /// The extended operation StartTLS, RFC 4511, section 4.14.
 pub const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 
+/// The extended operation "Who am I?", RFC 4532.
+pub const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
+
 /// The attribute list that asks for no attribute, RFC 4511, section 4.5.1.8.
 pub const NO_ATTRIBUTES: &[u8] = b"1.1";
 
@@ -38,6 +41,8 @@ pub enum Request<'a> {
     },
     /// That TLS begins.
     StartTls,
+    /// Whom the server takes us for.
+    WhoAmI,
     /// That the answer to the request of that number is no longer wanted; there is no answer.
     Abandon(i32),
 }
@@ -104,10 +109,14 @@ pub enum Dereference {
 impl Request<'_> {
     /// Appends the message with this number, which must be above 0: 0 is the server's own.
     pub fn write(&self, number: i32, buffer: &mut Secret) {
-        Writer::new(buffer).nested(ber::SEQUENCE, |writer| {
-            writer.number(ber::INTEGER, number);
-            self.write_operation(writer);
-        });
+        write_message(number, buffer, |writer| self.write_operation(writer));
+    }
+
+    /// The request without a number, for whoever asks it again on another connection.
+    pub fn to_operation(&self) -> Operation {
+        let mut bytes = Secret::default();
+        self.write_operation(&mut Writer::new(&mut bytes));
+        Operation(bytes)
     }
 
     fn write_operation(&self, writer: &mut Writer<'_>) {
@@ -130,14 +139,32 @@ impl Request<'_> {
                     });
                 });
             }
-            Self::StartTls => {
-                writer.nested(ber::application_constructed(23), |writer| {
-                    writer.octets(ber::context(0), START_TLS);
-                });
-            }
+            Self::StartTls => write_extended(START_TLS, writer),
+            Self::WhoAmI => write_extended(WHO_AM_I, writer),
             Self::Abandon(number) => writer.number(ber::application(16), *number),
         }
     }
+}
+
+/// A request that has no number yet.
+pub struct Operation(Secret);
+
+impl Operation {
+    /// Appends the message with this number, as [`Request::write`] does.
+    pub fn write(&self, number: i32, buffer: &mut Secret) {
+        write_message(number, buffer, |writer| writer.raw(self.0.as_bytes()));
+    }
+}
+
+fn write_message(number: i32, buffer: &mut Secret, write: impl FnOnce(&mut Writer<'_>)) {
+    Writer::new(buffer).nested(ber::SEQUENCE, |writer| {
+        writer.number(ber::INTEGER, number);
+        write(writer);
+    });
+}
+
+fn write_extended(name: &[u8], writer: &mut Writer<'_>) {
+    writer.nested(ber::application_constructed(23), |writer| writer.octets(ber::context(0), name));
 }
 
 impl Proof<'_> {
@@ -238,6 +265,18 @@ mod tests {
         assert_eq!(
             written(6, &Request::StartTls),
             b"\x30\x1d\x02\x01\x06\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
+        );
+    }
+
+    #[test]
+    fn an_operation_becomes_the_same_message() {
+        let compare = Request::Compare { name: b"cn=g", attribute: b"member", value: b"cn=u" };
+        let mut buffer = Secret::default();
+        compare.to_operation().write(300, &mut buffer);
+        assert_eq!(buffer.as_bytes(), written(300, &compare));
+        assert_eq!(
+            written(6, &Request::WhoAmI),
+            b"\x30\x1e\x02\x01\x06\x77\x19\x80\x171.3.6.1.4.1.4203.1.11.3"
         );
     }
 

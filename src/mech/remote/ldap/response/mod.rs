@@ -40,7 +40,11 @@ pub enum Body {
         result: LdapResult,
         /// The OID of what this is, such as [`NOTICE_OF_DISCONNECTION`].
         name: Option<Vec<u8>>,
+        /// What the operation gives back.
+        value: Option<Vec<u8>>,
     },
+    /// More is to come: RFC 4511, section 4.13.
+    Intermediate,
 }
 
 /// An entry of the directory.
@@ -109,6 +113,7 @@ impl Body {
         const COMPARE: u8 = ber::application_constructed(15);
         const REFERENCE: u8 = ber::application_constructed(19);
         const EXTENDED: u8 = ber::application_constructed(24);
+        const INTERMEDIATE: u8 = ber::application_constructed(25);
         Ok(match tag {
             BIND => Self::Bind {
                 result: LdapResult::parse(reader)?,
@@ -121,7 +126,9 @@ impl Body {
             EXTENDED => Self::Extended {
                 result: LdapResult::parse(reader)?,
                 name: find(*reader, 10)?.map(<[u8]>::to_vec),
+                value: find(*reader, 11)?.map(<[u8]>::to_vec),
             },
+            INTERMEDIATE => Self::Intermediate,
             _ => return Err(ResponseError::Operation(tag)),
         })
     }
@@ -137,6 +144,20 @@ impl LdapResult {
             None => Vec::new(),
         };
         Ok(Self { code, matched, diagnostic, referral })
+    }
+}
+
+/// The longest part of what a server says that is shown.
+const LONGEST_DIAGNOSTIC: usize = 200;
+
+/// Shown as `invalidCredentials (49): what the server says`.
+impl fmt::Display for LdapResult {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(formatter)?;
+        let shown = self.diagnostic.get(..LONGEST_DIAGNOSTIC).unwrap_or(&self.diagnostic);
+        let shown = String::from_utf8_lossy(shown);
+        let shown = shown.trim_matches(|character: char| character.is_control() || character == ' ');
+        if shown.is_empty() { Ok(()) } else { write!(formatter, ": {shown}") }
     }
 }
 

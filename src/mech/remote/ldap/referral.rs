@@ -1,0 +1,85 @@
+//! Where a referral leads, and whether to go there: LDAP URLs of RFC 4516.
+//!
+//! A server that refers to another one does not thereby get passwords sent there: the other one must be configured.
+#![forbid(unsafe_code)]
+
+use super::message::Scope;
+use super::settings::Settings;
+use super::uri;
+use crate::mech::remote::{Address, Server, TlsMode};
+use percent_encoding::percent_decode_str;
+
+/// Where a referral leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Whom to ask.
+    pub server: Server,
+    /// The DN to use instead of the one in the question.
+    pub dn: Option<Vec<u8>>,
+    /// The scope to use instead of the one in the question.
+    pub scope: Option<Scope>,
+}
+
+/// Takes a referral apart. Its filter does not count: only the administrator says what a user is.
+///
+/// # Errors
+/// Why it is not followed, for the log.
+pub fn target(url: &str, settings: &Settings) -> Result<Target, String> {
+    if !settings.referrals.follow {
+        return Err("ldap_referrals is no".to_owned());
+    }
+    let mut parts = url.split('?');
+    let place = parts.next().unwrap_or_default();
+    let (scheme, rest) = place.split_once("://").ok_or_else(|| format!("{url} is no LDAP URL"))?;
+    let (host, dn) = rest.split_once('/').unwrap_or((rest, ""));
+    let server = uri::parse(&format!("{scheme}://{host}/")).map_err(|error| format!("{url}: {}", error.text))?;
+    let server = allowed(server, settings)?;
+    let dn: Vec<u8> = percent_decode_str(dn).collect();
+    let scope = match parts.nth(1).map(str::to_ascii_lowercase).as_deref() {
+        Some("base") => Some(Scope::Base),
+        Some("one") => Some(Scope::OneLevel),
+        Some("sub") => Some(Scope::Subtree),
+        _ => None,
+    };
+    Ok(Target { server, dn: Some(dn).filter(|dn| !dn.is_empty()), scope })
+}
+
+/// The server, if passwords may go there, with no less TLS than the configured ones have.
+fn allowed(mut server: Server, settings: &Settings) -> Result<Server, String> {
+    let Address::Host { host, service } = &server.address else {
+        return Err(format!("{server} is no server on a network"));
+    };
+    let known = settings.servers.iter().any(|known| is_at(known, host, service));
+    let listed = settings.referrals.hosts.iter().any(|listed| names(listed, host, service));
+    if !known && !listed {
+        return Err(format!("{host} is neither in ldap_servers nor in ldap_referral_hosts"));
+    }
+    let all_have_tls = settings.servers.iter().all(|server| server.tls != TlsMode::Off);
+    if server.tls == TlsMode::Off && all_have_tls {
+        server.tls = TlsMode::StartTls;
+    }
+    Ok(server)
+}
+
+/// A host that is configured may be referred to at its own port and at the usual ones.
+fn is_at(known: &Server, host: &str, service: &str) -> bool {
+    match &known.address {
+        Address::Host { host: its_host, service: its_service } => {
+            its_host.eq_ignore_ascii_case(host) && (service == its_service || is_usual(service))
+        }
+        Address::Path(_) => false,
+    }
+}
+
+/// `host` or `host:port`.
+fn names(listed: &str, host: &str, service: &str) -> bool {
+    match listed.strip_prefix(&host.to_ascii_lowercase()) {
+        Some("") => is_usual(service),
+        Some(rest) => rest.strip_prefix(':') == Some(service),
+        None => false,
+    }
+}
+
+fn is_usual(service: &str) -> bool {
+    matches!(service, "389" | "636" | "ldap" | "ldaps")
+}
