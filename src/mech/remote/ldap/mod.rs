@@ -8,3 +8,4 @@ pub mod message;
 pub mod response;
 pub mod result_code;
 pub mod tokens;
+pub mod uri;
