@@ -21,9 +21,9 @@ pub struct Filter {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
-    And(Vec<Node>),
-    Or(Vec<Node>),
-    Not(Box<Node>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
     Compare(Comparison, Vec<u8>, Template),
     /// What stands before the first `*`, between each two and behind the last: at least two templates.
     Substrings(Vec<u8>, Vec<Template>),
