@@ -7,22 +7,22 @@
 mod groups;
 mod lookup;
 mod password;
-#[cfg(test)]
-mod tests;
 
 use super::lanes::{Lanes, Place};
-use super::message::{self, LdapResult, code};
+use super::message::{Proof, Request};
 use super::question::{Answer, Question};
 use super::referral::{self, Target};
+use super::response::LdapResult;
+use super::result_code::ResultCode;
 use super::sasl::{Identity, Mechanism};
 use super::settings::{Method, Settings};
+use super::tokens::{Template, Tokens};
 use super::{Plan, dn};
 use crate::credentials::Credentials;
 use crate::errand::ErrandResult;
 use crate::mech::remote::{Exchange, Failure, Step};
 use crate::outcome::{Outcome, Refusal};
 use crate::secret::Secret;
-use super::tokens::{Template, Tokens};
 use lookup::Hunt;
 use password::Comparison;
 use std::rc::Rc;
@@ -53,8 +53,8 @@ enum Stage {
     Password(Comparison),
     /// Whether the group has this value.
     GroupCompare(Vec<u8>),
-    /// The groups of the user, by a filter.
-    GroupSearch(Hunt),
+    /// The groups of this user, by a filter.
+    GroupSearch(Hunt, Vec<u8>),
 }
 
 type Next = Step<Question>;
@@ -85,7 +85,8 @@ impl Check {
         if dn.is_empty() {
             return reject("there is no DN to bind as");
         }
-        let request = message::simple_bind(&dn, self.credentials.password.as_bytes());
+        let proof = Proof::Simple(self.credentials.password.as_bytes());
+        let request = Request::Bind { version: 3, name: &dn, proof }.to_operation();
         self.stage = Stage::Bind(dn);
         Step::Ask(place.bind, Question::Bind(request))
     }
@@ -115,8 +116,8 @@ impl Check {
     }
 
     fn bind_elsewhere(&mut self, dn: Vec<u8>, result: &LdapResult) -> Next {
-        match self.follow_one(&result.referrals) {
-            Ok((place, target)) => self.bind(place, target.dn.unwrap_or(dn)),
+        match self.follow_one(&result.referral) {
+            Ok((place, target)) => self.bind(place, target.name.unwrap_or(dn)),
             Err(step) => step,
         }
     }
@@ -130,10 +131,10 @@ impl Check {
     }
 
     /// The first of some referrals that can be followed.
-    fn follow_one(&mut self, urls: &[String]) -> Result<(Place, Target), Next> {
+    fn follow_one(&mut self, uris: &[Vec<u8>]) -> Result<(Place, Target), Next> {
         let mut hindrance = "it does not say where".to_owned();
-        for url in urls {
-            match self.follow(url) {
+        for uri in uris {
+            match self.follow(uri) {
                 Ok(found) => return Ok(found),
                 Err(Hindrance::Unwanted(reason)) => hindrance = reason,
                 Err(Hindrance::TooMany) => return Err(too_many()),
@@ -142,12 +143,15 @@ impl Check {
         Err(reject(format!("the server refers to another one: {hindrance}")))
     }
 
-    fn follow(&mut self, url: &str) -> Result<(Place, Target), Hindrance> {
-        let target = referral::target(url, self.settings()).map_err(Hindrance::Unwanted)?;
+    fn follow(&mut self, uri: &[u8]) -> Result<(Place, Target), Hindrance> {
+        let target = referral::target(uri, self.settings()).map_err(Hindrance::Unwanted)?;
         if self.followed >= MOST_FOLLOWED {
             return Err(Hindrance::TooMany);
         }
-        let place = self.lanes.referred(self.settings(), target.server.clone()).ok_or(Hindrance::TooMany)?;
+        let place = match &target.server {
+            Some(server) => self.lanes.referred(self.settings(), server.clone()).ok_or(Hindrance::TooMany)?,
+            None => self.plan.home,
+        };
         self.followed += 1;
         Ok((place, target))
     }
@@ -194,7 +198,7 @@ impl Exchange for Check {
             (Stage::SaslBind, Answer::Bound(result)) => self.handle_bound(Vec::new(), &result),
             (Stage::SaslBind, Answer::Known(identity)) => self.handle_known(&identity),
             (Stage::GroupCompare(dn), Answer::Compared(result)) => self.handle_compared(dn, &result),
-            (Stage::GroupSearch(hunt), Answer::Found(found)) => self.handle_groups(hunt, found),
+            (Stage::GroupSearch(hunt, dn), Answer::Found(found)) => self.handle_groups(hunt, dn, found),
             _ => unavailable("an answer came to what was not asked"),
         }
     }
@@ -219,15 +223,15 @@ enum BindVerdict {
 /// be one. The others are about the server.
 fn verdict(result: &LdapResult) -> BindVerdict {
     match result.code {
-        code::SUCCESS => BindVerdict::Accepted,
-        code::REFERRAL => BindVerdict::Referred,
-        code::INVALID_CREDENTIALS
-        | code::INAPPROPRIATE_AUTHENTICATION
-        | code::NO_SUCH_OBJECT
-        | code::INVALID_DN_SYNTAX
-        | code::UNWILLING_TO_PERFORM
-        | code::INSUFFICIENT_ACCESS_RIGHTS
-        | code::CONSTRAINT_VIOLATION => BindVerdict::Refused,
+        ResultCode::SUCCESS => BindVerdict::Accepted,
+        ResultCode::REFERRAL => BindVerdict::Referred,
+        ResultCode::INVALID_CREDENTIALS
+        | ResultCode::INAPPROPRIATE_AUTHENTICATION
+        | ResultCode::NO_SUCH_OBJECT
+        | ResultCode::INVALID_DN_SYNTAX
+        | ResultCode::UNWILLING_TO_PERFORM
+        | ResultCode::INSUFFICIENT_ACCESS_RIGHTS
+        | ResultCode::CONSTRAINT_VIOLATION => BindVerdict::Refused,
         _ => BindVerdict::Unclear,
     }
 }

@@ -25,6 +25,7 @@ pub struct Place {
 /// All lanes. Equal ones are one, so that realms with the same servers share their connections.
 pub struct Lanes {
     network: NetworkSettings,
+    nowhere: Rc<Lane>,
     entries: RefCell<Vec<Entry>>,
     referred: RefCell<Vec<Server>>,
 }
@@ -39,7 +40,12 @@ struct Entry {
 impl Lanes {
     /// None yet, to be used in the way of `network`.
     pub fn new(network: &NetworkSettings) -> Self {
-        Self { network: network.clone(), entries: RefCell::default(), referred: RefCell::default() }
+        Self {
+            network: network.clone(),
+            nowhere: Rc::new(lane_of(network, Vec::new(), Sharing::InTurn)),
+            entries: RefCell::default(),
+            referred: RefCell::default(),
+        }
     }
 
     /// The place of a realm's own servers.
@@ -59,9 +65,12 @@ impl Lanes {
         Some(self.place(settings, vec![server]))
     }
 
-    /// The lane of that number.
-    pub fn lane(&self, id: LaneId) -> Option<Rc<Lane>> {
-        self.entries.borrow().get(id.0).map(|entry| Rc::clone(&entry.lane))
+    /// The lane of that number; numbers are only given out here, so a strange one gets a lane without servers.
+    pub fn lane(&self, id: LaneId) -> Rc<Lane> {
+        self.entries
+            .borrow()
+            .get(id.0)
+            .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.lane))
     }
 
     /// Who binds on its connections before the first question; `None` when the questions are binds.
@@ -83,19 +92,10 @@ impl Lanes {
     }
 
     fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> Lane {
-        let timeouts = match settings.timeout {
-            Some(timeout) => Timeouts { connect: timeout, tls: timeout, operation: timeout },
-            None => Timeouts::from(&self.network),
-        };
-        Lane {
-            servers,
-            order: self.network.order,
-            sharing,
-            most_connections: self.network.most_connections,
-            idle_time: self.network.idle_time,
-            timeouts,
-            tls: Rc::clone(&settings.tls),
-        }
+        let lane = lane_of(&self.network, servers, sharing);
+        let timeout = settings.timeout;
+        let timeouts = timeout.map(|timeout| Timeouts { connect: timeout, tls: timeout, operation: timeout });
+        Lane { timeouts: timeouts.unwrap_or(lane.timeouts), tls: Rc::clone(&settings.tls), ..lane }
     }
 
     fn find(&self, lane: Lane, account: Option<Rc<Account>>) -> LaneId {
@@ -106,5 +106,17 @@ impl Lanes {
             entries.push(Entry { lane: Rc::new(lane), account });
             entries.len() - 1
         }))
+    }
+}
+
+fn lane_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> Lane {
+    Lane {
+        servers,
+        order: network.order,
+        sharing,
+        most_connections: network.most_connections,
+        idle_time: network.idle_time,
+        timeouts: Timeouts::from(network),
+        tls: Rc::default(),
     }
 }

@@ -7,15 +7,14 @@ use super::message::Scope;
 use super::settings::Settings;
 use super::uri;
 use crate::mech::remote::{Address, Server, TlsMode};
-use percent_encoding::percent_decode_str;
 
 /// Where a referral leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Whom to ask.
-    pub server: Server,
+    /// Whom to ask; `None` for the configured servers.
+    pub server: Option<Server>,
     /// The DN to use instead of the one in the question.
-    pub dn: Option<Vec<u8>>,
+    pub name: Option<Vec<u8>>,
     /// The scope to use instead of the one in the question.
     pub scope: Option<Scope>,
 }
@@ -24,24 +23,17 @@ pub struct Target {
 ///
 /// # Errors
 /// Why it is not followed, for the log.
-pub fn target(url: &str, settings: &Settings) -> Result<Target, String> {
+pub fn target(uri: &[u8], settings: &Settings) -> Result<Target, String> {
     if !settings.referrals.follow {
         return Err("ldap_referrals is no".to_owned());
     }
-    let mut parts = url.split('?');
-    let place = parts.next().unwrap_or_default();
-    let (scheme, rest) = place.split_once("://").ok_or_else(|| format!("{url} is no LDAP URL"))?;
-    let (host, dn) = rest.split_once('/').unwrap_or((rest, ""));
-    let server = uri::parse(&format!("{scheme}://{host}/")).map_err(|error| format!("{url}: {}", error.text))?;
-    let server = allowed(server, settings)?;
-    let dn: Vec<u8> = percent_decode_str(dn).collect();
-    let scope = match parts.nth(1).map(str::to_ascii_lowercase).as_deref() {
-        Some("base") => Some(Scope::Base),
-        Some("one") => Some(Scope::OneLevel),
-        Some("sub") => Some(Scope::Subtree),
-        _ => None,
-    };
-    Ok(Target { server, dn: Some(dn).filter(|dn| !dn.is_empty()), scope })
+    let shown = || String::from_utf8_lossy(uri).into_owned();
+    let parsed = uri::parse(uri).map_err(|error| format!("{}: {error}", shown()))?;
+    if parsed.has_critical_extension {
+        return Err(format!("{} demands what is not known", shown()));
+    }
+    let server = if parsed.has_host { Some(allowed(parsed.server, settings)?) } else { None };
+    Ok(Target { server, name: Some(parsed.name).filter(|name| !name.is_empty()), scope: parsed.scope })
 }
 
 /// The server, if passwords may go there, with no less TLS than the configured ones have.

@@ -6,8 +6,6 @@
 
 mod asking;
 mod opening;
-#[cfg(test)]
-mod tests;
 
 use super::ber;
 use super::message::{Operation, Request};
@@ -90,7 +88,9 @@ impl LdapSession {
         let mut taken = 0;
         while self.phase != Phase::Over {
             let rest = bytes.get(taken..).unwrap_or_default();
-            let Some(length) = ber::message_length(rest).map_err(|error| nonsense(error.into()))? else { break };
+            let Some(length) = ber::message_length(rest).map_err(|error| nonsense(error.into()))? else {
+                break;
+            };
             let (whole, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
             let response = Response::parse(whole).map_err(nonsense)?;
             self.take(response, behind.is_empty())?;
@@ -103,7 +103,7 @@ impl LdapSession {
     fn take(&mut self, response: Response, is_last: bool) -> Result<(), Failure> {
         let Response { number, body } = response;
         match (number, self.phase) {
-            (_, Phase::Over) | (1.., _) if matches!(body, Body::Intermediate) => Ok(()),
+            _ if matches!(body, Body::Intermediate) => Ok(()),
             (0, _) => self.take_notice(body),
             (_, Phase::Opening) => self.go_on_opening(number, body, is_last),
             (_, Phase::Ready) => self.take_answer(number, body),
@@ -149,7 +149,8 @@ impl Session for LdapSession {
     fn handle_input(&mut self, bytes: &[u8]) {
         let mut input = std::mem::take(&mut self.input);
         let taken = if input.is_empty() {
-            self.take_messages(bytes).map(|taken| input.extend_from_slice(bytes.get(taken..).unwrap_or_default()))
+            self.take_messages(bytes)
+                .map(|taken| input.extend_from_slice(bytes.get(taken..).unwrap_or_default()))
         } else {
             input.extend_from_slice(bytes);
             self.take_messages(input.as_bytes()).map(|taken| {

@@ -5,17 +5,15 @@ mod account;
 mod groups;
 mod read;
 mod servers;
-#[cfg(test)]
-mod tests;
 
 pub use account::Account;
 pub use groups::GroupCheck;
 
-use super::tokens::Template;
 use super::filter::Filter;
 use super::ldap_conf::LdapConf;
-use super::message::{Deref, Scope};
+use super::message::{Dereference, Scope};
 use super::sasl;
+use super::tokens::Template;
 use crate::config::file::Problem;
 use crate::config::keys::Keys;
 use crate::config::sources::Sources;
@@ -75,7 +73,7 @@ pub struct Lookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// `ldap_deref`: when aliases are followed.
-    pub deref: Deref,
+    pub deref: Dereference,
     /// `ldap_size_limit`: how many entries it returns; 0 for as many as it likes.
     pub size: i32,
     /// `ldap_time_limit` in seconds; 0 for as many as it likes.
@@ -92,14 +90,13 @@ pub struct Referrals {
     pub hosts: Vec<String>,
 }
 
-/// The settings of all realms.
-pub struct Realms {
-    general: Rc<Settings>,
-    /// By name, in small letters.
-    realms: Vec<(Vec<u8>, Rc<Settings>)>,
+/// Something that each realm has, such as its [`Settings`].
+pub struct Realms<T> {
+    general: T,
+    realms: Vec<(String, T)>,
 }
 
-impl Realms {
+impl Realms<Settings> {
     /// Reads everything; `None` when something is wrong with which the daemon cannot run.
     pub fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Option<Self> {
         let conf = sources.ldap_conf.as_ref().map(|text| LdapConf::read(text, problems)).unwrap_or_default();
@@ -113,7 +110,7 @@ impl Realms {
         let mut realms = Vec::new();
         for section in &file.realms {
             let mut keys = Keys::of_realm(text.path(), &file, section, problems);
-            realms.push((section.realm.to_ascii_lowercase().into_bytes(), read::read(&mut keys, &defaults)));
+            realms.push((section.realm.clone(), read::read(&mut keys, &defaults)));
         }
         // A line of the general part is read once for each realm, and is wrong as often.
         let mut seen = Vec::new();
@@ -125,21 +122,27 @@ impl Realms {
         if problems.iter().any(Problem::is_error) {
             return None;
         }
-        let realms = realms.into_iter().map(|(realm, settings)| Some((realm, Rc::new(settings?))));
-        Some(Self { general: Rc::new(general?), realms: realms.collect::<Option<_>>()? })
+        let realms = realms.into_iter().map(|(realm, settings)| Some((realm, settings?)));
+        Some(Self { general: general?, realms: realms.collect::<Option<_>>()? })
     }
+}
 
-    /// The settings for a login: those of the realm that the client named, or else of what follows the login's last
-    /// `@`. A realm without a section has the general ones.
-    pub fn of(&self, login: &[u8], realm: &[u8]) -> &Rc<Settings> {
+impl<T> Realms<T> {
+    /// What a login has: of the realm that the client named, or else of what follows the login's last `@`. For a realm
+    /// without a section that is the general part.
+    pub fn of(&self, login: &[u8], realm: &[u8]) -> &T {
         let domain = || login.rsplit(|byte| *byte == b'@').next().filter(|domain| domain.len() < login.len());
         let name = if realm.is_empty() { domain().unwrap_or_default() } else { realm };
-        let section = self.realms.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        section.map_or(&self.general, |(_, settings)| settings)
+        let section = self.realms.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+        section.map_or(&self.general, |(_, of_realm)| of_realm)
     }
 
-    /// The settings of every realm, the general ones first.
-    pub fn all(&self) -> impl Iterator<Item = &Rc<Settings>> {
-        std::iter::once(&self.general).chain(self.realms.iter().map(|(_, settings)| settings))
+    /// Makes something else for every realm.
+    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Realms<U> {
+        let general = make(self.general);
+        Realms {
+            general,
+            realms: self.realms.into_iter().map(|(realm, of_realm)| (realm, make(of_realm))).collect(),
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Whether the user is a member of the group, asked as the service account.
 #![forbid(unsafe_code)]
 
-use super::super::message::{self, LdapResult, code};
+use super::super::message::Request;
 use super::super::question::{Found, Question};
+use super::super::response::LdapResult;
+use super::super::result_code::ResultCode;
 use super::super::settings::GroupCheck;
 use super::lookup::Hunt;
 use super::{Check, Next, Stage, accept, dn, reject, unavailable};
@@ -21,7 +23,7 @@ impl Check {
             }
             Some(GroupCheck::Search(lookup)) => {
                 let question = self.search(lookup, None, &user, None, None);
-                self.stage = Stage::GroupSearch(Hunt::of_user(plan.home, user));
+                self.stage = Stage::GroupSearch(Hunt::new(plan.home), user);
                 Step::Ask(plan.home.search, question)
             }
         }
@@ -32,20 +34,22 @@ impl Check {
         let Some(GroupCheck::Compare { attribute, .. }) = &plan.settings.group else {
             return unavailable("a group was asked for that is not configured");
         };
-        let request = message::compare(group, attribute.as_bytes(), &user);
+        let request = Request::Compare { name: group, attribute: attribute.as_bytes(), value: &user };
+        let request = request.to_operation();
         self.stage = Stage::GroupCompare(user);
         Step::Ask(lane, Question::Compare(request))
     }
 
     pub(super) fn handle_compared(&mut self, user: Vec<u8>, result: &LdapResult) -> Next {
         match result.code {
-            code::COMPARE_TRUE => accept(),
-            code::COMPARE_FALSE | code::NO_SUCH_ATTRIBUTE | code::NO_SUCH_OBJECT | code::INVALID_DN_SYNTAX => {
-                reject(format!("the user is not in the group: {result}"))
-            }
-            code::REFERRAL => match self.follow_one(&result.referrals) {
+            ResultCode::COMPARE_TRUE => accept(),
+            ResultCode::COMPARE_FALSE
+            | ResultCode::NO_SUCH_ATTRIBUTE
+            | ResultCode::NO_SUCH_OBJECT
+            | ResultCode::INVALID_DN_SYNTAX => reject(format!("the user is not in the group: {result}")),
+            ResultCode::REFERRAL => match self.follow_one(&result.referral) {
                 Ok((place, target)) => {
-                    let group = target.dn.unwrap_or_else(|| self.group_dn(&user));
+                    let group = target.name.unwrap_or_else(|| self.group_dn(&user));
                     self.ask_group(place.search, &group, user)
                 }
                 Err(step) => step,
@@ -61,13 +65,13 @@ impl Check {
         }
     }
 
-    pub(super) fn handle_groups(&mut self, mut hunt: Hunt, found: Found) -> Next {
+    pub(super) fn handle_groups(&mut self, mut hunt: Hunt, user: Vec<u8>, found: Found) -> Next {
         let plan = Rc::clone(&self.plan);
         let Some(GroupCheck::Search(lookup)) = &plan.settings.group else {
             return unavailable("a group was found that is not configured");
         };
         // One group is enough, however many there are.
-        if hunt.entries + found.entries > 0 {
+        if found.entries > 0 {
             return accept();
         }
         if let Err(step) = self.take(&mut hunt, found, lookup, "group") {
@@ -75,8 +79,8 @@ impl Check {
         }
         match hunt.next() {
             Some((place, base, scope)) => {
-                let question = self.search(lookup, None, &hunt.user, base, scope);
-                self.stage = Stage::GroupSearch(hunt);
+                let question = self.search(lookup, None, &user, base, scope);
+                self.stage = Stage::GroupSearch(hunt, user);
                 Step::Ask(place.search, question)
             }
             None => reject(format!("the user is not in the group{}", hunt.remark())),

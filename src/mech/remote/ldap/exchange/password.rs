@@ -21,7 +21,7 @@ impl Check {
         if entry.values.is_empty() {
             return reject("the entry has no password that the service account can read");
         }
-        let mut comparison = Comparison { dn: entry.dn, slow: Vec::new(), remark: None };
+        let mut comparison = Comparison { dn: entry.name, slow: Vec::new(), remark: None };
         for value in entry.values {
             match self.compare_fast(&value) {
                 Ok(Some(true)) => return self.check_group(comparison.dn),
@@ -55,9 +55,7 @@ impl Check {
             ErrandResult::PasswordChecked(true) => self.check_group(comparison.dn),
             ErrandResult::PasswordChecked(false) => self.compare_slow(comparison),
             ErrandResult::Failed(reason) => unavailable(format!("the password cannot be compared: {reason}")),
-            ErrandResult::Addresses(_) | ErrandResult::Key(_) => {
-                unavailable("a worker mixed up its errands")
-            }
+            ErrandResult::Addresses(_) | ErrandResult::Key(_) => unavailable("a worker mixed up its errands"),
         }
     }
 }

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::super::message::Request;
+use super::super::question::{Answer, Entry, Found, Question};
 use super::super::response::{self, Body, LdapResult};
 use super::super::result_code::ResultCode;
-use super::super::question::{Answer, Entry, Found, Question};
 use super::super::sasl::{Dialogue, Next};
 use super::opening::sasl_bind;
 use super::{LdapSession, Phase, key, unexpected};
@@ -79,7 +79,8 @@ impl LdapSession {
     /// Takes a message that answers a question, or a part of the answer.
     pub(super) fn take_answer(&mut self, number: i32, body: Body) -> Result<(), Failure> {
         let asked = self.asked.remove(&number);
-        let Asked { id, waits_for } = asked.ok_or_else(|| unexpected("the server answers what was not asked"))?;
+        let Asked { id, waits_for } =
+            asked.ok_or_else(|| unexpected("the server answers what was not asked"))?;
         let answer = match (waits_for, body) {
             (Pending::Search(mut search), body @ (Body::Entry(_) | Body::Reference(_))) => {
                 search.note(body);
@@ -109,10 +110,13 @@ impl LdapSession {
     /// A server that cannot serve anybody now is told from one that does not like this question.
     fn answer(&mut self, id: QuestionId, answer: Answer) {
         let result = match &answer {
-            Answer::Found(Found { result, .. }) | Answer::Compared(result) | Answer::Bound(result) => Some(result),
+            Answer::Found(Found { result, .. }) | Answer::Compared(result) | Answer::Bound(result) => {
+                Some(result)
+            }
             Answer::Known(_) => None,
         };
-        let unable = result.filter(|result| matches!(result.code, ResultCode::BUSY | ResultCode::UNAVAILABLE));
+        let unable =
+            result.filter(|result| matches!(result.code, ResultCode::BUSY | ResultCode::UNAVAILABLE));
         let answer = match unable {
             Some(result) => Err(Failure::new(FailureKind::Refused, format!("the server says {result}"))),
             None => Ok(answer),

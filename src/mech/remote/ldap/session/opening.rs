@@ -60,7 +60,9 @@ impl LdapSession {
                     return Err(refused(format!("the server refuses StartTLS: {result}")));
                 }
                 if !is_last {
-                    return Err(unexpected("something came in the clear behind the server's consent to StartTLS"));
+                    return Err(unexpected(
+                        "something came in the clear behind the server's consent to StartTLS",
+                    ));
                 }
                 self.opening.step = Step::Securing;
                 self.events.push_back(SessionEvent::StartTls);
@@ -73,9 +75,7 @@ impl LdapSession {
                 self.become_ready();
                 Ok(())
             }
-            (Step::SaslBind(request, dialogue), Body::Bind { result, message })
-                if request == number =>
-            {
+            (Step::SaslBind(request, dialogue), Body::Bind { result, message }) if request == number => {
                 self.go_on_with_sasl(dialogue, &result, message.as_ref().map(Secret::as_bytes))
             }
             _ => Err(unexpected("the server answers what was not asked")),
@@ -127,10 +127,12 @@ impl LdapSession {
                 let request = self.send(&Request::Bind { version: VERSION, name: dn.as_bytes(), proof });
                 self.opening.step = Step::Bind(request);
             }
-            Some(Account::Sasl(mechanism, identity)) => match Dialogue::begin(*mechanism, Rc::clone(identity)) {
-                Ok((dialogue, message)) => self.say_sasl(Box::new(dialogue), &message),
-                Err(reason) => self.fail(Failure::new(FailureKind::Internal, reason)),
-            },
+            Some(Account::Sasl(mechanism, identity)) => {
+                match Dialogue::begin(*mechanism, Rc::clone(identity)) {
+                    Ok((dialogue, message)) => self.say_sasl(Box::new(dialogue), &message),
+                    Err(reason) => self.fail(Failure::new(FailureKind::Internal, reason)),
+                }
+            }
         }
     }
 
@@ -156,7 +158,11 @@ const VERSION: u8 = 3;
 /// The name is the mechanism's business, RFC 4513, section 5.2.
 pub(super) fn sasl_bind<'a>(dialogue: &Dialogue, message: &'a Secret) -> Request<'a> {
     let mechanism = dialogue.mechanism().name().as_bytes();
-    Request::Bind { version: VERSION, name: b"", proof: Proof::Sasl { mechanism, message: Some(message.as_bytes()) } }
+    Request::Bind {
+        version: VERSION,
+        name: b"",
+        proof: Proof::Sasl { mechanism, message: Some(message.as_bytes()) },
+    }
 }
 
 fn refused(reason: String) -> Failure {

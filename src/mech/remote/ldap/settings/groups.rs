@@ -1,11 +1,11 @@
 //! The keys of group checks.
 #![forbid(unsafe_code)]
 
-use super::super::tokens::Template;
 use super::super::filter::Filter;
 use super::super::message::Scope;
-use super::read::{SCOPES, dn_template, filter};
+use super::super::tokens::Template;
 use super::Lookup;
+use super::read::{SCOPES, dn_template, filter};
 use crate::config::keys::Keys;
 
 /// Who must be a member of what.
@@ -54,7 +54,7 @@ pub(super) fn read(keys: &mut Keys<'_>, base: &Template) -> Option<GroupCheck> {
 }
 
 fn read_lookup(keys: &mut Keys<'_>, base: &Template, filter: Option<Filter>) -> Option<Lookup> {
-    let scope = keys.choice(&["ldap_group_scope"], &SCOPES).unwrap_or(Scope::Subtree);
+    let scope = keys.choice(&["ldap_group_scope"], &SCOPES).unwrap_or(Scope::Sub);
     let base = dn_template(keys, &["ldap_group_search_base"]).unwrap_or_else(|| base.clone());
     Some(Lookup { base, scope, filter: filter? })
 }

@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::super::cipher;
-use super::super::tokens::Template;
 use super::super::filter::Filter;
 use super::super::ldap_conf::LdapConf;
-use super::super::message::{Deref, Scope};
+use super::super::message::{Dereference, Scope};
 use super::super::sasl::Mechanism;
+use super::super::tokens::Template;
 use super::account::{Account, check_properties, read_mechanism};
 use super::{Limits, Lookup, Method, Referrals, Settings, groups, servers};
 use crate::config::file::{File, Problem};
@@ -15,13 +15,14 @@ use crate::config::sources::Sources;
 use crate::mech::remote::{Server, TlsMode, TlsSettings, tls_keys};
 use std::rc::Rc;
 
-pub(super) const SCOPES: [(&str, Scope); 3] = [("sub", Scope::Subtree), ("one", Scope::OneLevel), ("base", Scope::Base)];
+pub(super) const SCOPES: [(&str, Scope); 3] =
+    [("sub", Scope::Sub), ("one", Scope::One), ("base", Scope::Base)];
 
-const ALIASES: [(&str, Deref); 4] = [
-    ("never", Deref::Never),
-    ("search", Deref::Searching),
-    ("find", Deref::Finding),
-    ("always", Deref::Always),
+const ALIASES: [(&str, Dereference); 4] = [
+    ("never", Dereference::Never),
+    ("search", Dereference::Search),
+    ("find", Dereference::Find),
+    ("always", Dereference::Always),
 ];
 
 /// What holds where saslauthd.conf says nothing.
@@ -33,12 +34,7 @@ pub(super) struct Defaults {
 
 impl Defaults {
     /// The C daemon looks at neither URI nor BASE of ldap.conf, whatever libldap would do: it has its own default.
-    pub(super) fn new(
-        conf: &LdapConf,
-        sources: &Sources,
-        problems: &mut Vec<Problem>,
-        file: &File,
-    ) -> Self {
+    pub(super) fn new(conf: &LdapConf, sources: &Sources, problems: &mut Vec<Problem>, file: &File) -> Self {
         let servers = servers::defaults(conf, sources, problems, file);
         let base = conf.base.as_deref().map(|base| Template::literal(base.as_bytes()));
         Self { servers, base: base.unwrap_or_default(), tls: conf.tls.clone() }
@@ -113,7 +109,7 @@ fn read_method(keys: &mut Keys<'_>, mechanism: Option<Mechanism>, base: &Templat
 }
 
 fn read_lookup(keys: &mut Keys<'_>, base: &Template) -> Option<Lookup> {
-    let scope = keys.choice(&["ldap_scope"], &SCOPES).unwrap_or(Scope::Subtree);
+    let scope = keys.choice(&["ldap_scope"], &SCOPES).unwrap_or(Scope::Sub);
     let filter = match keys.entry(&["ldap_filter"]) {
         Some(_) => filter(keys, "ldap_filter"),
         None => Filter::parse("(uid=%u)").ok(),
@@ -144,7 +140,7 @@ fn read_limits(keys: &mut Keys<'_>) -> Limits {
         keys.number(&[key], 0..=most).and_then(|number| i32::try_from(number).ok()).unwrap_or(default)
     };
     let (size, time) = (number("ldap_size_limit", 1), number("ldap_time_limit", 5));
-    Limits { deref: keys.choice(&["ldap_deref"], &ALIASES).unwrap_or(Deref::Never), size, time }
+    Limits { deref: keys.choice(&["ldap_deref"], &ALIASES).unwrap_or(Dereference::Never), size, time }
 }
 
 fn default_realm(keys: &mut Keys<'_>) -> Vec<u8> {

@@ -20,14 +20,14 @@ pub(super) fn defaults(
     problems: &mut Vec<Problem>,
     file: &File,
 ) -> Vec<Server> {
-    let localhost = || uri::parse(LOCALHOST).into_iter().collect();
+    let localhost = || uri::parse_servers(LOCALHOST).unwrap_or_default();
     let Some((uris, line)) = &conf.uri else { return localhost() };
     if file.general.entries.iter().any(|entry| entry.key == "ldap_servers") {
         return localhost();
     }
     let path = sources.ldap_conf.as_ref().map(|text| text.path.clone()).unwrap_or_default();
     let warning = |text: String| Problem { line: Some(*line), ..Problem::warning(&path, text) };
-    match uris.split_ascii_whitespace().map(uri::parse).collect::<Result<Vec<_>, _>>() {
+    match uri::parse_servers(uris) {
         Ok(servers) => {
             let told = "URI is used, since ldap_servers is missing; the C daemon asks ldap://localhost/ then";
             problems.push(warning(told.to_owned()));
@@ -57,18 +57,11 @@ pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Vec<Server> {
 
 fn read_list(keys: &mut Keys<'_>) -> Option<Vec<Server>> {
     let (list, entry) = (keys.text(&["ldap_servers"])?, keys.entry(&["ldap_servers"])?);
-    let mut servers = Vec::new();
-    for word in list.split([' ', '\t']).filter(|word| !word.is_empty()) {
-        match uri::parse(word) {
-            Ok(server) => servers.push(server),
-            Err(error) => {
-                let start = word.as_ptr() as usize - list.as_ptr() as usize;
-                let what = format!("has a server that is wrong here: {}", error.text);
-                keys.complain_at(entry, Some(start + error.offset), &what);
-            }
-        }
+    let servers = uri::parse_servers(list);
+    if let Err(error) = &servers {
+        keys.complain_at(entry, Some(error.offset), &format!("is wrong here: {}", error.text));
     }
-    Some(servers)
+    servers.ok()
 }
 
 fn has_implicit_tls(servers: &[Server]) -> bool {
