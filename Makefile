@@ -68,7 +68,7 @@ deny:
 	fi
 
 bench: build-packages
-	@contrib/make/packages.sh wanted sasl2-bin
+	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
 	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS))
 
 # Does not build: what root installs need not be compiled by root.

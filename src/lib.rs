@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod pool;
 pub mod prompt;
 pub mod secret;
+mod seldom;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod skipped;

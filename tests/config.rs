@@ -1,13 +1,16 @@
 //! `saslauthd.conf`: `--check`, what is wrong at the start and on HUP, the examples and the manual page.
 
 use crate::support::command::run;
-use crate::support::{Finished, Launch, Program};
+use crate::support::{Finished, Launch, PATIENCE, Program, Request, eventually};
 use saslauthd::config::known::KEYS;
 use saslauthd::mech::{Kind, MECHANISMS};
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
 use tempfile::TempDir;
 
 /// A mechanism that asks servers and what it can be set up with.
@@ -321,4 +324,82 @@ fn the_manual_page_has_every_key_and_no_other() {
     for name in &described {
         assert!(known.contains(name), "{name} is in the page and unknown to the daemon");
     }
+}
+
+/// A web server that accepts every login, and the paths it was asked for.
+struct Web {
+    address: SocketAddr,
+    asked: Receiver<String>,
+}
+
+impl Web {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, asked) = mpsc::channel();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let path = path_of_request(&stream);
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+                if sender.send(path).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn settings(&self, path: &str) -> String {
+        format!("httpform_url: http://{}{path}\nhttpform_data: user=%u&password=%p\n", self.address)
+    }
+
+    fn next_path(&self) -> String {
+        self.asked.recv_timeout(PATIENCE).expect("nobody asked")
+    }
+}
+
+/// Reads a whole request: what is left unread breaks the connection when it is closed.
+fn path_of_request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let head: Vec<_> =
+        reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let length = head.iter().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    reader.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    head[0].split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Only the supervisor may read the file, and the frontend gets what it says.
+#[test]
+fn the_process_that_serves_needs_no_right_to_read_the_file() {
+    require!(Root);
+    let web = Web::start();
+    let file = File::new(&web.settings("/one"));
+    let path = file.named("--config=FILE");
+    let daemon = Launch::new(Program::Ours, &["-a", "httpform", &path, "--user=nobody"]).start();
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(web.next_path(), "/one");
+    file.write(&web.settings("/two"));
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(web.next_path(), "/two");
+}
+
+/// A bad file on disk must not get in the way of what was good when it was read.
+#[test]
+fn a_frontend_that_dies_is_replaced_with_the_settings_it_had() {
+    let web = Web::start();
+    let file = File::new(&web.settings("/one"));
+    let path = file.named("--config=FILE");
+    let daemon = Launch::new(Program::Ours, &["-a", "httpform", &path]).start();
+    daemon.log.wait_for("listening on socket");
+    fs::remove_file(file.path()).unwrap();
+    let first = daemon.children("frontend").remove(0);
+    first.signal("KILL");
+    let answer = eventually("another frontend serves", || {
+        let others = daemon.children("frontend").into_iter().any(|process| process != first);
+        others.then(|| daemon.ask(&Request::new("anna", "right")))
+    });
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_eq!(web.next_path(), "/one");
 }

@@ -84,7 +84,7 @@ pub(super) struct Flags {
     pub(super) connect_timeout: u32,
     #[arg(long, default_value_t = 5, value_parser = number("--tls-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) tls_timeout: u32,
-    #[arg(long, default_value_t = 10, value_parser = number("--operation-timeout", 1..=LONGEST_TIMEOUT))]
+    #[arg(long, default_value_t = 20, value_parser = number("--operation-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) operation_timeout: u32,
     #[arg(long, default_value_t = 30, value_parser = number("--total-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) total_timeout: u32,

@@ -109,7 +109,7 @@ impl Flags {
         let (mechanism_option, file) = self.option_and_file(mechanism)?;
         Ok(Config {
             mechanism,
-            service: self.service(mechanism.name),
+            service: self.service(mechanism),
             mechanism_option,
             file,
             run_directory: self.run_directory,
@@ -145,12 +145,12 @@ impl Flags {
         }
     }
 
-    fn service(&self, mechanism: &str) -> Service {
+    fn service(&self, mechanism: &Mechanism) -> Service {
         Service {
-            mechanism: mechanism.to_owned(),
+            mechanism: mechanism.name.to_owned(),
             append_realm: self.append_realm,
             cache: self.cache.then(|| self.cache_settings()),
-            workers: self.workers(),
+            workers: self.workers(&mechanism.kind),
             limits: Limits { password: size(self.max_password), field: size(self.max_field) },
             request_timeout: seconds(self.request_timeout),
             read_timeout: seconds(self.read_timeout),
@@ -180,7 +180,8 @@ impl Flags {
         }
     }
 
-    fn workers(&self) -> WorkerSettings {
+    /// The event loop asks servers itself: one worker for its errands is there, more come when they have to wait.
+    fn workers(&self, kind: &Kind) -> WorkerSettings {
         let processes = size(self.processes);
         if processes == 0 {
             let most = size(self.max_processes);
@@ -188,7 +189,7 @@ impl Flags {
         }
         WorkerSettings {
             most: processes,
-            ready: processes,
+            ready: if matches!(kind, Kind::Remote(_)) { 1 } else { processes },
             requests_each: self.requests_per_worker,
             flag: WorkerFlag::Processes,
         }

@@ -351,3 +351,9 @@ fn an_option_of_a_mechanism_has_a_bound() {
     let long = error(&format!("-a pam -O {}", "x".repeat(8193)));
     assert_eq!(long, "saslauthd[7397] :-O takes at most 8192 bytes, not 8193\n");
 }
+
+#[test]
+fn a_mechanism_that_asks_servers_keeps_one_worker_ready_and_may_have_all() {
+    let workers = config("-a rimap -O localhost -n 7").service.workers;
+    assert_eq!((workers.ready, workers.most), (1, 7));
+}

@@ -59,7 +59,7 @@ option information:
 For mechanisms that ask servers:
   --connect-timeout=<seconds>   For a connection to one address (default 5)
   --tls-timeout=<seconds>       For agreeing on TLS (default 5)
-  --operation-timeout=<seconds> From a question to its answer (default 10)
+  --operation-timeout=<seconds> From a question to its answer (default 20)
   --total-timeout=<seconds>     For all that one login asks of servers (default 30)
   --retry-interval=<seconds>    Leave a server that has failed alone for so long (default 10)
   --idle-time=<seconds>         Keep an unused connection for so long (default 60)

@@ -98,11 +98,11 @@ pub struct NetworkSettings {
 
 impl NetworkSettings {
     /// Thirty seconds in all are what the C daemon allows each step of rimap; the others are meant to leave time
-    /// for a second server.
+    /// for a second server. Dovecot takes up to 17 seconds to refuse a wrong password (2 of delay, 15 of penalty).
     pub const DEFAULT: Self = Self {
         connect_timeout: Duration::from_secs(5),
         tls_timeout: Duration::from_secs(5),
-        operation_timeout: Duration::from_secs(10),
+        operation_timeout: Duration::from_secs(20),
         total_timeout: Duration::from_secs(30),
         retry_interval: Duration::from_secs(10),
         idle_time: Duration::from_secs(60),

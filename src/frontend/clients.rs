@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::client::{Client, Heard, State};
-use super::{seldom::Seldom, token};
+use super::token;
 use crate::config::{OnUnavailable, Service};
 use crate::credentials::Credentials;
 use crate::dispatch::ClientId;
 use crate::outcome::Outcome;
 use crate::secret::Secret;
+use crate::seldom::Seldom;
 use crate::strerror::strerror;
 use crate::wire::Invalid;
 use mio::net::UnixStream;

@@ -1,8 +1,8 @@
 //! Accepting connections, also when there are no descriptors left to do it with.
 #![forbid(unsafe_code)]
 
-use super::seldom::Seldom;
 use super::token;
+use crate::seldom::Seldom;
 use crate::strerror::strerror;
 use mio::net::{UnixListener, UnixStream};
 use mio::unix::SourceFd;

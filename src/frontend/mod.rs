@@ -9,7 +9,6 @@ mod control;
 mod echoes;
 mod listener;
 mod record;
-mod seldom;
 mod start;
 mod token;
 mod workers;

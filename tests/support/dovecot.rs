@@ -20,7 +20,7 @@ const TLS_PORT: u16 = 1993;
 /// How a Dovecot is to be.
 pub struct Dovecot {
     address: Ipv4Addr,
-    users: String,
+    users: Vec<String>,
     certificate: Option<Certificate>,
     is_encrypted_only: bool,
     failure_delay: u32,
@@ -39,7 +39,8 @@ impl Dovecot {
     /// With these logins and passwords, without TLS, and quick to refuse.
     pub fn new<T: AsRef<[u8]>>(users: &[(&str, T)]) -> Self {
         let line = |(login, password): &(&str, T)| {
-            format!("{login}:{{PLAIN.b64}}{}\n", openssl::base64::encode_block(password.as_ref()))
+            let password = openssl::base64::encode_block(password.as_ref());
+            format!("{}:{{PLAIN.b64}}{password}", escaped(login))
         };
         Self {
             address: own_address(),
@@ -88,7 +89,10 @@ impl Dovecot {
         let mail = directory.path().join("mail");
         fs::create_dir(&mail).unwrap();
         fs::set_permissions(mail, fs::Permissions::from_mode(0o777)).unwrap();
-        fs::write(directory.path().join("users"), &self.users).unwrap();
+        // Without the field even no delay is one of half a second.
+        let field = if self.failure_delay == 0 { "::::::nodelay=y" } else { "" };
+        let users: String = self.users.iter().map(|user| format!("{user}{field}\n")).collect();
+        fs::write(directory.path().join("users"), users).unwrap();
         let root = directory.path().display().to_string();
         fs::write(directory.path().join("dovecot.conf"), self.configuration(&root)).unwrap();
         let has_tls = self.certificate.is_some();
@@ -102,6 +106,7 @@ impl Dovecot {
         let plaintext = if self.is_encrypted_only { "yes" } else { "no" };
         let (address, delay) = (self.address, self.failure_delay);
         format!(
+            // Without the penalty, which delays whoever has failed before.
             "base_dir = {directory}/run\n\
              state_dir = {directory}/state\n\
              log_path = /dev/stderr\n\
@@ -110,7 +115,7 @@ impl Dovecot {
              {tls}\
              disable_plaintext_auth = {plaintext}\n\
              auth_mechanisms = plain login\n\
-             auth_failure_delay = {delay}\n\
+             auth_failure_delay = {delay} secs\n\
              auth_username_chars =\n\
              auth_username_format = %u\n\
              first_valid_uid = 0\n\
@@ -122,7 +127,8 @@ impl Dovecot {
              inet_listener imap {{\n port = {PORT}\n}}\n\
              inet_listener imaps {{\n port = {TLS_PORT}\n ssl = yes\n}}\n\
              service_count = 0\n\
-             process_min_avail = 1\n}}\n"
+             process_min_avail = 1\n}}\n\
+             service anvil {{\nunix_listener anvil-auth-penalty {{\n mode = 0\n}}\n}}\n"
         )
     }
 
@@ -192,4 +198,11 @@ impl RunningDovecot {
         let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();
         lines.iter().filter(|line| line.contains("imap-login: Info: Login:")).count()
     }
+}
+
+/// Dovecot escapes these in the login before it looks for it in the file.
+fn escaped(login: &str) -> String {
+    let escape =
+        |letter: char| if "\\\"'".contains(letter) { format!("\\{letter}") } else { letter.to_string() };
+    login.chars().map(escape).collect()
 }

@@ -46,7 +46,7 @@ impl Program {
     pub fn unavailable(self, text: &str) -> Answer {
         match self {
             Self::Ours => Answer::Nothing,
-            Self::C => Answer::Text(text.to_owned()),
+            Self::C => Answer::Text(text.as_bytes().escape_ascii().to_string()),
         }
     }
 }

@@ -5,14 +5,38 @@ use super::{Driver, Sender};
 use crate::errand::Errand;
 use crate::mech::remote::{Failure, FailureKind, LaneId, Protocol, QuestionId, TlsMode};
 use crate::net::ConnectionId;
-use crate::net::connection::Connection;
+use crate::net::connection::{Connection, no_connection};
 use crate::net::socket::Socket;
 use crate::net::switchboard::{Event, Order, Target};
 use crate::net::tls;
-use crate::strerror::strerror;
 use openssl::ssl::Ssl;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
+
+/// Why a connection was not even begun.
+enum Unopened {
+    /// It cannot be.
+    Server(Failure),
+    /// This machine has no room for one more.
+    Shortage(Failure),
+}
+
+fn unopened(target: &Target, error: &io::Error) -> Unopened {
+    let failure = no_connection(target, error);
+    match is_shortage(error) {
+        true => Unopened::Shortage(failure),
+        false => Unopened::Server(failure),
+    }
+}
+
+/// Descriptors, memory, ports, or room in the queue of a unix socket.
+fn is_shortage(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, OutOfMemory, WouldBlock};
+    let no_descriptors_or_buffers = [Some(libc::EMFILE), Some(libc::ENFILE), Some(libc::ENOBUFS)];
+    matches!(error.kind(), AddrNotAvailable | OutOfMemory | WouldBlock)
+        || no_descriptors_or_buffers.contains(&error.raw_os_error())
+}
 
 impl<P: Protocol> Driver<P> {
     pub(super) fn carry_out(&mut self, now: Instant) {
@@ -44,7 +68,8 @@ impl<P: Protocol> Driver<P> {
     fn open(&mut self, id: ConnectionId, lane: LaneId, server: usize, target: &Target, now: Instant) {
         match self.connect(id, lane, server, target) {
             Ok(connection) => drop(self.connections.insert(id, connection)),
-            Err(failure) => self.switchboard.handle_broken(id, failure, false, now),
+            Err(Unopened::Server(failure)) => self.switchboard.handle_broken(id, failure, false, now),
+            Err(Unopened::Shortage(failure)) => self.switchboard.handle_shortage(id, failure, now),
         }
     }
 
@@ -54,25 +79,27 @@ impl<P: Protocol> Driver<P> {
         lane: LaneId,
         server: usize,
         target: &Target,
-    ) -> Result<Connection<P::Session>, Failure> {
+    ) -> Result<Connection<P::Session>, Unopened> {
         let mode = self.protocol.lane(lane).servers.get(server).map_or(TlsMode::Off, |server| server.tls);
         let tls = match mode {
             TlsMode::Off => None,
-            TlsMode::Implicit | TlsMode::StartTls => Some(self.prepare_tls(lane, server)?),
+            TlsMode::Implicit | TlsMode::StartTls => {
+                Some(self.prepare_tls(lane, server).map_err(Unopened::Server)?)
+            }
         };
         let token = (self.wiring.token)(id);
         let socket = Socket::connect(target, &self.wiring.registry, token)
-            .map_err(|error| Failure::new(FailureKind::Contact, strerror(&error)))?;
+            .map_err(|error| unopened(target, &error))?;
         let session = self.protocol.session(lane, server);
-        Ok(Connection::new(session, socket, tls, mode == TlsMode::Implicit))
+        Ok(Connection::new(session, target.clone(), socket, tls, mode == TlsMode::Implicit))
     }
 
     fn prepare_tls(&mut self, lane: LaneId, server: usize) -> Result<Ssl, Failure> {
         let lane = self.protocol.lane(lane);
         let host = lane.servers.get(server).and_then(|server| server.host());
-        let contact = |reason: String| Failure::new(FailureKind::Contact, reason);
-        let context = self.contexts.context(&lane.tls).map_err(|error| contact(error.to_string()))?;
-        tls::prepare(&context, &lane.tls, host).map_err(|error| contact(error.to_string()))
+        let prepared = self.contexts.context(&lane.tls);
+        let prepared = prepared.and_then(|context| tls::prepare(&context, &lane.tls, host));
+        prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))
     }
 
     fn put_into_session(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {

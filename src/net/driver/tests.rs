@@ -245,9 +245,12 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
     let peer = Peer::start(|mut stream, _| drop(std::io::Read::read_to_end(&mut stream, &mut Vec::new())));
     let quick = Duration::from_millis(50);
     let timeouts = Timeouts { connect: quick, tls: quick, operation: quick };
-    let mut rig = Rig::new(Lane { timeouts, ..lane(vec![local(&peer)]) });
-    rig.login(1, b"right");
-    assert_eq!(kind(&rig.outcome(1)), "Synchronize");
+    for (greets, expected) in [(true, "Synchronize"), (false, "Unexpected")] {
+        let lane = Rc::new(Lane { timeouts, ..lane(vec![local(&peer)]) });
+        let mut rig = Rig::with(Lines { lane, greets });
+        rig.login(1, b"right");
+        assert_eq!(kind(&rig.outcome(1)), expected);
+    }
 }
 
 #[test]

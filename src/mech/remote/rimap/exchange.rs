@@ -39,7 +39,6 @@ impl Exchange for Check {
         match answer {
             Ok(Answer::Accepted) => done(Outcome::Accept(alert::ACCEPTED.into())),
             Ok(Answer::Rejected) => done(Outcome::reject(REJECTED)),
-            Ok(Answer::NotUnderstood(reason)) => fail(FailureKind::Unexpected, reason),
             Err(failure) => done(alert::unavailable(&failure)),
         }
     }
@@ -90,13 +89,6 @@ mod tests {
         let (text, outcome) = reply(Err(Failure::new(FailureKind::Contact, "it broke")));
         assert_eq!(text, "NO [ALERT] Couldn't contact remote authentication server");
         assert!(matches!(outcome, Outcome::Unavailable(refusal) if refusal.reason == "it broke"));
-    }
-
-    #[test]
-    fn a_login_that_the_server_does_not_understand_is_no_rejection() {
-        let (text, outcome) = reply(Ok(Answer::NotUnderstood("BAD")));
-        assert_eq!(text, "NO [ALERT] Unexpected response from remote authentication server");
-        assert!(matches!(outcome, Outcome::Unavailable(_)));
     }
 
     #[test]

@@ -29,9 +29,6 @@ pub enum Answer {
     Accepted,
     /// `NO`
     Rejected,
-    /// The server did not take the command, and why; perhaps because of what is in it, which is the client's doing
-    /// and must not count against the server.
-    NotUnderstood(&'static str),
 }
 
 /// One connection.
@@ -82,10 +79,7 @@ impl ImapSession {
             Reply::Blank => {}
             Reply::Untagged(status) if matches!(self.state, State::Greeting) => self.handle_greeting(status),
             _ if matches!(self.state, State::Greeting) => self.fail(FailureKind::Unexpected, NO_IMAP),
-            Reply::Untagged(status) if status.condition == Condition::Bye => {
-                let reason = self.told("the server says BYE", status);
-                self.fail(FailureKind::Refused, reason);
-            }
+            Reply::Untagged(status) if status.condition == Condition::Bye => self.handle_farewell(status),
             Reply::Untagged(_) | Reply::Data => {}
             Reply::Capability(list) => self.capabilities = Some(Capabilities::parse(list)),
             Reply::Continue => self.send_next_part(),
@@ -107,6 +101,13 @@ impl ImapSession {
                 self.fail(FailureKind::Unexpected, "the server greets with PREAUTH, and so checks no login");
             }
             Condition::Bad => self.fail(FailureKind::Unexpected, NO_IMAP),
+        }
+    }
+
+    fn handle_farewell(&mut self, farewell: &Status<'_>) {
+        let reason = self.told("the server says BYE", farewell);
+        if !self.leave_undecided(FailureKind::Refused, &reason) {
+            self.fail(FailureKind::Refused, reason);
         }
     }
 
@@ -159,6 +160,7 @@ impl ImapSession {
 
     fn end_check(&mut self, id: QuestionId, sent: bool, status: &Status<'_>) {
         let not_now = NOT_NOW.iter().find(|code| status.has_code(code));
+        let unexpected = |reason: &str| Err(Failure::new(FailureKind::Unexpected, reason));
         let answer = match (status.condition, not_now) {
             (Condition::Ok, _) if sent => Ok(Answer::Accepted),
             (Condition::No, Some(code)) => Err(Failure::new(
@@ -167,9 +169,9 @@ impl ImapSession {
             )),
             (Condition::No, None) if sent => Ok(Answer::Rejected),
             (Condition::No | Condition::Bad, _) if !sent => {
-                Ok(Answer::NotUnderstood("the server refuses the login before it has all of it"))
+                unexpected("the server refuses the login before it has all of it")
             }
-            (Condition::Bad, _) => Ok(Answer::NotUnderstood("the server answers the login with BAD")),
+            (Condition::Bad, _) => unexpected("the server answers the login with BAD"),
             _ => {
                 return self
                     .fail(FailureKind::Unexpected, "the server answers a login as no IMAP server may");
@@ -177,6 +179,19 @@ impl ImapSession {
         };
         self.state = State::Answered;
         self.events.push_back(SessionEvent::Answered(id, answer));
+    }
+
+    /// The connection ends before the login is decided. That is told as an answer, so that another server is asked
+    /// but this one not taken for broken: Dovecot ends the connection at any login or password of some 1,000 bytes,
+    /// and a client that sends one must not turn all others away. `false` if no login is being checked.
+    fn leave_undecided(&mut self, kind: FailureKind, reason: &str) -> bool {
+        let State::Checking(id, _) = &self.state else {
+            return false;
+        };
+        let answer = Err(Failure::new(kind, reason));
+        self.events.push_back(SessionEvent::Answered(*id, answer));
+        self.state = State::Broken;
+        true
     }
 
     fn send_next_part(&mut self) {
@@ -260,6 +275,7 @@ impl Session for ImapSession {
     }
 
     fn handle_end(&mut self) {
+        self.leave_undecided(FailureKind::Unexpected, "the server closes the connection over a login");
         self.state = State::Broken;
     }
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 const SILENCE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
-pub(super) struct Seldom {
+pub(crate) struct Seldom {
     silent_until: Option<Instant>,
 }
 
 impl Seldom {
     /// Whether it may be said again; if so, the next silence begins.
-    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let due = self.silent_until.is_none_or(|until| now >= until);
         if due {
             self.silent_until = Some(now + SILENCE);

@@ -1,0 +1,129 @@
+//! What is known of one connection.
+#![forbid(unsafe_code)]
+
+use super::servers::ServerId;
+use super::{Stage, Target};
+use crate::mech::remote::{Failure, FailureKind, LaneId, QuestionId, Timeouts};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// What a connection is opened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Whatever waits when it is ready.
+    Queue,
+    /// Questions that a connection to the same server has lost.
+    Again(BTreeSet<QuestionId>),
+    /// To see whether the server is back.
+    Probe,
+}
+
+pub(super) struct Connection {
+    pub(super) lane: LaneId,
+    /// The place of the server in the lane's list.
+    pub(super) index: usize,
+    pub(super) server: ServerId,
+    pub(super) target: Target,
+    pub(super) purpose: Purpose,
+    pub(super) stage: Stage,
+    pub(super) began: Instant,
+    pub(super) stage_began: Instant,
+    /// Whether TLS was asked for in clear, so that the server has spoken before.
+    has_spoken: bool,
+    /// Whether the server had to say something before the first question.
+    pub(super) has_greeted: bool,
+    pub(super) in_flight: BTreeSet<QuestionId>,
+    /// Whether it has answered or waited; the server may have closed it since.
+    pub(super) was_used: bool,
+    /// It takes no further question.
+    pub(super) is_finished: bool,
+    pub(super) answered_at: Option<Instant>,
+    pub(super) idle_since: Instant,
+    /// Its key among the free ones.
+    pub(super) free_as: Option<u64>,
+    /// When its timer rings.
+    pub(super) due: Option<Instant>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        lane: LaneId,
+        index: usize,
+        server: ServerId,
+        target: Target,
+        purpose: Purpose,
+        now: Instant,
+    ) -> Self {
+        Self {
+            lane,
+            index,
+            server,
+            target,
+            purpose,
+            stage: Stage::Connecting,
+            began: now,
+            stage_began: now,
+            has_spoken: false,
+            has_greeted: false,
+            in_flight: BTreeSet::new(),
+            was_used: false,
+            is_finished: false,
+            answered_at: None,
+            idle_since: now,
+            free_as: None,
+            due: None,
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.stage == Stage::Ready
+    }
+
+    /// The next stage is reached.
+    pub(super) fn enter(&mut self, stage: Stage, now: Instant) {
+        match (self.stage, stage) {
+            (Stage::Opening, Stage::Securing) => self.has_spoken = true,
+            // A session that waits for nothing is ready at the moment it is connected.
+            (Stage::Opening, Stage::Ready) => self.has_greeted = now > self.stage_began,
+            _ => {}
+        }
+        self.stage = stage;
+        self.stage_began = now;
+    }
+
+    /// How long the stage may take.
+    pub(super) fn allowed(&self, timeouts: &Timeouts) -> Duration {
+        match self.stage {
+            Stage::Connecting => timeouts.connect,
+            Stage::Securing => timeouts.tls,
+            Stage::Opening | Stage::Ready => timeouts.operation,
+        }
+    }
+
+    /// The stage has taken too long.
+    pub(super) fn expiry(&self, timeouts: &Timeouts) -> Failure {
+        let target = &self.target;
+        let time = Seconds(self.allowed(timeouts));
+        match self.stage {
+            Stage::Connecting => {
+                Failure::new(FailureKind::Contact, format!("no connection to {target} within {time}"))
+            }
+            Stage::Securing => {
+                Failure::new(FailureKind::Contact, format!("no TLS with {target} within {time}"))
+            }
+            Stage::Opening | Stage::Ready => {
+                let kind = if self.has_spoken { FailureKind::Unexpected } else { FailureKind::Synchronize };
+                Failure::new(kind, format!("{target} was not ready for questions within {time}"))
+            }
+        }
+    }
+}
+
+/// A time for the log.
+pub(super) struct Seconds(pub(super) Duration);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} s", self.0.as_secs_f64())
+    }
+}

@@ -1,0 +1,304 @@
+//! What becomes of questions when a connection breaks, time runs out, or a server cannot answer.
+#![forbid(unsafe_code)]
+
+use super::connection::{Connection, Purpose, Seconds};
+use super::health::{Debt, SUSPICION, Standing};
+use super::servers::{Blame, ServerId};
+use super::{ConnectionId, Question, State, Switchboard, Target};
+use crate::mech::remote::{Failure, FailureKind, LaneId, QuestionId, Sharing};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+impl Switchboard {
+    /// The connection is broken.
+    pub(super) fn lose(&mut self, id: ConnectionId, failure: &Failure, heard: bool, now: Instant) {
+        self.take_back(id);
+        let Some(connection) = self.take(id) else { return };
+        if !connection.is_ready() {
+            return self.fail_to_open(connection, failure, now);
+        }
+        if connection.in_flight.is_empty() {
+            return self.lose_idle(&connection, failure, now);
+        }
+        // The server may have closed it before it saw the question.
+        let was_stale = connection.was_used && !heard;
+        let (again, lost) = self.divide(&connection, was_stale, now);
+        if !lost.is_empty() {
+            self.lose_questions(&connection, lost, failure, now);
+        }
+        if !again.is_empty() {
+            self.ask_again(&connection, again, failure, now);
+        }
+    }
+
+    /// Nobody has asked anything: the server may close when it likes. But one that does it at once is not back.
+    fn lose_idle(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
+        let never_answered = connection.answered_at.is_none();
+        if never_answered
+            && connection.purpose == Purpose::Probe
+            && self.servers.is_on_trial(connection.server)
+        {
+            self.blame(connection.server, &connection.target, failure, connection.began, now);
+        }
+    }
+
+    /// Those that are asked again on a fresh connection, and those that are not.
+    fn divide(
+        &self,
+        connection: &Connection,
+        was_stale: bool,
+        now: Instant,
+    ) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
+        let may_again = was_stale && self.servers.standing(connection.server, now) != Standing::Bad;
+        let was_asked_again =
+            |id: &QuestionId| self.questions.get(id).is_some_and(|question| question.was_asked_again);
+        connection.in_flight.iter().copied().partition(|id| may_again && !was_asked_again(id))
+    }
+
+    fn ask_again(
+        &mut self,
+        connection: &Connection,
+        questions: BTreeSet<QuestionId>,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        for id in &questions {
+            if let Some(question) = self.questions.get_mut(id) {
+                question.was_asked_again = true;
+                question.failure = Some(failure.clone());
+            }
+        }
+        let again = Purpose::Again(questions.clone());
+        if !self.open(connection.lane, connection.index, again, now) {
+            questions.iter().for_each(|id| self.try_elsewhere(*id, connection.index, failure, now));
+        }
+    }
+
+    /// It did not become ready: the next address, or another server.
+    fn fail_to_open(&mut self, connection: Connection, failure: &Failure, now: Instant) {
+        let blame = self.blame(connection.server, &connection.target, failure, connection.began, now);
+        let next_address = blame == Blame::Address;
+        let (lane, index) = (connection.lane, connection.index);
+        match connection.purpose {
+            Purpose::Queue => {}
+            Purpose::Probe => {
+                if next_address {
+                    self.open(lane, index, Purpose::Probe, now);
+                }
+            }
+            Purpose::Again(questions) if questions.is_empty() => {}
+            Purpose::Again(questions) => {
+                if !next_address || !self.open(lane, index, Purpose::Again(questions.clone()), now) {
+                    questions.into_iter().for_each(|id| self.try_elsewhere(id, index, failure, now));
+                }
+            }
+        }
+    }
+
+    /// It was not even begun. Those that it was for are given up: to wait for better times is up to their clients.
+    pub(super) fn lack(&mut self, id: ConnectionId, failure: &Failure) {
+        let Some(connection) = self.take(id) else { return };
+        let questions = match connection.purpose {
+            Purpose::Queue => self.oldest_waiting(connection.lane).into_iter().collect(),
+            Purpose::Probe => BTreeSet::new(),
+            Purpose::Again(questions) => questions,
+        };
+        for id in questions {
+            if let Some(question) = self.questions.get_mut(&id) {
+                question.failure = Some(failure.clone());
+            }
+            self.dequeue(id);
+            self.give_up(id, failure.clone());
+        }
+    }
+
+    fn oldest_waiting(&self, lane: LaneId) -> Option<QuestionId> {
+        let groups = self.lanes.get(&lane)?.queue.groups();
+        groups.min_by_key(|group| group.oldest).map(|group| group.question)
+    }
+
+    /// Nobody will answer these on this server. It is blamed unless it has answered others in the meantime.
+    fn lose_questions(
+        &mut self,
+        connection: &Connection,
+        questions: BTreeSet<QuestionId>,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        let asked = |id: &QuestionId| match self.questions.get(id)?.state {
+            State::Asked { at, .. } => Some(at),
+            _ => None,
+        };
+        let began = questions.iter().filter_map(asked).min().unwrap_or(connection.began);
+        if !self.servers.has_answered_since(connection.server, &connection.target, began) {
+            self.blame(connection.server, &connection.target, failure, began, now);
+        }
+        for id in questions {
+            self.try_elsewhere(id, connection.index, failure, now);
+        }
+    }
+
+    fn blame(
+        &mut self,
+        server: ServerId,
+        target: &Target,
+        failure: &Failure,
+        began: Instant,
+        now: Instant,
+    ) -> Blame {
+        let blame = self.servers.handle_failure(server, target, failure, began, now);
+        if blame == Blame::Server {
+            self.close_idle(server);
+        }
+        blame
+    }
+
+    /// Connections to a server that has failed are likely to be dead, and take the place of those that are not.
+    fn close_idle(&mut self, server: ServerId) {
+        let lanes = self.servers.lanes(server);
+        let switches = lanes.iter().filter_map(|lane| self.lanes.get(lane));
+        let bundles = switches.flat_map(|switch| &switch.bundles).filter(|bundle| bundle.server == server);
+        let free: Vec<_> =
+            bundles.flat_map(|bundle| &bundle.free).map(|(_, connection)| *connection).collect();
+        for id in free {
+            if self.connections.get(&id).is_some_and(|connection| connection.in_flight.is_empty()) {
+                self.close(id);
+            }
+        }
+    }
+
+    /// The server at that place has not answered: the next one, if there is one.
+    pub(super) fn try_elsewhere(&mut self, id: QuestionId, index: usize, failure: &Failure, now: Instant) {
+        let Some(question) = self.questions.get_mut(&id) else { return };
+        question.wish.tried = question.wish.tried.with(index);
+        question.wish.hopeful = true;
+        question.was_asked_again = false;
+        question.failure = Some(failure.clone());
+        let lane = question.lane;
+        self.attend(lane, now);
+        self.enqueue(id);
+    }
+
+    /// The session takes no further question. Those that it has still get their answers.
+    pub(super) fn finish(&mut self, id: ConnectionId, now: Instant) {
+        self.take_back(id);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.is_finished = true;
+        let is_of_use =
+            connection.was_used || connection.in_flight.iter().all(|id| was_ordered(&self.questions, id));
+        if connection.in_flight.is_empty() && connection.is_ready() {
+            self.close(id);
+        } else if !connection.is_ready() || !is_of_use {
+            let failure = Failure::new(FailureKind::Refused, "the server takes no questions");
+            self.cut(id, &failure, now);
+        } else {
+            self.note_freedom(id);
+        }
+    }
+
+    /// Questions that the caller has not been told of yet go back into the queue, if the connection has shown that
+    /// it is of use: its server has not seen them.
+    fn take_back(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.was_used) else {
+            return;
+        };
+        let (ordered, unordered) = std::mem::take(&mut connection.in_flight)
+            .into_iter()
+            .partition(|id| was_ordered(&self.questions, id));
+        connection.in_flight = ordered;
+        let (server, unordered): (_, BTreeSet<_>) = (connection.server, unordered);
+        for question in unordered {
+            self.servers.settle(server, Debt::Answer);
+            self.enqueue(question);
+        }
+    }
+
+    /// Closes a connection that has failed.
+    fn cut(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
+        let Some(mut connection) = self.close(id) else { return };
+        if connection.is_ready() {
+            let questions = std::mem::take(&mut connection.in_flight);
+            self.lose_questions(&connection, questions, failure, now);
+        } else {
+            self.fail_to_open(connection, failure, now);
+        }
+    }
+
+    pub(super) fn time_out_connection(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if connection.is_ready() {
+            return self.end_idleness(id, now);
+        }
+        let Some(switch) = self.lanes.get(&connection.lane) else { return };
+        let failure = connection.expiry(&switch.lane.timeouts);
+        self.cut(id, &failure, now);
+    }
+
+    pub(super) fn time_out_question(&mut self, id: QuestionId, now: Instant) {
+        let Some(question) = self.questions.get(&id) else { return };
+        let over = now >= question.deadline;
+        match question.state {
+            State::Asked { connection, at, .. } => {
+                let time = Seconds(question.due.saturating_duration_since(at));
+                let server = self.server_asked(connection);
+                let reason = format!("no answer from {server} within {time}");
+                let failure = Failure::new(FailureKind::Unexpected, reason);
+                if over {
+                    self.miss_deadline(id, connection, failure, now);
+                } else {
+                    self.miss_answer(id, connection, &failure, now);
+                }
+            }
+            State::Waiting | State::Reserved(_) => {
+                let servers = self.lanes.get(&question.lane).map(|switch| switch.lane.servers.as_slice());
+                let server = servers.and_then(|servers| servers.first()).map(ToString::to_string);
+                let server = server.unwrap_or_default();
+                let failure =
+                    Failure::new(FailureKind::Contact, format!("no connection to {server} in time"));
+                self.detach(id, now);
+                self.give_up(id, failure);
+            }
+        }
+    }
+
+    /// The question has taken too long on this server, though not too long for another.
+    fn miss_answer(&mut self, id: QuestionId, on: ConnectionId, failure: &Failure, now: Instant) {
+        let asked_at = self.asked_at(on, id);
+        let Some(connection) = self.connections.get(&on) else { return };
+        let sound = connection.answered_at > asked_at;
+        if sound && matches!(self.sharing(on), Some(Sharing::Together(_))) {
+            let index = connection.index;
+            self.try_elsewhere(id, index, failure, now);
+            self.release(on, id, now);
+        } else {
+            self.cut(on, failure, now);
+        }
+    }
+
+    /// The login's time is over. The server is to blame only if it has been silent for long.
+    fn miss_deadline(&mut self, id: QuestionId, on: ConnectionId, failure: Failure, now: Instant) {
+        let Some(asked_at) = self.asked_at(on, id) else { return };
+        let Some(connection) = self.connections.get(&on) else { return };
+        let (server, target) = (connection.server, connection.target.clone());
+        self.detach(id, now);
+        let long = now >= asked_at + SUSPICION;
+        if long && !self.servers.has_answered_since(server, &target, asked_at) {
+            self.blame(server, &target, &failure, asked_at, now);
+        }
+        if let Some(question) = self.questions.get_mut(&id) {
+            question.failure = Some(failure.clone());
+        }
+        self.give_up(id, failure);
+    }
+
+    fn server_asked(&self, on: ConnectionId) -> String {
+        let Some(connection) = self.connections.get(&on) else { return String::new() };
+        let switch = self.lanes.get(&connection.lane);
+        let server = switch.and_then(|switch| switch.lane.servers.get(connection.index));
+        server.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+fn was_ordered(questions: &HashMap<QuestionId, Question>, id: &QuestionId) -> bool {
+    matches!(questions.get(id).map(|question| question.state), Some(State::Asked { is_ordered: true, .. }))
+}

@@ -1,0 +1,226 @@
+//! One lane: its queue, its connections to each server, and the choice among them.
+#![forbid(unsafe_code)]
+
+use super::ConnectionId;
+use super::health::Standing;
+use super::queue::{MOST_SERVERS, Queue, Tried};
+use super::servers::{ServerId, Servers};
+use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, Order, QuestionId, Sharing};
+use crate::seldom::Seldom;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Instant;
+
+pub(super) struct Switch {
+    pub(super) lane: Rc<Lane>,
+    /// One for each server of the lane.
+    pub(super) bundles: Vec<Bundle>,
+    pub(super) queue: Queue,
+    /// Whose turn it is with [`Order::RoundRobin`].
+    turn: usize,
+    pub(super) used_at: Instant,
+    pub(super) waiting_told: Seldom,
+}
+
+/// The connections to one server.
+pub(super) struct Bundle {
+    pub(super) server: ServerId,
+    pub(super) connections: usize,
+    /// Those being opened that will be free for any question.
+    pub(super) opening: usize,
+    /// Those that can take a question now, the best last.
+    pub(super) free: BTreeSet<(u64, ConnectionId)>,
+}
+
+/// What to do with the questions that wait.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Ask(QuestionId, ConnectionId),
+    /// To the server at that place.
+    Open(usize),
+    GiveUp(QuestionId),
+    /// Nothing. If it is for the bound of connections: to the server at that place.
+    Rest(Option<usize>),
+}
+
+enum Choice {
+    Free(ConnectionId),
+    Room(usize),
+    Full(usize),
+    /// Its addresses are not known yet.
+    Unknown,
+    Nobody,
+}
+
+impl Switch {
+    pub(super) fn new(id: LaneId, lane: &Rc<Lane>, servers: &mut Servers, now: Instant) -> Self {
+        let listed = lane.servers.iter().take(MOST_SERVERS);
+        Self {
+            lane: Rc::clone(lane),
+            bundles: listed.map(|server| Bundle::new(servers.enter(server, id, now))).collect(),
+            queue: Queue::default(),
+            turn: 0,
+            used_at: now,
+            waiting_told: Seldom::default(),
+        }
+    }
+
+    /// Whether nothing waits and no connection is open.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.bundles.iter().all(|bundle| bundle.connections == 0)
+    }
+
+    /// How many questions a connection can carry at a time.
+    pub(super) fn capacity(&self) -> usize {
+        match self.lane.sharing {
+            Sharing::OneQuestion | Sharing::InTurn => 1,
+            Sharing::Together(most) => most.max(1),
+        }
+    }
+
+    /// What to do next; called again when that is done, until it is to rest.
+    pub(super) fn next_step(&self, servers: &Servers, now: Instant) -> Step {
+        let mut full = None;
+        let mut next = None;
+        let mut expected = Vec::new();
+        for group in self.queue.groups() {
+            let tried = group.wish.tried;
+            let step = match self.choose(tried, servers, now) {
+                Choice::Free(connection) => Step::Ask(group.question, connection),
+                Choice::Unknown => continue,
+                Choice::Nobody if group.wish.hopeful && self.is_probing(tried, servers) => continue,
+                Choice::Nobody => Step::GiveUp(group.question),
+                Choice::Room(_) | Choice::Full(_)
+                    if self.covers(tried, group.size, &mut expected, servers, now) =>
+                {
+                    continue;
+                }
+                Choice::Room(server) => Step::Open(server),
+                Choice::Full(server) => {
+                    full = full.or(Some(server));
+                    continue;
+                }
+            };
+            if next.as_ref().is_none_or(|(oldest, _)| group.oldest < *oldest) {
+                next = Some((group.oldest, step));
+            }
+        }
+        next.map_or(Step::Rest(full), |(_, step)| step)
+    }
+
+    /// The oldest question that a free connection to the server at that place may take, though another server may
+    /// come first in the list.
+    pub(super) fn next_for(&self, server: usize, servers: &Servers, now: Instant) -> Option<QuestionId> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let standing = self.standing(server, servers, now);
+        let may = |tried: Tried| !tried.contains(server) && standing == self.best(tried, servers, now);
+        let groups = self.queue.groups().filter(|group| standing > Standing::Bad && may(group.wish.tried));
+        groups.min_by_key(|group| group.oldest).map(|group| group.question)
+    }
+
+    /// How well the best of the servers is doing that are not tried yet.
+    pub(super) fn best(&self, tried: Tried, servers: &Servers, now: Instant) -> Standing {
+        let untried = (0..self.bundles.len()).filter(|server| !tried.contains(*server));
+        untried.map(|server| self.standing(server, servers, now)).max().unwrap_or(Standing::Bad)
+    }
+
+    fn standing(&self, server: usize, servers: &Servers, now: Instant) -> Standing {
+        self.bundles.get(server).map_or(Standing::Bad, |bundle| servers.standing(bundle.server, now))
+    }
+
+    fn choose(&self, tried: Tried, servers: &Servers, now: Instant) -> Choice {
+        if self.best(tried, servers, now) == Standing::Bad {
+            return Choice::Nobody;
+        }
+        let mut full = None;
+        for (index, bundle) in self.candidates(tried, servers, now) {
+            if let Some((_, connection)) = bundle.free.last() {
+                return Choice::Free(*connection);
+            }
+            if servers.target(bundle.server).is_none() {
+                match self.lane.order {
+                    Order::Listed => return Choice::Unknown,
+                    Order::RoundRobin => continue,
+                }
+            }
+            if bundle.connections < self.most_connections() {
+                return Choice::Room(index);
+            }
+            full = full.or(Some(index));
+        }
+        full.map_or(Choice::Unknown, Choice::Full)
+    }
+
+    /// The servers that a question may go to now, in the lane's order.
+    fn candidates<'a>(
+        &'a self,
+        tried: Tried,
+        servers: &'a Servers,
+        now: Instant,
+    ) -> impl Iterator<Item = (usize, &'a Bundle)> {
+        let best = self.best(tried, servers, now);
+        let first = match self.lane.order {
+            Order::Listed => 0,
+            Order::RoundRobin => self.turn,
+        };
+        let all = self.bundles.iter().enumerate();
+        all.clone()
+            .skip(first)
+            .chain(all.take(first))
+            .filter(move |(index, _)| !tried.contains(*index))
+            .filter(move |(_, bundle)| servers.standing(bundle.server, now) == best)
+    }
+
+    /// The server at that place has had its turn.
+    pub(super) fn turn_to_next(&mut self, server: usize) {
+        self.turn = (server + 1) % self.bundles.len().max(1);
+    }
+
+    pub(super) fn most_connections(&self) -> usize {
+        self.lane.most_connections.max(1)
+    }
+
+    /// Whether connections that are being opened will do for so many questions. `expected` is what they can carry,
+    /// less what groups before have claimed.
+    fn covers(
+        &self,
+        tried: Tried,
+        questions: usize,
+        expected: &mut Vec<usize>,
+        servers: &Servers,
+        now: Instant,
+    ) -> bool {
+        if expected.is_empty() {
+            expected.extend(self.bundles.iter().map(|bundle| bundle.opening.saturating_mul(self.capacity())));
+        }
+        let mut uncovered = questions;
+        for (index, _) in self.candidates(tried, servers, now) {
+            if let Some(expected) = expected.get_mut(index) {
+                let claimed = uncovered.min(*expected);
+                *expected -= claimed;
+                uncovered -= claimed;
+            }
+        }
+        uncovered == 0
+    }
+
+    fn is_probing(&self, tried: Tried, servers: &Servers) -> bool {
+        let mut untried = self.bundles.iter().enumerate().filter(|(index, _)| !tried.contains(*index));
+        untried.any(|(_, bundle)| servers.is_probed(bundle.server))
+    }
+
+    /// Why the last of its servers failed that has failed.
+    pub(super) fn last_failure(&self, servers: &Servers) -> Failure {
+        let failures = self.bundles.iter().filter_map(|bundle| servers.failure(bundle.server));
+        let last = failures.max_by_key(|(at, _)| *at).map(|(_, failure)| failure.clone());
+        last.unwrap_or_else(|| Failure::new(FailureKind::Internal, "no server is left to be asked"))
+    }
+}
+
+impl Bundle {
+    fn new(server: ServerId) -> Self {
+        Self { server, connections: 0, opening: 0, free: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,360 @@
+//! Which question goes over which connection, to which server, and what happens when one fails.
+//!
+//! Pure: events and `now` go in through the `handle_…` methods, [`Order`]s come out of [`Switchboard::next_order`].
+//!
+//! - A question waits in its lane's queue and takes the first connection that is free for it; connections are opened
+//!   as the queue needs them (`lane`, `placing`).
+//! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
+//!   lane is used, a connection without a question finds out whether it is back; then it gets one question at a time
+//!   until it answers (`health`). While all servers of a lane are known to fail, questions are given up at once.
+//! - A server that owes answers or connections and is silent for a second is avoided while another is better.
+//! - A question tries each server once. If a used connection breaks under it before a byte has come, it is asked
+//!   once more on a fresh one to the same server (`failing`).
+#![forbid(unsafe_code)]
+
+mod addresses;
+mod connection;
+mod failing;
+mod health;
+mod lane;
+mod placing;
+mod queue;
+mod servers;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+use super::ConnectionId;
+use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, QuestionId, Server};
+use connection::Connection;
+use lane::Switch;
+use queue::{Ticket, Wish};
+use servers::Servers;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// A lane that nobody has used for so long is forgotten, and with it what is known of its servers.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+
+/// What the caller must do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Find the addresses of a host; answered by [`Switchboard::handle_addresses`].
+    Resolve {
+        /// As in [`Address::Host`](crate::mech::remote::Address::Host).
+        host: String,
+        /// As there.
+        service: String,
+    },
+    /// Connect, and begin TLS if the server wants it from the start.
+    Open {
+        /// The number of the new connection.
+        connection: ConnectionId,
+        /// What it is for.
+        lane: LaneId,
+        /// The place of the server in the lane's list.
+        server: usize,
+        /// Where it is.
+        target: Target,
+    },
+    /// Put the question into the session of the connection.
+    Ask(ConnectionId, QuestionId),
+    /// Close the connection, after a farewell if it is ready. Nothing more is said about it.
+    Close(ConnectionId),
+    /// The question cannot be answered.
+    GiveUp(QuestionId, Failure),
+    /// Write a line to the log.
+    Log(Event),
+}
+
+/// Where to connect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// TCP.
+    Socket(SocketAddr),
+    /// A unix stream socket.
+    Path(PathBuf),
+}
+
+/// What is worth a log line; seldom enough for the log by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A server has failed and is left alone for a while.
+    Failed(Server, Failure),
+    /// A server that had failed answers again.
+    Recovered(Server),
+    /// Questions wait for a connection, since the bound is reached.
+    Waiting(Server, usize),
+}
+
+/// How far a connection has come; each step has its own deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// TCP is being set up.
+    Connecting,
+    /// TLS is being agreed on.
+    Securing,
+    /// The session says what comes before the first question.
+    Opening,
+    /// Questions can be asked.
+    Ready,
+}
+
+struct Question {
+    lane: LaneId,
+    deadline: Instant,
+    ticket: Ticket,
+    wish: Wish,
+    state: State,
+    /// When its timer rings.
+    due: Instant,
+    /// Whether it has had its second try on a fresh connection to the server that it is with.
+    was_asked_again: bool,
+    /// Why the last server that it tried has not answered.
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// In the queue of its lane.
+    Waiting,
+    /// A fresh connection is being opened for it.
+    Reserved(ConnectionId),
+    Asked {
+        connection: ConnectionId,
+        at: Instant,
+        /// Whether the caller has been told to ask it.
+        is_ordered: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// It is to be given up, or asked elsewhere.
+    Question(QuestionId),
+    /// Its stage takes too long, or it was idle for long.
+    Connection(ConnectionId),
+    /// Perhaps it is not used any more.
+    Lane(LaneId),
+}
+
+/// All questions without an answer and all connections.
+pub struct Switchboard {
+    servers: Servers,
+    lanes: HashMap<LaneId, Switch>,
+    questions: HashMap<QuestionId, Question>,
+    connections: HashMap<ConnectionId, Connection>,
+    timers: BTreeSet<(Instant, Timer)>,
+    /// Lanes in which something may have to be done for those who wait.
+    unsettled: BTreeSet<LaneId>,
+    orders: VecDeque<Order>,
+    /// Connections that the caller has yet to be told to close.
+    closing: HashSet<ConnectionId>,
+    last_connection: u64,
+    last_ticket: u64,
+    last_release: u64,
+}
+
+impl Switchboard {
+    /// Nothing asked, nothing connected. A server that fails is left alone for up to `retry_interval`.
+    pub fn new(retry_interval: Duration) -> Self {
+        Self {
+            servers: Servers::new(retry_interval),
+            lanes: HashMap::new(),
+            questions: HashMap::new(),
+            connections: HashMap::new(),
+            timers: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            orders: VecDeque::new(),
+            closing: HashSet::new(),
+            last_connection: 0,
+            last_ticket: 0,
+            last_release: 0,
+        }
+    }
+
+    /// A question for any connection of the lane, to be given up at the deadline. The lane of a number stays the
+    /// same.
+    pub fn ask(
+        &mut self,
+        question: QuestionId,
+        id: LaneId,
+        lane: &Rc<Lane>,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        if deadline <= now {
+            let failure = Failure::new(FailureKind::Internal, "no time is left to ask a server");
+            return self.orders.push_back(Order::GiveUp(question, failure));
+        }
+        self.enter(id, lane, now);
+        let hopeful = self.attend(id, now);
+        self.last_ticket += 1;
+        let asked = Question {
+            lane: id,
+            deadline,
+            ticket: Ticket(self.last_ticket),
+            wish: Wish { hopeful, ..Wish::default() },
+            state: State::Waiting,
+            due: deadline,
+            was_asked_again: false,
+            failure: None,
+        };
+        self.questions.insert(question, asked);
+        self.timers.insert((deadline, Timer::Question(question)));
+        self.enqueue(question);
+        self.settle(now);
+    }
+
+    /// Nobody waits for the answer any more.
+    pub fn abandon(&mut self, question: QuestionId, now: Instant) {
+        self.detach(question, now);
+        self.forget(question);
+        self.settle(now);
+    }
+
+    /// What [`Order::Resolve`] found, or why nothing. Each such order must be answered.
+    pub fn handle_addresses(
+        &mut self,
+        host: &str,
+        service: &str,
+        found: Result<Vec<SocketAddr>, String>,
+        now: Instant,
+    ) {
+        self.servers.handle_addresses(host, service, &found, now);
+        self.settle(now);
+    }
+
+    /// The connection has reached a stage. A session that need not hear anything before it is ready is so at the
+    /// `now` at which its opening began.
+    pub fn handle_stage(&mut self, connection: ConnectionId, stage: Stage, now: Instant) {
+        let Some(known) = self.connections.get_mut(&connection).filter(|known| !known.is_ready()) else {
+            return;
+        };
+        known.enter(stage, now);
+        if stage == Stage::Ready {
+            self.begin_service(connection, now);
+        } else {
+            self.time_stage(connection);
+        }
+        self.settle(now);
+    }
+
+    /// The question is answered, or the server says that it cannot answer it; then another server is asked. `true`
+    /// if the answer counts: it is for the exchange.
+    pub fn handle_answer(
+        &mut self,
+        connection: ConnectionId,
+        question: QuestionId,
+        answered: Result<(), Failure>,
+        now: Instant,
+    ) -> bool {
+        let asked_at = self.asked_at(connection, question);
+        let Some(known) = self.connections.get_mut(&connection) else { return false };
+        known.was_used = true;
+        known.answered_at = Some(now);
+        let index = known.index;
+        let began = asked_at.unwrap_or(known.began);
+        self.servers.handle_answer(known.server, &known.target, began, now);
+        let counts = asked_at.is_some();
+        if counts {
+            match &answered {
+                Ok(()) => self.forget(question),
+                Err(failure) => self.try_elsewhere(question, index, failure, now),
+            }
+            self.release(connection, question, now);
+        }
+        self.settle(now);
+        counts && answered.is_ok()
+    }
+
+    /// The session takes no further question.
+    pub fn handle_finished(&mut self, connection: ConnectionId, now: Instant) {
+        self.finish(connection, now);
+        self.settle(now);
+    }
+
+    /// The connection is broken or was closed by the server. `heard`: bytes have come since the last question was
+    /// asked on it.
+    pub fn handle_broken(&mut self, connection: ConnectionId, failure: Failure, heard: bool, now: Instant) {
+        self.closing.remove(&connection);
+        self.lose(connection, &failure, heard, now);
+        self.settle(now);
+    }
+
+    /// The connection could not even be begun, for want of something on this machine: the server is not to blame.
+    pub fn handle_shortage(&mut self, connection: ConnectionId, failure: Failure, now: Instant) {
+        self.lack(connection, &failure);
+        self.settle(now);
+    }
+
+    /// The time that [`Self::next_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.servers.handle_timeout(now);
+        while let Some(&(due, timer)) = self.timers.first().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, timer));
+            match timer {
+                Timer::Question(question) => self.time_out_question(question, now),
+                Timer::Connection(connection) => self.time_out_connection(connection, now),
+                Timer::Lane(lane) => self.retire(lane, now),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When [`Self::handle_timeout`] must be called at the latest.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        [timer, self.servers.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn next_order(&mut self) -> Option<Order> {
+        if let Some(order) = self.servers.next_order() {
+            return Some(order);
+        }
+        while let Some(order) = self.orders.pop_front() {
+            if self.still_holds(&order) {
+                return Some(order);
+            }
+        }
+        None
+    }
+
+    /// Whether nothing has happened to a connection since the order was given: while the caller carries out one
+    /// order, a connection of another may break.
+    fn still_holds(&mut self, order: &Order) -> bool {
+        match order {
+            Order::Open { connection, .. } => {
+                let open = self.connections.contains_key(connection);
+                if !open {
+                    self.closing.remove(connection);
+                }
+                open
+            }
+            Order::Ask(to, question) => {
+                let state = self.questions.get_mut(question).map(|question| &mut question.state);
+                let Some(State::Asked { connection, is_ordered, .. }) = state else { return false };
+                let holds = connection == to && !*is_ordered;
+                *is_ordered |= holds;
+                holds
+            }
+            Order::Close(connection) => self.closing.remove(connection),
+            Order::Resolve { .. } | Order::GiveUp(..) | Order::Log(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(formatter),
+            Self::Path(path) => path.display().fmt(formatter),
+        }
+    }
+}

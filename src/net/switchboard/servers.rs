@@ -1,0 +1,329 @@
+//! All servers of all lanes: their health and their addresses, which lanes share.
+#![forbid(unsafe_code)]
+
+use super::addresses::{Addresses, LOOK_UP_AGAIN};
+use super::health::{Debt, Health, Standing};
+use super::{Event, Order, Target};
+use crate::mech::remote::{Address, Failure, FailureKind, LaneId, Server};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Short for a [`Server`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct ServerId(u64);
+
+pub(super) struct Servers {
+    retry_interval: Duration,
+    ids: HashMap<Server, ServerId>,
+    records: BTreeMap<ServerId, Record>,
+    last_id: u64,
+    /// The names that are being looked up: host and service.
+    lookups: HashSet<(String, String)>,
+    /// When to look whether a server has become suspect.
+    watches: BTreeSet<(Instant, ServerId)>,
+    /// Lanes that may have to choose anew.
+    changed: BTreeSet<LaneId>,
+    orders: VecDeque<Order>,
+}
+
+/// What a failure says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Nothing new: it began before the last failure of the server.
+    Nobody,
+    /// The server has other addresses.
+    Address,
+    /// The server has failed.
+    Server,
+}
+
+struct Record {
+    server: Server,
+    health: Health,
+    addresses: Addresses,
+    /// Whether its name is being looked up while no address is known.
+    awaited: bool,
+    lanes: BTreeSet<LaneId>,
+}
+
+impl Servers {
+    pub(super) fn new(retry_interval: Duration) -> Self {
+        Self {
+            retry_interval,
+            ids: HashMap::new(),
+            records: BTreeMap::new(),
+            last_id: 0,
+            lookups: HashSet::new(),
+            watches: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            orders: VecDeque::new(),
+        }
+    }
+
+    /// A lane has come that names the server.
+    pub(super) fn enter(&mut self, server: &Server, lane: LaneId, now: Instant) -> ServerId {
+        let id = self.ids.get(server).copied().unwrap_or_else(|| {
+            self.last_id += 1;
+            self.ids.insert(server.clone(), ServerId(self.last_id));
+            ServerId(self.last_id)
+        });
+        let record = self.records.entry(id).or_insert_with(|| Record::new(server, now));
+        record.lanes.insert(lane);
+        id
+    }
+
+    /// A lane is gone that named the server; without a lane nothing is known of it any more.
+    pub(super) fn leave(&mut self, id: ServerId, lane: LaneId) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        record.lanes.remove(&lane);
+        if record.lanes.is_empty() {
+            self.ids.remove(&record.server);
+            self.records.remove(&id);
+            self.watches.retain(|(_, watched)| *watched != id);
+        }
+    }
+
+    pub(super) fn standing(&self, id: ServerId, now: Instant) -> Standing {
+        self.records.get(&id).map_or(Standing::Bad, |record| record.health.standing(now))
+    }
+
+    pub(super) fn is_on_trial(&self, id: ServerId) -> bool {
+        self.records.get(&id).is_some_and(|record| record.health.is_on_trial())
+    }
+
+    pub(super) fn is_probed(&self, id: ServerId) -> bool {
+        self.records.get(&id).is_some_and(|record| record.health.is_probed())
+    }
+
+    pub(super) fn failure(&self, id: ServerId) -> Option<(Instant, &Failure)> {
+        self.records.get(&id)?.health.failure()
+    }
+
+    /// Where to connect next.
+    pub(super) fn target(&self, id: ServerId) -> Option<&Target> {
+        self.records.get(&id)?.addresses.first()
+    }
+
+    pub(super) fn lanes(&self, id: ServerId) -> Vec<LaneId> {
+        self.records.get(&id).map_or_else(Vec::new, |record| record.lanes.iter().copied().collect())
+    }
+
+    /// Somebody asks a lane that names the server: its name is looked up when that is due. `true` if it wants to be
+    /// probed; then [`Self::begin_probe`] follows.
+    pub(super) fn attend(&mut self, id: ServerId, now: Instant) -> bool {
+        let Some(record) = self.records.get_mut(&id) else { return false };
+        let wants_probe = record.health.wants_probe(now);
+        if !record.addresses.is_empty() {
+            if record.addresses.are_stale(now) {
+                self.look_up(id);
+            }
+            return wants_probe;
+        }
+        let first = record.health.failure().is_none();
+        if !record.awaited && (first || wants_probe) {
+            record.awaited = true;
+            record.health.begin_trial(now);
+            record.health.owe(Debt::Opening, now);
+            self.watch(id, now);
+            self.look_up(id);
+        }
+        false
+    }
+
+    fn look_up(&mut self, id: ServerId) {
+        let address = self.records.get(&id).map(|record| &record.server.address);
+        let Some(Address::Host { host, service }) = address else { return };
+        if self.lookups.insert((host.clone(), service.clone())) {
+            self.orders.push_back(Order::Resolve { host: host.clone(), service: service.clone() });
+        }
+    }
+
+    /// What came of a lookup.
+    pub(super) fn handle_addresses(
+        &mut self,
+        host: &str,
+        service: &str,
+        found: &Result<Vec<SocketAddr>, String>,
+        now: Instant,
+    ) {
+        self.lookups.remove(&(host.to_owned(), service.to_owned()));
+        let ids: Vec<_> = self.records.keys().copied().collect();
+        for id in ids {
+            let Some(record) = self.records.get_mut(&id).filter(|record| record.is_named(host, service))
+            else {
+                continue;
+            };
+            if std::mem::take(&mut record.awaited) {
+                record.health.settle(Debt::Opening);
+            }
+            match found {
+                Ok(found) if !found.is_empty() => record.addresses.replace(found.clone(), now),
+                _ if !record.addresses.is_empty() => record.addresses.keep(now),
+                Ok(_) => self.lose(id, &no_address(host, "it has none"), Some(LOOK_UP_AGAIN), now),
+                Err(reason) => self.lose(id, &no_address(host, reason), Some(LOOK_UP_AGAIN), now),
+            }
+            self.note_change(id);
+        }
+    }
+
+    pub(super) fn begin_probe(&mut self, id: ServerId) {
+        self.change(id, Health::begin_probe);
+    }
+
+    pub(super) fn end_probe(&mut self, id: ServerId) {
+        self.change(id, Health::end_probe);
+    }
+
+    /// A connection that began then is ready for questions.
+    pub(super) fn handle_ready(&mut self, id: ServerId, began: Instant, now: Instant) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        if record.health.failure().is_some() && !record.health.is_old_news(began) {
+            record.health.begin_trial(now);
+            self.watch(id, now);
+            self.note_change(id);
+        }
+    }
+
+    pub(super) fn owe(&mut self, id: ServerId, debt: Debt, now: Instant) {
+        if let Some(record) = self.records.get_mut(&id) {
+            record.health.owe(debt, now);
+            if record.health.is_on_trial() {
+                self.note_change(id);
+            }
+            self.watch(id, now);
+        }
+    }
+
+    fn watch(&mut self, id: ServerId, now: Instant) {
+        let due = self.records.get_mut(&id).and_then(|record| record.health.watch(now));
+        self.watches.extend(due.map(|due| (due, id)));
+    }
+
+    pub(super) fn settle(&mut self, id: ServerId, debt: Debt) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        if record.health.settle(debt) || record.health.is_on_trial() {
+            self.note_change(id);
+        }
+    }
+
+    /// A question that was asked then has been answered.
+    pub(super) fn handle_answer(&mut self, id: ServerId, target: &Target, asked: Instant, now: Instant) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        record.addresses.answer(target, now);
+        let changed = record.health.hear(now) || record.health.failure().is_some();
+        if record.health.recover(asked) {
+            self.orders.push_back(Order::Log(Event::Recovered(record.server.clone())));
+        }
+        if changed {
+            self.note_change(id);
+        }
+        self.watch(id, now);
+    }
+
+    /// Whether a question was answered at that address since.
+    pub(super) fn has_answered_since(&self, id: ServerId, target: &Target, time: Instant) -> bool {
+        self.records.get(&id).is_some_and(|record| record.addresses.has_answered_since(target, time))
+    }
+
+    /// An address has failed over something that began then.
+    pub(super) fn handle_failure(
+        &mut self,
+        id: ServerId,
+        target: &Target,
+        why: &Failure,
+        began: Instant,
+        now: Instant,
+    ) -> Blame {
+        let Some(record) = self.records.get_mut(&id) else { return Blame::Nobody };
+        if record.health.is_old_news(began) {
+            return Blame::Nobody;
+        }
+        record.addresses.fail(target, now);
+        if !record.addresses.have_all_failed() {
+            return Blame::Address;
+        }
+        record.addresses.forget_failures();
+        self.lose(id, why, None, now);
+        Blame::Server
+    }
+
+    fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, now: Instant) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        if record.health.fail(why.clone(), wait, self.retry_interval, now) {
+            self.orders.push_back(Order::Log(Event::Failed(record.server.clone(), why.clone())));
+        }
+        self.note_change(id);
+    }
+
+    fn change(&mut self, id: ServerId, change: fn(&mut Health)) {
+        if let Some(record) = self.records.get_mut(&id) {
+            change(&mut record.health);
+            self.note_change(id);
+        }
+    }
+
+    fn note_change(&mut self, id: ServerId) {
+        if let Some(record) = self.records.get(&id) {
+            self.changed.extend(&record.lanes);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(due, id)) = self.watches.first().filter(|(due, _)| *due <= now) {
+            self.watches.remove(&(due, id));
+            let Some(record) = self.records.get_mut(&id) else { continue };
+            if record.health.handle_watch(now) {
+                self.note_change(id);
+            } else {
+                self.watch(id, now);
+            }
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.watches.first().map(|(due, _)| *due)
+    }
+
+    pub(super) fn next_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    /// A lane that may have to choose anew.
+    pub(super) fn next_changed(&mut self) -> Option<LaneId> {
+        self.changed.pop_first()
+    }
+}
+
+impl Record {
+    fn new(server: &Server, now: Instant) -> Self {
+        Self {
+            server: server.clone(),
+            health: Health::default(),
+            addresses: Addresses::of(&server.address, now),
+            awaited: false,
+            lanes: BTreeSet::new(),
+        }
+    }
+
+    fn is_named(&self, name: &str, port: &str) -> bool {
+        matches!(&self.server.address, Address::Host { host, service } if host == name && service == port)
+    }
+}
+
+fn no_address(host: &str, reason: &str) -> Failure {
+    Failure::new(FailureKind::Contact, format!("no address of {host}: {reason}"))
+}
+
+#[cfg(test)]
+impl Servers {
+    pub(super) fn debts_for_test(&self, id: ServerId) -> (usize, usize, bool) {
+        let record = &self.records[&id];
+        let (opening, unanswered) = record.health.debts_for_test();
+        (opening, unanswered, record.awaited)
+    }
+
+    pub(super) fn sizes_for_test(&self) -> (usize, usize, usize) {
+        (self.ids.len(), self.records.len(), self.watches.len())
+    }
+}
