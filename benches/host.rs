@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Fallible;
+use crate::network::peers::{DOVECOT, SLAPD};
 use crate::options::{Options, Scenario};
 use crate::server::{C_DAEMON, Kind, OUR_DAEMON};
 
@@ -22,6 +23,16 @@ pub(crate) fn check_requirements(options: &Options) -> Fallible<()> {
             "{C_DAEMON} is missing: `apt-get install sasl2-bin`, or leave it out with --server."
         )
         .into());
+    }
+    let servers = [
+        (Scenario::Dovecot, DOVECOT, "dovecot-imapd"),
+        (Scenario::LdapBind, SLAPD, "slapd"),
+        (Scenario::LdapFastbind, SLAPD, "slapd"),
+    ];
+    for (scenario, program, package) in servers {
+        if options.runs(scenario) && !Path::new(program).exists() {
+            return Err(format!("{program} is missing: `apt-get install {package}`.").into());
+        }
     }
     if !Path::new(PAM_DIRECTORY).is_dir() {
         return Err(format!("{PAM_DIRECTORY} is missing: the benchmark needs Linux-PAM.").into());
@@ -156,7 +167,8 @@ fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.exists())
 }
 
-fn run_with_input(command: &mut Command, input: &str) -> Fallible<()> {
+/// Runs a command to its end; its complaints are the error.
+pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Fallible<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(Stdio::piped())

@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::{Bench, Fallible, process};
 
-/// The reply to a login that is right.
+/// The reply of the echo server, which is that to a login that is right.
 pub(crate) const ACCEPTED: &[u8] = b"\x00\x02OK";
 
 const REPLY_CAPACITY: usize = 1025;
@@ -219,8 +219,8 @@ impl Generator {
         let right = self.groups.get(client.group).is_some_and(|group| group.right);
         if let Some(sample) = self.samples.get_mut(client.group) {
             sample.latencies.push(now - client.started);
-            let refused = client.received.get(2..).is_some_and(|text| text.starts_with(b"NO"));
-            if !(if right { client.received == ACCEPTED } else { refused }) {
+            let word: &[u8] = if right { b"OK" } else { b"NO" };
+            if !client.received.get(2..).is_some_and(|text| text.starts_with(word)) {
                 sample.wrong += 1;
                 sample.first_wrong.get_or_insert_with(|| client.received.escape_ascii().to_string());
             }

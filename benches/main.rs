@@ -11,6 +11,7 @@ mod guessing;
 mod host;
 mod load;
 mod memory;
+mod network;
 mod options;
 mod process;
 mod report;
@@ -90,6 +91,11 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::Guessing => guessing::run(&bench, &mut findings)?,
             Scenario::Memory => memory::run(&bench, &mut findings)?,
             Scenario::Names => second_pass::run(&bench, &mut findings)?,
+            Scenario::SlowImap => network::slow_imap(&bench, &mut findings)?,
+            Scenario::Dovecot => network::dovecot(&bench, &mut findings)?,
+            Scenario::LdapBind => network::ldap_bind(&bench, &mut findings)?,
+            Scenario::LdapFastbind => network::ldap_fastbind(&bench, &mut findings)?,
+            Scenario::Hung => network::hung(&bench, &mut findings)?,
         }
     }
     print!("{}", findings.aims_table());

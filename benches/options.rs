@@ -13,7 +13,8 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --quick          one round, one second a measurement, fewer requests
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
-  --scenario NAME  only these: cached, permit, guessing, memory, names (may be repeated)
+  --scenario NAME  only these: cached, permit, guessing, memory, names, slow-imap, dovecot,
+                   ldap-bind, ldap-fastbind, hung (may be repeated)
   --server NAME    only these: ours, C, echo (may be repeated)
 ";
 
@@ -45,11 +46,32 @@ pub(crate) enum Scenario {
     Memory,
     /// More names than the cache of the C daemon holds.
     Names,
+    /// rimap against a server that takes its time.
+    SlowImap,
+    /// rimap against Dovecot.
+    Dovecot,
+    /// ldap against slapd, with a search for each login.
+    LdapBind,
+    /// ldap against slapd, without.
+    LdapFastbind,
+    /// rimap against two servers of which one hangs.
+    Hung,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 5] = [Self::Cached, Self::Permit, Self::Guessing, Self::Memory, Self::Names];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Cached,
+        Self::Permit,
+        Self::Guessing,
+        Self::Memory,
+        Self::Names,
+        Self::SlowImap,
+        Self::Dovecot,
+        Self::LdapBind,
+        Self::LdapFastbind,
+        Self::Hung,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -58,6 +80,11 @@ impl Scenario {
             Self::Guessing => "guessing",
             Self::Memory => "memory",
             Self::Names => "names",
+            Self::SlowImap => "slow-imap",
+            Self::Dovecot => "dovecot",
+            Self::LdapBind => "ldap-bind",
+            Self::LdapFastbind => "ldap-fastbind",
+            Self::Hung => "hung",
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Work that would block the event loop and is done by a worker: name resolution, slow hashes.
+//! What workers do: check logins, and run errands that would block the event loop (name resolution, slow hashes).
 #![forbid(unsafe_code)]
 
+use crate::credentials::Credentials;
+use crate::outcome::Verdict;
 use crate::secret::Secret;
 use std::net::SocketAddr;
 
@@ -58,4 +60,20 @@ pub enum ErrandResult {
     Key(Secret),
     /// It could not be done, and why: for the log, without a full stop.
     Failed(String),
+}
+
+/// What a worker is asked.
+pub enum Task {
+    /// Check a login.
+    Verify(Credentials),
+    /// Do what would block the event loop.
+    Errand(Errand),
+}
+
+/// What a worker answers.
+pub enum Answer {
+    /// To [`Task::Verify`].
+    Verdict(Verdict),
+    /// To [`Task::Errand`].
+    Errand(ErrandResult),
 }

@@ -9,6 +9,7 @@ mod generated {
 }
 
 pub mod cache;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -53,6 +54,7 @@ pub fn saslauthd_main() -> ExitCode {
 fn supervise(words: Vec<OsString>) -> ExitCode {
     match cli::saslauthd::parse(words) {
         Ok(Parsed::Run(config)) => supervisor::run(*config),
+        Ok(Parsed::Check(config)) => check::run(&config),
         Ok(Parsed::Help) => tell(&cli::help(), ExitCode::SUCCESS),
         Ok(Parsed::Version) => tell(&cli::version(), ExitCode::SUCCESS),
         Err(error) => tell(&error.report(std::process::id()), ExitCode::FAILURE),

@@ -1,18 +1,19 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
+use crate::errand::{Answer, Errand, ErrandResult, Task};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
 use crate::log as logging;
+use crate::mech::remote::ldap::{schemes, scram};
 use crate::mech::{self, Kind, LocalMechanism, MechanismError};
-use crate::outcome::Verdict;
-use crate::pool::JobId;
+use crate::outcome::Outcome;
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::supervisor::leave_to_supervisor;
 use crate::sys::syslog::SyslogRedirect;
-use crate::sys::{harden, socket, spawn};
+use crate::sys::{harden, resolve, socket, spawn};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -86,7 +87,8 @@ impl From<Malformed> for WorkerError {
 struct Worker {
     socket: Arc<OwnedFd>,
     buffer: Secret,
-    mechanism: Box<dyn LocalMechanism>,
+    /// `None` when the event loop itself asks, and this worker only runs its errands.
+    mechanism: Option<Box<dyn LocalMechanism>>,
     /// Sends what PAM modules say to syslog(3) through the frontend, which never blocks on it. `None` as long as
     /// there is no syslog to say it to.
     syslog: Option<SyslogRedirect>,
@@ -126,12 +128,11 @@ impl Worker {
         say(&self.socket, &FromWorker::Ready)?;
         let user = harden::effective_user();
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
-            let ToWorker::Verify(job, credentials) = message else { return Err(WorkerError::Malformed) };
+            let ToWorker::Task(job, task) = message else { return Err(WorkerError::Malformed) };
             spawn::renew_death_signal();
             self.redirect_syslog();
-            let verdict = self.mechanism.verify(&credentials);
-            drop(credentials);
-            self.answer(job, verdict)?;
+            let answer = self.carry_out(task);
+            say(&self.socket, &FromWorker::Answer(job, answer))?;
             if harden::effective_user() != user {
                 log::error!(
                     target: "worker",
@@ -154,17 +155,36 @@ impl Worker {
         self.next_look = Some(now + LOOK_FOR_SYSLOG);
     }
 
-    fn answer(&self, job: JobId, verdict: Verdict) -> Result<(), WorkerError> {
-        say(&self.socket, &FromWorker::Verdict(job, verdict))
+    fn carry_out(&mut self, task: Task) -> Answer {
+        match (task, &mut self.mechanism) {
+            (Task::Verify(credentials), Some(mechanism)) => Answer::Verdict(mechanism.verify(&credentials)),
+            (Task::Verify(_), None) => {
+                Answer::Verdict(Outcome::internal_failure("a worker was asked that has no mechanism").into())
+            }
+            (Task::Errand(errand), _) => Answer::Errand(do_errand(errand)),
+        }
     }
 }
 
-fn start(setup: &WorkerSetup) -> Result<Box<dyn LocalMechanism>, MechanismError> {
+fn do_errand(errand: Errand) -> ErrandResult {
+    let done = match errand {
+        Errand::Resolve { host, service } => resolve::addresses(&host, &service).map(ErrandResult::Addresses),
+        Errand::CheckPassword { password, stored } => {
+            schemes::check(password.as_bytes(), stored.as_bytes()).map(ErrandResult::PasswordChecked)
+        }
+        Errand::DeriveKey { digest, password, salt, rounds } => {
+            scram::derive_key(digest, password.as_bytes(), &salt, rounds).map(ErrandResult::Key)
+        }
+    };
+    done.unwrap_or_else(ErrandResult::Failed)
+}
+
+fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
     let mechanism = mech::find(&setup.mechanism)
         .ok_or_else(|| MechanismError(format!("unknown authentication mechanism: {}", setup.mechanism)))?;
     match &mechanism.kind {
-        Kind::Local(local) => (local.start)(setup.option.as_deref()),
-        Kind::Remote(_) => Err(MechanismError(format!("{} does not run in a worker", mechanism.name))),
+        Kind::Local(local) => (local.start)(setup.option.as_deref()).map(Some),
+        Kind::Remote(_) => Ok(None),
     }
 }
 

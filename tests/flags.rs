@@ -180,6 +180,16 @@ fn long_options_are_checked_and_name_themselves() {
         ("--on-unavailable=maybe", "--on-unavailable"),
         ("--log=nowhere", "--log"),
         ("--user=no-such-account-here", "no-such-account-here"),
+        ("--config=relative", "--config"),
+        ("--check=yes", "--check"),
+        ("--connect-timeout=0", "--connect-timeout"),
+        ("--tls-timeout=x", "--tls-timeout"),
+        ("--operation-timeout=86401", "--operation-timeout"),
+        ("--total-timeout=-1", "--total-timeout"),
+        ("--retry-interval=0", "--retry-interval"),
+        ("--idle-time=0", "--idle-time"),
+        ("--max-server-connections=65536", "--max-server-connections"),
+        ("--server-order=any", "--server-order"),
         ("--no-such-option", "--no-such-option"),
         ("--help=yes", "--help"),
         ("--request-timeout", "--request-timeout"),
@@ -208,10 +218,20 @@ fn long_help_and_version_are_the_short_ones() {
         "on-unavailable",
         "log",
         "user",
+        "config",
+        "connect-timeout",
+        "tls-timeout",
+        "operation-timeout",
+        "total-timeout",
+        "retry-interval",
+        "idle-time",
+        "max-server-connections",
+        "server-order",
     ];
     for flag in long {
         assert!(usage.contains(&format!("\n  --{flag}=")), "no --{flag} in {usage}");
     }
+    assert!(usage.contains("\n  --check "), "no --check in {usage}");
 }
 
 /// C cuts the path and serves where no client looks.

@@ -15,16 +15,21 @@
 mod support;
 
 mod cache;
+mod config;
 mod faults;
 mod flags;
 mod floods;
+mod httpform;
+mod ldap;
 mod lifecycle;
 mod log;
 mod modules;
 mod pam;
 mod passwdfile;
 mod peers;
+mod rimap;
 mod secrets;
+mod server_faults;
 mod shadow;
 mod testsaslauthd;
 mod wire;

@@ -7,9 +7,13 @@ set -eu
 # Set to nothing is not set, here as in the Makefile.
 [ -n "${CI:-}" ] || unset CI
 
-# Exim and Postfix exclude each other as packages, so Exim is only unpacked.
-if [ "$(id -u)" = 0 ] && [ -e tests/peers/unpack-exim.sh ] && command -v apt-get >/dev/null; then
-    sh tests/peers/unpack-exim.sh "$1/tmp/exim" || echo "Exim could not be unpacked." >&2
+# Packages that exclude others which are installed are only unpacked.
+unpack() {
+    sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
+}
+if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/dev/null; then
+    unpack exim4-daemon-light usr/sbin/exim4 "$1/tmp/exim"
+    unpack cyrus-imapd usr/lib/cyrus/bin/imapd "$1/tmp/cyrus"
 fi
 
 # Each test that cannot run adds a line to it: its name, a colon and the reason.

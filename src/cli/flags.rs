@@ -3,6 +3,7 @@
 
 use super::value::{Invalid, choice, number, parser, shown, whole_number};
 use crate::config::{LogTargets, OnUnavailable};
+use crate::mech::remote::Order;
 use clap::Parser;
 use clap::builder::TypedValueParser;
 use std::ffi::{OsStr, OsString};
@@ -29,7 +30,7 @@ pub(super) struct Flags {
     #[arg(short = 'h', long)]
     pub(super) help: bool,
     /// `-H` is how old versions spelt it for rimap.
-    #[arg(short = 'O', short_alias = 'H')]
+    #[arg(short = 'O', short_alias = 'H', value_parser = parser(mechanism_option))]
     pub(super) option: Option<OsString>,
     /// There is no accept lock to leave out.
     #[arg(short = 'l')]
@@ -75,6 +76,27 @@ pub(super) struct Flags {
     pub(super) log: LogChoice,
     #[arg(long, value_parser = parser(account))]
     pub(super) user: Option<String>,
+    #[arg(long, value_parser = parser(config_file))]
+    pub(super) config: Option<PathBuf>,
+    #[arg(long)]
+    pub(super) check: bool,
+    #[arg(long, default_value_t = 5, value_parser = number("--connect-timeout", 1..=LONGEST_TIMEOUT))]
+    pub(super) connect_timeout: u32,
+    #[arg(long, default_value_t = 5, value_parser = number("--tls-timeout", 1..=LONGEST_TIMEOUT))]
+    pub(super) tls_timeout: u32,
+    #[arg(long, default_value_t = 20, value_parser = number("--operation-timeout", 1..=LONGEST_TIMEOUT))]
+    pub(super) operation_timeout: u32,
+    #[arg(long, default_value_t = 30, value_parser = number("--total-timeout", 1..=LONGEST_TIMEOUT))]
+    pub(super) total_timeout: u32,
+    #[arg(long, default_value_t = 10, value_parser = number("--retry-interval", 1..=LONGEST_TIMEOUT))]
+    pub(super) retry_interval: u32,
+    #[arg(long, default_value_t = 60, value_parser = number("--idle-time", 1..=LONGEST_TIMEOUT))]
+    pub(super) idle_time: u32,
+    /// There are no more ports to connect from.
+    #[arg(long, default_value_t = 512, value_parser = number("--max-server-connections", 1..=65_535))]
+    pub(super) max_server_connections: u32,
+    #[arg(long, default_value = "listed", value_parser = server_order())]
+    pub(super) server_order: Order,
 }
 
 /// `--log`
@@ -165,6 +187,33 @@ fn account(value: &OsStr) -> Result<String, Invalid> {
     let name = value.to_str().filter(|name| !name.is_empty());
     name.map(str::to_owned)
         .ok_or_else(|| Invalid(format!("--user takes the name of an account, not {}", shown(value))))
+}
+
+/// The longest `-O` in bytes: it has to fit into one message to a process.
+const LONGEST_OPTION: usize = 8192;
+
+fn mechanism_option(value: &OsStr) -> Result<OsString, Invalid> {
+    match value.len() {
+        0..=LONGEST_OPTION => Ok(value.to_owned()),
+        length => Err(Invalid(format!("-O takes at most {LONGEST_OPTION} bytes, not {length}"))),
+    }
+}
+
+fn config_file(value: &OsStr) -> Result<PathBuf, Invalid> {
+    absolute("--config", value)
+}
+
+/// The daemon changes its directory, so a relative path would mean something else on the next reload.
+pub(super) fn absolute(flag: &str, value: &OsStr) -> Result<PathBuf, Invalid> {
+    let path = Path::new(value);
+    if !path.is_absolute() {
+        return Err(Invalid(format!("{flag} takes the absolute path of a file, not {}", shown(value))));
+    }
+    Ok(path.to_owned())
+}
+
+fn server_order() -> impl TypedValueParser<Value = Order> {
+    choice("--server-order", [("listed", Order::Listed), ("round-robin", Order::RoundRobin)])
 }
 
 fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {

@@ -1,20 +1,25 @@
 //! The daemon's command line: flags in, configuration or the C daemon's error out.
 #![forbid(unsafe_code)]
 
-use super::flags::Flags;
+use super::flags::{Flags, absolute};
 use super::getopt::{Fault, Getopt};
-use super::value::Invalid;
+use super::value::{Invalid, shown};
 use super::{diagnostic, help, read_flags};
-use crate::config::{CacheSettings, Config, Limits, Service, WorkerFlag, WorkerSettings};
-use crate::mech;
+use crate::config::{
+    CacheSettings, Config, ConfigFile, Limits, NetworkSettings, Service, WorkerFlag, WorkerSettings,
+};
+use crate::mech::{self, FileUse, Kind, Mechanism, Remote};
 use clap::CommandFactory;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the command line asks for.
 pub enum Parsed {
     /// Run the daemon.
     Run(Box<Config>),
+    /// `--check`: look at the configuration and tell what is wrong with it.
+    Check(Box<Config>),
     /// `-h`: write [`help`] to the standard error stream and exit 0.
     Help,
     /// `-v`: write [`version`](super::version) to the standard error stream and exit 0.
@@ -71,6 +76,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageEr
     match flags {
         Flags { help: true, .. } => Ok(Parsed::Help),
         Flags { version: true, .. } => Ok(Parsed::Version),
+        Flags { check: true, .. } => Ok(Parsed::Check(Box::new(flags.into_config()?))),
         flags => Ok(Parsed::Run(Box::new(flags.into_config()?))),
     }
 }
@@ -100,10 +106,12 @@ impl Flags {
         let unknown = || Invalid(format!("unknown authentication mechanism: {}", name.to_string_lossy()));
         let mechanism = name.to_str().and_then(mech::find).ok_or_else(unknown)?;
         let foreground = self.foreground || self.debug;
+        let (mechanism_option, file) = self.option_and_file(mechanism)?;
         Ok(Config {
             mechanism,
-            service: self.service(mechanism.name),
-            mechanism_option: self.option.filter(|option| !option.is_empty()),
+            service: self.service(mechanism),
+            mechanism_option,
+            file,
             run_directory: self.run_directory,
             foreground,
             user: self.user,
@@ -112,18 +120,56 @@ impl Flags {
         })
     }
 
-    fn service(&self, mechanism: &str) -> Service {
+    /// `-O` as the mechanism gets it, and its file. As in C, `-O` names the file of a mechanism that needs one.
+    fn option_and_file(
+        &self,
+        mechanism: &Mechanism,
+    ) -> Result<(Option<OsString>, Option<ConfigFile>), Invalid> {
+        let option = self.option.clone().filter(|option| !option.is_empty());
+        let default = || PathBuf::from(ConfigFile::DEFAULT_PATH);
+        match &mechanism.kind {
+            Kind::Local(_) => Ok((option, None)),
+            Kind::Remote(Remote { file: FileUse::Optional, .. }) => {
+                let required = self.config.is_some();
+                let path = self.config.clone().unwrap_or_else(default);
+                Ok((option, Some(ConfigFile { path, required })))
+            }
+            Kind::Remote(Remote { file: FileUse::Required, .. }) => {
+                let path = match (option, &self.config) {
+                    (Some(option), Some(config)) => return Err(both_named(&option, config)),
+                    (Some(option), None) => absolute("-O", &option)?,
+                    (None, config) => config.clone().unwrap_or_else(default),
+                };
+                Ok((None, Some(ConfigFile { path, required: true })))
+            }
+        }
+    }
+
+    fn service(&self, mechanism: &Mechanism) -> Service {
         Service {
-            mechanism: mechanism.to_owned(),
+            mechanism: mechanism.name.to_owned(),
             append_realm: self.append_realm,
             cache: self.cache.then(|| self.cache_settings()),
-            workers: self.workers(),
+            workers: self.workers(&mechanism.kind),
             limits: Limits { password: size(self.max_password), field: size(self.max_field) },
             request_timeout: seconds(self.request_timeout),
             read_timeout: seconds(self.read_timeout),
             max_connections: size(self.max_connections),
             on_unavailable: self.on_unavailable,
-            network: crate::config::NetworkSettings::DEFAULT,
+            network: self.network(),
+        }
+    }
+
+    fn network(&self) -> NetworkSettings {
+        NetworkSettings {
+            connect_timeout: seconds(self.connect_timeout),
+            tls_timeout: seconds(self.tls_timeout),
+            operation_timeout: seconds(self.operation_timeout),
+            total_timeout: seconds(self.total_timeout),
+            retry_interval: seconds(self.retry_interval),
+            idle_time: seconds(self.idle_time),
+            most_connections: size(self.max_server_connections),
+            order: self.server_order,
         }
     }
 
@@ -134,7 +180,8 @@ impl Flags {
         }
     }
 
-    fn workers(&self) -> WorkerSettings {
+    /// The event loop asks servers itself: one worker for its errands is there, more come when they have to wait.
+    fn workers(&self, kind: &Kind) -> WorkerSettings {
         let processes = size(self.processes);
         if processes == 0 {
             let most = size(self.max_processes);
@@ -142,11 +189,16 @@ impl Flags {
         }
         WorkerSettings {
             most: processes,
-            ready: processes,
+            ready: if matches!(kind, Kind::Remote(_)) { 1 } else { processes },
             requests_each: self.requests_per_worker,
             flag: WorkerFlag::Processes,
         }
     }
+}
+
+fn both_named(option: &OsStr, config: &Path) -> Invalid {
+    let (option, config) = (shown(option), shown(config.as_os_str()));
+    Invalid(format!("-O {option} and --config={config} both name the configuration file; give one of them"))
 }
 
 fn seconds(number: u32) -> Duration {

@@ -1,6 +1,7 @@
 use super::super::{usage, version};
 use super::*;
 use crate::config::{LogTargets, OnUnavailable};
+use crate::mech::remote::Order;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -41,7 +42,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         read_timeout: Duration::from_secs(30),
         max_connections: 4096,
         on_unavailable: OnUnavailable::Close,
-        network: crate::config::NetworkSettings::DEFAULT,
+        network: NetworkSettings::DEFAULT,
     };
     assert_eq!(config.service, expected);
 }
@@ -270,4 +271,89 @@ fn entry(name: &str) -> String {
 #[test]
 fn the_parser_itself_is_sound() {
     Flags::command().debug_assert();
+}
+
+#[test]
+fn every_flag_for_servers_has_its_place() {
+    let line = "-a pam --connect-timeout=1 --tls-timeout=2 --operation-timeout=3 --total-timeout=4 \
+                --retry-interval=5 --idle-time=6 --max-server-connections=7 --server-order=round-robin";
+    let expected = NetworkSettings {
+        connect_timeout: Duration::from_secs(1),
+        tls_timeout: Duration::from_secs(2),
+        operation_timeout: Duration::from_secs(3),
+        total_timeout: Duration::from_secs(4),
+        retry_interval: Duration::from_secs(5),
+        idle_time: Duration::from_secs(6),
+        most_connections: 7,
+        order: Order::RoundRobin,
+    };
+    assert_eq!(config(line).service.network, expected);
+}
+
+#[test]
+fn check_is_told_apart_from_running() {
+    assert!(matches!(parsed("-a pam --check"), Ok(Parsed::Check(_))));
+    assert!(matches!(parsed("--check -a pam -v"), Ok(Parsed::Version)));
+    assert_eq!(error("-a pam --check --max-field=0"), error("-a pam --max-field=0"));
+}
+
+/// A mechanism that asks servers.
+fn remote(file: FileUse) -> Mechanism {
+    let start = |_: &_, _: &_, _: _| Err(mech::MechanismError("not here".into()));
+    Mechanism { name: "asking", kind: Kind::Remote(Remote { file, check: |_, _| Vec::new(), start }) }
+}
+
+/// What `-O` and the configuration file are for `mechanism`.
+fn option_and_file(line: &str, mechanism: &Mechanism) -> Result<(Option<String>, String, bool), String> {
+    let (words, _) = words_until_an_end(line.split_whitespace().map(OsString::from));
+    let flags = read_flags::<Flags>(words).map_err(|Invalid(text)| text)?;
+    let (option, file) = flags.option_and_file(mechanism).map_err(|Invalid(text)| text)?;
+    let file = file.unwrap();
+    Ok((option.map(|option| option.into_string().unwrap()), file.path.display().to_string(), file.required))
+}
+
+#[test]
+fn a_mechanism_that_needs_its_file_has_it_named_by_o_or_config() {
+    let needed = remote(FileUse::Required);
+    for (line, path) in [
+        ("", "/etc/saslauthd.conf"),
+        ("-O /a", "/a"),
+        ("-H /a", "/a"),
+        ("--config=/b", "/b"),
+        ("--config /b", "/b"),
+    ] {
+        assert_eq!(option_and_file(line, &needed), Ok((None, path.to_owned(), true)), "{line}");
+    }
+    let both = "-O \"/a\" and --config=\"/b\" both name the configuration file; give one of them";
+    assert_eq!(option_and_file("-O /a --config=/b", &needed), Err(both.to_owned()));
+    let relative = "takes the absolute path of a file, not \"a\"";
+    assert_eq!(option_and_file("-O a", &needed), Err(format!("-O {relative}")));
+    assert_eq!(option_and_file("--config=a", &needed), Err(format!("--config {relative}")));
+}
+
+#[test]
+fn a_mechanism_that_can_do_without_its_file_needs_the_one_that_is_named() {
+    let optional = remote(FileUse::Optional);
+    let host = Some("host/143".to_owned());
+    let default = ConfigFile::DEFAULT_PATH.to_owned();
+    assert_eq!(option_and_file("-O host/143", &optional), Ok((host.clone(), default, false)));
+    assert_eq!(option_and_file("-O host/143 --config=/b", &optional), Ok((host, "/b".to_owned(), true)));
+}
+
+#[test]
+fn a_mechanism_that_reads_no_file_is_not_bothered_with_one() {
+    assert_eq!(config("-a pam --config=/nonexistent").file, None);
+}
+
+#[test]
+fn an_option_of_a_mechanism_has_a_bound() {
+    assert!(config(&format!("-a pam -O {}", "x".repeat(8192))).mechanism_option.is_some());
+    let long = error(&format!("-a pam -O {}", "x".repeat(8193)));
+    assert_eq!(long, "saslauthd[7397] :-O takes at most 8192 bytes, not 8193\n");
+}
+
+#[test]
+fn a_mechanism_that_asks_servers_keeps_one_worker_ready_and_may_have_all() {
+    let workers = config("-a rimap -O localhost -n 7").service.workers;
+    assert_eq!((workers.ready, workers.most), (1, 7));
 }

@@ -51,4 +51,21 @@ option information:
   --log=auto|syslog|stderr|both Where log lines go; auto is syslog, and stderr too while in
                                 the foreground (default auto)
   --user=<name>                 Account for the process that talks to clients
+  --config=<file>               Configuration file of mechanisms that ask servers, absolute
+                                (default /etc/saslauthd.conf)
+  --check                       Look at flags and files, tell what is wrong with them on the
+                                standard output, start nothing; exit 1 if anything is
+
+For mechanisms that ask servers:
+  --connect-timeout=<seconds>   For a connection to one address (default 5)
+  --tls-timeout=<seconds>       For agreeing on TLS (default 5)
+  --operation-timeout=<seconds> From a question to its answer (default 20)
+  --total-timeout=<seconds>     For all that one login asks of servers (default 30)
+  --retry-interval=<seconds>    Leave a server that has failed alone for so long (default 10)
+  --idle-time=<seconds>         Keep an unused connection for so long (default 60)
+  --max-server-connections=<number>
+                                Connections to one server, for one purpose (default 512)
+  --server-order=listed|round-robin
+                                Which of several servers comes first: always the first, or
+                                each in turn (default listed)
 ";

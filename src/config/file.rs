@@ -1,11 +1,13 @@
 //! The lines of `saslauthd.conf`: keys, values, sections for realms. What the keys mean is the mechanism's business.
 #![forbid(unsafe_code)]
 
+use super::known;
 use crate::secret::Secret;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A configuration file as it was read; any value may be a password.
+#[derive(PartialEq, Eq)]
 pub struct Text {
     /// Where it was read from.
     pub path: PathBuf,
@@ -43,12 +45,14 @@ pub struct Entry {
     pub key: String,
     /// Without blanks around it; not empty.
     pub value: Secret,
+    /// The blanks between it and the end of the line. C keeps them, which only a password can depend on.
+    pub blanks_after: Vec<u8>,
 }
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, or what else is at fault, such as `-O`.
+    /// The file, or what else is at fault, such as `-O`; empty if the text says it.
     pub source: PathBuf,
     /// From 1; `None` when no line is at fault.
     pub line: Option<usize>,
@@ -71,6 +75,9 @@ pub enum Severity {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.as_os_str().is_empty() {
+            return formatter.write_str(&self.text);
+        }
         write!(formatter, "{}:", self.source.display())?;
         if let Some(line) = self.line {
             write!(formatter, "{line}:")?;
@@ -82,22 +89,61 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// With which the daemon cannot run, and no line is at fault.
+    pub fn error(source: &Path, text: impl Into<String>) -> Self {
+        Self::of_source(source, Severity::Error, text.into())
+    }
+
+    /// With which the daemon can run, and no line is at fault.
+    pub fn warning(source: &Path, text: impl Into<String>) -> Self {
+        Self::of_source(source, Severity::Warning, text.into())
+    }
+
+    fn of_source(source: &Path, severity: Severity, text: String) -> Self {
+        Self { source: source.to_owned(), line: None, column: None, severity, text }
+    }
+
+    /// Whether the daemon cannot run with it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({} bytes)", self.path.display(), self.bytes.len())
+    }
+}
+
 impl Text {
-    /// Takes the lines apart. What is wrong with them is added to `problems`; the other lines still count.
+    /// The same once more, for somebody else to wipe.
+    pub fn copy(&self) -> Self {
+        Self { path: self.path.clone(), bytes: Secret::copy_of(self.bytes.as_bytes()) }
+    }
+
+    /// Takes the lines apart. What is wrong with them is added to `problems`, keys that no mechanism knows too; the
+    /// other lines still count.
     pub fn parse(&self, problems: &mut Vec<Problem>) -> File {
         let mut file = File::default();
-        for (index, line) in self.bytes.as_bytes().split(|byte| *byte == b'\n').enumerate() {
-            if let Err(text) = file.take(index + 1, line) {
-                problems.push(Problem {
-                    source: self.path.clone(),
-                    line: Some(index + 1),
-                    column: None,
-                    severity: Severity::Error,
-                    text,
-                });
+        let bytes = self.bytes.as_bytes();
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            // Editors of other systems end a line with CR LF.
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            if let Err(wrong) = file.take(line, text) {
+                problems.push(self.problem(line, wrong.column, Severity::Error, wrong.text));
             }
         }
+        for warning in known::warnings(&file) {
+            problems.push(self.problem(warning.line, None, Severity::Warning, warning.text));
+        }
+        problems.sort_by_key(|problem| problem.line);
         file
+    }
+
+    fn problem(&self, line: usize, column: Option<usize>, severity: Severity, text: String) -> Problem {
+        Problem { source: self.path.clone(), line: Some(line), column, severity, text }
     }
 
     /// The path, for problems.
@@ -106,56 +152,96 @@ impl Text {
     }
 }
 
-impl File {
-    fn take(&mut self, number: usize, line: &[u8]) -> Result<(), String> {
-        let trimmed = line.trim_ascii();
-        match trimmed.first() {
-            None | Some(b'#') => Ok(()),
-            Some(b'[') => self.open_section(number, trimmed),
-            Some(_) => {
-                let entry = entry(number, line)?;
-                self.realms.last_mut().unwrap_or(&mut self.general).entries.push(entry);
-                Ok(())
-            }
-        }
+/// What some editors put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What is wrong with a line.
+struct Wrong {
+    /// From 1; `None` when the whole line is meant.
+    column: Option<usize>,
+    text: String,
+}
+
+impl Wrong {
+    fn line(text: impl Into<String>) -> Self {
+        Self { column: None, text: text.into() }
     }
 
-    fn open_section(&mut self, line: usize, header: &[u8]) -> Result<(), String> {
-        let inside = header.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
-        let name = inside
-            .and_then(|inside| std::str::from_utf8(inside).ok())
-            .and_then(|inside| inside.trim().strip_prefix("realm"))
-            .filter(|rest| rest.starts_with([' ', '\t']))
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
-        let Some(name) = name else {
-            return Err("a section begins with a line like [realm example.org]".to_owned());
-        };
-        if self.realms.iter().any(|section| section.realm.eq_ignore_ascii_case(name)) {
-            return Err(format!("there is a section for the realm {name} already"));
+    fn byte(offset: usize, text: impl Into<String>) -> Self {
+        Self { column: Some(offset + 1), text: text.into() }
+    }
+}
+
+impl File {
+    fn take(&mut self, line: usize, text: &[u8]) -> Result<(), Wrong> {
+        let trimmed = text.trim_ascii();
+        if matches!(trimmed.first(), None | Some(b'#')) {
+            return Ok(());
         }
-        self.realms.push(Section { realm: name.to_owned(), line, entries: Vec::new() });
+        if let Some(offset) = text.iter().position(|byte| *byte == 0) {
+            return Err(Wrong::byte(offset, "a NUL byte can be in a comment only"));
+        }
+        if trimmed.starts_with(b"[") {
+            return self.open_section(line, trimmed);
+        }
+        let entry = entry(line, text)?;
+        self.realms.last_mut().unwrap_or(&mut self.general).entries.push(entry);
         Ok(())
     }
+
+    fn open_section(&mut self, line: usize, header: &[u8]) -> Result<(), Wrong> {
+        let name = realm_in(header).unwrap_or_default();
+        let taken = self.realms.iter().find(|section| section.realm.eq_ignore_ascii_case(name));
+        let wrong = match taken {
+            _ if name.is_empty() => {
+                Some(Wrong::line("a section begins with a line like \"[realm example.org]\""))
+            }
+            Some(taken) => {
+                Some(Wrong::line(format!("the realm {name} has a section on line {} already", taken.line)))
+            }
+            None => None,
+        };
+        // Its keys must not get into the section before, even if the header is no good.
+        self.realms.push(Section { realm: name.to_owned(), line, entries: Vec::new() });
+        wrong.map_or(Ok(()), Err)
+    }
 }
 
-fn entry(line: usize, text: &[u8]) -> Result<Entry, String> {
-    let colon = text.iter().position(|byte| *byte == b':').ok_or("a line must be like \"key: value\"")?;
+/// The name in `[realm NAME]`.
+fn realm_in(header: &[u8]) -> Option<&str> {
+    let inside = header.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
+    let (word, name) = inside.split_at_checked(b"realm".len())?;
+    let separated = name.first().is_some_and(u8::is_ascii_whitespace);
+    let name = std::str::from_utf8(name.trim_ascii()).ok()?;
+    let printable = !name.contains(|letter: char| letter.is_control());
+    (word.eq_ignore_ascii_case(b"realm") && separated && printable).then_some(name)
+}
+
+/// C's rule for a key: letters, digits, `-` and `_`. So it can be shown as it is.
+fn is_key(key: &[u8]) -> bool {
+    !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn entry(line: usize, text: &[u8]) -> Result<Entry, Wrong> {
+    let colon = text.iter().position(|byte| *byte == b':');
+    let colon = colon.ok_or_else(|| Wrong::line("a line must be like \"key: value\""))?;
     let (key, rest) = text.split_at(colon);
-    let key = std::str::from_utf8(key.trim_ascii())
-        .ok()
-        .filter(|key| !key.is_empty() && !key.contains([' ', '\t']))
-        .ok_or("a line must begin with a key, which is one word")?;
-    let rest = rest.get(1..).unwrap_or_default();
-    let value = rest.trim_ascii();
-    if value.is_empty() {
-        return Err(format!("{key} has no value"));
-    }
-    let blanks = rest.len() - rest.trim_ascii_start().len();
+    let key = std::str::from_utf8(key.trim_ascii()).ok().filter(|key| is_key(key.as_bytes()));
+    let key = key.ok_or_else(|| Wrong::line("a key is one word of letters, digits, - and _"))?;
+    let key = key.to_ascii_lowercase();
+    let start = rest.iter().skip(1).position(|byte| !byte.is_ascii_whitespace());
+    let start = start.ok_or_else(|| Wrong::line(format!("{key} has no value")))? + 1;
+    let value = rest.get(start..).unwrap_or_default();
+    let (value, blanks) = value.split_at(value.trim_ascii_end().len());
     Ok(Entry {
         line,
-        column: colon + blanks + 2,
-        key: key.to_ascii_lowercase(),
+        column: colon + start + 1,
+        key,
         value: Secret::copy_of(value),
+        blanks_after: blanks.to_vec(),
     })
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

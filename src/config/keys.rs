@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::file::{Entry, File, Problem, Section, Severity};
+use super::known;
 use crate::secret::Secret;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,14 @@ impl<'a> Keys<'a> {
         Self { source, sections: vec![realm, &file.general], problems }
     }
 
-    /// The entry of the first of `names` that there is: a key and its other spellings. Of several the last counts,
-    /// as in C.
+    /// The entry of a key, which may have several `names`. If there are more of them in a section, the one counts
+    /// that does in C: see [`known::last_counts`].
     pub fn entry(&self, names: &[&str]) -> Option<&'a Entry> {
-        let find = |section: &&'a Section| {
+        let find = |section: &&'a Section| -> Option<&'a Entry> {
             let section: &'a Section = section;
-            section.entries.iter().rev().find(|entry| names.contains(&entry.key.as_str()))
+            let mut entries = section.entries.iter().filter(|entry| names.contains(&entry.key.as_str()));
+            let first = entries.next()?;
+            if known::last_counts(&first.key) { entries.next_back().or(Some(first)) } else { Some(first) }
         };
         self.sections.iter().find_map(find)
     }
@@ -51,14 +54,23 @@ impl<'a> Keys<'a> {
         text.ok()
     }
 
-    /// A value that may be anything, such as a password.
+    /// A value that may be anything, such as a password: to the very end of the line, as C takes it.
     pub fn secret(&self, names: &[&str]) -> Option<Secret> {
-        self.entry(names).map(|entry| Secret::copy_of(entry.value.as_bytes()))
+        let entry = self.entry(names)?;
+        let mut secret = Secret::with_capacity(entry.value.len() + entry.blanks_after.len());
+        secret.extend_from_slice(entry.value.as_bytes());
+        secret.extend_from_slice(&entry.blanks_after);
+        Some(secret)
     }
 
     /// The name of a file or directory.
     pub fn path(&mut self, names: &[&str]) -> Option<PathBuf> {
-        self.text(names).map(PathBuf::from)
+        let path = self.text(names).map(PathBuf::from)?;
+        if let Some(entry) = self.entry(names).filter(|_| !path.is_absolute()) {
+            // As for the C daemon, which changes its directory, too.
+            self.warn(entry, "is not an absolute path: it is looked for in the run directory");
+        }
+        Some(path)
     }
 
     /// C's way: the first letters count. `yes`, `true`, `on`, `1` and `no`, `false`, `off`, `0`, in any case.
@@ -79,8 +91,9 @@ impl<'a> Keys<'a> {
     /// A whole number within `range`.
     pub fn number(&mut self, names: &[&str], range: RangeInclusive<u32>) -> Option<u32> {
         let entry = self.entry(names)?;
-        let number = std::str::from_utf8(entry.value.as_bytes()).ok().and_then(|text| text.parse().ok());
-        let number = number.filter(|number| range.contains(number));
+        let digits = std::str::from_utf8(entry.value.as_bytes()).ok();
+        let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|digits| digits.parse().ok()).filter(|number| range.contains(number));
         if number.is_none() {
             self.complain(entry, &format!("takes a number from {} to {}", range.start(), range.end()));
         }
@@ -106,28 +119,37 @@ impl<'a> Keys<'a> {
 
     /// Says that the value of an entry cannot be used; `what` goes on after the key's name.
     pub fn complain(&mut self, entry: &Entry, what: &str) {
-        self.complain_at(entry, None, what);
+        self.complain_at(entry, Some(0), what);
     }
 
     /// As [`Self::complain`], about the byte at `offset` of the value.
     pub fn complain_at(&mut self, entry: &Entry, offset: Option<usize>, what: &str) {
-        self.problems.push(Problem {
-            source: self.source.to_owned(),
-            line: Some(entry.line),
-            column: offset.map(|offset| entry.column + offset),
-            severity: Severity::Error,
-            text: format!("{} {what}", entry.key),
-        });
+        let column = offset.map(|offset| entry.column + offset);
+        self.tell(Severity::Error, Some(entry.line), column, format!("{} {what}", entry.key));
+    }
+
+    /// Says that an entry does not do what one might think; `what` goes on after the key's name.
+    pub fn warn(&mut self, entry: &Entry, what: &str) {
+        self.warn_at(entry, Some(0), what);
+    }
+
+    /// As [`Self::warn`], about the byte at `offset` of the value.
+    pub fn warn_at(&mut self, entry: &Entry, offset: Option<usize>, what: &str) {
+        let column = offset.map(|offset| entry.column + offset);
+        self.tell(Severity::Warning, Some(entry.line), column, format!("{} {what}", entry.key));
     }
 
     /// Says that something is missing that no line could be blamed for.
     pub fn miss(&mut self, text: &str) {
-        self.problems.push(Problem {
-            source: self.source.to_owned(),
-            line: None,
-            column: None,
-            severity: Severity::Error,
-            text: text.to_owned(),
-        });
+        self.tell(Severity::Error, None, None, text.to_owned());
+    }
+
+    fn tell(&mut self, severity: Severity, line: Option<usize>, column: Option<usize>, text: String) {
+        self.problems.push(Problem { source: self.source.to_owned(), line, column, severity, text });
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "keys_tests.rs"]
+mod tests;

@@ -3,6 +3,8 @@
 
 pub mod file;
 pub mod keys;
+pub mod known;
+pub mod load;
 pub mod sources;
 
 use crate::mech::Mechanism;
@@ -16,8 +18,10 @@ use std::time::Duration;
 pub struct Config {
     /// `-a`
     pub mechanism: &'static Mechanism,
-    /// `-O`, given to the mechanism.
+    /// `-O`, given to the mechanism; `None` where it names [`Self::file`].
     pub mechanism_option: Option<OsString>,
+    /// `--config`, or what else names `saslauthd.conf`; `None` for mechanisms that read none.
+    pub file: Option<ConfigFile>,
     /// `-m`: absolute; holds `mux` and the pid file.
     pub run_directory: PathBuf,
     /// Stay in the foreground (`-f`, `-d`) instead of detaching.
@@ -30,6 +34,20 @@ pub struct Config {
     pub verbose: bool,
     /// How logins are handled; the part of the configuration that the frontend gets.
     pub service: Service,
+}
+
+/// Where `saslauthd.conf` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+impl ConfigFile {
+    /// Where it is without `--config`, as in C.
+    pub const DEFAULT_PATH: &str = "/etc/saslauthd.conf";
 }
 
 /// How the frontend treats clients and logins.
@@ -80,11 +98,11 @@ pub struct NetworkSettings {
 
 impl NetworkSettings {
     /// Thirty seconds in all are what the C daemon allows each step of rimap; the others are meant to leave time
-    /// for a second server.
+    /// for a second server. Dovecot takes up to 17 seconds to refuse a wrong password (2 of delay, 15 of penalty).
     pub const DEFAULT: Self = Self {
         connect_timeout: Duration::from_secs(5),
         tls_timeout: Duration::from_secs(5),
-        operation_timeout: Duration::from_secs(10),
+        operation_timeout: Duration::from_secs(20),
         total_timeout: Duration::from_secs(30),
         retry_interval: Duration::from_secs(10),
         idle_time: Duration::from_secs(60),

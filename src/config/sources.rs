@@ -5,7 +5,7 @@ use super::file::Text;
 use std::ffi::OsString;
 
 /// Where a mechanism's settings come from.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// `-O`, where it is not the name of the file.
     pub option: Option<OsString>,
@@ -13,4 +13,15 @@ pub struct Sources {
     pub file: Option<Text>,
     /// libldap's `ldap.conf`, for what the other leaves open.
     pub ldap_conf: Option<Text>,
+}
+
+impl Sources {
+    /// The same once more, for somebody else to wipe.
+    pub fn copy(&self) -> Self {
+        Self {
+            option: self.option.clone(),
+            file: self.file.as_ref().map(Text::copy),
+            ldap_conf: self.ldap_conf.as_ref().map(Text::copy),
+        }
+    }
 }

@@ -6,87 +6,44 @@
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
 #![forbid(unsafe_code)]
 
+mod action;
 mod queue_watch;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use action::{Action, ClientId, Event, Names, Route, Source};
+pub use queue_watch::Waiting;
+
 use crate::cache::{Cache, Fingerprint};
 use crate::config::Service;
 use crate::credentials::Credentials;
+use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Task};
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::{JobId, Order, Pool, WorkerId};
 use queue_watch::QueueWatch;
-pub use queue_watch::Waiting;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-
-/// A connection with a complete request, numbered by the frontend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientId(pub u64);
-
-/// What the caller must do now.
-pub enum Action {
-    /// Send the client its one reply, or the close that stands for it.
-    Reply(ClientId, Outcome),
-    /// Have a worker started; answered by `handle_worker` or `handle_start_failed`.
-    StartWorker,
-    /// Hand the credentials to the worker; wipe them afterwards.
-    Send(WorkerId, JobId, Credentials),
-    /// Let the worker end.
-    Retire(WorkerId),
-    /// Kill the worker.
-    Kill(WorkerId),
-    /// Write a line to the log.
-    Log(Event),
-}
-
-/// What is worth a log line.
-pub enum Event {
-    /// One request was decided.
-    Decided(Rc<Names>, Outcome, Source),
-    /// Logins wait for a worker.
-    Waiting(Waiting),
-    /// A worker answered what it was not asked; it is killed.
-    WorkerOutOfTurn(WorkerId),
-    /// A worker took longer than `--request-timeout` over a request.
-    TimedOut(Rc<Names>, Duration),
-}
-
-/// Who decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The mechanism, or the daemon itself when it could not be asked.
-    Mechanism,
-    /// The cache.
-    Cache,
-}
-
-/// What the log says of a request; never the password.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Names {
-    /// The login as the mechanism sees it.
-    pub login: Vec<u8>,
-    /// The service.
-    pub service: Vec<u8>,
-    /// The realm.
-    pub realm: Vec<u8>,
-    /// The bare client address, if one was sent.
-    pub client: Option<IpAddr>,
-}
+use std::time::Instant;
 
 /// A call of the mechanism, for one client or several that asked the same.
 struct Job {
     names: Rc<Names>,
-    /// Until a worker has them.
+    /// Until a worker or the driver of the servers has them.
     credentials: Option<Credentials>,
     /// With a cache only.
     fingerprint: Option<Fingerprint>,
     clients: Vec<ClientId>,
     submitted: Instant,
+    deadline: Instant,
+}
+
+/// An errand that a worker is to run.
+struct Commission {
+    id: ErrandId,
+    /// Until a worker has it.
+    errand: Option<Errand>,
     deadline: Instant,
 }
 
@@ -99,9 +56,11 @@ enum Timer {
 /// All requests that have no reply yet, the cache and the pool of workers.
 pub struct Dispatcher {
     service: Service,
+    route: Route,
     cache: Option<Cache>,
     pool: Pool,
     jobs: HashMap<JobId, Job>,
+    commissions: HashMap<JobId, Commission>,
     /// With a cache: the call that decides about each fingerprint.
     in_flight: HashMap<Fingerprint, JobId>,
     held_replies: HashMap<ClientId, Outcome>,
@@ -113,13 +72,15 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher that serves nobody yet. `key` is the random key of the cache.
-    pub fn new(service: Service, key: &[u8; 32], now: Instant) -> Self {
+    pub fn new(service: Service, route: Route, key: &[u8; 32], now: Instant) -> Self {
         let queue_watch = QueueWatch::new(service.request_timeout / 2);
         let mut dispatcher = Self {
             cache: service.cache.as_ref().map(|settings| Cache::new(settings, key)),
             pool: Pool::new(service.workers.clone()),
             service,
+            route,
             jobs: HashMap::new(),
+            commissions: HashMap::new(),
             in_flight: HashMap::new(),
             held_replies: HashMap::new(),
             timers: BTreeSet::new(),
@@ -164,32 +125,54 @@ impl Dispatcher {
         self.pool.handle_ready(worker);
     }
 
+    /// A worker is to do this; answered by [`Action::Report`].
+    pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, now: Instant) {
+        let job = self.next_job();
+        let deadline = now + self.service.request_timeout;
+        self.commissions.insert(job, Commission { id, errand: Some(errand), deadline });
+        self.timers.insert((deadline, Timer::Deadline(job)));
+        self.pool.submit(job, now);
+    }
+
     /// A worker has answered.
-    pub fn handle_verdict(&mut self, worker: WorkerId, job: JobId, verdict: Verdict, now: Instant) {
-        if self.pool.handle_answer(worker, job, now) {
-            self.finish(job, verdict, now);
-        } else {
-            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+    pub fn handle_answer(&mut self, worker: WorkerId, job: JobId, answer: Answer, now: Instant) {
+        if !self.pool.handle_answer(worker, job, now) {
+            return self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
         }
+        match answer {
+            Answer::Verdict(verdict) if self.jobs.contains_key(&job) => self.finish(job, verdict, now),
+            Answer::Errand(result) if self.commissions.contains_key(&job) => self.report(job, result),
+            Answer::Verdict(_) | Answer::Errand(_) => {
+                self.fail(job, "the worker answered something else", now);
+            }
+        }
+    }
+
+    /// The servers have answered.
+    pub fn handle_decision(&mut self, job: JobId, verdict: Verdict, now: Instant) {
+        self.finish(job, verdict, now);
     }
 
     /// A worker is dead, or said something that makes no sense: whatever it held cannot be decided.
     pub fn handle_worker_gone(&mut self, worker: WorkerId, now: Instant) {
         if let Some(job) = self.pool.handle_gone(worker, now) {
-            self.finish(job, Outcome::internal_failure("the worker process died").into(), now);
+            self.fail(job, "the worker process died", now);
         }
     }
 
-    /// A worker was gone before it could be handed the job, whose credentials come back.
-    pub fn handle_undelivered(
-        &mut self,
-        worker: WorkerId,
-        id: JobId,
-        credentials: Credentials,
-        now: Instant,
-    ) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.credentials = Some(credentials);
+    /// A worker was gone before it could be handed the task, which comes back.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, task: Task, now: Instant) {
+        match task {
+            Task::Verify(credentials) => {
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.credentials = Some(credentials);
+                }
+            }
+            Task::Errand(errand) => {
+                if let Some(commission) = self.commissions.get_mut(&id) {
+                    commission.errand = Some(errand);
+                }
+            }
         }
         self.pool.handle_undelivered(worker, id, now);
     }
@@ -210,9 +193,10 @@ impl Dispatcher {
     /// Answers everybody who waits for a mechanism as unavailable, and those held back at once.
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
-            self.pool.abandon(job, now);
+            self.abandon(job, now);
             self.finish(job, Outcome::internal_failure(reason).into(), now);
         }
+        self.commissions.clear();
         for client in self.held_replies.keys().copied().collect::<Vec<_>>() {
             self.release(client);
         }
@@ -245,11 +229,20 @@ impl Dispatcher {
             Order::Start => Action::StartWorker,
             Order::Retire(worker) => Action::Retire(worker),
             Order::Kill(worker) => Action::Kill(worker),
-            Order::Send(worker, id) => {
-                let credentials = self.jobs.get_mut(&id).and_then(|job| job.credentials.take())?;
-                Action::Send(worker, id, credentials)
-            }
+            Order::Send(worker, id) => Action::Send(worker, id, self.take_task(id)?),
         })
+    }
+
+    fn take_task(&mut self, id: JobId) -> Option<Task> {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            return job.credentials.take().map(Task::Verify);
+        }
+        self.commissions.get_mut(&id)?.errand.take().map(Task::Errand)
+    }
+
+    fn next_job(&mut self) -> JobId {
+        self.last_job += 1;
+        JobId(self.last_job)
     }
 
     fn submit(
@@ -259,8 +252,7 @@ impl Dispatcher {
         fingerprint: Option<Fingerprint>,
         now: Instant,
     ) {
-        self.last_job += 1;
-        let id = JobId(self.last_job);
+        let id = self.next_job();
         let deadline = now + self.service.request_timeout;
         if let Some(fingerprint) = &fingerprint {
             self.in_flight.insert(fingerprint.clone(), id);
@@ -276,21 +268,62 @@ impl Dispatcher {
         };
         self.jobs.insert(id, job);
         self.timers.insert((deadline, Timer::Deadline(id)));
-        self.pool.submit(id, now);
-        self.watch_queue(now);
+        self.route(id, now);
+    }
+
+    fn route(&mut self, id: JobId, now: Instant) {
+        match self.route {
+            Route::Workers => {
+                self.pool.submit(id, now);
+                self.watch_queue(now);
+            }
+            Route::Network => {
+                let credentials = self.jobs.get_mut(&id).and_then(|job| job.credentials.take());
+                self.actions.extend(credentials.map(|credentials| Action::Ask(id, credentials)));
+            }
+        }
     }
 
     fn time_out(&mut self, id: JobId, now: Instant) {
-        self.pool.abandon(id, now);
-        let Some(job) = self.jobs.get(&id) else { return };
-        let reason = if job.credentials.is_some() {
-            "no process was free within the request timeout"
-        } else {
+        self.abandon(id, now);
+        let waited = match (self.jobs.get(&id), self.commissions.get(&id)) {
+            (Some(job), _) => job.credentials.is_some(),
+            (None, Some(commission)) => commission.errand.is_some(),
+            (None, None) => return,
+        };
+        if waited {
+            return self.fail(id, "no process was free within the request timeout", now);
+        }
+        if let Some(job) = self.jobs.get(&id).filter(|_| self.route == Route::Workers) {
             let event = Event::TimedOut(Rc::clone(&job.names), self.service.request_timeout);
             self.actions.push_back(Action::Log(event));
-            "no answer within the request timeout"
-        };
-        self.finish(id, Outcome::internal_failure(reason).into(), now);
+        }
+        self.fail(id, "no answer within the request timeout", now);
+    }
+
+    /// Whoever works on the job need not any more.
+    fn abandon(&mut self, id: JobId, now: Instant) {
+        if self.route == Route::Network && self.jobs.contains_key(&id) {
+            self.actions.push_back(Action::Abandon(id));
+        } else {
+            self.pool.abandon(id, now);
+        }
+    }
+
+    /// Nobody can tell how the job would have ended.
+    fn fail(&mut self, id: JobId, reason: &'static str, now: Instant) {
+        if self.commissions.contains_key(&id) {
+            self.report(id, ErrandResult::Failed(reason.to_owned()));
+        } else {
+            self.finish(id, Outcome::internal_failure(reason).into(), now);
+        }
+    }
+
+    fn report(&mut self, id: JobId, result: ErrandResult) {
+        if let Some(commission) = self.commissions.remove(&id) {
+            self.timers.remove(&(commission.deadline, Timer::Deadline(id)));
+            self.actions.push_back(Action::Report(commission.id, result));
+        }
     }
 
     fn finish(&mut self, id: JobId, verdict: Verdict, now: Instant) {
@@ -349,26 +382,6 @@ impl Dispatcher {
         if let Some((logins, longest)) = self.queue_watch.observe(waiting, oldest, now) {
             let flag = self.pool.settings().flag;
             self.actions.push_back(Action::Log(Event::Waiting(Waiting { logins, longest, flag })));
-        }
-    }
-}
-
-impl Names {
-    fn of(credentials: &mut Credentials) -> Self {
-        Self {
-            login: std::mem::take(&mut credentials.login),
-            service: std::mem::take(&mut credentials.service),
-            realm: std::mem::take(&mut credentials.realm),
-            client: credentials.client,
-        }
-    }
-
-    fn copy_of(credentials: &Credentials) -> Self {
-        Self {
-            login: credentials.login.clone(),
-            service: credentials.service.clone(),
-            realm: credentials.realm.clone(),
-            client: credentials.client,
         }
     }
 }

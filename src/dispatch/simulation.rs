@@ -13,6 +13,8 @@ use super::tests::{credentials, service};
 use super::*;
 use crate::config::{CacheSettings, WorkerSettings};
 use crate::secret;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 const SEEDS: u64 = 1000;
 const STEPS: usize = 400;
@@ -55,6 +57,10 @@ impl Random {
     }
 }
 
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
 /// A worker as the simulated kernel knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Process {
@@ -63,6 +69,8 @@ enum Process {
     Idle,
     /// Has a job and its credentials.
     Working(JobId, String, String),
+    /// Has an errand.
+    Errand(JobId),
     /// Will never answer: its message was lost, or it hangs.
     Stuck,
 }
@@ -82,6 +90,12 @@ struct World {
     /// Secrets alive when the world began: other tests run in other threads with counters of their own.
     secrets_before: usize,
     processes: HashMap<WorkerId, Process>,
+    route: Route,
+    /// What the servers have been asked and have not decided: login and password.
+    network: BTreeMap<JobId, (String, String)>,
+    /// Errands that have no result yet.
+    errands: BTreeSet<ErrandId>,
+    last_errand: u64,
     /// Orders to start a worker that the supervisor has not carried out yet.
     ordered: usize,
     last_worker: u64,
@@ -109,15 +123,20 @@ impl World {
             requests_each: if one_each { 1 } else { 1 + random.below(20) as u32 },
             ..service.workers
         };
+        let route = if random.one_in(3) { Route::Network } else { Route::Workers };
         let now = Instant::now();
         let secrets_before = secret::alive();
         Self {
-            dispatcher: Dispatcher::new(service.clone(), &[seed as u8; 32], now),
+            dispatcher: Dispatcher::new(service.clone(), route, &[seed as u8; 32], now),
             random,
             now,
             service,
             secrets_before,
             processes: HashMap::new(),
+            route,
+            network: BTreeMap::new(),
+            errands: BTreeSet::new(),
+            last_errand: 0,
             ordered: 0,
             last_worker: 0,
             asked: HashMap::new(),
@@ -138,9 +157,12 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.random.below(16) {
+        match self.random.below(18) {
             0..=4 => self.ask(),
+            5..=6 if self.route == Route::Network => self.decide(),
             5..=8 => self.answer(),
+            16 => self.send_an_errand(),
+            17 => self.run_an_errand(),
             9 => self.kill_a_worker(),
             10 => self.speak_out_of_turn(),
             11..=12 => self.start_a_worker(),
@@ -174,6 +196,12 @@ impl World {
         else {
             return;
         };
+        let verdict = self.verdict(login, password);
+        self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict), self.now);
+    }
+
+    /// What a mechanism makes of a login, remembered if it is an acceptance.
+    fn verdict(&mut self, login: String, password: String) -> Verdict {
         let outcome = match self.random.below(4) {
             0 => Outcome::reject("PAM auth error"),
             1 => Outcome::unavailable("PAM start error", "simulated"),
@@ -183,8 +211,43 @@ impl World {
             self.verdicts.push((login.clone(), password.clone()));
             self.accepted.insert(login, (password, self.now));
         }
-        let delay = SECOND * self.random.below(4) as u32;
-        self.dispatcher.handle_verdict(worker, job, Verdict { outcome, delay }, self.now);
+        Verdict { outcome, delay: SECOND * self.random.below(4) as u32 }
+    }
+
+    /// The servers decide; now and then about a login that nobody waits for any more.
+    fn decide(&mut self) {
+        if self.random.one_in(10) {
+            let unknown = JobId(u64::MAX - self.random.below(3));
+            return self.dispatcher.handle_decision(unknown, Outcome::ACCEPT.into(), self.now);
+        }
+        let asked: Vec<_> = self.network.keys().copied().collect();
+        let Some(job) = self.random.pick(&asked) else { return };
+        let (login, password) = self.network.remove(&job).unwrap();
+        let verdict = self.verdict(login, password);
+        self.dispatcher.handle_decision(job, verdict, self.now);
+    }
+
+    fn send_an_errand(&mut self) {
+        if self.errands.len() >= 20 {
+            return;
+        }
+        self.last_errand += 1;
+        let id = ErrandId(self.last_errand);
+        self.errands.insert(id);
+        let errand = Errand::Resolve { host: "localhost".into(), service: "389".into() };
+        self.dispatcher.handle_errand(id, errand, self.now);
+    }
+
+    fn run_an_errand(&mut self) {
+        let running: Vec<_> = self.workers_that(|process| matches!(process, Process::Errand(_)));
+        let Some(worker) = self.random.pick(&running) else { return };
+        let Some(Process::Errand(job)) = self.processes.insert(worker, Process::Idle) else { return };
+        let answer = if self.random.one_in(10) {
+            Answer::Verdict(Outcome::ACCEPT.into())
+        } else {
+            Answer::Errand(ErrandResult::PasswordChecked(true))
+        };
+        self.dispatcher.handle_answer(worker, job, answer, self.now);
     }
 
     fn kill_a_worker(&mut self) {
@@ -198,14 +261,15 @@ impl World {
     /// A worker gone mad, or one that was killed and whose message comes late: a verdict nobody asked it for.
     fn speak_out_of_turn(&mut self) {
         let worker = WorkerId(1 + self.random.below(self.last_worker.max(1)));
-        if matches!(self.processes.get(&worker), Some(Process::Working(..))) {
+        if matches!(self.processes.get(&worker), Some(Process::Working(..) | Process::Errand(_))) {
             return;
         }
         let job = JobId(1 + self.random.below(self.last_client.max(1)));
         if self.random.one_in(2) && self.processes.get(&worker) != Some(&Process::Booting) {
             self.dispatcher.handle_ready(worker);
         } else if self.processes.get(&worker) != Some(&Process::Stuck) {
-            self.dispatcher.handle_verdict(worker, job, Outcome::ACCEPT.into(), self.now);
+            let verdict = Answer::Verdict(Outcome::ACCEPT.into());
+            self.dispatcher.handle_answer(worker, job, verdict, self.now);
         }
     }
 
@@ -251,28 +315,41 @@ impl World {
             match action {
                 Action::Reply(client, outcome) => self.judge(client, &outcome),
                 Action::StartWorker => self.ordered += 1,
-                Action::Send(worker, job, credentials) => self.deliver(worker, job, credentials),
+                Action::Send(worker, job, task) => self.deliver(worker, job, task),
                 Action::Retire(worker) => {
                     assert_eq!(self.processes.remove(&worker), Some(Process::Idle), "retired at work");
                 }
                 Action::Kill(worker) => {
                     self.processes.remove(&worker);
                 }
+                Action::Ask(job, credentials) => {
+                    let asked = (text(&credentials.login), text(credentials.password.as_bytes()));
+                    assert_eq!(self.network.insert(job, asked), None, "asked twice");
+                }
+                Action::Abandon(job) => {
+                    self.network.remove(&job);
+                }
+                Action::Report(id, _) => assert!(self.errands.remove(&id), "exactly one result"),
                 Action::Log(_) => {}
             }
         }
     }
 
-    fn deliver(&mut self, worker: WorkerId, job: JobId, credentials: Credentials) {
+    fn deliver(&mut self, worker: WorkerId, job: JobId, task: Task) {
         if self.random.one_in(20) || !self.processes.contains_key(&worker) {
             self.processes.remove(&worker);
-            return self.dispatcher.handle_undelivered(worker, job, credentials, self.now);
+            return self.dispatcher.handle_undelivered(worker, job, task, self.now);
         }
         assert_eq!(self.processes.get(&worker), Some(&Process::Idle), "one request at a time");
-        let login = String::from_utf8(credentials.login.clone()).unwrap();
-        let password = String::from_utf8(credentials.password.as_bytes().to_vec()).unwrap();
-        let lost = self.random.one_in(20);
-        let process = if lost { Process::Stuck } else { Process::Working(job, login, password) };
+        let process = match task {
+            _ if self.random.one_in(20) => Process::Stuck,
+            Task::Verify(credentials) => {
+                assert_eq!(self.route, Route::Workers);
+                let password = text(credentials.password.as_bytes());
+                Process::Working(job, text(&credentials.login), password)
+            }
+            Task::Errand(_) => Process::Errand(job),
+        };
         self.processes.insert(worker, process);
     }
 
@@ -300,6 +377,7 @@ impl World {
         for asked in self.asked.values() {
             assert!(due.is_some_and(|due| due <= asked.deadline), "a client would be forgotten");
         }
+        assert!(self.errands.is_empty() || due.is_some(), "an errand would be forgotten");
         // Invariant 4: nobody waits while a worker could serve.
         assert!(
             self.dispatcher.pool.waiting() == 0 || self.dispatcher.pool.idle() == 0,
@@ -307,11 +385,14 @@ impl World {
         );
         // Invariant 5: the only passwords are those of requests that wait for a worker.
         let held = secret::alive() - self.secrets_before;
-        assert_eq!(held, self.dispatcher.pool.waiting(), "a password outlives its use");
+        let waiting = self.dispatcher.pool.waiting();
+        let errands = self.dispatcher.commissions.values().filter(|one| one.errand.is_some()).count();
+        assert_eq!(held, waiting - errands, "a password outlives its use");
         // Invariant 6: everything is bounded.
         assert!(self.dispatcher.pool.size() <= self.service.workers.most);
         assert!(self.dispatcher.jobs.len() + self.dispatcher.held_replies.len() <= self.asked.len());
-        assert!(self.dispatcher.timers.len() <= self.asked.len());
+        assert_eq!(self.dispatcher.commissions.len(), self.errands.len());
+        assert!(self.dispatcher.timers.len() <= self.asked.len() + self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
         if let Some(cache) = &self.dispatcher.cache {
             assert!(cache.len() <= cache.most());
@@ -320,7 +401,7 @@ impl World {
 
     /// Left alone, every client is answered: with nothing but time.
     fn finish(&mut self) {
-        while !self.asked.is_empty() {
+        while !self.asked.is_empty() || !self.errands.is_empty() {
             let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
             self.now = self.now.max(due);
             self.dispatcher.handle_timeout(self.now);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{CacheSettings, Limits, OnUnavailable, WorkerFlag, WorkerSettings};
 use crate::secret::Secret;
+use std::time::Duration;
 
 pub(super) fn service(workers: usize, cache: bool) -> Service {
     Service {
@@ -41,6 +42,9 @@ struct Scene {
     replies: Vec<(u64, Outcome)>,
     sent: Vec<(WorkerId, JobId)>,
     killed: Vec<WorkerId>,
+    asked: Vec<JobId>,
+    abandoned: Vec<JobId>,
+    reports: Vec<(ErrandId, ErrandResult)>,
     events: Vec<Event>,
     workers: u64,
 }
@@ -48,13 +52,20 @@ struct Scene {
 impl Scene {
     /// With all workers ready.
     fn new(service: Service) -> Self {
+        Self::with_route(service, Route::Workers)
+    }
+
+    fn with_route(service: Service, route: Route) -> Self {
         let now = Instant::now();
         let mut scene = Self {
-            dispatcher: Dispatcher::new(service, &[7; 32], now),
+            dispatcher: Dispatcher::new(service, route, &[7; 32], now),
             now,
             replies: Vec::new(),
             sent: Vec::new(),
             killed: Vec::new(),
+            asked: Vec::new(),
+            abandoned: Vec::new(),
+            reports: Vec::new(),
             events: Vec::new(),
             workers: 0,
         };
@@ -74,6 +85,9 @@ impl Scene {
                 Action::Send(worker, job, _) => self.sent.push((worker, job)),
                 Action::Kill(worker) => self.killed.push(worker),
                 Action::Retire(_) => {}
+                Action::Ask(job, _) => self.asked.push(job),
+                Action::Abandon(job) => self.abandoned.push(job),
+                Action::Report(id, result) => self.reports.push((id, result)),
                 Action::Log(event) => self.events.push(event),
             }
         }
@@ -86,7 +100,7 @@ impl Scene {
 
     fn answer(&mut self, index: usize, verdict: impl Into<Verdict>) {
         let (worker, job) = self.sent[index];
-        self.dispatcher.handle_verdict(worker, job, verdict.into(), self.now);
+        self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict.into()), self.now);
         self.settle();
     }
 
@@ -234,7 +248,8 @@ fn a_request_that_could_not_be_handed_over_goes_to_another_worker() {
     let mut scene = Scene::new(service(2, false));
     scene.ask(1, "anna", "secret");
     let (worker, job) = scene.sent[0];
-    scene.dispatcher.handle_undelivered(worker, job, credentials("anna", "secret"), scene.now);
+    let task = Task::Verify(credentials("anna", "secret"));
+    scene.dispatcher.handle_undelivered(worker, job, task, scene.now);
     scene.settle();
     assert_eq!(scene.sent.len(), 2);
     assert_ne!(scene.sent[1].0, worker);
@@ -261,4 +276,67 @@ fn logins_that_wait_long_are_told_of() {
     let waiting: Vec<_> = scene.events.iter().filter(|event| matches!(event, Event::Waiting(_))).collect();
     assert_eq!(waiting.len(), 1);
     assert!(matches!(waiting[0], Event::Waiting(Waiting { logins: 3, flag: WorkerFlag::Processes, .. })));
+}
+
+fn resolve() -> Errand {
+    Errand::Resolve { host: "localhost".into(), service: "389".into() }
+}
+
+#[test]
+fn a_login_for_servers_needs_no_worker_and_ends_with_their_decision() {
+    let mut scene = Scene::with_route(service(1, true), Route::Network);
+    scene.ask(1, "anna", "secret");
+    scene.ask(2, "anna", "secret");
+    assert_eq!((scene.asked.len(), scene.sent.len()), (1, 0));
+    scene.dispatcher.handle_decision(scene.asked[0], Outcome::ACCEPT.into(), scene.now);
+    scene.settle();
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (2, Outcome::ACCEPT)]);
+}
+
+#[test]
+fn servers_that_never_decide_are_let_go_at_the_request_timeout() {
+    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    scene.ask(1, "anna", "secret");
+    scene.pass(60 * SECOND);
+    assert!(matches!(scene.replies[..], [(1, Outcome::Unavailable(_))]));
+    assert_eq!(scene.abandoned, scene.asked);
+    scene.dispatcher.handle_decision(scene.asked[0], Outcome::ACCEPT.into(), scene.now);
+    scene.settle();
+    assert_eq!(scene.replies.len(), 1, "a decision that comes late");
+}
+
+#[test]
+fn an_errand_goes_to_a_worker_and_its_result_to_whoever_sent_it() {
+    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    scene.dispatcher.handle_errand(ErrandId(7), resolve(), scene.now);
+    scene.settle();
+    let (worker, job) = scene.sent[0];
+    let answer = Answer::Errand(ErrandResult::PasswordChecked(true));
+    scene.dispatcher.handle_answer(worker, job, answer, scene.now);
+    scene.settle();
+    assert!(matches!(scene.reports[..], [(ErrandId(7), ErrandResult::PasswordChecked(true))]));
+}
+
+#[test]
+fn an_errand_whose_worker_dies_or_hangs_has_failed() {
+    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    scene.dispatcher.handle_errand(ErrandId(1), resolve(), scene.now);
+    scene.settle();
+    scene.dispatcher.handle_worker_gone(scene.sent[0].0, scene.now);
+    scene.dispatcher.handle_errand(ErrandId(2), resolve(), scene.now);
+    scene.settle();
+    scene.pass(60 * SECOND);
+    let failed = |report: &(ErrandId, ErrandResult)| matches!(report.1, ErrandResult::Failed(_));
+    assert_eq!((scene.reports.len(), scene.reports.iter().all(failed)), (2, true));
+    assert_eq!(scene.killed.len(), 1, "the one that hung");
+}
+
+#[test]
+fn a_verdict_is_no_answer_to_an_errand() {
+    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    scene.dispatcher.handle_errand(ErrandId(1), resolve(), scene.now);
+    scene.settle();
+    scene.answer(0, Outcome::ACCEPT);
+    assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));
+    assert_eq!(scene.replies, []);
 }

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::token;
-use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend};
+use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, LARGEST_SETUP, ToFrontend};
+use crate::secret::Secret;
 use crate::sys::socket;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
@@ -31,7 +32,9 @@ impl Control {
 
     /// Waits for the first message; the only time that this process waits for anything but events.
     pub(super) fn receive_setup(&mut self) -> io::Result<FrontendSetup> {
-        match self.receive()? {
+        let mut buffer = Secret::default();
+        buffer.resize(LARGEST_SETUP);
+        match self.receive_into(buffer.as_mut_bytes())? {
             Some((ToFrontend::Setup(setup), _)) => {
                 socket::set_nonblocking(self.socket.as_fd())?;
                 Ok(*setup)
@@ -49,8 +52,11 @@ impl Control {
     /// # Errors
     /// Any error ends this process, that of a dead supervisor among them.
     pub(super) fn receive(&self) -> io::Result<Option<(ToFrontend, Option<OwnedFd>)>> {
-        let mut buffer = [0; LARGEST_MESSAGE];
-        match socket::receive_with_descriptor(self.socket.as_fd(), &mut buffer) {
+        self.receive_into(&mut [0; LARGEST_MESSAGE])
+    }
+
+    fn receive_into(&self, buffer: &mut [u8]) -> io::Result<Option<(ToFrontend, Option<OwnedFd>)>> {
+        match socket::receive_with_descriptor(self.socket.as_fd(), buffer) {
             Ok(Some((length, descriptor))) => {
                 let message = buffer.get(..length).unwrap_or_default();
                 let message = ToFrontend::decode(message).map_err(io::Error::other)?;

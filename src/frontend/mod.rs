@@ -9,13 +9,14 @@ mod control;
 mod echoes;
 mod listener;
 mod record;
+mod start;
 mod token;
 mod workers;
 
-use crate::config::Service;
-use crate::dispatch::{Action, ClientId, Dispatcher};
+use crate::dispatch::{Action, ClientId, Dispatcher, Route};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
+use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
 use crate::pool::WorkerId;
 use crate::strerror::strerror;
@@ -34,10 +35,6 @@ use workers::{FromWorkers, Workers};
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
-
-/// Descriptors that are neither clients within the bound nor workers: standard streams, sockets to supervisor and
-/// log, a spare, and clients that are turned away.
-const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_SURPLUS;
 
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -61,31 +58,14 @@ pub fn run() -> ! {
     harden::end_at_once(u8::from(failed.is_some()))
 }
 
-/// How many clients can be served, at most `--max-connections`; or why none.
-fn room_for_clients(service: &Service) -> Result<usize, String> {
-    let limit = harden::raise_descriptor_limit();
-    let (wanted, processes) = (service.max_connections, service.workers.most);
-    match limit.saturating_sub(OTHER_DESCRIPTORS + processes) {
-        0 => Err(format!(
-            "the limit of {limit} open descriptors leaves none for clients beside {processes} processes"
-        )),
-        room if room < wanted => {
-            log::warn!(
-                target: "frontend",
-                "--max-connections={wanted} is more than the limit on open descriptors allows: {room} are served"
-            );
-            Ok(room)
-        }
-        _ => Ok(wanted),
-    }
-}
-
 struct Frontend {
     poll: Poll,
     control: Control,
     listener: Listener,
     clients: Clients,
     workers: Workers,
+    /// With a mechanism that asks servers.
+    network: Option<Box<dyn Network>>,
     dispatcher: Dispatcher,
     /// Whether the supervisor knows that logins are served.
     announced: bool,
@@ -102,17 +82,22 @@ impl Frontend {
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
         let mut service = setup.service;
-        service.max_connections = room_for_clients(&service).map_err(|reason| {
+        let mut refuse = |reason: String| {
             control.send(FromFrontend::Failed(reason.clone()));
             io::Error::other(reason)
-        })?;
+        };
         let poll = Poll::new()?;
+        let network = start::network(&service, &setup.sources, poll.registry())
+            .map_err(|error| refuse(error.to_string()))?;
+        let route = if network.is_some() { Route::Network } else { Route::Workers };
+        service.max_connections = start::room_for_clients(&service, route).map_err(refuse)?;
         control.register(poll.registry())?;
         let now = Instant::now();
         Ok(Self {
             clients: Clients::new(&service, poll.registry().try_clone()?),
             workers: Workers::new(poll.registry().try_clone()?),
-            dispatcher: Dispatcher::new(service, &harden::random_key()?, now),
+            dispatcher: Dispatcher::new(service, route, &harden::random_key()?, now),
+            network,
             listener: Listener::new(listener)?,
             poll,
             control,
@@ -137,6 +122,7 @@ impl Frontend {
             }
             self.accept(now);
             self.handle_timeouts(now);
+            self.flush(now);
         }
         Ok(())
     }
@@ -152,6 +138,11 @@ impl Frontend {
             Source::Client(client) => {
                 let step = self.clients.handle_readable(client, now);
                 self.take(step, now);
+            }
+            Source::Connection(connection) => {
+                if let Some(network) = &mut self.network {
+                    network.handle_event(connection, event, now);
+                }
             }
             Source::Worker(worker) => {
                 let heard = self.workers.handle_readable(worker, event.is_read_closed());
@@ -233,8 +224,8 @@ impl Frontend {
                     self.control.send(FromFrontend::Ready);
                 }
             }
-            FromWorkers::Verdict(worker, job, verdict) => {
-                self.dispatcher.handle_verdict(worker, job, verdict, now);
+            FromWorkers::Answer(worker, job, answer) => {
+                self.dispatcher.handle_answer(worker, job, answer, now);
             }
             FromWorkers::Failed(worker, reason) => {
                 log::error!(target: "frontend", "{reason}");
@@ -252,23 +243,60 @@ impl Frontend {
         }
     }
 
+    /// Does what the dispatcher wants, and what the servers' answers lead to, until there is nothing more.
     fn carry_out(&mut self, now: Instant) {
-        while let Some(action) = self.dispatcher.next_action() {
-            match action {
-                Action::Reply(client, outcome) => self.reply(client, &outcome, now),
-                Action::StartWorker => self.control.send(FromFrontend::Start),
-                Action::Send(worker, job, credentials) => {
-                    if !self.workers.send(worker, job, &credentials) {
-                        self.dispatcher.handle_undelivered(worker, job, credentials, now);
-                    }
-                }
-                Action::Retire(worker) => self.workers.remove(worker),
-                Action::Kill(worker) => {
-                    self.workers.remove(worker);
-                    self.control.send(FromFrontend::Kill(worker));
-                }
-                Action::Log(event) => record::write(&event, self.clients.mechanism()),
+        loop {
+            while let Some(action) = self.dispatcher.next_action() {
+                self.act(action, now);
             }
+            match self.network.as_mut().and_then(|network| network.next_action()) {
+                None => return,
+                Some(NetworkAction::Decided(job, verdict)) => {
+                    self.dispatcher.handle_decision(job, verdict, now);
+                }
+                Some(NetworkAction::Errand(id, errand)) => self.dispatcher.handle_errand(id, errand, now),
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Reply(client, outcome) => self.reply(client, &outcome, now),
+            Action::StartWorker => self.control.send(FromFrontend::Start),
+            Action::Send(worker, job, task) => {
+                if !self.workers.send(worker, job, &task) {
+                    self.dispatcher.handle_undelivered(worker, job, task, now);
+                }
+            }
+            Action::Retire(worker) => self.workers.remove(worker),
+            Action::Kill(worker) => {
+                self.workers.remove(worker);
+                self.control.send(FromFrontend::Kill(worker));
+            }
+            Action::Ask(job, credentials) => {
+                if let Some(network) = &mut self.network {
+                    network.ask(job, credentials, now);
+                }
+            }
+            Action::Abandon(job) => {
+                if let Some(network) = &mut self.network {
+                    network.abandon(job, now);
+                }
+            }
+            Action::Report(id, result) => {
+                if let Some(network) = &mut self.network {
+                    network.handle_errand(id, result, now);
+                }
+            }
+            Action::Log(event) => record::write(&event, self.clients.mechanism()),
+        }
+    }
+
+    /// Writes what the servers are to be asked: after all events, so that questions travel together.
+    fn flush(&mut self, now: Instant) {
+        if let Some(network) = &mut self.network {
+            network.flush(now);
+            self.carry_out(now);
         }
     }
 
@@ -283,6 +311,7 @@ impl Frontend {
         let now = Instant::now();
         let due = [
             self.dispatcher.next_timeout(),
+            self.network.as_ref().and_then(|network| network.next_timeout()),
             self.clients.next_timeout(),
             self.listener.next_timeout(),
             self.give_up_at,
@@ -295,6 +324,10 @@ impl Frontend {
     fn handle_timeouts(&mut self, now: Instant) {
         if self.dispatcher.next_timeout().is_some_and(|due| due <= now) {
             self.dispatcher.handle_timeout(now);
+            self.carry_out(now);
+        }
+        if let Some(network) = &mut self.network {
+            network.handle_timeout(now);
             self.carry_out(now);
         }
         if self.give_up_at.is_some_and(|due| due <= now) {

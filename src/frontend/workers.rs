@@ -3,9 +3,8 @@
 
 use super::echoes::Echoes;
 use super::token;
-use crate::credentials::Credentials;
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_request};
-use crate::outcome::Verdict;
+use crate::errand::{Answer, Task};
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_task};
 use crate::pool::{JobId, WorkerId};
 use crate::sys::socket;
 use mio::unix::SourceFd;
@@ -25,7 +24,7 @@ pub(super) struct Workers {
 /// What was heard from a worker. After the last three its socket is closed.
 pub(super) enum FromWorkers {
     Ready(WorkerId),
-    Verdict(WorkerId, JobId, Verdict),
+    Answer(WorkerId, JobId, Answer),
     Failed(WorkerId, String),
     Gone(WorkerId),
     Malformed(WorkerId),
@@ -64,23 +63,23 @@ impl Workers {
         heard
     }
 
-    /// Hands over a request. `false`, and the socket is closed, if the worker could not take it: it has none in
+    /// Hands over a task. `false`, and the socket is closed, if the worker could not take it: it has none in
     /// hand, so its buffer is empty, and any error means that it is gone.
-    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, credentials: &Credentials) -> bool {
+    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, task: &Task) -> bool {
         let Some(socket) = self.sockets.get(&worker) else { return false };
-        let sent = socket::send(socket.as_fd(), encode_request(job, credentials).as_bytes()).is_ok();
+        let sent = socket::send(socket.as_fd(), encode_task(job, task).as_bytes()).is_ok();
         if !sent {
             self.remove(worker);
         }
         sent
     }
 
-    /// Reads what the worker has sent. It sends nothing between a verdict and the next request, so reading ends
+    /// Reads what the worker has sent. It sends nothing between an answer and the next task, so reading ends
     /// there without asking the kernel for more, unless it is known that the end has come (`closed`).
     pub(super) fn handle_readable(&mut self, worker: WorkerId, closed: bool) -> Vec<FromWorkers> {
         let mut heard = Vec::new();
         while let Some(message) = self.receive(worker) {
-            let enough = matches!(message, FromWorkers::Verdict(..)) && !closed;
+            let enough = matches!(message, FromWorkers::Answer(..)) && !closed;
             if matches!(message, FromWorkers::Failed(..) | FromWorkers::Gone(_) | FromWorkers::Malformed(_)) {
                 self.remove(worker);
             }
@@ -117,7 +116,7 @@ impl Workers {
             }
             return Some(match FromWorker::decode(message) {
                 Ok(FromWorker::Ready) => FromWorkers::Ready(worker),
-                Ok(FromWorker::Verdict(job, verdict)) => FromWorkers::Verdict(worker, job, verdict),
+                Ok(FromWorker::Answer(job, answer)) => FromWorkers::Answer(worker, job, answer),
                 Ok(FromWorker::Failed(reason)) => FromWorkers::Failed(worker, reason),
                 Err(_) => FromWorkers::Malformed(worker),
             });

@@ -1,11 +1,19 @@
 //! Between supervisor and frontend: the configuration, workers, the end.
 #![forbid(unsafe_code)]
 
-use super::LARGEST_MESSAGE;
 use super::codec::{Malformed, Reader, Writer};
-use crate::config::{CacheSettings, Limits, LogTargets, OnUnavailable, Service, WorkerFlag, WorkerSettings};
+use super::{LARGEST_MESSAGE, LARGEST_SETUP};
+use crate::config::file::Text;
+use crate::config::sources::Sources;
+use crate::config::{
+    CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, Service, WorkerFlag, WorkerSettings,
+};
+use crate::mech::remote::Order;
 use crate::pool::WorkerId;
 use crate::secret::Secret;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 const SETUP: u8 = 1;
 const WORKER: u8 = 2;
@@ -19,7 +27,7 @@ const ACCEPT: u8 = 9;
 const WORKER_DIED: u8 = 10;
 
 /// What a frontend must know: its first message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct FrontendSetup {
     /// How logins are handled.
     pub service: Service,
@@ -27,6 +35,8 @@ pub struct FrontendSetup {
     pub log: LogTargets,
     /// `-V`
     pub verbose: bool,
+    /// What a mechanism that asks servers is set up from.
+    pub sources: Sources,
 }
 
 /// To a frontend.
@@ -119,7 +129,9 @@ impl FromFrontend {
 
 fn encode_setup(setup: &FrontendSetup) -> Secret {
     let service = &setup.service;
-    Writer::new(SETUP, LARGEST_MESSAGE)
+    let network = &service.network;
+    // All of it at once, so that passwords are in one place only.
+    Writer::new(SETUP, LARGEST_SETUP)
         .string(service.mechanism.as_bytes())
         .flag(service.append_realm)
         .option(service.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
@@ -133,10 +145,30 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .duration(service.read_timeout)
         .size(service.max_connections)
         .flag(service.on_unavailable == OnUnavailable::No)
+        .duration(network.connect_timeout)
+        .duration(network.tls_timeout)
+        .duration(network.operation_timeout)
+        .duration(network.total_timeout)
+        .duration(network.retry_interval)
+        .duration(network.idle_time)
+        .size(network.most_connections)
+        .flag(network.order == Order::RoundRobin)
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
         .flag(setup.verbose)
+        .option(setup.sources.option.as_deref(), |writer, option| writer.string(option.as_bytes()))
+        .option(setup.sources.file.as_ref(), write_text)
+        .option(setup.sources.ldap_conf.as_ref(), write_text)
         .finish()
+}
+
+fn write_text(writer: Writer, text: &Text) -> Writer {
+    writer.string(text.path.as_os_str().as_bytes()).string(text.bytes.as_bytes())
+}
+
+fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
+    let path = PathBuf::from(OsString::from_vec(reader.string()?.to_vec()));
+    Ok(Text { path, bytes: Secret::copy_of(reader.string()?) })
 }
 
 fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
@@ -156,16 +188,39 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         read_timeout: reader.duration()?,
         max_connections: reader.size()?,
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
-        network: crate::config::NetworkSettings::DEFAULT,
+        network: decode_network(reader)?,
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
-    Ok(FrontendSetup { service, log, verbose: reader.flag()? })
+    let verbose = reader.flag()?;
+    let sources = Sources {
+        option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
+        file: reader.option(read_text)?,
+        ldap_conf: reader.option(read_text)?,
+    };
+    Ok(FrontendSetup { service, log, verbose, sources })
+}
+
+fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed> {
+    Ok(NetworkSettings {
+        connect_timeout: reader.duration()?,
+        tls_timeout: reader.duration()?,
+        operation_timeout: reader.duration()?,
+        total_timeout: reader.duration()?,
+        retry_interval: reader.duration()?,
+        idle_time: reader.duration()?,
+        most_connections: reader.size()?,
+        order: if reader.flag()? { Order::RoundRobin } else { Order::Listed },
+    })
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
+    use crate::secret;
+    use crate::sys::socket;
+    use std::os::fd::AsFd;
     use std::time::Duration;
 
     fn setup(cache: Option<CacheSettings>) -> FrontendSetup {
@@ -185,10 +240,20 @@ mod tests {
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
                 on_unavailable: OnUnavailable::No,
-                network: crate::config::NetworkSettings::DEFAULT,
+                network: NetworkSettings {
+                    connect_timeout: Duration::from_secs(1),
+                    tls_timeout: Duration::from_secs(2),
+                    operation_timeout: Duration::from_secs(3),
+                    total_timeout: Duration::from_secs(4),
+                    retry_interval: Duration::from_secs(5),
+                    idle_time: Duration::from_secs(6),
+                    most_connections: 7,
+                    order: Order::RoundRobin,
+                },
             },
             log: LogTargets { syslog: true, stderr: false },
             verbose: true,
+            sources: Sources::default(),
         }
     }
 
@@ -198,6 +263,14 @@ mod tests {
         for message in [
             ToFrontend::Setup(Box::new(setup(Some(cache)))),
             ToFrontend::Setup(Box::new(setup(None))),
+            ToFrontend::Setup(Box::new(FrontendSetup {
+                sources: Sources {
+                    option: Some("imap.example.org/993".into()),
+                    file: Some(text("/etc/saslauthd.conf", b"ldap_bind_pw: \xff")),
+                    ldap_conf: Some(text("/etc/ldap/ldap.conf", b"")),
+                },
+                ..setup(None)
+            })),
             ToFrontend::Accept,
             ToFrontend::Worker(WorkerId(3)),
             ToFrontend::StartFailed,
@@ -210,6 +283,43 @@ mod tests {
             }
             assert_eq!(ToFrontend::decode(bytes.as_bytes()), Ok(message));
         }
+    }
+
+    fn text(path: &str, bytes: &[u8]) -> Text {
+        Text { path: path.into(), bytes: Secret::copy_of(bytes) }
+    }
+
+    #[test]
+    fn the_largest_setup_fits_into_one_message_between_processes() {
+        let mut setup = setup(None);
+        setup.sources = Sources {
+            option: Some(OsString::from_vec(vec![b'o'; 8192])),
+            file: Some(text(&format!("/{}", "f".repeat(4095)), &[b'x'; LARGEST_FILE])),
+            ldap_conf: Some(text("/etc/openldap/ldap.conf", &[b'y'; LARGEST_LDAP_CONF])),
+        };
+        let message = ToFrontend::Setup(Box::new(setup));
+        let bytes = message.encode();
+        assert!(bytes.len() <= LARGEST_SETUP, "{}", bytes.len());
+        let (supervisor, frontend) = socket::pair().unwrap();
+        // Nobody reads yet, and the supervisor cannot wait for that.
+        socket::set_nonblocking(supervisor.as_fd()).unwrap();
+        socket::send(supervisor.as_fd(), bytes.as_bytes()).unwrap();
+        let mut buffer = vec![0; LARGEST_SETUP];
+        let length = socket::receive(frontend.as_fd(), &mut buffer).unwrap().unwrap();
+        assert_eq!(ToFrontend::decode(&buffer[..length]), Ok(message));
+    }
+
+    #[test]
+    fn a_setup_takes_its_files_with_it_when_it_is_dropped() {
+        let before = secret::alive();
+        let mut setup = setup(None);
+        setup.sources.file = Some(text("/c", b"ldap_bind_pw: hunter2"));
+        let message = ToFrontend::Setup(Box::new(setup));
+        assert!(!format!("{message:?}").contains("hunter2"));
+        let decoded = ToFrontend::decode(message.encode().as_bytes());
+        assert_eq!(secret::alive(), before + 2);
+        drop((message, decoded));
+        assert_eq!(secret::alive(), before);
     }
 
     #[test]

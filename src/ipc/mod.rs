@@ -5,21 +5,31 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod errand;
 mod frontend;
 mod worker;
 
 pub use codec::Malformed;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
-pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_request};
+pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_task};
 
 use crate::config::Limits;
+use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
 
-/// The largest message in bytes that is not a request: a verdict, a log line, a configuration.
+/// The largest message in bytes that is neither a request nor a frontend's setup: a verdict, a log line.
 pub const LARGEST_MESSAGE: usize = 16 * 1024;
 
-/// The size in bytes of the largest request within `limits`: its fields, their lengths, tag, number and address.
+/// The largest setup of a frontend in bytes, with the files that its mechanism is set up from. A message socket
+/// takes it as it is by default on Linux (212,992 bytes).
+pub const LARGEST_SETUP: usize = LARGEST_FILE + LARGEST_LDAP_CONF + LARGEST_MESSAGE;
+
+/// The longest stored password in bytes that a worker is asked to compare with.
+pub const LONGEST_STORED: usize = 8192;
+
+/// The size in bytes of the largest task within `limits`: its fields, their lengths, tag, number and address.
 pub const fn largest_request(limits: Limits) -> usize {
-    limits.password + 3 * limits.field + 128
+    let names = 3 * limits.field;
+    limits.password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + 128
 }
 
 /// The first byte before a log line of the worker itself; workers may say the same side by side.

@@ -1,10 +1,12 @@
-//! Between frontend and worker: a request, its verdict.
+//! Between frontend and worker: a task, its answer.
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer};
+use super::errand::{decode_errand, decode_result, encode_errand, encode_result};
 use super::{LARGEST_MESSAGE, largest_request};
 use crate::config::Limits;
 use crate::credentials::Credentials;
+use crate::errand::{Answer, Task};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::pool::JobId;
 use crate::secret::Secret;
@@ -17,6 +19,8 @@ const VERIFY: u8 = 2;
 const READY: u8 = 3;
 const FAILED: u8 = 4;
 const VERDICT: u8 = 5;
+pub(super) const ERRAND: u8 = 6;
+pub(super) const RESULT: u8 = 7;
 
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
@@ -42,19 +46,18 @@ pub struct WorkerSetup {
 pub enum ToWorker {
     /// How to work; first and once.
     Setup(WorkerSetup),
-    /// Check these credentials.
-    Verify(JobId, Credentials),
+    /// Do this.
+    Task(JobId, Task),
 }
 
 /// From a worker.
-#[derive(Debug, PartialEq, Eq)]
 pub enum FromWorker {
     /// The mechanism is ready for logins.
     Ready,
     /// The mechanism cannot be used, and why.
     Failed(String),
-    /// The answer to the request of that number.
-    Verdict(JobId, Verdict),
+    /// The answer to the task of that number.
+    Answer(JobId, Answer),
 }
 
 impl WorkerSetup {
@@ -70,8 +73,15 @@ impl WorkerSetup {
     }
 }
 
-/// The message that asks a worker about `credentials`.
-pub fn encode_request(job: JobId, credentials: &Credentials) -> Secret {
+/// The message that gives a worker something to do.
+pub fn encode_task(job: JobId, task: &Task) -> Secret {
+    match task {
+        Task::Verify(credentials) => encode_request(job, credentials),
+        Task::Errand(errand) => encode_errand(job, errand),
+    }
+}
+
+fn encode_request(job: JobId, credentials: &Credentials) -> Secret {
     let limits = Limits { password: credentials.password.len(), field: longest_name(credentials) };
     Writer::new(VERIFY, largest_request(limits))
         .number(job.0)
@@ -98,20 +108,22 @@ impl ToWorker {
                 verbose: reader.flag()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
             }),
-            VERIFY => Self::Verify(
-                JobId(reader.number()?),
-                Credentials {
-                    login: reader.string()?.to_vec(),
-                    password: Secret::copy_of(reader.string()?),
-                    service: reader.string()?.to_vec(),
-                    realm: reader.string()?.to_vec(),
-                    client: reader.option(read_address)?,
-                },
-            ),
+            VERIFY => Self::Task(JobId(reader.number()?), Task::Verify(decode_request(&mut reader)?)),
+            ERRAND => Self::Task(JobId(reader.number()?), Task::Errand(decode_errand(&mut reader)?)),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
     }
+}
+
+fn decode_request(reader: &mut Reader<'_>) -> Result<Credentials, Malformed> {
+    Ok(Credentials {
+        login: reader.string()?.to_vec(),
+        password: Secret::copy_of(reader.string()?),
+        service: reader.string()?.to_vec(),
+        realm: reader.string()?.to_vec(),
+        client: reader.option(read_address)?,
+    })
 }
 
 fn read_address(reader: &mut Reader<'_>) -> Result<IpAddr, Malformed> {
@@ -124,7 +136,8 @@ impl FromWorker {
         match self {
             Self::Ready => Writer::new(READY, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
-            Self::Verdict(job, verdict) => encode_verdict(*job, verdict),
+            Self::Answer(job, Answer::Verdict(verdict)) => encode_verdict(*job, verdict),
+            Self::Answer(job, Answer::Errand(result)) => encode_result(*job, result),
         }
     }
 
@@ -134,7 +147,8 @@ impl FromWorker {
         let decoded = match tag {
             READY => Self::Ready,
             FAILED => Self::Failed(reader.text()?),
-            VERDICT => Self::Verdict(JobId(reader.number()?), decode_verdict(&mut reader)?),
+            VERDICT => Self::Answer(JobId(reader.number()?), Answer::Verdict(decode_verdict(&mut reader)?)),
+            RESULT => Self::Answer(JobId(reader.number()?), Answer::Errand(decode_result(&mut reader)?)),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
@@ -170,7 +184,7 @@ fn decode_verdict(reader: &mut Reader<'_>) -> Result<Verdict, Malformed> {
     Ok(Verdict { outcome, delay })
 }
 
-fn cut(text: &str) -> &[u8] {
+pub(super) fn cut(text: &str) -> &[u8] {
     let end = (0..=text.len().min(LONGEST_TEXT)).rev().find(|index| text.is_char_boundary(*index));
     text.as_bytes().get(..end.unwrap_or(0)).unwrap_or_default()
 }
@@ -181,7 +195,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn verdicts() -> Vec<FromWorker> {
+    /// Verdicts, to be compared as bytes: an answer may hold a secret and so cannot be compared itself.
+    fn messages() -> Vec<FromWorker> {
         let delay = Duration::from_micros(1_234_567);
         [
             Outcome::ACCEPT,
@@ -190,15 +205,18 @@ mod tests {
             Outcome::unavailable("PAM start error", "no such file"),
         ]
         .into_iter()
-        .map(|outcome| FromWorker::Verdict(JobId(7), Verdict { outcome, delay }))
+        .map(|outcome| FromWorker::Answer(JobId(7), Answer::Verdict(Verdict { outcome, delay })))
         .chain([FromWorker::Ready, FromWorker::Failed("The file /x cannot be read".into())])
         .collect()
     }
 
     #[test]
     fn every_answer_of_a_worker_arrives_as_it_was_sent() {
-        for message in verdicts() {
-            assert_eq!(FromWorker::decode(message.encode().as_bytes()), Ok(message));
+        for message in messages() {
+            let bytes = message.encode();
+            let arrived = FromWorker::decode(bytes.as_bytes()).unwrap();
+            assert_eq!(arrived.encode().as_bytes(), bytes.as_bytes());
+            assert_eq!(std::mem::discriminant(&arrived), std::mem::discriminant(&message));
         }
     }
 
@@ -212,7 +230,9 @@ mod tests {
             client: Some("2001:db8::7".parse().unwrap()),
         };
         let message = encode_request(JobId(9), &credentials);
-        let Ok(ToWorker::Verify(JobId(9), arrived)) = ToWorker::decode(message.as_bytes()) else { panic!() };
+        let Ok(ToWorker::Task(JobId(9), Task::Verify(arrived))) = ToWorker::decode(message.as_bytes()) else {
+            panic!()
+        };
         assert_eq!(arrived.login, credentials.login);
         assert!(arrived.password == credentials.password);
         assert_eq!((arrived.service, arrived.realm), (credentials.service, credentials.realm));
@@ -233,19 +253,19 @@ mod tests {
 
     #[test]
     fn a_message_with_a_byte_too_few_or_too_many_is_malformed() {
-        for message in verdicts() {
+        for message in messages() {
             let whole = message.encode();
             for length in 0..whole.len() {
-                assert_eq!(FromWorker::decode(&whole.as_bytes()[..length]), Err(Malformed));
+                assert!(FromWorker::decode(&whole.as_bytes()[..length]).is_err());
             }
-            assert_eq!(FromWorker::decode(&[whole.as_bytes(), b"x"].concat()), Err(Malformed));
+            assert!(FromWorker::decode(&[whole.as_bytes(), b"x"].concat()).is_err());
         }
     }
 
     #[test]
     fn a_text_of_any_length_fits_into_a_message() {
         let verdict = Outcome::unavailable("ä".repeat(100_000), "ö".repeat(100_000)).into();
-        let message = FromWorker::Verdict(JobId(1), verdict).encode();
+        let message = FromWorker::Answer(JobId(1), Answer::Verdict(verdict)).encode();
         assert!(message.len() <= LARGEST_MESSAGE);
         assert!(FromWorker::decode(message.as_bytes()).is_ok());
     }

@@ -9,7 +9,7 @@ pub fn clean(bytes: &[u8]) -> Escaped<'_> {
 }
 
 /// `text` as one line of UTF-8: what could end, hide or reorder it is escaped, all else stays.
-pub(super) fn one_line(text: &[u8]) -> Escaped<'_> {
+pub fn one_line(text: &[u8]) -> Escaped<'_> {
     Escaped { bytes: text, brackets: false }
 }
 

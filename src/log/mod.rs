@@ -13,7 +13,7 @@ mod stderr;
 mod syslog;
 pub mod worker;
 
-pub use escape::{Escaped, clean};
+pub use escape::{Escaped, clean, one_line};
 
 use crate::config::LogTargets;
 use crate::sys::descriptor::wait_writable;

@@ -32,7 +32,7 @@ pub enum Kind {
 /// A mechanism that blocks.
 pub struct Local {
     /// Looks at the `-O` option before the daemon starts and on every reload; touches no login.
-    pub check: fn(option: Option<&OsStr>) -> Result<(), MechanismError>,
+    pub check: fn(option: Option<&OsStr>) -> Vec<Problem>,
     /// Makes the mechanism ready inside a worker.
     pub start: fn(option: Option<&OsStr>) -> Started,
 }
@@ -63,10 +63,13 @@ pub type Connected = Result<Box<dyn Network>, MechanismError>;
 pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 4] = [
+pub static MECHANISMS: [Mechanism; 7] = [
     local::getpwent::MECHANISM,
+    remote::httpform::MECHANISM,
+    remote::ldap::MECHANISM,
     local::pam::MECHANISM,
     local::passwdfile::MECHANISM,
+    remote::rimap::MECHANISM,
     local::shadow::MECHANISM,
 ];
 
@@ -76,11 +79,11 @@ pub fn find(name: &str) -> Option<&'static Mechanism> {
 }
 
 impl Mechanism {
-    /// Looks at the options before the daemon starts and on every reload.
-    pub fn check(&self, option: Option<&OsStr>) -> Result<(), MechanismError> {
+    /// What is wrong with the settings; looked at before the daemon starts and on every reload.
+    pub fn check(&self, sources: &Sources, network: &NetworkSettings) -> Vec<Problem> {
         match &self.kind {
-            Kind::Local(local) => (local.check)(option),
-            Kind::Remote(_) => Ok(()),
+            Kind::Local(local) => (local.check)(sources.option.as_deref()),
+            Kind::Remote(remote) => (remote.check)(sources, network),
         }
     }
 }

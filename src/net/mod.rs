@@ -1,7 +1,15 @@
 //! One driver for all mechanisms that ask servers: names, connections, TLS, deadlines, pools, second tries.
 #![forbid(unsafe_code)]
 
+mod connection;
+pub mod driver;
+mod socket;
 pub mod switchboard;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod testing;
+pub mod tls;
+mod transport;
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandId, ErrandResult};

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
 use crate::pool::WorkerId;
 use crate::sys::socket;
@@ -38,13 +39,18 @@ pub(super) struct Frontend {
 impl Frontend {
     pub(super) fn start(
         config: &Config,
+        sources: &Sources,
         listener: BorrowedFd<'_>,
         identity: Option<&Identity>,
         deadline: Instant,
     ) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
-        let setup =
-            FrontendSetup { service: config.service.clone(), log: config.log, verbose: config.verbose };
+        let setup = FrontendSetup {
+            service: config.service.clone(),
+            log: config.log,
+            verbose: config.verbose,
+            sources: sources.copy(),
+        };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),
             control: theirs.as_fd(),

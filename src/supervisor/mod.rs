@@ -7,6 +7,7 @@ mod family;
 mod mux;
 mod pid_file;
 mod run_directory;
+mod settings;
 mod signals;
 mod start_error;
 
@@ -14,6 +15,7 @@ pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 pub use signals::leave_to_supervisor;
 
 use crate::cli;
+use crate::config::sources::Sources;
 use crate::config::{Config, LogTargets};
 use crate::generated::build;
 use crate::log as logging;
@@ -26,6 +28,7 @@ use pid_file::Locked;
 use start_error::StartError;
 use std::io::Write;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How long the log may take the last lines of a process that ends.
@@ -39,8 +42,8 @@ pub fn run(config: Config) -> ExitCode {
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.verbose);
     let status = match start(&config) {
-        Ok(Detached::Launcher(status)) => ExitCode::from(status),
-        Ok(Detached::Daemon(launch)) => reign(config, launch),
+        Ok((Detached::Launcher(status), _)) => ExitCode::from(status),
+        Ok((Detached::Daemon(launch), sources)) => reign(config, sources, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
     };
     logging::flush_briefly(LAST_WORDS);
@@ -48,20 +51,19 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 /// What is done before the daemon parts from the process that launched it.
-fn start(config: &Config) -> Result<Detached, StartError> {
-    config
-        .mechanism
-        .check(config.mechanism_option.as_deref())
-        .map_err(|error| StartError::Mechanism(config.mechanism.name, error))?;
+fn start(config: &Config) -> Result<(Detached, Sources), StartError> {
+    let sources =
+        settings::read(config).map_err(|problems| StartError::Settings(config.mechanism.name, problems))?;
     run_directory::enter(&config.run_directory)?;
-    if config.foreground { Ok(Detached::Daemon(Launch::foreground())) } else { detach::detach() }
+    let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };
+    Ok((detached, sources))
 }
 
 /// The daemon from its first to its last moment.
-fn reign(config: Config, launch: Launch) -> ExitCode {
+fn reign(config: Config, sources: Sources, launch: Launch) -> ExitCode {
     let (targets, foreground) = (config.log, config.foreground);
     logging::init(targets, config.verbose);
-    match establish(config) {
+    match establish(config, sources) {
         Ok(realm) => realm.rule(launch),
         // Nobody waits for it to become ready.
         Err(StartError::Stopped) if foreground => ExitCode::SUCCESS,
@@ -82,7 +84,7 @@ struct Realm {
     targets: LogTargets,
 }
 
-fn establish(config: Config) -> Result<Realm, StartError> {
+fn establish(config: Config, sources: Sources) -> Result<Realm, StartError> {
     let directory = config.run_directory.clone();
     let watch = Watch::start()?;
     let start_lock = Locked::start_lock(&directory)?;
@@ -100,10 +102,11 @@ fn establish(config: Config) -> Result<Realm, StartError> {
     let targets = config.log;
     let listener =
         mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
-    let started = Family::found(config, listener, identity, watch).and_then(|mut family| {
-        family.await_ready()?;
-        Ok(family)
-    });
+    let started =
+        Family::found(config, Rc::new(sources), listener, identity, watch).and_then(|mut family| {
+            family.await_ready()?;
+            Ok(family)
+        });
     match started {
         Ok(family) => {
             log::info!(target: "ipc_init", "listening on socket: {}", directory.join("mux").display());
@@ -145,11 +148,13 @@ fn identity_of(user: &str) -> Result<Identity, StartError> {
 /// Shows why the daemon does not run, once on the standard error stream and once in the log. Returns the status to
 /// end with.
 fn complain(error: &StartError, targets: LogTargets) -> u8 {
-    if !targets.stderr {
-        let line = cli::diagnostic(std::process::id(), &error.to_string());
-        // Nobody is left to tell if this fails.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+    for sentence in error.sentences() {
+        if !targets.stderr {
+            let line = cli::diagnostic(std::process::id(), &sentence);
+            // Nobody is left to tell if this fails.
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+        log::error!(target: "main", "{sentence}");
     }
-    log::error!(target: "main", "{error}");
     error.exit_status()
 }

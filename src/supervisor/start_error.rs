@@ -1,6 +1,7 @@
 //! Everything that can keep the daemon from starting, and the exit status of each.
 #![forbid(unsafe_code)]
 
+use crate::config::file::Problem;
 use crate::mech::MechanismError;
 use crate::strerror::strerror;
 use std::fmt;
@@ -27,6 +28,8 @@ pub(super) enum StartError {
     Socket(PathBuf, io::Error),
     /// `--user` names nobody, or the accounts cannot be read.
     User(String, Option<io::Error>),
+    /// The mechanism cannot be used with its settings.
+    Settings(&'static str, Vec<Problem>),
     /// The mechanism cannot be used.
     Mechanism(&'static str, MechanismError),
     /// The daemon's processes did not become ready.
@@ -44,6 +47,20 @@ impl StartError {
     pub(super) fn exit_status(&self) -> u8 {
         if matches!(self, Self::AnotherInstance) { 2 } else { 1 }
     }
+
+    /// Everything that is to be told, each by itself.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        match self {
+            Self::Settings(name, problems) => {
+                problems.iter().map(|problem| failed_to_initialize(name, problem)).collect()
+            }
+            _ => vec![self.to_string()],
+        }
+    }
+}
+
+fn failed_to_initialize(mechanism: &str, reason: &dyn fmt::Display) -> String {
+    format!("failed to initialize mechanism {mechanism}: {reason}")
 }
 
 impl fmt::Display for StartError {
@@ -79,9 +96,8 @@ impl fmt::Display for StartError {
             Self::User(name, Some(error)) => {
                 write!(formatter, "The account {name} for --user could not be looked up: {}", strerror(error))
             }
-            Self::Mechanism(name, error) => {
-                write!(formatter, "failed to initialize mechanism {name}: {error}")
-            }
+            Self::Settings(..) => formatter.write_str(&self.sentences().join("; ")),
+            Self::Mechanism(name, error) => formatter.write_str(&failed_to_initialize(name, error)),
             Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
             Self::Died(Some(status)) => {
                 write!(formatter, "The daemon ended before it was ready: {status}")

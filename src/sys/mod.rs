@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod descriptor;
 pub mod harden;
 pub mod pam;
+pub mod resolve;
 mod result;
 pub mod shadow;
 pub mod socket;

@@ -21,6 +21,12 @@ pub(crate) fn passes_in_own_process(name: &str, body: impl FnOnce()) {
     in_own_process(name, body).iter().for_each(assert_passed);
 }
 
+/// The same with a variable in its environment.
+pub(crate) fn passes_with_variable(variable: &str, value: &Path, name: &str, body: impl FnOnce()) {
+    let mut command = Command::new(this_program());
+    in_process_of(command.env(variable, value), name, body).iter().for_each(assert_passed);
+}
+
 /// The same with mounts of its own, which leave the machine's alone. Where the system does not allow that, the test
 /// says so, and fails when CI is set.
 pub(crate) fn in_own_mounts(name: &str, body: impl FnOnce()) {

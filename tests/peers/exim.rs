@@ -8,7 +8,7 @@ use super::pam::PamService;
 use super::smtp::{METHODS, Method};
 use chroot::{EXIM, Exim};
 
-const NEEDS: [Need; 1] = [Need::File(EXIM, "tests/peers/unpack-exim.sh fetches it")];
+const NEEDS: [Need; 1] = [Need::File(EXIM, "tests/support/unpack.sh fetches it")];
 
 const ACCEPTED: &str = "235 ";
 const REFUSED: &str = "535 ";

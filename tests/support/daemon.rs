@@ -51,6 +51,14 @@ impl Launch {
         self
     }
 
+    /// Writes `text` into a file that only this daemon has, and names it after `flag`.
+    pub fn with_file(self, flag: &str, text: &str) -> Self {
+        let file = self.directory.path().join(flag.trim_start_matches('-'));
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        self.with(&[flag, file.to_str().unwrap()])
+    }
+
     /// Starts it within a private view of the system.
     pub fn inside(mut self, system: &System) -> Self {
         self.system = Some(system.clone());

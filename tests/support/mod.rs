@@ -4,24 +4,42 @@
 pub mod requirement;
 #[macro_use]
 pub mod program;
+pub mod address;
+pub mod background;
+pub mod certificates;
 pub mod client;
 pub mod command;
+pub mod cyrus;
 pub mod daemon;
+pub mod dovecot;
+pub mod fake;
+pub mod fake_http;
 pub mod lines;
 pub mod load;
+pub mod nginx;
 pub mod pam;
 pub mod process;
+pub mod proxy;
 pub mod server;
+pub mod slapd;
 pub mod system;
 
+pub use certificates::{Authority, Certificate};
 pub use client::{Answer, Connection, Request};
 pub use command::Finished;
+pub use cyrus::Cyrus;
 pub use daemon::{Daemon, Launch};
+pub use dovecot::{Dovecot, RunningDovecot};
+pub use fake::FakeImap;
+pub use fake_http::FakeHttp;
 pub use load::under_load;
+pub use nginx::{Nginx, RunningNginx};
 pub use pam::{PamService, Probe, Probed};
 pub use process::Process;
 pub use program::Program;
+pub use proxy::{Fault, Moment, Proxy};
 pub use requirement::Requirement;
+pub use slapd::{Entries, RunningSlapd, Slapd};
 pub use system::System;
 
 use std::time::{Duration, Instant};

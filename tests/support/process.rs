@@ -85,8 +85,13 @@ pub struct ProcessGroup(u32);
 impl ProcessGroup {
     /// Kills what is left of it.
     pub fn kill(self) {
+        self.signal("KILL");
+    }
+
+    /// Sends the signal called `name` to all of it.
+    pub fn signal(self, name: &str) {
         assert_ne!(Process::find(std::process::id()).unwrap().group(), Some(self), "the tests' own group");
-        send("KILL", &format!("-{}", self.0));
+        send(name, &format!("-{}", self.0));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The two programs that are asked the same questions.
 
+use crate::support::Answer;
 use std::path::PathBuf;
 
 /// This project's program or the one it replaces.
@@ -38,6 +39,14 @@ impl Program {
         match self {
             Self::Ours => ours,
             Self::C => c,
+        }
+    }
+
+    /// The answer of this program when no server could be asked: C says `text`, ours closes.
+    pub fn unavailable(self, text: &str) -> Answer {
+        match self {
+            Self::Ours => Answer::Nothing,
+            Self::C => Answer::Text(text.as_bytes().escape_ascii().to_string()),
         }
     }
 }

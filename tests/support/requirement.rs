@@ -1,8 +1,9 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
-use crate::support::Program;
+use crate::support::{Program, cyrus, dovecot, nginx, slapd};
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::{Ipv6Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,6 +22,16 @@ pub enum Requirement {
     Compiler,
     /// The program of this name, from util-linux.
     Tool(&'static str),
+    /// The loopback address of IPv6.
+    Ipv6,
+    /// Dovecot, and the rights to start it.
+    Dovecot,
+    /// OpenLDAP's server.
+    Slapd,
+    /// nginx.
+    Nginx,
+    /// Cyrus IMAP, and the rights to start it.
+    Cyrus,
 }
 
 impl Requirement {
@@ -37,6 +48,17 @@ impl Requirement {
             Self::Tool(name) => {
                 (!succeeds(name, &["--version"])).then(|| format!("needs the program {name}"))
             }
+            Self::Ipv6 => TcpListener::bind((Ipv6Addr::LOCALHOST, 0))
+                .err()
+                .map(|error| format!("needs the loopback address of IPv6: {error}")),
+            Self::Dovecot => Self::Root
+                .missing()
+                .or_else(|| no_file(dovecot::PROGRAM, "Dovecot (Debian package dovecot-imapd)")),
+            Self::Slapd => no_file(slapd::PROGRAM, "OpenLDAP's server (Debian package slapd)"),
+            Self::Nginx => no_file(nginx::PROGRAM, "nginx (Debian package nginx-light)"),
+            Self::Cyrus => Self::Root
+                .missing()
+                .or_else(|| no_file(cyrus::PROGRAM, "Cyrus IMAP (tests/support/unpack.sh fetches it)")),
         }
     }
 }
@@ -88,6 +110,10 @@ fn has_mounts() -> bool {
         Path::new("/usr/bin/unshare").exists()
             && succeeds("unshare", &["--mount", "sh", "-c", "mount -t tmpfs none /mnt"])
     })
+}
+
+fn no_file(path: &str, what: &str) -> Option<String> {
+    (!Path::new(path).exists()).then(|| format!("needs {what}"))
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {

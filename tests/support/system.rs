@@ -5,6 +5,7 @@
 use crate::support::lines::Lines;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 /// Mounts what was prepared in the directory `$1` and becomes the daemon.
 const ENTER: &str = r#"
 directory=$1; shift
-for file in passwd shadow pam.d/other; do
+for file in passwd shadow hosts pam.d/other ldap/ldap.conf; do
     if [ -e "$directory/etc/$file" ]; then mount --bind "$directory/etc/$file" "/etc/$file" || exit 97; fi
 done
 for node in null zero full random urandom tty; do
@@ -24,7 +25,7 @@ mount --rbind "$directory/dev" /dev || exit 97
 exec "$@"
 "#;
 
-/// What a daemon started within it sees as /etc/passwd, /etc/shadow, /etc/pam.d/other and /dev/log.
+/// What a daemon started within it sees as /etc/passwd, /etc/shadow, /etc/hosts, /etc/pam.d/other and /dev/log.
 ///
 /// Clones share one system, which lasts as long as any of them: deleting its directory would empty the daemon's /dev.
 #[derive(Clone)]
@@ -61,9 +62,22 @@ impl System {
         self
     }
 
+    /// Adds a line to /etc/hosts.
+    pub fn host(self, name: &str, address: impl Into<IpAddr>) -> Self {
+        self.append("hosts", &format!("{} {name}\n", address.into()));
+        self
+    }
+
     /// Replaces the PAM service for logins whose service has no file.
     pub fn other_service(self, lines: &str) -> Self {
         fs::write(self.etc("pam.d/other"), lines).unwrap();
+        self
+    }
+
+    /// Replaces libldap's own settings.
+    pub fn ldap_conf(self, lines: &str) -> Self {
+        fs::create_dir(self.etc("ldap")).unwrap();
+        fs::write(self.etc("ldap/ldap.conf"), lines).unwrap();
         self
     }
 

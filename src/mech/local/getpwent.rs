@@ -12,7 +12,7 @@ use pwd_grp::{PwdGrp, PwdGrpProvider};
 /// `-a getpwent`; an option is ignored, as in C.
 pub const MECHANISM: Mechanism = Mechanism {
     name: "getpwent",
-    kind: Kind::Local(Local { check: |_| Ok(()), start: |_| Ok(Box::new(Getpwent)) }),
+    kind: Kind::Local(Local { check: |_| Vec::new(), start: |_| Ok(Box::new(Getpwent)) }),
 };
 
 struct Getpwent;

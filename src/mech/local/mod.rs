@@ -4,7 +4,7 @@
 pub mod getpwent;
 pub mod pam;
 pub mod passwdfile;
-mod password;
+pub(in crate::mech) mod password;
 pub mod shadow;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 ///
 /// Never true for an empty hash, a locked one (it begins with `!` or `*`) or anything else that crypt(3) does not
 /// take; then as much work is done as by [`pretend`], so that the time does not tell locked accounts from open ones.
-pub(super) fn verify(password: &Secret, stored: &[u8]) -> bool {
+pub(in crate::mech) fn verify(password: &Secret, stored: &[u8]) -> bool {
     if stored.is_empty() || stored.starts_with(b"!") || stored.starts_with(b"*") {
         pretend(password);
         return false;

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 /// `-a shadow`; an option is ignored, as in C.
 pub const MECHANISM: Mechanism = Mechanism {
     name: "shadow",
-    kind: Kind::Local(Local { check: |_| Ok(()), start: |_| Ok(Box::new(Shadow)) }),
+    kind: Kind::Local(Local { check: |_| Vec::new(), start: |_| Ok(Box::new(Shadow)) }),
 };
 
 /// What NIS puts in place of a hash that the caller may not see.

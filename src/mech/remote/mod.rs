@@ -4,9 +4,14 @@
 //! travels over any connection of its [`Lane`]; a [`Session`] is what one connection has said and heard.
 #![forbid(unsafe_code)]
 
+mod alert;
+pub mod httpform;
 pub mod lane;
+pub mod ldap;
+pub mod rimap;
+pub mod tls_keys;
 
-pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings};
+pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandResult};
@@ -33,6 +38,11 @@ pub trait Protocol: 'static {
     type Session: Session<Question = Self::Question, Answer = Self::Answer>;
     /// One login.
     type Exchange: Exchange<Question = Self::Question, Answer = Self::Answer>;
+
+    /// The lanes that are known at the start, so that a certificate that cannot be read is an error then.
+    fn lanes(&self) -> Vec<LaneId> {
+        vec![LaneId(0)]
+    }
 
     /// The lane of that number, as a question named it.
     fn lane(&self, lane: LaneId) -> Rc<Lane>;

@@ -5,7 +5,7 @@ use super::connection::{Connection, Purpose, Seconds};
 use super::health::{Debt, SUSPICION, Standing};
 use super::servers::{Blame, ServerId};
 use super::{ConnectionId, Question, State, Switchboard, Target};
-use crate::mech::remote::{Failure, FailureKind, QuestionId, Sharing};
+use crate::mech::remote::{Failure, FailureKind, LaneId, QuestionId, Sharing};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
@@ -93,6 +93,28 @@ impl Switchboard {
                 }
             }
         }
+    }
+
+    /// It was not even begun. Those that it was for are given up: to wait for better times is up to their clients.
+    pub(super) fn lack(&mut self, id: ConnectionId, failure: &Failure) {
+        let Some(connection) = self.take(id) else { return };
+        let questions = match connection.purpose {
+            Purpose::Queue => self.oldest_waiting(connection.lane).into_iter().collect(),
+            Purpose::Probe => BTreeSet::new(),
+            Purpose::Again(questions) => questions,
+        };
+        for id in questions {
+            if let Some(question) = self.questions.get_mut(&id) {
+                question.failure = Some(failure.clone());
+            }
+            self.dequeue(id);
+            self.give_up(id, failure.clone());
+        }
+    }
+
+    fn oldest_waiting(&self, lane: LaneId) -> Option<QuestionId> {
+        let groups = self.lanes.get(&lane)?.queue.groups();
+        groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
     /// Nobody will answer these on this server. It is blamed unless it has answered others in the meantime.

@@ -226,6 +226,12 @@ impl Switchboard {
         self.settle(now);
     }
 
+    /// The connection could not even be begun, for want of something on this machine: the server is not to blame.
+    pub fn handle_shortage(&mut self, connection: ConnectionId, failure: Failure, now: Instant) {
+        self.lack(connection, &failure);
+        self.settle(now);
+    }
+
     /// The time that [`Self::next_timeout`] named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.servers.handle_timeout(now);

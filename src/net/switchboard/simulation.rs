@@ -372,6 +372,9 @@ impl World {
                         self.forget_place(question, connection);
                     }
                 }
+                Order::GiveUp(question, failure) if failure.reason == "shortage" => {
+                    self.asked.remove(&question).expect("given up once, and only if somebody waits");
+                }
                 Order::GiveUp(question, _) => self.judge(question),
                 Order::Log(event) => {
                     if let Event::Failed(server, failure) = event {
@@ -401,6 +404,10 @@ impl World {
         assert!(self.wires.insert(id, wire).is_none(), "a number is used once");
         let beside = self.wires.values().filter(|wire| wire.lane == lane && wire.server == server).count();
         assert!(beside <= self.lanes[lane.0].most_connections, "more connections than the bound");
+        if self.well.is_none() && self.random.one_in(10) {
+            self.wires.remove(&id);
+            return self.board.handle_shortage(id, failure("shortage"), self.now);
+        }
         // connect(2) can fail at once.
         if self.moods[&self.server(&self.wires[&id]).name] == Mood::Refuses && self.random.one_in(3) {
             self.break_wire(id, false);

@@ -2,13 +2,16 @@
 #![forbid(unsafe_code)]
 
 use super::{Family, FrontendId};
+use crate::config::sources::Sources;
 use crate::ipc::ToFrontend;
 use crate::strerror::strerror;
 use crate::supervisor::children::{Frontend, State, describe};
+use crate::supervisor::settings;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long a frontend may take to get its first worker ready.
@@ -23,12 +26,17 @@ impl Family {
             log::info!(target: "supervisor", "The configuration is being read again already");
             return;
         }
-        if let Err(error) = self.config.mechanism.check(self.config.mechanism_option.as_deref()) {
-            log::error!(target: "supervisor", "The new configuration is not used: {error}");
-            return;
-        }
-        match self.start_frontend() {
-            Ok(id) => self.successor = Some(id),
+        let sources = match settings::read(&self.config) {
+            Ok(sources) => Rc::new(sources),
+            Err(problems) => {
+                for problem in problems {
+                    log::error!(target: "supervisor", "The new configuration is not used: {problem}");
+                }
+                return;
+            }
+        };
+        match self.start_frontend(&sources) {
+            Ok(id) => self.successor = Some((id, sources)),
             Err(error) => {
                 log::error!(
                     target: "supervisor",
@@ -38,12 +46,12 @@ impl Family {
         }
     }
 
-    pub(super) fn start_frontend(&mut self) -> io::Result<FrontendId> {
+    pub(super) fn start_frontend(&mut self, sources: &Sources) -> io::Result<FrontendId> {
         self.last_frontend += 1;
         let id = FrontendId(self.last_frontend);
         let deadline = Instant::now() + START_TIME;
-        let frontend =
-            Frontend::start(&self.config, self.listener.as_fd(), self.identity.as_ref(), deadline)?;
+        let (listener, identity) = (self.listener.as_fd(), self.identity.as_ref());
+        let frontend = Frontend::start(&self.config, sources, listener, identity, deadline)?;
         let number = frontend.socket.as_raw_fd();
         let registered =
             self.poll.registry().register(&mut SourceFd(&number), Token(id.0), Interest::READABLE);
@@ -61,10 +69,8 @@ impl Family {
             return;
         }
         frontend.state = State::Serving(Instant::now());
-        if self.successor != Some(id) {
-            return;
-        }
-        self.successor = None;
+        let Some((_, sources)) = self.successor.take_if(|(successor, _)| *successor == id) else { return };
+        self.sources = sources;
         let old = std::mem::replace(&mut self.current, id);
         self.tell(id, &ToFrontend::Accept);
         self.tell(old, &ToFrontend::Drain { hurry: false });
@@ -100,8 +106,7 @@ impl Family {
         }
         log::error!(target: "supervisor", "Frontend {} {how}", frontend.process.id());
         self.failed_starts += u32::from(!self.has_served);
-        if self.successor == Some(id) {
-            self.successor = None;
+        if self.successor.take_if(|(successor, _)| *successor == id).is_some() {
             log::error!(
                 target: "supervisor",
                 "The new configuration is not used: its frontend did not become ready"
@@ -120,7 +125,8 @@ impl Family {
     }
 
     pub(super) fn restart_frontend(&mut self, now: Instant) {
-        match self.start_frontend() {
+        let sources = Rc::clone(&self.sources);
+        match self.start_frontend(&sources) {
             Ok(id) => {
                 self.current = id;
                 self.tell(id, &ToFrontend::Accept);

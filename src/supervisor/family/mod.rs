@@ -8,6 +8,7 @@ use super::children::{Frontend, State};
 use super::signals::{Asked, Signals};
 use super::start_error::StartError;
 use crate::config::Config;
+use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::mech::MechanismError;
@@ -20,6 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use workers::Worker;
 
@@ -41,6 +43,8 @@ struct FrontendId(usize);
 
 pub(super) struct Family {
     config: Config,
+    /// What the current frontend's mechanism is set up from.
+    sources: Rc<Sources>,
     listener: OwnedFd,
     identity: Option<Identity>,
     poll: Poll,
@@ -51,8 +55,8 @@ pub(super) struct Family {
     workers: HashMap<WorkerId, Worker>,
     /// The frontend that accepts connections, or will when it is ready.
     current: FrontendId,
-    /// The one that takes over when it is ready.
-    successor: Option<FrontendId>,
+    /// The one that takes over when it is ready, and what its mechanism is set up from.
+    successor: Option<(FrontendId, Rc<Sources>)>,
     last_frontend: usize,
     last_worker: u64,
     backoff: Backoff,
@@ -84,6 +88,7 @@ impl Family {
     /// Starts the first frontend.
     pub(super) fn found(
         config: Config,
+        sources: Rc<Sources>,
         listener: OwnedFd,
         identity: Option<Identity>,
         watch: Watch,
@@ -91,6 +96,7 @@ impl Family {
         let Watch { poll, signals } = watch;
         let mut family = Self {
             config,
+            sources,
             listener,
             identity,
             poll,
@@ -108,8 +114,9 @@ impl Family {
             has_served: false,
             failed_starts: 0,
         };
+        let sources = Rc::clone(&family.sources);
         family.current = family
-            .start_frontend()
+            .start_frontend(&sources)
             .map_err(|error| StartError::System("The frontend cannot be started", error))?;
         family.tell(family.current, &ToFrontend::Accept);
         Ok(family)

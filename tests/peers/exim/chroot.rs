@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Where tests/peers/unpack-exim.sh leaves Debian's packages, unpacked: they cannot be installed beside Postfix.
+/// Where tests/support/unpack.sh leaves Debian's packages, unpacked: they cannot be installed beside Postfix.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim");
 
 /// The program in it.

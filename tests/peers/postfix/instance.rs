@@ -2,12 +2,12 @@
 
 use crate::peers::smtp::Smtp;
 use crate::peers::{PATIENCE, bounded, succeed};
+use crate::support::address::own_address;
 use std::fs;
 use std::io::{BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
 use tempfile::TempDir;
 
 /// Debian's list of services, in which smtpd runs in a chroot.
@@ -31,7 +31,8 @@ pub struct Postfix {
 impl Postfix {
     /// Starts one whose requests carry this service name.
     pub fn start(service: &str) -> Self {
-        let postfix = Self { directory: TempDir::new().unwrap(), address: unused_address() };
+        let postfix =
+            Self { directory: TempDir::new().unwrap(), address: SocketAddr::from((own_address(), 2525)) };
         postfix.make_directories();
         postfix.configure(service);
         postfix.fill_chroot();
@@ -123,11 +124,4 @@ impl Drop for Postfix {
         }
         let _ = bounded("postfix").arg("-c").arg(self.configuration()).arg("stop").output();
     }
-}
-
-/// Each instance has a loopback address to itself: no free port has to be guessed.
-fn unused_address() -> SocketAddr {
-    static COUNT: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    SocketAddr::from((Ipv4Addr::new(127, COUNT.fetch_add(1, Ordering::Relaxed), high, low), 2525))
 }

@@ -16,7 +16,7 @@ use std::time::Instant;
 /// `-a pam`; an option is ignored, as in C.
 pub const MECHANISM: Mechanism = Mechanism {
     name: "pam",
-    kind: Kind::Local(Local { check: |_| Ok(()), start: |_| Ok(Box::new(Pam::default())) }),
+    kind: Kind::Local(Local { check: |_| Vec::new(), start: |_| Ok(Box::new(Pam::default())) }),
 };
 
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).

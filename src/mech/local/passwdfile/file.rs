@@ -43,6 +43,12 @@ impl PasswdFile {
         Self { path, loaded: None }
     }
 
+    /// Reads the file: what is to be told about its lines and its mode.
+    pub(super) fn inspect(path: &Path) -> Result<Vec<String>, FileError> {
+        regular(path, metadata(path))?;
+        Loaded::read(path).map(|(_, sentences)| sentences)
+    }
+
     /// Reads the file if that has not been done since it changed. What is wrong with its lines is logged at `level`.
     ///
     /// When it cannot be read, what was known of it is forgotten: nobody is let in by a file that has been removed.

@@ -17,6 +17,7 @@ mod reader;
 mod report;
 
 use super::password;
+use crate::config::file::Problem;
 use crate::credentials::Credentials;
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism, MechanismError};
 use crate::outcome::{Outcome, Verdict};
@@ -24,7 +25,7 @@ use crate::secret::Secret;
 use file::{Lookup, PasswdFile};
 use log::Level;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `-a passwdfile`
 pub const MECHANISM: Mechanism = Mechanism { name: "passwdfile", kind: Kind::Local(Local { check, start }) };
@@ -34,8 +35,15 @@ struct Passwdfile {
 }
 
 /// Reads the whole file, so that whoever starts or reloads the daemon is told about every bad line.
-fn check(option: Option<&OsStr>) -> Result<(), MechanismError> {
-    PasswdFile::at(path(option)?).refresh(Level::Warn).map_err(|error| MechanismError(error.to_string()))
+fn check(option: Option<&OsStr>) -> Vec<Problem> {
+    // The sentence names the file.
+    let error = |error: MechanismError| vec![Problem::error(Path::new(""), error.0)];
+    path(option).and_then(inspect).unwrap_or_else(error)
+}
+
+fn inspect(path: PathBuf) -> Result<Vec<Problem>, MechanismError> {
+    let told = PasswdFile::inspect(&path).map_err(|error| MechanismError(error.to_string()))?;
+    Ok(told.into_iter().map(|sentence| Problem::warning(&path, sentence)).collect())
 }
 
 /// Reads the file once in advance. That it cannot be read *now* must not keep the worker from starting: each login
@@ -89,14 +97,15 @@ fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     /// `s3cret` by md5crypt, which is quick.
     const HASH: &str = "$1$7Fkxnd9L$LkYoZxaWAUNAg01uDzRlk0";
 
-    fn mechanism(path: &std::path::Path) -> Box<dyn LocalMechanism> {
+    fn mechanism(path: &Path) -> Box<dyn LocalMechanism> {
         start(Some(path.as_os_str())).unwrap()
     }
 
@@ -114,11 +123,13 @@ mod tests {
     }
 
     fn refusal(option: Option<&str>) -> String {
-        let error = check(option.map(OsStr::new)).unwrap_err();
+        let problems = check(option.map(OsStr::new));
+        assert!(problems.len() == 1 && problems[0].is_error(), "{problems:?}");
+        let error = problems[0].to_string();
         if option.is_none_or(|option| !option.starts_with('/')) {
-            assert_eq!(start(option.map(OsStr::new)).err(), Some(error.clone()));
+            assert_eq!(start(option.map(OsStr::new)).err(), Some(MechanismError(error.clone())));
         }
-        error.to_string()
+        error
     }
 
     #[test]
@@ -126,7 +137,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         std::fs::write(&path, format!("anna:{HASH}\notto@example.org:{HASH}:1000:x\neva:!{HASH}\n")).unwrap();
-        check(Some(path.as_os_str())).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(check(Some(path.as_os_str())), []);
         let mut mechanism = mechanism(&path);
         for (login, password, expected) in [
             ("anna", "s3cret", Outcome::ACCEPT),
@@ -139,6 +151,21 @@ mod tests {
         ] {
             assert_eq!(ask(mechanism.as_mut(), login.as_bytes(), password), expected, "{login} {password}");
         }
+    }
+
+    #[test]
+    fn whatever_is_odd_about_the_file_is_told_and_keeps_nobody_from_starting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        std::fs::write(&path, format!("anna:{HASH}\noops\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let told: Vec<_> = check(Some(path.as_os_str())).iter().map(Problem::to_string).collect();
+        let path = path.display();
+        let expected = [
+            format!("{path}: it is open to everybody (mode 0644), make it 0600 or 0640"),
+            format!("{path}: line 2 is skipped: the line has no colon after the login"),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -1,0 +1,192 @@
+//! Between frontend and worker: an errand, its result.
+#![forbid(unsafe_code)]
+
+use super::codec::{Malformed, Reader, Writer};
+use super::worker::{ERRAND, RESULT, cut};
+use super::{LARGEST_MESSAGE, LONGEST_STORED};
+use crate::errand::{Digest, Errand, ErrandResult};
+use crate::pool::JobId;
+use crate::secret::Secret;
+use std::net::SocketAddr;
+
+const RESOLVE: u64 = 0;
+const CHECK_PASSWORD: u64 = 1;
+const DERIVE_KEY: u64 = 2;
+
+const ADDRESSES: u64 = 0;
+const PASSWORD_CHECKED: u64 = 1;
+const KEY: u64 = 2;
+const FAILED: u64 = 3;
+
+/// More addresses of one name than this are left out, so that the message has room for all.
+const MOST_ADDRESSES: usize = 64;
+
+pub(super) fn encode_errand(job: JobId, errand: &Errand) -> Secret {
+    match errand {
+        Errand::Resolve { host, service } => Writer::new(ERRAND, 64 + host.len() + service.len())
+            .number(job.0)
+            .number(RESOLVE)
+            .string(host.as_bytes())
+            .string(service.as_bytes()),
+        Errand::CheckPassword { password, stored } => {
+            Writer::new(ERRAND, 64 + password.len() + LONGEST_STORED)
+                .number(job.0)
+                .number(CHECK_PASSWORD)
+                .string(password.as_bytes())
+                .string(stored.as_bytes().get(..LONGEST_STORED).unwrap_or(stored.as_bytes()))
+        }
+        Errand::DeriveKey { digest, password, salt, rounds } => {
+            Writer::new(ERRAND, 128 + password.len() + salt.len())
+                .number(job.0)
+                .number(DERIVE_KEY)
+                .number(number_of(*digest))
+                .string(password.as_bytes())
+                .string(salt)
+                .number(u64::from(*rounds))
+        }
+    }
+    .finish()
+}
+
+pub(super) fn decode_errand(reader: &mut Reader<'_>) -> Result<Errand, Malformed> {
+    Ok(match reader.number()? {
+        RESOLVE => Errand::Resolve { host: reader.text()?, service: reader.text()? },
+        CHECK_PASSWORD => Errand::CheckPassword {
+            password: Secret::copy_of(reader.string()?),
+            stored: Secret::copy_of(reader.string()?),
+        },
+        DERIVE_KEY => Errand::DeriveKey {
+            digest: digest_of(reader.number()?)?,
+            password: Secret::copy_of(reader.string()?),
+            salt: reader.string()?.to_vec(),
+            rounds: u32::try_from(reader.number()?).map_err(|_| Malformed)?,
+        },
+        _ => return Err(Malformed),
+    })
+}
+
+pub(super) fn encode_result(job: JobId, result: &ErrandResult) -> Secret {
+    let writer = Writer::new(RESULT, LARGEST_MESSAGE).number(job.0);
+    match result {
+        ErrandResult::Addresses(addresses) => {
+            addresses.iter().take(MOST_ADDRESSES).fold(
+                writer.number(ADDRESSES).size(addresses.len().min(MOST_ADDRESSES)),
+                |writer, address| writer.string(address.to_string().as_bytes()),
+            )
+        }
+        ErrandResult::PasswordChecked(right) => writer.number(PASSWORD_CHECKED).flag(*right),
+        ErrandResult::Key(key) => writer.number(KEY).string(key.as_bytes()),
+        ErrandResult::Failed(reason) => writer.number(FAILED).string(cut(reason)),
+    }
+    .finish()
+}
+
+pub(super) fn decode_result(reader: &mut Reader<'_>) -> Result<ErrandResult, Malformed> {
+    Ok(match reader.number()? {
+        ADDRESSES => ErrandResult::Addresses(decode_addresses(reader)?),
+        PASSWORD_CHECKED => ErrandResult::PasswordChecked(reader.flag()?),
+        KEY => ErrandResult::Key(Secret::copy_of(reader.string()?)),
+        FAILED => ErrandResult::Failed(reader.text()?),
+        _ => return Err(Malformed),
+    })
+}
+
+fn decode_addresses(reader: &mut Reader<'_>) -> Result<Vec<SocketAddr>, Malformed> {
+    let count = reader.size()?;
+    if count > MOST_ADDRESSES {
+        return Err(Malformed);
+    }
+    (0..count).map(|_| reader.text()?.parse().map_err(|_| Malformed)).collect()
+}
+
+fn number_of(digest: Digest) -> u64 {
+    match digest {
+        Digest::Sha1 => 1,
+        Digest::Sha256 => 256,
+        Digest::Sha512 => 512,
+    }
+}
+
+fn digest_of(number: u64) -> Result<Digest, Malformed> {
+    [Digest::Sha1, Digest::Sha256, Digest::Sha512]
+        .into_iter()
+        .find(|digest| number_of(*digest) == number)
+        .ok_or(Malformed)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::errand::{Answer, Task};
+    use crate::ipc::{FromWorker, ToWorker, encode_task, largest_request};
+
+    fn errands() -> Vec<Errand> {
+        let secret = |text: &str| Secret::copy_of(text.as_bytes());
+        vec![
+            Errand::Resolve { host: "ldap.example.org".into(), service: "ldaps".into() },
+            Errand::CheckPassword { password: secret("s3cret"), stored: secret("{CRYPT}$6$x$y") },
+            Errand::DeriveKey {
+                digest: Digest::Sha512,
+                password: secret("s3cret"),
+                salt: vec![0, 255, 7],
+                rounds: 4096,
+            },
+        ]
+    }
+
+    fn results() -> Vec<ErrandResult> {
+        vec![
+            ErrandResult::Addresses(vec![
+                "192.0.2.7:389".parse().unwrap(),
+                "[2001:db8::7%3]:636".parse().unwrap(),
+            ]),
+            ErrandResult::PasswordChecked(true),
+            ErrandResult::Key(Secret::copy_of(b"\0key")),
+            ErrandResult::Failed("no such host".into()),
+        ]
+    }
+
+    #[test]
+    fn every_errand_arrives_as_it_was_sent_and_no_part_of_one_does() {
+        for errand in errands() {
+            let message = encode_task(JobId(5), &Task::Errand(errand));
+            for length in 0..message.len() {
+                assert!(ToWorker::decode(&message.as_bytes()[..length]).is_err());
+            }
+            let Ok(ToWorker::Task(JobId(5), task)) = ToWorker::decode(message.as_bytes()) else { panic!() };
+            assert_eq!(encode_task(JobId(5), &task).as_bytes(), message.as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_result_arrives_as_it_was_sent_and_no_part_of_one_does() {
+        for result in results() {
+            let message = FromWorker::Answer(JobId(5), Answer::Errand(result)).encode();
+            for length in 0..message.len() {
+                assert!(FromWorker::decode(&message.as_bytes()[..length]).is_err());
+            }
+            let arrived = FromWorker::decode(message.as_bytes()).ok().unwrap();
+            assert_eq!(arrived.encode().as_bytes(), message.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_thousand_addresses_fits_into_a_message() {
+        let all = vec!["[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap(); 1000];
+        let message = FromWorker::Answer(JobId(5), Answer::Errand(ErrandResult::Addresses(all))).encode();
+        assert!(message.len() <= LARGEST_MESSAGE);
+        assert!(FromWorker::decode(message.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn the_longest_password_fits_beside_the_longest_stored_one() {
+        let mut password = Secret::default();
+        password.resize(Limits::DEFAULT.password);
+        let mut stored = Secret::default();
+        stored.resize(LONGEST_STORED + 1);
+        let message = encode_task(JobId(5), &Task::Errand(Errand::CheckPassword { password, stored }));
+        assert!(message.len() <= largest_request(Limits::DEFAULT));
+    }
+}

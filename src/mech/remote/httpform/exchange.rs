@@ -1,0 +1,70 @@
+//! One login: one request, one reply.
+#![forbid(unsafe_code)]
+
+use super::reply::Reply;
+use super::status::{Meaning, Statuses};
+use super::template::Template;
+use crate::credentials::Credentials;
+use crate::errand::ErrandResult;
+use crate::mech::remote::{Failure, FailureKind, LaneId, Step, alert};
+use crate::outcome::{Outcome, Refusal};
+use crate::secret::Secret;
+use std::rc::Rc;
+
+/// The mechanism has one lane.
+pub(super) const LANE: LaneId = LaneId(0);
+
+/// A login, as [`Exchange`](crate::mech::remote::Exchange) wants it.
+pub(super) struct Exchange {
+    credentials: Credentials,
+    template: Rc<Template>,
+    statuses: Rc<Statuses>,
+}
+
+impl Exchange {
+    /// The exchange that checks these credentials.
+    pub(super) fn new(credentials: Credentials, template: Rc<Template>, statuses: Rc<Statuses>) -> Self {
+        Self { credentials, template, statuses }
+    }
+
+    fn outcome(&self, reply: &Reply) -> Outcome {
+        match self.statuses.meaning(reply.status) {
+            Meaning::Accepted => Outcome::Accept(alert::ACCEPTED.into()),
+            Meaning::Rejected => {
+                Outcome::Reject(Refusal::with_reason(reply.phrase.clone(), reply.to_string()))
+            }
+            Meaning::Busy | Meaning::Unknown => {
+                let redirect =
+                    if (300..400).contains(&reply.status) { ", which is not followed" } else { "" };
+                let reason = format!("{reply}{redirect}");
+                alert::unavailable(&Failure::new(FailureKind::Unexpected, reason))
+            }
+        }
+    }
+}
+
+impl crate::mech::remote::Exchange for Exchange {
+    type Question = Secret;
+    type Answer = Reply;
+
+    fn begin(&mut self) -> Step<Secret> {
+        match self.template.fill(&self.credentials) {
+            Ok(body) => Step::Ask(LANE, body),
+            // No server that is asked in JSON can have an account of that name, or such a password.
+            Err(_) => Step::Done(Outcome::reject("not UTF-8, so it cannot be sent as JSON").into()),
+        }
+    }
+
+    fn handle_answer(&mut self, answer: Result<Reply, Failure>) -> Step<Secret> {
+        let outcome = match answer {
+            Ok(reply) => self.outcome(&reply),
+            Err(failure) => alert::unavailable(&failure),
+        };
+        Step::Done(outcome.into())
+    }
+
+    fn handle_errand(&mut self, _: ErrandResult) -> Step<Secret> {
+        let failure = Failure::new(FailureKind::Internal, "a worker has answered what nobody asked");
+        Step::Done(alert::unavailable(&failure).into())
+    }
+}

@@ -1,0 +1,107 @@
+//! `-a httpform`: asks a web server, by sending it a form with the login. The status of the reply is the verdict.
+//!
+//! As auth_httpform.c does it, and besides: https, several servers, connections that are kept, JSON, other statuses.
+#![forbid(unsafe_code)]
+
+mod body;
+mod escape;
+mod exchange;
+mod head;
+mod reply;
+mod session;
+mod settings;
+mod status;
+mod target;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use super::{Lane, LaneId, Protocol, Sharing, Timeouts};
+use crate::config::NetworkSettings;
+use crate::config::file::Problem;
+use crate::config::sources::Sources;
+use crate::credentials::Credentials;
+use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
+use crate::net::{Wiring, driver};
+use crate::secret::Secret;
+use exchange::Exchange;
+use reply::Reply;
+use session::Session;
+use settings::Settings;
+use status::Statuses;
+use std::rc::Rc;
+use template::Template;
+
+/// `-a httpform`
+pub const MECHANISM: Mechanism =
+    Mechanism { name: "httpform", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
+
+fn check(sources: &Sources, _: &NetworkSettings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    settings::read(sources, &mut problems);
+    problems
+}
+
+fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connected {
+    driver::drive(protocol(sources, network)?, network, wiring)
+}
+
+fn protocol(sources: &Sources, network: &NetworkSettings) -> Result<Httpform, MechanismError> {
+    let mut problems = Vec::new();
+    let settings = settings::read(sources, &mut problems);
+    settings.map(|settings| Httpform::new(settings, network)).ok_or_else(|| {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        MechanismError(problems.join("; "))
+    })
+}
+
+/// The mechanism, as [`Protocol`] wants it.
+struct Httpform {
+    lane: Rc<Lane>,
+    /// What a request to each server of the lane begins with.
+    heads: Vec<Rc<str>>,
+    template: Rc<Template>,
+    statuses: Rc<Statuses>,
+}
+
+impl Httpform {
+    fn new(settings: Settings, network: &NetworkSettings) -> Self {
+        let head = |target: &target::Target| target.head(&settings.content_type, settings.keep_alive).into();
+        let heads = settings.targets.iter().map(head).collect();
+        let lane = Lane {
+            servers: settings.targets.into_iter().map(|target| target.server).collect(),
+            order: network.order,
+            sharing: if settings.keep_alive { Sharing::InTurn } else { Sharing::OneQuestion },
+            most_connections: network.most_connections,
+            idle_time: network.idle_time,
+            timeouts: Timeouts::from(network),
+            tls: Rc::new(settings.tls),
+        };
+        Self {
+            lane: Rc::new(lane),
+            heads,
+            template: Rc::new(settings.template),
+            statuses: Rc::new(settings.statuses),
+        }
+    }
+}
+
+impl Protocol for Httpform {
+    type Question = Secret;
+    type Answer = Reply;
+    type Session = Session;
+    type Exchange = Exchange;
+
+    fn lane(&self, _: LaneId) -> Rc<Lane> {
+        Rc::clone(&self.lane)
+    }
+
+    fn session(&self, _: LaneId, server: usize) -> Session {
+        let head = self.heads.get(server).map_or_else(|| "".into(), Rc::clone);
+        Session::new(head, Rc::clone(&self.statuses))
+    }
+
+    fn exchange(&self, credentials: Credentials) -> Exchange {
+        Exchange::new(credentials, Rc::clone(&self.template), Rc::clone(&self.statuses))
+    }
+}

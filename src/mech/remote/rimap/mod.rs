@@ -1,0 +1,130 @@
+//! `-a rimap`: whoever an IMAP server lets in is let in.
+//!
+//! Pure: [`settings`] say which servers, a [`session`] speaks to one of them, an [`exchange`] makes the verdict.
+#![forbid(unsafe_code)]
+
+mod capabilities;
+mod command;
+pub mod exchange;
+mod reader;
+mod reply;
+pub mod session;
+pub mod settings;
+
+pub use command::Question;
+pub use exchange::Check;
+pub use session::{Answer, ImapSession};
+pub use settings::Settings;
+
+use super::{Lane, LaneId, Protocol, Sharing, Timeouts, TlsMode};
+use crate::config::NetworkSettings;
+use crate::config::file::Problem;
+use crate::config::sources::Sources;
+use crate::credentials::Credentials;
+use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
+use crate::net::{Wiring, driver};
+use std::rc::Rc;
+
+/// The entry in the table of mechanisms.
+pub const MECHANISM: Mechanism =
+    Mechanism { name: "rimap", kind: Kind::Remote(Remote { file: FileUse::Optional, check, start }) };
+
+fn check(sources: &Sources, _network: &NetworkSettings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    Settings::read(sources, &mut problems);
+    problems
+}
+
+fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connected {
+    let mut problems = Vec::new();
+    let settings = Settings::read(sources, &mut problems);
+    match problems.iter().find(|problem| problem.is_error()) {
+        Some(problem) => Err(MechanismError(problem.to_string())),
+        None => driver::drive(Rimap::new(settings, network), network, wiring),
+    }
+}
+
+/// The one lane: all servers are as good as each other.
+const LANE: LaneId = LaneId(0);
+
+/// The mechanism at work.
+pub struct Rimap {
+    lane: Rc<Lane>,
+}
+
+impl Rimap {
+    /// Asks the servers of `settings` in the way of `network`.
+    pub fn new(settings: Settings, network: &NetworkSettings) -> Self {
+        let lane = Lane {
+            servers: settings.servers,
+            order: network.order,
+            // IMAP knows no way back to before the login.
+            sharing: Sharing::OneQuestion,
+            most_connections: network.most_connections,
+            idle_time: network.idle_time,
+            timeouts: Timeouts::from(network),
+            tls: Rc::new(settings.tls),
+        };
+        Self { lane: Rc::new(lane) }
+    }
+}
+
+impl Protocol for Rimap {
+    type Question = Question;
+    type Answer = Answer;
+    type Session = ImapSession;
+    type Exchange = Check;
+
+    fn lane(&self, _lane: LaneId) -> Rc<Lane> {
+        Rc::clone(&self.lane)
+    }
+
+    fn session(&self, _lane: LaneId, server: usize) -> ImapSession {
+        // A place that is not in the list cannot be; if it were, no password could go there in clear.
+        let tls = self.lane.servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
+        ImapSession::new(tls)
+    }
+
+    fn exchange(&self, credentials: Credentials) -> Check {
+        Check::new(credentials)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn problems(option: Option<&str>) -> Vec<String> {
+        let sources = Sources { option: option.map(Into::into), ..Sources::default() };
+        check(&sources, &NetworkSettings::DEFAULT).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_option_is_looked_at_before_the_daemon_starts() {
+        assert_eq!(problems(Some("mail.example.org/143 imaps://[::1]")), [""; 0]);
+        assert_eq!(problems(None), ["-O: rimap needs the name of an IMAP server"]);
+        assert_eq!(problems(Some("mail/0")), ["-O: mail/0 has a port that is not a number from 1 to 65535"]);
+    }
+
+    #[test]
+    fn every_session_uses_tls_as_its_server_wants_it_and_carries_one_login() {
+        let sources = Sources { option: Some("a imap://b?starttls imaps://c".into()), ..Sources::default() };
+        let rimap = Rimap::new(Settings::read(&sources, &mut Vec::new()), &NetworkSettings::DEFAULT);
+        let lane = rimap.lane(LANE);
+        assert_eq!(lane.sharing, Sharing::OneQuestion);
+        assert_eq!(lane.servers.len(), 3);
+        let first_words = |server| {
+            let mut session = rimap.session(LANE, server);
+            super::super::Session::handle_input(&mut session, b"* OK\r\n");
+            let sent = super::super::Session::output(&mut session).as_bytes().to_vec();
+            String::from_utf8(sent).unwrap()
+        };
+        assert_eq!([0, 1, 2].map(first_words), ["", "saslauthd1 STARTTLS\r\n", ""]);
+        assert_eq!(
+            first_words(3),
+            "saslauthd1 STARTTLS\r\n",
+            "no password in clear to a server that is not known"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! Logins and what they ask.
+#![forbid(unsafe_code)]
+
+use super::{Asked, Driver, Login, Pending, Sender};
+use crate::errand::{Errand, ErrandId};
+use crate::mech::remote::{Exchange, Failure, LaneId, Protocol, QuestionId, Step};
+use crate::net::NetworkAction;
+use crate::pool::JobId;
+use std::time::Instant;
+
+impl<P: Protocol> Driver<P> {
+    pub(super) fn step(
+        &mut self,
+        login: JobId,
+        mut exchange: P::Exchange,
+        deadline: Instant,
+        now: Instant,
+        step: impl FnOnce(&mut P::Exchange) -> Step<P::Question>,
+    ) {
+        let waits_for = match step(&mut exchange) {
+            Step::Ask(lane, question) => Pending::Question(self.put(login, lane, question, deadline, now)),
+            Step::Errand(errand) => Pending::Errand(self.send(Sender::Exchange(login), errand)),
+            Step::Done(verdict) => return self.actions.push_back(NetworkAction::Decided(login, verdict)),
+        };
+        self.logins.insert(login, Login { exchange, deadline, waits_for });
+    }
+
+    pub(super) fn put(
+        &mut self,
+        login: JobId,
+        lane: LaneId,
+        question: P::Question,
+        deadline: Instant,
+        now: Instant,
+    ) -> QuestionId {
+        self.last_question += 1;
+        let id = QuestionId(self.last_question);
+        self.questions.insert(id, Asked { login, question });
+        self.switchboard.ask(id, lane, &self.protocol.lane(lane), deadline, now);
+        id
+    }
+
+    pub(super) fn send(&mut self, sender: Sender, errand: Errand) -> ErrandId {
+        self.last_errand += 1;
+        let id = ErrandId(self.last_errand);
+        self.errands.insert(id, sender);
+        self.actions.push_back(NetworkAction::Errand(id, errand));
+        id
+    }
+
+    pub(super) fn answer(&mut self, question: QuestionId, answer: Result<P::Answer, Failure>, now: Instant) {
+        let Some(Asked { login, .. }) = self.questions.remove(&question) else { return };
+        if let Some(Login { exchange, deadline, .. }) = self.logins.remove(&login) {
+            self.step(login, exchange, deadline, now, |exchange| exchange.handle_answer(answer));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The effects half of `net`: sockets, TLS and time for the exchanges of one mechanism.
+//!
+//! The [`Switchboard`] decides which question goes where; here is what carries it there and back.
+#![forbid(unsafe_code)]
+
+mod logins;
+mod orders;
+mod sessions;
+
+use super::connection::Connection;
+use super::socket::Socket;
+use super::switchboard::Switchboard;
+use super::tls::Contexts;
+use super::{ConnectionId, Network, NetworkAction, Wiring};
+use crate::config::NetworkSettings;
+use crate::credentials::Credentials;
+use crate::errand::{ErrandId, ErrandResult};
+use crate::mech::MechanismError;
+use crate::mech::remote::{Exchange, Protocol, QuestionId, Session, TlsMode};
+use crate::pool::JobId;
+use crate::secret::Secret;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Makes a mechanism ready to be asked by the event loop.
+///
+/// # Errors
+/// When a certificate, key or list of ciphers that one of [`Protocol::lanes`] names cannot be used.
+pub fn drive<P: Protocol>(
+    protocol: P,
+    settings: &NetworkSettings,
+    wiring: Wiring,
+) -> Result<Box<dyn Network>, MechanismError> {
+    Ok(Box::new(Driver::new(protocol, settings, wiring)?))
+}
+
+/// All logins of one mechanism that are being decided, and all its connections.
+pub struct Driver<P: Protocol> {
+    protocol: P,
+    wiring: Wiring,
+    total_timeout: Duration,
+    switchboard: Switchboard,
+    contexts: Contexts,
+    connections: HashMap<ConnectionId, Connection<P::Session>>,
+    logins: HashMap<JobId, Login<P::Exchange>>,
+    questions: HashMap<QuestionId, Asked<P::Question>>,
+    errands: HashMap<ErrandId, Sender>,
+    last_question: u64,
+    last_errand: u64,
+    actions: VecDeque<NetworkAction>,
+    /// Connections with something to write.
+    unflushed: Vec<ConnectionId>,
+    /// Connections with more to read, when all others have had their turn.
+    unread: Vec<ConnectionId>,
+    /// When a connection was last put on either list.
+    listed_at: Option<Instant>,
+    /// What was read, for as long as a session looks at it.
+    buffer: Secret,
+}
+
+struct Login<E> {
+    exchange: E,
+    deadline: Instant,
+    waits_for: Pending,
+}
+
+#[derive(Clone, Copy)]
+enum Pending {
+    Question(QuestionId),
+    Errand(ErrandId),
+}
+
+/// A question that has no answer yet: it may have to be asked again.
+struct Asked<Question> {
+    login: JobId,
+    question: Question,
+}
+
+/// Who waits for an errand.
+enum Sender {
+    Switchboard { host: String, service: String },
+    Session(ConnectionId),
+    Exchange(JobId),
+}
+
+impl<P: Protocol> Driver<P> {
+    fn new(protocol: P, settings: &NetworkSettings, wiring: Wiring) -> Result<Self, MechanismError> {
+        let mut contexts = Contexts::default();
+        for lane in protocol.lanes() {
+            let lane = protocol.lane(lane);
+            if lane.servers.iter().any(|server| server.tls != TlsMode::Off) {
+                contexts.context(&lane.tls).map_err(|error| MechanismError(error.to_string()))?;
+            }
+        }
+        Ok(Self {
+            protocol,
+            wiring,
+            total_timeout: settings.total_timeout,
+            switchboard: Switchboard::new(settings.retry_interval),
+            contexts,
+            connections: HashMap::new(),
+            logins: HashMap::new(),
+            questions: HashMap::new(),
+            errands: HashMap::new(),
+            last_question: 0,
+            last_errand: 0,
+            actions: VecDeque::new(),
+            unflushed: Vec::new(),
+            unread: Vec::new(),
+            listed_at: None,
+            buffer: Secret::default(),
+        })
+    }
+}
+
+impl<P: Protocol> Network for Driver<P> {
+    fn ask(&mut self, login: JobId, credentials: Credentials, now: Instant) {
+        let exchange = self.protocol.exchange(credentials);
+        let deadline = now + self.total_timeout;
+        self.step(login, exchange, deadline, now, Exchange::begin);
+        self.carry_out(now);
+    }
+
+    fn abandon(&mut self, login: JobId, now: Instant) {
+        match self.logins.remove(&login).map(|login| login.waits_for) {
+            Some(Pending::Question(question)) => {
+                self.questions.remove(&question);
+                self.switchboard.abandon(question, now);
+            }
+            Some(Pending::Errand(errand)) => drop(self.errands.remove(&errand)),
+            None => {}
+        }
+        self.carry_out(now);
+    }
+
+    fn handle_event(&mut self, id: ConnectionId, event: &mio::event::Event, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.socket().into_iter().for_each(|socket| socket.note(event));
+        self.advance(id, now);
+        self.carry_out(now);
+    }
+
+    fn handle_errand(&mut self, errand: ErrandId, result: ErrandResult, now: Instant) {
+        match self.errands.remove(&errand) {
+            Some(Sender::Switchboard { host, service }) => {
+                self.switchboard.handle_addresses(&host, &service, addresses(result), now);
+            }
+            Some(Sender::Session(id)) => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.session.handle_errand(result);
+                    self.listen(id, now);
+                }
+            }
+            Some(Sender::Exchange(login)) => {
+                if let Some(Login { exchange, deadline, .. }) = self.logins.remove(&login) {
+                    self.step(login, exchange, deadline, now, |exchange| exchange.handle_errand(result));
+                }
+            }
+            // Nobody waits for it any more.
+            None => {}
+        }
+        self.carry_out(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.unread) {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.socket().into_iter().for_each(Socket::allow_reads);
+                self.advance(id, now);
+            }
+        }
+        if self.switchboard.next_timeout().is_some_and(|due| due <= now) {
+            self.switchboard.handle_timeout(now);
+        }
+        self.carry_out(now);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        // Whatever came after the last flush of a round is not to wait for the next event.
+        let listed_at = self.listed_at.filter(|_| !self.unread.is_empty() || !self.unflushed.is_empty());
+        [listed_at, self.switchboard.next_timeout()].into_iter().flatten().min()
+    }
+
+    fn flush(&mut self, now: Instant) {
+        while let Some(id) = self.unflushed.pop() {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.listed = false;
+            if connection.flush() {
+                self.advance(id, now);
+                self.carry_out(now);
+            }
+        }
+    }
+
+    fn next_action(&mut self) -> Option<NetworkAction> {
+        self.actions.pop_front()
+    }
+}
+
+fn addresses(result: ErrandResult) -> Result<Vec<SocketAddr>, String> {
+    match result {
+        ErrandResult::Addresses(addresses) => Ok(addresses),
+        ErrandResult::Failed(reason) => Err(reason),
+        ErrandResult::PasswordChecked(_) | ErrandResult::Key(_) => {
+            Err("a worker mixed up its errands".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What the switchboard orders.
+#![forbid(unsafe_code)]
+
+use super::{Driver, Sender};
+use crate::errand::Errand;
+use crate::mech::remote::{Failure, FailureKind, LaneId, Protocol, QuestionId, TlsMode};
+use crate::net::ConnectionId;
+use crate::net::connection::{Connection, no_connection};
+use crate::net::socket::Socket;
+use crate::net::switchboard::{Event, Order, Target};
+use crate::net::tls;
+use openssl::ssl::Ssl;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// Why a connection was not even begun.
+enum Unopened {
+    /// It cannot be.
+    Server(Failure),
+    /// This machine has no room for one more.
+    Shortage(Failure),
+}
+
+fn unopened(target: &Target, error: &io::Error) -> Unopened {
+    let failure = no_connection(target, error);
+    match is_shortage(error) {
+        true => Unopened::Shortage(failure),
+        false => Unopened::Server(failure),
+    }
+}
+
+/// Descriptors, memory, ports, or room in the queue of a unix socket.
+fn is_shortage(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, OutOfMemory, WouldBlock};
+    let no_descriptors_or_buffers = [Some(libc::EMFILE), Some(libc::ENFILE), Some(libc::ENOBUFS)];
+    matches!(error.kind(), AddrNotAvailable | OutOfMemory | WouldBlock)
+        || no_descriptors_or_buffers.contains(&error.raw_os_error())
+}
+
+impl<P: Protocol> Driver<P> {
+    pub(super) fn carry_out(&mut self, now: Instant) {
+        while let Some(order) = self.switchboard.next_order() {
+            match order {
+                Order::Resolve { host, service } => self.resolve(host, service, now),
+                Order::Open { connection, lane, server, target } => {
+                    self.open(connection, lane, server, &target, now);
+                }
+                Order::Ask(connection, question) => self.put_into_session(connection, question, now),
+                Order::Close(connection) => {
+                    self.connections.remove(&connection).into_iter().for_each(Connection::close);
+                }
+                Order::GiveUp(question, failure) => self.answer(question, Err(failure), now),
+                Order::Log(event) => self.log(&event),
+            }
+        }
+    }
+
+    fn resolve(&mut self, host: String, service: String, now: Instant) {
+        if let (Ok(address), Ok(port)) = (host.parse::<IpAddr>(), service.parse()) {
+            let known = Ok(vec![SocketAddr::new(address, port)]);
+            return self.switchboard.handle_addresses(&host, &service, known, now);
+        }
+        let errand = Errand::Resolve { host: host.clone(), service: service.clone() };
+        self.send(Sender::Switchboard { host, service }, errand);
+    }
+
+    fn open(&mut self, id: ConnectionId, lane: LaneId, server: usize, target: &Target, now: Instant) {
+        match self.connect(id, lane, server, target) {
+            Ok(connection) => drop(self.connections.insert(id, connection)),
+            Err(Unopened::Server(failure)) => self.switchboard.handle_broken(id, failure, false, now),
+            Err(Unopened::Shortage(failure)) => self.switchboard.handle_shortage(id, failure, now),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        id: ConnectionId,
+        lane: LaneId,
+        server: usize,
+        target: &Target,
+    ) -> Result<Connection<P::Session>, Unopened> {
+        let mode = self.protocol.lane(lane).servers.get(server).map_or(TlsMode::Off, |server| server.tls);
+        let tls = match mode {
+            TlsMode::Off => None,
+            TlsMode::Implicit | TlsMode::StartTls => {
+                Some(self.prepare_tls(lane, server).map_err(Unopened::Server)?)
+            }
+        };
+        let token = (self.wiring.token)(id);
+        let socket = Socket::connect(target, &self.wiring.registry, token)
+            .map_err(|error| unopened(target, &error))?;
+        let session = self.protocol.session(lane, server);
+        Ok(Connection::new(session, target.clone(), socket, tls, mode == TlsMode::Implicit))
+    }
+
+    fn prepare_tls(&mut self, lane: LaneId, server: usize) -> Result<Ssl, Failure> {
+        let lane = self.protocol.lane(lane);
+        let host = lane.servers.get(server).and_then(|server| server.host());
+        let prepared = self.contexts.context(&lane.tls);
+        let prepared = prepared.and_then(|context| tls::prepare(&context, &lane.tls, host));
+        prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))
+    }
+
+    fn put_into_session(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if let Some(asked) = self.questions.get(&question) {
+            connection.ask(question, &asked.question);
+            self.listen(id, now);
+        }
+    }
+
+    fn log(&self, event: &Event) {
+        let target = self.wiring.mechanism;
+        match event {
+            Event::Failed(server, failure) => {
+                log::warn!(target: target, "server {server}: {failure}; it is left alone for a while");
+            }
+            Event::Recovered(server) => log::info!(target: target, "server {server} answers again"),
+            Event::Waiting(server, questions) => log::warn!(
+                target: target,
+                "server {server}: {questions} questions wait for a connection; --max-server-connections bounds them"
+            ),
+        }
+    }
+}

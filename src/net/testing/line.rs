@@ -1,0 +1,189 @@
+//! A protocol of lines: the password is the question, `yes` accepts and anything else does not.
+#![forbid(unsafe_code)]
+
+use crate::credentials::Credentials;
+use crate::errand::{Errand, ErrandResult};
+use crate::mech::remote::{
+    Exchange, Failure, FailureKind, Lane, LaneId, Protocol, QuestionId, Session, SessionEvent, Step, TlsMode,
+};
+use crate::outcome::Outcome;
+use crate::secret::Secret;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Logins are questions to the one lane.
+pub(in crate::net) struct Lines {
+    pub(in crate::net) lane: Rc<Lane>,
+    /// Whether the server speaks first.
+    pub(in crate::net) greets: bool,
+}
+
+impl Protocol for Lines {
+    type Question = Secret;
+    type Answer = Vec<u8>;
+    type Session = LineSession;
+    type Exchange = LineExchange;
+
+    fn lane(&self, _: LaneId) -> Rc<Lane> {
+        Rc::clone(&self.lane)
+    }
+
+    fn session(&self, _: LaneId, server: usize) -> LineSession {
+        let tls = self.lane.servers.get(server).map_or(TlsMode::Off, |server| server.tls);
+        LineSession::new(self.greets, tls == TlsMode::StartTls)
+    }
+
+    fn exchange(&self, credentials: Credentials) -> LineExchange {
+        LineExchange { credentials }
+    }
+}
+
+/// A login. With the service `errand` a worker has to be asked first.
+pub(in crate::net) struct LineExchange {
+    credentials: Credentials,
+}
+
+impl Exchange for LineExchange {
+    type Question = Secret;
+    type Answer = Vec<u8>;
+
+    fn begin(&mut self) -> Step<Secret> {
+        let password = Secret::copy_of(self.credentials.password.as_bytes());
+        match self.credentials.service.as_slice() {
+            b"errand" => Step::Errand(Errand::CheckPassword { password, stored: Secret::copy_of(b"{X}") }),
+            _ => Step::Ask(LaneId(0), password),
+        }
+    }
+
+    fn handle_answer(&mut self, answer: Result<Vec<u8>, Failure>) -> Step<Secret> {
+        let outcome = match answer {
+            Ok(line) if line == b"yes" => Outcome::ACCEPT,
+            Ok(_) => Outcome::reject("no"),
+            Err(failure) => Outcome::unavailable(format!("{:?}", failure.kind), failure.reason),
+        };
+        Step::Done(outcome.into())
+    }
+
+    fn handle_errand(&mut self, result: ErrandResult) -> Step<Secret> {
+        match result {
+            ErrandResult::PasswordChecked(true) => {
+                Step::Ask(LaneId(0), Secret::copy_of(self.credentials.password.as_bytes()))
+            }
+            _ => Step::Done(Outcome::reject("errand").into()),
+        }
+    }
+}
+
+/// One connection.
+pub(in crate::net) struct LineSession {
+    output: Secret,
+    /// What has come and is no whole line yet.
+    pub(in crate::net) input: Vec<u8>,
+    state: State,
+    asked: VecDeque<QuestionId>,
+    events: VecDeque<SessionEvent<Vec<u8>>>,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    Greeting { then_tls: bool },
+    BeforeTls,
+    Ready,
+}
+
+impl LineSession {
+    pub(in crate::net) fn new(greets: bool, start_tls: bool) -> Self {
+        let state = match (greets, start_tls) {
+            (true, then_tls) => State::Greeting { then_tls },
+            (false, true) => State::BeforeTls,
+            (false, false) => State::Ready,
+        };
+        Self {
+            output: Secret::default(),
+            input: Vec::new(),
+            state,
+            asked: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    fn handle_line(&mut self, line: Vec<u8>) {
+        match self.state {
+            State::Greeting { then_tls: true } => self.ask_for_tls(),
+            State::Greeting { then_tls: false } => self.be_ready(),
+            State::BeforeTls if line == b"GO" && self.input.is_empty() => {
+                self.events.push_back(SessionEvent::StartTls);
+            }
+            State::BeforeTls => {
+                let failure = Failure::new(FailureKind::Unexpected, "more than the go-ahead came before TLS");
+                self.events.push_back(SessionEvent::Failed(failure));
+            }
+            State::Ready => match (line.as_slice(), self.asked.pop_front()) {
+                (b"busy", Some(id)) => {
+                    let failure = Failure::new(FailureKind::Refused, "the server is busy");
+                    self.events.push_back(SessionEvent::Answered(id, Err(failure)));
+                }
+                (_, Some(id)) => self.events.push_back(SessionEvent::Answered(id, Ok(line))),
+                (_, None) => self.events.push_back(SessionEvent::Finished),
+            },
+        }
+    }
+
+    fn ask_for_tls(&mut self) {
+        self.state = State::BeforeTls;
+        self.output.extend_from_slice(b"STARTTLS\n");
+    }
+
+    fn be_ready(&mut self) {
+        self.state = State::Ready;
+        self.events.push_back(SessionEvent::Ready);
+    }
+}
+
+impl Session for LineSession {
+    type Question = Secret;
+    type Answer = Vec<u8>;
+
+    fn handle_connected(&mut self) {
+        match self.state {
+            State::Greeting { .. } => {}
+            State::BeforeTls => self.ask_for_tls(),
+            State::Ready => self.be_ready(),
+        }
+    }
+
+    fn handle_secured(&mut self) {
+        self.be_ready();
+    }
+
+    fn handle_input(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+        while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
+            let mut line: Vec<u8> = self.input.drain(..=end).collect();
+            line.pop();
+            self.handle_line(line);
+        }
+    }
+
+    fn handle_end(&mut self) {}
+
+    fn handle_errand(&mut self, _: ErrandResult) {}
+
+    fn ask(&mut self, id: QuestionId, question: &Secret) {
+        self.asked.push_back(id);
+        self.output.extend_from_slice(question.as_bytes());
+        self.output.extend_from_slice(b"\n");
+    }
+
+    fn say_goodbye(&mut self) {
+        self.output.extend_from_slice(b"bye\n");
+    }
+
+    fn output(&mut self) -> &mut Secret {
+        &mut self.output
+    }
+
+    fn next_event(&mut self) -> Option<SessionEvent<Vec<u8>>> {
+        self.events.pop_front()
+    }
+}

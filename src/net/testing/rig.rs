@@ -1,0 +1,131 @@
+//! A driver with an event loop of its own.
+#![forbid(unsafe_code)]
+
+use super::line::Lines;
+use crate::config::NetworkSettings;
+use crate::credentials::Credentials;
+use crate::errand::{Errand, ErrandId, ErrandResult};
+use crate::mech::remote::{Lane, Order, Server, Sharing, Timeouts, TlsSettings};
+use crate::net::driver::drive;
+use crate::net::{ConnectionId, Network, NetworkAction, Wiring};
+use crate::outcome::Outcome;
+use crate::pool::JobId;
+use crate::secret::Secret;
+use mio::{Events, Poll, Token};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A lane to these servers: one connection, questions in turn, everything checked.
+pub(in crate::net) fn lane(servers: Vec<Server>) -> Lane {
+    Lane {
+        servers,
+        order: Order::Listed,
+        sharing: Sharing::InTurn,
+        most_connections: 8,
+        idle_time: NetworkSettings::DEFAULT.idle_time,
+        timeouts: Timeouts::from(&NetworkSettings::DEFAULT),
+        tls: Rc::new(TlsSettings::default()),
+    }
+}
+
+/// What a frontend would have.
+pub(in crate::net) struct Rig {
+    poll: Poll,
+    pub(in crate::net) network: Box<dyn Network>,
+    pub(in crate::net) decided: Vec<(JobId, Outcome)>,
+    pub(in crate::net) errands: Vec<(ErrandId, Errand)>,
+}
+
+impl Rig {
+    pub(in crate::net) fn new(lane: Lane) -> Self {
+        Self::with(Lines { lane: Rc::new(lane), greets: false })
+    }
+
+    pub(in crate::net) fn with(lines: Lines) -> Self {
+        let poll = Poll::new().unwrap();
+        let wiring = Wiring { registry: poll.registry().try_clone().unwrap(), token, mechanism: "lines" };
+        let network = drive(lines, &NetworkSettings::DEFAULT, wiring).unwrap();
+        Self { poll, network, decided: Vec::new(), errands: Vec::new() }
+    }
+
+    pub(in crate::net) fn login(&mut self, number: u64, password: &[u8]) {
+        self.login_for(number, password, b"");
+    }
+
+    pub(in crate::net) fn login_for(&mut self, number: u64, password: &[u8], service: &[u8]) {
+        self.ask(number, password, service, Instant::now());
+        self.finish_round();
+    }
+
+    /// A login that comes when the round is over.
+    pub(in crate::net) fn ask(&mut self, number: u64, password: &[u8], service: &[u8], now: Instant) {
+        let credentials = Credentials {
+            login: b"user".to_vec(),
+            password: Secret::copy_of(password),
+            service: service.to_vec(),
+            realm: Vec::new(),
+            client: None,
+        };
+        self.network.ask(JobId(number), credentials, now);
+    }
+
+    pub(in crate::net) fn abandon(&mut self, number: u64) {
+        self.network.abandon(JobId(number), Instant::now());
+        self.finish_round();
+    }
+
+    pub(in crate::net) fn answer_errand(&mut self, result: ErrandResult) {
+        let (id, _) = self.errands.pop().unwrap();
+        self.network.handle_errand(id, result, Instant::now());
+        self.finish_round();
+    }
+
+    /// How that login was decided, as soon as it is.
+    pub(in crate::net) fn outcome(&mut self, number: u64) -> Outcome {
+        let of_login = |decided: &(JobId, Outcome)| decided.0 == JobId(number);
+        self.until(|rig| rig.decided.iter().any(of_login));
+        self.decided.iter().find(|decided| of_login(decided)).unwrap().1.clone()
+    }
+
+    /// Turns until `done`.
+    pub(in crate::net) fn until(&mut self, done: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !done(self) {
+            assert!(Instant::now() < deadline, "nothing came of it in time");
+            self.turn();
+        }
+    }
+
+    /// One round of events.
+    fn turn(&mut self) {
+        let mut events = Events::with_capacity(64);
+        let now = Instant::now();
+        let wait = self.network.next_timeout().map_or(PATIENCE, |due| due.saturating_duration_since(now));
+        self.poll.poll(&mut events, Some(wait.min(PATIENCE))).unwrap();
+        let now = Instant::now();
+        for event in &events {
+            self.network.handle_event(ConnectionId(event.token().0 as u64), event, now);
+        }
+        if self.network.next_timeout().is_some_and(|due| due <= now) {
+            self.network.handle_timeout(now);
+        }
+        self.finish_round();
+    }
+
+    fn finish_round(&mut self) {
+        self.network.flush(Instant::now());
+        while let Some(action) = self.network.next_action() {
+            match action {
+                NetworkAction::Decided(login, verdict) => self.decided.push((login, verdict.outcome)),
+                NetworkAction::Errand(id, errand) => self.errands.push((id, errand)),
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn token(connection: ConnectionId) -> Token {
+    Token(connection.0 as usize)
+}

@@ -1,0 +1,94 @@
+//! Bytes in the clear or through TLS, with one way to read and write both.
+#![forbid(unsafe_code)]
+
+use super::socket::Socket;
+use super::tls::{Hindered, hindrance, reason_of};
+use crate::strerror::strerror;
+use openssl::ssl::{Error, Ssl, SslStream};
+use std::io::{self, Read, Write};
+
+/// A way to a server.
+pub(super) enum Transport {
+    Plain(Socket),
+    Secure(SslStream<Socket>),
+    /// The socket went away while TLS was set up.
+    Gone,
+}
+
+/// How many bytes went, or why none.
+pub(super) type Moved = Result<usize, Hindered>;
+
+impl Transport {
+    /// The socket below.
+    pub(super) fn socket(&mut self) -> Option<&mut Socket> {
+        match self {
+            Self::Plain(socket) => Some(socket),
+            Self::Secure(stream) => Some(stream.get_mut()),
+            Self::Gone => None,
+        }
+    }
+
+    /// Puts TLS between the socket and what is said from now on. [`Self::shake_hands`] must go on.
+    pub(super) fn secure(&mut self, ssl: Ssl) -> Result<(), Hindered> {
+        match std::mem::replace(self, Self::Gone) {
+            Self::Plain(socket) => {
+                let stream = SslStream::new(ssl, socket);
+                *self = Self::Secure(stream.map_err(|error| Hindered::Broken(reason_of(&error)))?);
+                Ok(())
+            }
+            _ => Err(Hindered::Broken("TLS was to begin twice".to_owned())),
+        }
+    }
+
+    /// Goes on with the handshake of TLS; `Ok` when it is done.
+    pub(super) fn shake_hands(&mut self) -> Result<(), Hindered> {
+        match self {
+            Self::Secure(stream) => stream.connect().map_err(|error| hindrance(&error, stream.ssl())),
+            _ => Err(gone()),
+        }
+    }
+
+    /// Reads what fits into `buffer`, which is not empty.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Moved {
+        match self {
+            Self::Plain(socket) => match socket.read(buffer) {
+                Ok(0) => Err(Hindered::Ended),
+                result => result.map_err(|error| hindrance_of_socket(&error)),
+            },
+            Self::Secure(stream) => stream.ssl_read(buffer).map_err(explain(stream)),
+            Self::Gone => Err(gone()),
+        }
+    }
+
+    /// Writes what the connection takes of `bytes`, which are not empty.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Moved {
+        match self {
+            Self::Plain(socket) => socket.write(bytes).map_err(|error| hindrance_of_socket(&error)),
+            Self::Secure(stream) => stream.ssl_write(bytes).map_err(explain(stream)),
+            Self::Gone => Err(gone()),
+        }
+    }
+
+    /// Tells the server that nothing more comes, as far as TLS has a word for it. One try.
+    pub(super) fn say_end(&mut self) {
+        if let Self::Secure(stream) = self {
+            // Whether it was heard makes no difference to a connection that is closed next.
+            let _ = stream.shutdown();
+        }
+    }
+}
+
+fn explain(stream: &SslStream<Socket>) -> impl FnOnce(Error) -> Hindered {
+    |error| hindrance(&error, stream.ssl())
+}
+
+fn hindrance_of_socket(error: &io::Error) -> Hindered {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Hindered::Blocked,
+        _ => Hindered::Broken(strerror(error)),
+    }
+}
+
+fn gone() -> Hindered {
+    Hindered::Broken("the connection is gone".to_owned())
+}

@@ -1,0 +1,25 @@
+//! The mechanism's settings, at the start and on every reload.
+#![forbid(unsafe_code)]
+
+use crate::config::Config;
+use crate::config::file::Problem;
+use crate::config::load::load;
+use crate::config::sources::Sources;
+use crate::sys::harden;
+
+/// Reads them and logs the warnings.
+///
+/// # Errors
+/// All the reasons why they cannot be used; at least one.
+pub(super) fn read(config: &Config) -> Result<Sources, Vec<Problem>> {
+    if config.file.is_some() {
+        // It may hold passwords, which stay here for the next frontend.
+        harden::forbid_memory_dumps();
+    }
+    let (sources, problems) = load(config);
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);
+    for warning in warnings {
+        log::warn!(target: config.mechanism.name, "{warning}");
+    }
+    if errors.is_empty() { Ok(sources) } else { Err(errors) }
+}

@@ -1,0 +1,405 @@
+//! `saslauthd.conf`: `--check`, what is wrong at the start and on HUP, the examples and the manual page.
+
+use crate::support::command::run;
+use crate::support::{Finished, Launch, PATIENCE, Program, Request, eventually};
+use saslauthd::config::known::KEYS;
+use saslauthd::mech::{Kind, MECHANISMS};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
+use tempfile::TempDir;
+
+/// A mechanism that asks servers and what it can be set up with.
+struct Asking {
+    name: &'static str,
+    /// Beside `--config`.
+    flags: &'static [&'static str],
+    /// A file with which it can start.
+    good: &'static str,
+    /// One with which it cannot: the third line is to blame.
+    bad: &'static str,
+}
+
+const ASKING: [Asking; 3] = [
+    Asking {
+        name: "httpform",
+        flags: &[],
+        good: "httpform_uri: /login\nhttpform_data: user=%u&password=%p\n",
+        bad: "httpform_uri: /login\nhttpform_data: user=%u&password=%p\nhttpform_tls_check_peer: maybe\n",
+    },
+    Asking {
+        name: "ldap",
+        flags: &[],
+        good: "ldap_search_base: dc=example,dc=org\nldap_filter: (uid=%U)\n",
+        bad: "ldap_search_base: dc=example,dc=org\n# not closed\nldap_filter: (uid=%U\n",
+    },
+    Asking {
+        name: "rimap",
+        flags: &["-O", "localhost/143"],
+        good: "# nothing is needed\n",
+        bad: "# nothing is needed\n\nrimap_tls_min_version: 4\n",
+    },
+];
+
+/// Those that are built in.
+fn asking() -> Vec<&'static Asking> {
+    let remote = MECHANISMS.iter().filter(|mechanism| matches!(mechanism.kind, Kind::Remote(_)));
+    let find = |name| ASKING.iter().find(|asking| asking.name == name);
+    remote
+        .map(|mechanism| {
+            find(mechanism.name).unwrap_or_else(|| panic!("{} has no case here", mechanism.name))
+        })
+        .collect()
+}
+
+/// A configuration file in a directory of its own.
+struct File {
+    directory: TempDir,
+}
+
+impl File {
+    fn new(text: &str) -> Self {
+        let file = Self { directory: TempDir::new().unwrap() };
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.path(), text).unwrap();
+        self.set_mode(0o600);
+    }
+
+    fn set_mode(&self, mode: u32) {
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("saslauthd.conf")
+    }
+
+    /// A text that names the file as `FILE`.
+    fn named(&self, text: &str) -> String {
+        text.replace("FILE", self.path().to_str().unwrap())
+    }
+
+    fn flags(&self, asking: &Asking) -> Vec<String> {
+        let own = asking.flags.iter().map(|flag| (*flag).to_owned());
+        ["-a".to_owned(), asking.name.to_owned()]
+            .into_iter()
+            .chain(own)
+            .chain([self.named("--config=FILE")])
+            .collect()
+    }
+
+    fn launch(&self, asking: &Asking) -> Launch {
+        let flags = self.flags(asking);
+        Launch::new(Program::Ours, &flags.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn check(&self, asking: &Asking) -> Finished {
+        let flags = self.flags(asking);
+        check(&flags.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+/// What `--check` says with these flags.
+fn check(flags: &[&str]) -> Finished {
+    let mut command = Command::new(Program::Ours.daemon());
+    command.args(flags).arg("--check");
+    run(command)
+}
+
+fn finished(code: i32, output: &str) -> Finished {
+    Finished { code: Some(code), output: output.to_owned(), errors: String::new() }
+}
+
+#[test]
+fn check_finds_nothing_wrong_with_a_mechanism_that_has_no_settings() {
+    for name in ["pam", "shadow", "getpwent"] {
+        assert_eq!(check(&["-a", name]), finished(0, "no problems\n"), "{name}");
+    }
+}
+
+#[test]
+fn check_starts_nothing_and_makes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let run_directory = directory.path().join("run");
+    assert_eq!(check(&["-a", "pam", "-m", run_directory.to_str().unwrap()]), finished(0, "no problems\n"));
+    assert!(!run_directory.exists());
+}
+
+#[test]
+fn check_tells_what_is_wrong_with_the_flags_as_a_start_does() {
+    let checked = check(&["-a", "pam", "--max-server-connections=0"]);
+    assert_eq!((checked.code, checked.output.as_str()), (Some(1), ""));
+    assert!(checked.errors.contains("--max-server-connections"), "{}", checked.errors);
+}
+
+#[test]
+fn check_whose_answer_nobody_can_read_is_no_success() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" -a pam --check >/dev/full"]).arg(Program::Ours.daemon());
+    assert_eq!(run(command).code, Some(1));
+}
+
+#[test]
+fn check_reads_the_file_of_passwdfile() {
+    let file = File::new("anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\n");
+    let path = file.path();
+    let flags = ["-a", "passwdfile", "-O", path.to_str().unwrap()];
+    assert_eq!(check(&flags), finished(0, "no problems\n"));
+    file.write("anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\noops\n");
+    let told = file.named("FILE: line 2 is skipped: the line has no colon after the login\n");
+    assert_eq!(check(&flags), finished(1, &told));
+    fs::remove_file(&path).unwrap();
+    let told = file.named("The passwd file FILE cannot be read: No such file or directory\n");
+    assert_eq!(check(&flags), finished(1, &told));
+}
+
+#[test]
+fn check_reads_the_file_of_each_mechanism() {
+    for asking in asking() {
+        let file = File::new(asking.good);
+        assert_eq!(file.check(asking), finished(0, &file.named("FILE: no problems\n")), "{}", asking.name);
+        file.write(asking.bad);
+        let checked = file.check(asking);
+        assert_eq!((checked.code, checked.errors.as_str()), (Some(1), ""), "{}", asking.name);
+        assert_eq!(checked.output.lines().count(), 1, "{}", checked.output);
+        assert!(checked.output.starts_with(&file.named("FILE:3:")), "{}", checked.output);
+    }
+}
+
+#[test]
+fn a_problem_in_the_file_stops_the_start_and_names_the_line() {
+    for asking in asking() {
+        let file = File::new(asking.bad);
+        let launch = file.launch(asking);
+        let started = launch.run();
+        assert_eq!(started.code, Some(1), "{started:?}");
+        let text = file.named(&format!("failed to initialize mechanism {}: FILE:3:", asking.name));
+        assert!(started.errors.contains(&text), "{}", started.errors);
+        assert!(!launch.run_directory().exists());
+    }
+}
+
+#[test]
+fn every_problem_in_the_file_is_told_at_a_start() {
+    for asking in asking() {
+        let file = File::new("one\ntwo\n");
+        let started = file.launch(asking).run();
+        for line in ["FILE:1: ", "FILE:2: "] {
+            let text = file.named(&format!("failed to initialize mechanism {}: {line}", asking.name));
+            assert_eq!(started.errors.matches(&text).count(), 1, "{}", started.errors);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there_and_of_a_sensible_size() {
+    for asking in asking() {
+        let file = File::new(&"#".repeat(128 * 1024 + 1));
+        for text in ["FILE: is larger than 131072 bytes", "FILE: cannot be read: No such file or directory"] {
+            let text = file.named(text);
+            let started = file.launch(asking).run();
+            assert_eq!(started.code, Some(1), "{started:?}");
+            assert!(started.errors.contains(&text), "{}", started.errors);
+            assert_eq!(file.check(asking), finished(1, &(text + "\n")), "{}", asking.name);
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
+#[test]
+fn the_largest_file_reaches_the_process_that_serves() {
+    for asking in asking() {
+        let comment = format!("#{}\n", "x".repeat(128 * 1024 - asking.good.len() - 2));
+        let file = File::new(&(comment + asking.good));
+        let daemon = file.launch(asking).start();
+        daemon.log.wait_for("listening on socket");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_that_stops_no_start() {
+    for asking in asking() {
+        let file = File::new(&format!("log_level: 10\n{}", asking.good));
+        let text = file.named("FILE:1: unknown key log_level");
+        assert_eq!(file.check(asking), finished(1, &format!("{text}\n")), "{}", asking.name);
+        let daemon = file.launch(asking).start();
+        daemon.log.wait_for(&text);
+        daemon.log.wait_for("listening on socket");
+    }
+}
+
+#[test]
+fn a_password_that_everybody_can_read_is_warned_about_and_never_shown() {
+    for asking in asking() {
+        let file = File::new(&format!("{}ldap_bind_dn: cn=x\nldap_password: hunter2\n", asking.good));
+        file.set_mode(0o644);
+        let daemon = file.launch(asking).with(&["-V"]).start();
+        daemon.log.wait_for(&file.named("FILE: everybody can read the password in it (mode 0644)"));
+        daemon.log.wait_for("listening on socket");
+        assert!(!daemon.log.all().concat().contains("hunter2"));
+    }
+}
+
+#[test]
+fn hup_reads_the_file_again_and_a_bad_one_changes_nothing() {
+    for asking in asking() {
+        let file = File::new(asking.good);
+        let daemon = file.launch(asking).start();
+        daemon.log.wait_for("listening on socket");
+        let before = daemon.children("frontend");
+        file.write(asking.bad);
+        daemon.process.signal("HUP");
+        daemon.log.wait_for(&file.named("The new configuration is not used: FILE:3:"));
+        fs::remove_file(file.path()).unwrap();
+        daemon.process.signal("HUP");
+        daemon.log.wait_for(&file.named("The new configuration is not used: FILE: cannot be read"));
+        assert_eq!(daemon.children("frontend"), before);
+        file.write(asking.good);
+        daemon.process.signal("HUP");
+        daemon.log.wait_for("a new frontend has taken over");
+    }
+}
+
+/// The files in contrib, by mechanism.
+fn examples() -> Vec<(String, PathBuf)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/saslauthd.conf");
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path)).collect()
+}
+
+#[test]
+fn the_examples_have_no_problems() {
+    let examples = examples();
+    for asking in asking() {
+        let of_mechanism: Vec<_> = examples.iter().filter(|(name, _)| name == asking.name).collect();
+        assert_eq!(of_mechanism.len(), 1, "{}", asking.name);
+        for (_, path) in of_mechanism {
+            let file = File::new(&fs::read_to_string(path).unwrap());
+            assert_eq!(file.check(asking), finished(0, &file.named("FILE: no problems\n")));
+        }
+    }
+}
+
+fn manual_page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/saslauthd.conf.5");
+    fs::read_to_string(page).unwrap()
+}
+
+#[test]
+fn the_manual_page_shows_the_examples() {
+    let page = manual_page();
+    let blocks: Vec<_> = page
+        .split(".Bd -literal")
+        .skip(1)
+        .map(|rest| rest.split_once('\n').unwrap().1.split_once(".Ed").unwrap().0)
+        .map(|block| block.replace("\\&", "").replace("\\e", "\\"))
+        .collect();
+    for (name, path) in examples() {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(blocks.contains(&text), "the example of {name} is not in the page as it is in contrib");
+    }
+}
+
+#[test]
+fn the_manual_page_has_every_key_and_no_other() {
+    let page = manual_page();
+    let known: Vec<_> =
+        KEYS.iter().flat_map(|key| key.names).map(|name| name.replace('*', "SERVICE")).collect();
+    let described: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Ic "))
+        .flat_map(|line| line.split_whitespace().filter(|word| *word != ","))
+        .map(str::to_owned)
+        .collect();
+    for name in &known {
+        assert_eq!(described.iter().filter(|key| *key == name).count(), 1, "{name}");
+    }
+    for name in &described {
+        assert!(known.contains(name), "{name} is in the page and unknown to the daemon");
+    }
+}
+
+/// A web server that accepts every login, and the paths it was asked for.
+struct Web {
+    address: SocketAddr,
+    asked: Receiver<String>,
+}
+
+impl Web {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, asked) = mpsc::channel();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let path = path_of_request(&stream);
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+                if sender.send(path).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn settings(&self, path: &str) -> String {
+        format!("httpform_url: http://{}{path}\nhttpform_data: user=%u&password=%p\n", self.address)
+    }
+
+    fn next_path(&self) -> String {
+        self.asked.recv_timeout(PATIENCE).expect("nobody asked")
+    }
+}
+
+/// Reads a whole request: what is left unread breaks the connection when it is closed.
+fn path_of_request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let head: Vec<_> =
+        reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let length = head.iter().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    reader.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    head[0].split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Only the supervisor may read the file, and the frontend gets what it says.
+#[test]
+fn the_process_that_serves_needs_no_right_to_read_the_file() {
+    require!(Root);
+    let web = Web::start();
+    let file = File::new(&web.settings("/one"));
+    let path = file.named("--config=FILE");
+    let daemon = Launch::new(Program::Ours, &["-a", "httpform", &path, "--user=nobody"]).start();
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(web.next_path(), "/one");
+    file.write(&web.settings("/two"));
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(web.next_path(), "/two");
+}
+
+/// A bad file on disk must not get in the way of what was good when it was read.
+#[test]
+fn a_frontend_that_dies_is_replaced_with_the_settings_it_had() {
+    let web = Web::start();
+    let file = File::new(&web.settings("/one"));
+    let path = file.named("--config=FILE");
+    let daemon = Launch::new(Program::Ours, &["-a", "httpform", &path]).start();
+    daemon.log.wait_for("listening on socket");
+    fs::remove_file(file.path()).unwrap();
+    let first = daemon.children("frontend").remove(0);
+    first.signal("KILL");
+    let answer = eventually("another frontend serves", || {
+        let others = daemon.children("frontend").into_iter().any(|process| process != first);
+        others.then(|| daemon.ask(&Request::new("anna", "right")))
+    });
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_eq!(web.next_path(), "/one");
+}

@@ -1,0 +1,140 @@
+//! Certificates of a private authority, made as a test asks for them.
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// An authority that only its tests know, with a directory for what it signs.
+pub struct Authority {
+    directory: TempDir,
+    certificate: X509,
+    key: PKey<Private>,
+}
+
+/// A certificate and its key, in the authority's directory.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The certificate, PEM.
+    pub certificate: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
+}
+
+/// From when until when a certificate is valid, in days from today.
+#[derive(Clone, Copy)]
+struct Days(i64, i64);
+
+impl Authority {
+    /// A fresh one.
+    pub fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        // Servers that are not root read what is in there.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let key = new_key();
+        let mut builder = builder(&key, "Authority of a test", Days(-2, 30));
+        builder.set_issuer_name(&named("Authority of a test")).unwrap();
+        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        let usage = KeyUsage::new().critical().key_cert_sign().crl_sign().build().unwrap();
+        builder.append_extension(usage).unwrap();
+        builder.sign(&key, MessageDigest::sha256()).unwrap();
+        let authority = Self { directory, certificate: builder.build(), key };
+        fs::write(authority.file(), authority.certificate.to_pem().unwrap()).unwrap();
+        authority
+    }
+
+    /// Its own certificate, PEM.
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join("authority.pem")
+    }
+
+    /// A directory of trusted authorities with this one only, named as `openssl rehash` does.
+    pub fn hashed_directory(&self) -> PathBuf {
+        let directory = self.directory.path().join("hashed");
+        fs::create_dir_all(&directory).unwrap();
+        let name = format!("{:08x}.0", self.certificate.subject_name_hash());
+        fs::copy(self.file(), directory.join(name)).unwrap();
+        directory
+    }
+
+    /// A valid certificate for these names and addresses; the first is its subject.
+    pub fn issue(&self, names: &[&str]) -> Certificate {
+        self.sign(names, Days(-1, 30))
+    }
+
+    /// One whose time is over.
+    pub fn issue_expired(&self, names: &[&str]) -> Certificate {
+        self.sign(names, Days(-2, -1))
+    }
+
+    fn sign(&self, names: &[&str], days: Days) -> Certificate {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let key = new_key();
+        let mut builder = builder(&key, names[0], days);
+        builder.set_issuer_name(self.certificate.subject_name()).unwrap();
+        let mut alternatives = SubjectAlternativeName::new();
+        for name in names {
+            match name.parse::<IpAddr>() {
+                Ok(_) => alternatives.ip(name),
+                Err(_) => alternatives.dns(name),
+            };
+        }
+        let context = builder.x509v3_context(Some(&self.certificate), None);
+        let alternatives = alternatives.build(&context).unwrap();
+        builder.append_extension(alternatives).unwrap();
+        let usage = ExtendedKeyUsage::new().server_auth().client_auth().build().unwrap();
+        builder.append_extension(usage).unwrap();
+        builder.sign(&self.key, MessageDigest::sha256()).unwrap();
+        let stem = format!("{}-{}", names[0].replace('/', "_"), COUNT.fetch_add(1, Ordering::Relaxed));
+        self.write(&stem, &builder.build(), &key)
+    }
+
+    fn write(&self, stem: &str, certificate: &X509, key: &PKey<Private>) -> Certificate {
+        let path = |ending: &str| -> PathBuf { self.directory.path().join(format!("{stem}.{ending}")) };
+        let files = Certificate { certificate: path("pem"), key: path("key") };
+        fs::write(&files.certificate, certificate.to_pem().unwrap()).unwrap();
+        fs::write(&files.key, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        // Any server may read it, whoever it runs as: it protects nothing.
+        fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
+        files
+    }
+}
+
+fn new_key() -> PKey<Private> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+}
+
+fn builder(key: &PKey<Private>, name: &str, days: Days) -> X509Builder {
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    let time = |day: i64| Asn1Time::from_unix(now + day * DAY).unwrap();
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    let mut serial = BigNum::new().unwrap();
+    serial.rand(64, MsbOption::MAYBE_ZERO, false).unwrap();
+    builder.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
+    builder.set_subject_name(&named(name)).unwrap();
+    builder.set_not_before(&time(days.0)).unwrap();
+    builder.set_not_after(&time(days.1)).unwrap();
+    builder.set_pubkey(key).unwrap();
+    builder
+}
+
+fn named(name: &str) -> X509Name {
+    let mut builder = X509NameBuilder::new().unwrap();
+    builder.append_entry_by_nid(Nid::COMMONNAME, name).unwrap();
+    builder.build()
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Unpacks a package of Debian and what it lacks here into the directory DIR, where the tests find its programs: some
+# packages exclude each other, as Exim and Postfix do, or Cyrus IMAP and Dovecot. Nothing is installed.
+#
+# usage: unpack.sh PACKAGE PROGRAM DIR
+#   PROGRAM  a path in the package; where it is there already nothing is done
+set -eu
+
+package=$1
+program=$2
+directory=$(realpath --canonicalize-missing "$3")
+if [ -x "$directory/$program" ]; then
+    exit 0
+fi
+rm -rf "$directory.packages" "$directory.new"
+mkdir -p "$directory.packages/partial"
+apt-get --quiet --yes --no-install-recommends --download-only \
+    -o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Dir::Cache::archives="$directory.packages" \
+    install "$package"
+for file in "$directory.packages"/*.deb; do
+    dpkg-deb --extract "$file" "$directory.new"
+done
+rm -rf "$directory.packages" "$directory"
+mv "$directory.new" "$directory"
