@@ -382,3 +382,17 @@ fn an_order_that_is_out_of_date_is_not_given() {
     scene.board.handle_broken(connection, failure("closed"), false, scene.now);
     assert_eq!(scene.board.next_order(), None, "neither the question nor the end of its connection");
 }
+
+#[test]
+fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connection() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let (first, second) = (scene.ask(), scene.ask());
+    let (_, connection) = scene.opened.remove(0);
+    scene.board.handle_shortage(connection, failure("no descriptors"), scene.now);
+    scene.carry_out();
+    assert_eq!(scene.given_up, [(first, failure("no descriptors"))]);
+    assert!(scene.events.is_empty());
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    assert_eq!(scene.asked(), (connection, second));
+}
