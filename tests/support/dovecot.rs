@@ -20,7 +20,7 @@ const TLS_PORT: u16 = 1993;
 /// How a Dovecot is to be.
 pub struct Dovecot {
     address: Ipv4Addr,
-    users: Vec<String>,
+    users: String,
     certificate: Option<Certificate>,
     is_encrypted_only: bool,
     failure_delay: u32,
@@ -36,11 +36,11 @@ pub struct RunningDovecot {
 }
 
 impl Dovecot {
-    /// With these logins and passwords, without TLS, and quick to refuse.
+    /// With these logins and passwords, without TLS, and as quick to refuse as it can be: half a second.
     pub fn new<T: AsRef<[u8]>>(users: &[(&str, T)]) -> Self {
         let line = |(login, password): &(&str, T)| {
             let password = openssl::base64::encode_block(password.as_ref());
-            format!("{}:{{PLAIN.b64}}{password}", escaped(login))
+            format!("{}:{{PLAIN.b64}}{password}\n", escaped(login))
         };
         Self {
             address: own_address(),
@@ -89,10 +89,7 @@ impl Dovecot {
         let mail = directory.path().join("mail");
         fs::create_dir(&mail).unwrap();
         fs::set_permissions(mail, fs::Permissions::from_mode(0o777)).unwrap();
-        // Without the field even no delay is one of half a second.
-        let field = if self.failure_delay == 0 { "::::::nodelay=y" } else { "" };
-        let users: String = self.users.iter().map(|user| format!("{user}{field}\n")).collect();
-        fs::write(directory.path().join("users"), users).unwrap();
+        fs::write(directory.path().join("users"), &self.users).unwrap();
         let root = directory.path().display().to_string();
         fs::write(directory.path().join("dovecot.conf"), self.configuration(&root)).unwrap();
         let has_tls = self.certificate.is_some();
