@@ -48,12 +48,16 @@ pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings>
     let servers = servers::read(keys, defaults);
     let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_else(|| defaults.base.clone());
     let uses_sasl = keys.flag(&["ldap_use_sasl"]).unwrap_or(false);
-    let mechanism = if uses_sasl { Some(read_mechanism(keys)?) } else { None };
+    let mechanism = if uses_sasl { read_mechanism(keys) } else { None };
     let method = read_method(keys, mechanism, &base);
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
+    let tls = read_tls(keys, defaults.tls.clone());
+    if uses_sasl && mechanism.is_none() {
+        return None;
+    }
     Some(Settings {
-        tls: Rc::new(read_tls(keys, defaults.tls.clone())),
+        tls: Rc::new(tls),
         servers,
         timeout: keys.seconds(&["ldap_timeout"]),
         account: Rc::new(account),
