@@ -34,24 +34,40 @@ fn a_question_is_given_up_at_once_while_all_servers_are_known_to_fail() {
 }
 
 #[test]
-fn a_server_alone_is_tried_again_after_half_a_second_by_one_question() {
+fn a_server_alone_that_refused_is_tried_again_for_the_next_login_and_all_wait_for_the_result() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
-    scene.pass(500 * MILLISECOND);
+    scene.pass(100 * MILLISECOND);
     let first = scene.ask();
     let second = scene.ask();
-    assert_eq!(scene.given_up.last().unwrap().0, second);
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
     assert_eq!(scene.asked(), (fresh, first));
     scene.answer(fresh, first);
+    assert_eq!(scene.asked(), (fresh, second));
+    assert_eq!(scene.given_up.len(), 1, "the one that found the server away");
     assert_eq!(scene.events.last(), Some(&Event::Recovered(numbered(0))));
 }
 
 #[test]
-fn the_time_that_a_server_is_left_alone_doubles_up_to_the_retry_interval() {
+fn all_who_wait_for_a_server_alone_are_given_up_when_it_refuses_again() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    scene.pass(100 * MILLISECOND);
+    scene.ask_times(2);
+    let (_, fresh) = scene.opened();
+    scene.refuse(fresh);
+    assert_eq!(scene.given_up.len(), 3);
+    assert!(scene.opened.is_empty());
+}
+
+/// To wait for it would take each login as long as the one before.
+#[test]
+fn the_time_that_a_silent_server_is_left_alone_doubles_up_to_the_retry_interval() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     let mut waits = Vec::new();
     let mut last = scene.now;
@@ -59,6 +75,7 @@ fn the_time_that_a_server_is_left_alone_doubles_up_to_the_retry_interval() {
         scene.ask();
         if let Some((_, connection)) = scene.opened.pop() {
             waits.push((scene.now - last).as_millis());
+            scene.pass(SECOND);
             last = scene.now;
             scene.refuse(connection);
         }
