@@ -116,6 +116,9 @@ impl<P: Protocol> Driver<P> {
             Event::Failed(server, failure) => {
                 log::warn!(target: target, "server {server}: {failure}; it is left alone for a while");
             }
+            Event::Unanswered(server, failure) => {
+                log::warn!(target: target, "server {server} has left a question unanswered: {failure}");
+            }
             Event::Recovered(server) => log::info!(target: target, "server {server} answers again"),
             Event::Waiting(server, questions) => log::warn!(
                 target: target,

@@ -213,7 +213,7 @@ fn the_second_try_takes_no_other_connection_that_may_be_stale() {
 }
 
 #[test]
-fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
+fn a_question_over_which_a_fresh_connection_breaks_as_well_goes_to_the_next_server() {
     let mut scene = Scene::with(2, Sharing::InTurn);
     let stale = scene.warm_up();
     let question = scene.ask();
@@ -221,7 +221,7 @@ fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
     scene.fail(fresh, "closed again", false);
-    assert_eq!(scene.events, [Event::Failed(numbered(0), failure("closed again"))]);
+    assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure("closed again"))]);
     let (server, other) = scene.opened();
     assert_eq!(server, 1);
     scene.asked.clear();
@@ -230,13 +230,31 @@ fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
 }
 
 #[test]
-fn an_answer_cut_short_fails_the_server_without_a_second_try() {
+fn an_answer_cut_short_leads_to_no_second_try() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     let connection = scene.warm_up();
     let question = scene.ask();
     scene.fail(connection, "cut", true);
     assert_eq!(scene.given_up, [(question, failure("cut"))]);
-    assert_eq!(scene.failures(), 1);
+    assert!(scene.opened.is_empty());
+}
+
+#[test]
+fn a_question_that_breaks_every_connection_takes_the_server_from_nobody_else() {
+    let mut scene = Scene::with(1, Sharing::OneQuestion);
+    for _ in 0..20 {
+        let question = scene.ask();
+        let (_, connection) = scene.opened();
+        scene.make_ready(connection);
+        scene.fail(connection, "reset", false);
+        assert_eq!(scene.given_up.pop(), Some((question, failure("reset"))));
+    }
+    assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure("reset"))], "said once");
+    scene.asked.clear();
+    let question = scene.ask();
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    assert_eq!(scene.asked(), (connection, question));
 }
 
 #[test]
@@ -300,13 +318,14 @@ fn a_failed_server_loses_its_idle_connections() {
     let questions = [scene.ask(), scene.ask()];
     let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
     connections.iter().for_each(|connection| scene.make_ready(*connection));
+    let third = scene.ask();
+    let (_, opening) = scene.opened();
     scene.answer(connections[0], questions[0]);
+    scene.answer(connections[0], third);
     scene.pass(MILLISECOND);
-    scene.ask();
-    scene.fail(connections[0], "cut", true);
-    assert!(scene.closed.is_empty(), "the other one is busy");
-    scene.answer(connections[1], questions[1]);
+    scene.refuse(opening);
     assert_eq!(scene.failures(), 1);
+    assert_eq!(scene.closed, [connections[0]], "the other one is busy");
 }
 
 #[test]
