@@ -147,4 +147,10 @@ impl<T> Realms<T> {
             realms: self.realms.into_iter().map(|(realm, of_realm)| (realm, make(of_realm))).collect(),
         }
     }
+
+    /// What logins of no particular realm have.
+    #[cfg(test)]
+    pub(super) fn into_general(self) -> T {
+        self.general
+    }
 }

@@ -52,21 +52,14 @@ pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings>
     let method = read_method(keys, mechanism, &base);
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
-    let tls = read_tls(keys, defaults.tls.clone());
+    let tls = Rc::new(read_tls(keys, defaults.tls.clone()));
+    let (timeout, limits) = (keys.seconds(&["ldap_timeout"]), read_limits(keys));
+    let (default_realm, referrals) = (default_realm(keys), read_referrals(keys));
     if uses_sasl && mechanism.is_none() {
         return None;
     }
-    Some(Settings {
-        tls: Rc::new(tls),
-        servers,
-        timeout: keys.seconds(&["ldap_timeout"]),
-        account: Rc::new(account),
-        method: method?,
-        group,
-        limits: read_limits(keys),
-        default_realm: default_realm(keys),
-        referrals: read_referrals(keys),
-    })
+    let (account, method) = (Rc::new(account), method?);
+    Some(Settings { servers, tls, timeout, account, method, group, limits, default_realm, referrals })
 }
 
 fn check_version(keys: &mut Keys<'_>) {
