@@ -5,7 +5,8 @@
 mod imap;
 mod ldap;
 
-use crate::support::{Answer, Daemon, Fault, Launch, Moment, Proxy, Request, eventually};
+use crate::support::{Answer, Daemon, Fault, Launch, Moment, Proxy, Request, eventually, under_load};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The shortest times that can be asked for.
@@ -110,17 +111,23 @@ fn kept_connections_may_break(proxy: &Proxy, daemon: &Daemon) {
     assert!(ask(daemon, "right").is_ok());
 }
 
-/// Many log in while the server is cut off again and again: nobody is refused for it.
+/// Many log in while the server is restarted: what it held is lost, and nobody's password is wrong for that.
 fn nobody_is_refused_by_a_cut(proxy: &Proxy, daemon: &Daemon) {
-    let log_in = || Some(ask(daemon, "right"));
-    let ((), answers) = crate::support::under_load(8, log_in, || {
-        for _ in 0..20 {
-            let before = proxy.connections();
+    let accepted = AtomicUsize::new(0);
+    let log_in = || {
+        let answer = ask(daemon, "right");
+        accepted.fetch_add(usize::from(answer.is_ok()), Ordering::Relaxed);
+        Some(answer)
+    };
+    let ((), answers) = under_load(8, log_in, || {
+        for _ in 0..3 {
+            let before = accepted.load(Ordering::Relaxed);
+            eventually("logins are accepted", || {
+                (accepted.load(Ordering::Relaxed) > before + 50).then_some(())
+            });
             proxy.cut();
-            eventually("it connects again", || (proxy.connections() > before).then_some(()));
         }
     });
     assert!(answers.iter().all(|answer| answer.is_ok() || answer.is_none()), "{answers:?}");
-    assert!(answers.iter().filter(|answer| answer.is_ok()).count() > answers.len() / 2, "{answers:?}");
     eventually("all is well again", || ask(daemon, "right").is_ok().then_some(()));
 }
