@@ -5,6 +5,8 @@ mod account;
 mod groups;
 mod read;
 mod servers;
+#[cfg(test)]
+mod tests;
 
 pub use account::Account;
 pub use groups::GroupCheck;

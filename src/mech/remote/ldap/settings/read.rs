@@ -52,8 +52,12 @@ pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings>
     let method = read_method(keys, mechanism, &base);
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
+    let tls = read_tls(keys, defaults.tls.clone());
+    if uses_sasl && mechanism.is_none() {
+        return None;
+    }
     Some(Settings {
-        tls: Rc::new(read_tls(keys, defaults.tls.clone())),
+        tls: Rc::new(tls),
         servers,
         timeout: keys.seconds(&["ldap_timeout"]),
         account: Rc::new(account),
