@@ -2,7 +2,7 @@
 
 mod directory;
 
-pub use directory::{Entries, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, distinguished_name};
+pub use directory::{Entries, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 
 use crate::support::address::own_address;
 use crate::support::background::Background;
