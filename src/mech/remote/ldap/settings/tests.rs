@@ -309,7 +309,9 @@ fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
         ("anna", "", "ldap://a", "dc=a"),
         ("anna@elsewhere", "", "ldap://a", "dc=a"),
         ("anna@EXAMPLE.org", "", "ldap://a", "dc=b"),
-        ("a@b@example.org", "", "ldap://a", "dc=b"),
+        // As for %U and %d it is the first @ that counts.
+        ("a@b@example.org", "", "ldap://a", "dc=a"),
+        ("@example.org", "", "ldap://a", "dc=b"),
         ("example.org", "", "ldap://a", "dc=a"),
         ("@", "", "ldap://a", "dc=a"),
         ("anna", "example.net", "ldap://c", "dc=a"),
