@@ -107,12 +107,11 @@ impl Realms<Settings> {
             return None;
         };
         let file = text.parse(problems);
-        let defaults = read::Defaults::new(&conf, sources, problems, &file);
-        let general = read::read(&mut Keys::general(text.path(), &file, problems), &defaults);
+        let general = read::read(&mut Keys::general(text.path(), &file, problems), &conf);
         let mut realms = Vec::new();
         for section in &file.realms {
             let mut keys = Keys::of_realm(text.path(), &file, section, problems);
-            realms.push((section.realm.clone(), read::read(&mut keys, &defaults)));
+            realms.push((section.realm.clone(), read::read(&mut keys, &conf)));
         }
         // A line of the general part is read once for each realm, and is wrong as often.
         let mut seen = Vec::new();
