@@ -19,6 +19,7 @@ mod config;
 mod faults;
 mod flags;
 mod floods;
+mod httpform;
 mod ldap;
 mod lifecycle;
 mod log;

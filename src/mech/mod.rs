@@ -63,9 +63,10 @@ pub type Connected = Result<Box<dyn Network>, MechanismError>;
 pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 6] = [
+pub static MECHANISMS: [Mechanism; 7] = [
     local::getpwent::MECHANISM,
     remote::httpform::MECHANISM,
+    remote::ldap::MECHANISM,
     local::pam::MECHANISM,
     local::passwdfile::MECHANISM,
     remote::rimap::MECHANISM,

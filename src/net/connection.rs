@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use super::socket::Socket;
+use super::switchboard::Target;
 use super::tls::Hindered;
 use super::transport::Transport;
 use crate::mech::remote::{Failure, FailureKind, QuestionId, Session};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use openssl::ssl::Ssl;
+use std::io;
 
 /// Bytes read at once: more than most replies have.
 pub(super) const READ_SIZE: usize = 16 * 1024;
@@ -15,6 +17,8 @@ pub(super) const READ_SIZE: usize = 16 * 1024;
 /// A session and its connection.
 pub(super) struct Connection<S> {
     pub(super) session: S,
+    /// Where it leads, for the log.
+    target: Target,
     transport: Transport,
     phase: Phase,
     /// For a server that wants TLS, until TLS begins.
@@ -62,9 +66,10 @@ pub(super) enum Progress {
 
 impl<S: Session> Connection<S> {
     /// A connection that is being set up. `tls`: what TLS will be set up with, if it will; `implicit`: at once.
-    pub(super) fn new(session: S, socket: Socket, tls: Option<Ssl>, implicit: bool) -> Self {
+    pub(super) fn new(session: S, target: Target, socket: Socket, tls: Option<Ssl>, implicit: bool) -> Self {
         Self {
             session,
+            target,
             transport: Transport::Plain(socket),
             phase: Phase::Connecting { secure: implicit },
             tls,
@@ -98,7 +103,7 @@ impl<S: Session> Connection<S> {
     fn finish_connecting(&mut self, secure: bool) -> Result<Progress, Failure> {
         let connected = self.transport.socket().map_or(Ok(false), |socket| socket.is_connected());
         match connected {
-            Err(error) => Err(Failure::new(FailureKind::Contact, strerror(&error))),
+            Err(error) => Err(no_connection(&self.target, &error)),
             Ok(false) => Ok(Progress::Nothing),
             Ok(true) if secure => self.begin_tls(true),
             Ok(true) => {
@@ -252,19 +257,29 @@ impl<S: Session> Connection<S> {
             Phase::LastClearWords | Phase::Open if self.has_spoken => FailureKind::Unexpected,
             Phase::LastClearWords | Phase::Open => FailureKind::Synchronize,
         };
-        let reason = match (hindered, self.phase) {
-            (Hindered::Ended, Phase::Securing { .. }) => {
-                "the server closed the connection instead of agreeing on TLS".to_owned()
-            }
-            (hindered, _) => reason(hindered),
+        let target = &self.target;
+        let reason = match (self.phase, hindered) {
+            (Phase::Securing { .. }, hindered) => format!("no TLS with {target}: {}", reason(hindered)),
+            (_, Hindered::Ended) => format!("{target} closed the connection"),
+            (_, hindered) => format!("the connection to {target} broke: {}", reason(hindered)),
         };
         Failure::new(kind, reason)
     }
+
+    /// What the session says of a failure, with the place where it happened.
+    pub(super) fn place(&self, failure: Failure) -> Failure {
+        Failure { reason: format!("{}: {}", self.target, failure.reason), ..failure }
+    }
+}
+
+/// Why connecting has failed.
+pub(super) fn no_connection(target: &Target, error: &io::Error) -> Failure {
+    Failure::new(FailureKind::Contact, format!("no connection to {target}: {}", strerror(error)))
 }
 
 fn reason(hindered: Hindered) -> String {
     match hindered {
-        Hindered::Blocked => "the connection takes nothing".to_owned(),
+        Hindered::Blocked => "it takes nothing".to_owned(),
         Hindered::Ended => "the server closed the connection".to_owned(),
         Hindered::Broken(reason) => reason,
     }

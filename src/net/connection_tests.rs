@@ -20,6 +20,11 @@ fn begin_unchecked(peer: &Peer, mode: TlsMode) -> Talk {
     Talk::begin(peer, "localhost", mode, TlsSettings { check_peer: false, ..TlsSettings::default() })
 }
 
+/// A failure whose reason names the server's address where `reason` has braces.
+fn failed(peer: &Peer, kind: FailureKind, reason: &str) -> Failure {
+    Failure::new(kind, reason.replace("{}", &peer.address.to_string()))
+}
+
 /// Reads up to the request for TLS and answers it.
 fn go_ahead(stream: &mut TcpStream, answer: &[u8]) {
     let mut request = [0; 9];
@@ -66,7 +71,7 @@ fn bytes_in_the_clear_behind_the_go_ahead_never_reach_the_session() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let mut talk = begin_unchecked(&peer, TlsMode::StartTls);
-    assert_eq!(talk.failure(), Failure::new(FailureKind::Contact, "TLS: wrong version number"));
+    assert_eq!(talk.failure(), failed(&peer, FailureKind::Contact, "no TLS with {}: wrong version number"));
     assert_eq!((talk.reads, talk.connection.session.input.len()), (1, 0));
 }
 
@@ -113,8 +118,9 @@ fn answers_that_came_together_are_read_together() {
 #[test]
 fn a_server_that_nobody_runs_cannot_be_contacted() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut talk = Talk::plain(&Peer::at(nobody));
-    assert_eq!(talk.failure(), Failure::new(FailureKind::Contact, "Connection refused"));
+    let nobody = Peer::at(nobody);
+    let expected = failed(&nobody, FailureKind::Contact, "no connection to {}: Connection refused");
+    assert_eq!(Talk::plain(&nobody).failure(), expected);
 }
 
 #[test]
@@ -122,7 +128,10 @@ fn a_reset_before_and_after_the_first_word_are_told_apart() {
     let mute = Peer::start(|stream, _| reset(&stream));
     let mut talk = Talk::plain(&mute);
     talk.ask(b"right");
-    assert_eq!(talk.failure(), Failure::new(FailureKind::Synchronize, "Connection reset by peer"));
+    assert_eq!(
+        talk.failure(),
+        failed(&mute, FailureKind::Synchronize, "the connection to {} broke: Connection reset by peer")
+    );
     let moody = Peer::start(|mut stream, _| {
         let mut lines = BufReader::new(stream.try_clone().unwrap());
         read_line(&mut lines).unwrap();
@@ -133,7 +142,10 @@ fn a_reset_before_and_after_the_first_word_are_told_apart() {
     talk.ask(b"right");
     assert_eq!(talk.until(|talk| talk.answers == [b"yes"]), Ok(()));
     talk.ask(b"right");
-    assert_eq!(talk.failure(), Failure::new(FailureKind::Unexpected, "Connection reset by peer"));
+    assert_eq!(
+        talk.failure(),
+        failed(&moody, FailureKind::Unexpected, "the connection to {} broke: Connection reset by peer")
+    );
 }
 
 #[test]
@@ -145,7 +157,7 @@ fn an_end_in_the_middle_of_an_answer_is_no_answer() {
     });
     let mut talk = Talk::plain(&peer);
     talk.ask(b"right");
-    assert_eq!(talk.failure(), Failure::new(FailureKind::Unexpected, "the server closed the connection"));
+    assert_eq!(talk.failure(), failed(&peer, FailureKind::Unexpected, "{} closed the connection"));
     assert!(talk.answers.is_empty());
 }
 
@@ -165,7 +177,7 @@ fn the_end_of_tls_is_the_same_with_and_without_its_word_for_it() {
         let mut talk = begin_unchecked(&peer, TlsMode::Implicit);
         talk.ask(b"right");
         let failure = talk.failure();
-        assert_eq!(failure, Failure::new(FailureKind::Unexpected, "the server closed the connection"));
+        assert_eq!(failure, failed(&peer, FailureKind::Unexpected, "{} closed the connection"));
         assert_eq!(talk.answers, [b"yes"]);
     }
 }

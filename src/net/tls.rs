@@ -187,7 +187,11 @@ pub(super) fn prepare(
     context: &SslContext,
     settings: &TlsSettings,
     host: Option<&str>,
-) -> Result<Ssl, ErrorStack> {
+) -> Result<Ssl, TlsError> {
+    expecting(context, settings, host).map_err(|error| TlsError::Setup(reason_of(&error)))
+}
+
+fn expecting(context: &SslContext, settings: &TlsSettings, host: Option<&str>) -> Result<Ssl, ErrorStack> {
     let mut ssl = Ssl::new(context)?;
     let Some(host) = host else { return Ok(ssl) };
     let host = host.strip_suffix('.').unwrap_or(host);
@@ -241,12 +245,12 @@ fn broken(stack: &ErrorStack, ssl: &SslRef) -> Hindered {
     match reason_of(stack).as_str() {
         // The same in OpenSSL 3.
         "unexpected eof while reading" => Hindered::Ended,
-        reason => Hindered::Broken(format!("TLS: {reason}")),
+        reason => Hindered::Broken(reason.to_owned()),
     }
 }
 
 /// The first error's own words, without OpenSSL's numbers and places in its source.
-fn reason_of(stack: &ErrorStack) -> String {
+pub(super) fn reason_of(stack: &ErrorStack) -> String {
     let first = stack.errors().first();
     first.and_then(openssl::error::Error::reason).unwrap_or("for no reason that OpenSSL tells").to_owned()
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::socket::Socket;
-use super::tls::{Hindered, hindrance};
+use super::tls::{Hindered, hindrance, reason_of};
 use crate::strerror::strerror;
 use openssl::ssl::{Error, Ssl, SslStream};
 use std::io::{self, Read, Write};
@@ -33,7 +33,7 @@ impl Transport {
         match std::mem::replace(self, Self::Gone) {
             Self::Plain(socket) => {
                 let stream = SslStream::new(ssl, socket);
-                *self = Self::Secure(stream.map_err(|error| Hindered::Broken(error.to_string()))?);
+                *self = Self::Secure(stream.map_err(|error| Hindered::Broken(reason_of(&error)))?);
                 Ok(())
             }
             _ => Err(Hindered::Broken("TLS was to begin twice".to_owned())),

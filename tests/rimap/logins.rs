@@ -1,7 +1,7 @@
 //! Logins and passwords of every kind, at real servers.
 
-use super::{ACCEPTED, INTERNAL, REJECTED, UNEXPECTED, ask, launch};
-use crate::support::{Answer, Cyrus, Dovecot, FakeImap, Program, Request, eventually};
+use super::{ACCEPTED, INTERNAL, REJECTED, UNEXPECTED, ask, ask_all, launch};
+use crate::support::{Cyrus, Dovecot, FakeImap, Program, Request, eventually};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -40,10 +40,9 @@ fn right_and_wrong_passwords_are_told_apart_by_dovecot(program: Program) {
     let server = Dovecot::new(&[("anna", "right"), ("berta", "also right")]).start();
     let daemon = launch(program, &server.option()).start();
     for _ in 0..3 {
-        assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED);
-        assert_eq!(ask(&daemon, "anna", "also right"), REJECTED);
-        assert_eq!(ask(&daemon, "berta", "also right"), ACCEPTED);
-        assert_eq!(ask(&daemon, "nobody", "right"), REJECTED);
+        let logins =
+            [("anna", "right"), ("anna", "also right"), ("berta", "also right"), ("nobody", "right")];
+        assert_eq!(ask_all(&daemon, &logins), [ACCEPTED, REJECTED, ACCEPTED, REJECTED]);
     }
 }
 
@@ -64,10 +63,9 @@ fn odd_characters_arrive_at_dovecot_as_they_are(program: Program) {
     let users = ODD.map(|text| (text, format!("p {text} ")));
     let server = Dovecot::new(&users).start();
     let daemon = launch(program, &server.option()).start();
-    for (login, password) in &users {
-        assert_eq!(ask(&daemon, login, password), ACCEPTED, "{login:?}");
-        assert_eq!(ask(&daemon, login, format!("p {login}")), REJECTED, "{login:?}");
-    }
+    assert_eq!(ask_all(&daemon, &users), [ACCEPTED; ODD.len()]);
+    let wrong = ODD.map(|text| (text, format!("p {text}")));
+    assert_eq!(ask_all(&daemon, &wrong), [REJECTED; ODD.len()]);
 }
 
 fn odd_characters_arrive_at_cyrus_as_they_are(program: Program) {
@@ -96,14 +94,15 @@ fn a_password_that_is_no_text_arrives_as_it_is(program: Program) {
 
 fn a_long_password_is_compared_to_its_end(program: Program) {
     require!(Dovecot);
-    let longest = program.better("passwords can be tokens", 255, 4000);
-    for length in [127, 128, 200, longest] {
+    // Dovecot takes lines up to a kilobyte.
+    let longest = program.better("passwords can be tokens", 255, 900);
+    for length in [127, 128, longest] {
         let right = "x".repeat(length);
         let server = Dovecot::new(&[("anna", &right)]).start();
         let daemon = launch(program, &server.option()).start();
         assert_eq!(ask(&daemon, "anna", &right), ACCEPTED, "{length}");
-        assert_eq!(ask(&daemon, "anna", &right[1..]), REJECTED, "{length}");
-        assert_eq!(ask(&daemon, "anna", format!("{}y", &right[1..])), REJECTED, "{length}");
+        let wrong = [("anna", right[1..].to_owned()), ("anna", format!("{}y", &right[1..]))];
+        assert_eq!(ask_all(&daemon, &wrong), [REJECTED; 2], "{length}");
     }
 }
 
@@ -119,18 +118,15 @@ fn a_password_with_line_ends_is_a_password_and_no_command(program: Program) {
     ];
     let server = Dovecot::new(&[("anna", "right"), ("berta", "right")]).start();
     let daemon = launch(program, &server.option()).start();
-    for password in injections {
-        let wrong = || Answer::Text(REJECTED.to_owned());
-        let c = Answer::Text(UNEXPECTED.to_owned());
-        let expected = program.better("it is a wrong password and nothing else", c, wrong());
-        let answer = ask(&daemon, "anna", password);
-        assert!(
-            answer == expected || (program == Program::C && answer == INTERNAL),
-            "{password:?}: {answer:?}"
-        );
-        assert!(!ask(&daemon, password, "right").is_ok(), "{password:?} as a login");
-        assert_eq!(ask(&daemon, "berta", "right"), ACCEPTED);
+    let (as_password, as_login) =
+        (injections.map(|text| ("anna", text)), injections.map(|text| (text, "right")));
+    for answer in ask_all(&daemon, &as_password).into_iter().chain(ask_all(&daemon, &as_login)) {
+        match program {
+            Program::Ours => assert_eq!(answer, REJECTED),
+            Program::C => assert!([UNEXPECTED, INTERNAL].contains(&answer.text()), "{answer:?}"),
+        }
     }
+    assert_eq!(ask(&daemon, "berta", "right"), ACCEPTED);
 }
 
 #[test]
@@ -183,8 +179,8 @@ fn a_realm_is_appended_where_that_is_asked_for(program: Program) {
 /// With as many wrong passwords as C has processes nobody can log in there for as long as the server waits.
 fn a_server_that_is_slow_to_refuse_holds_up_nobody_else(program: Program) {
     require!(Dovecot);
-    let server = Dovecot::new(&[("anna", "right")]).slow_to_refuse(2).start();
-    let daemon = launch(program, &server.option()).start();
+    let server = Dovecot::new(&[("anna", "right")]).slow_to_refuse(1).start();
+    let daemon = launch(program, &server.option()).with(&["-n", "2"]).start();
     let timed = |password: &str| (ask(&daemon, "anna", password), Instant::now());
     let begun = AtomicUsize::new(0);
     let (wrong, right) = std::thread::scope(|scope| {
@@ -192,8 +188,8 @@ fn a_server_that_is_slow_to_refuse_holds_up_nobody_else(program: Program) {
             begun.fetch_add(1, Ordering::Relaxed);
             timed("wrong")
         };
-        let wrong: Vec<_> = (0..8).map(|_| scope.spawn(ask_wrongly)).collect();
-        eventually("all have begun", || (begun.load(Ordering::Relaxed) == 8).then_some(()));
+        let wrong: Vec<_> = (0..4).map(|_| scope.spawn(ask_wrongly)).collect();
+        eventually("all have begun", || (begun.load(Ordering::Relaxed) == 4).then_some(()));
         let right = timed("right");
         (wrong.into_iter().map(|asker| asker.join().unwrap()).collect::<Vec<_>>(), right)
     });

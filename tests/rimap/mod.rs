@@ -18,9 +18,20 @@ const INTERNAL: &str = "NO [ALERT] saslauthd internal error";
 
 /// A daemon with this `-O`.
 fn launch(program: Program, option: &str) -> Launch {
-    Launch::new(program, &["-a", "rimap", "-O", option, "-n", "2"])
+    Launch::new(program, &["-a", "rimap", "-O", option, "-n", "8"])
 }
 
 fn ask(daemon: &Daemon, login: &str, password: impl AsRef<[u8]>) -> Answer {
     daemon.ask(&Request::new(login, password).service("imap"))
+}
+
+/// The answers to all of these, which are asked side by side: Dovecot takes its time to refuse.
+fn ask_all<T: AsRef<[u8]> + Sync>(daemon: &Daemon, logins: &[(&str, T)]) -> Vec<Answer> {
+    std::thread::scope(|scope| {
+        let askers: Vec<_> = logins
+            .iter()
+            .map(|(login, password)| scope.spawn(move || ask(daemon, login, password)))
+            .collect();
+        askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+    })
 }

@@ -67,8 +67,9 @@ fn a_directory_of_authorities_is_trusted_as_a_file_is() {
 #[test]
 fn a_certificate_of_another_authority_is_not_trusted() {
     require!(Dovecot, Mounts);
-    let other = Authority::new().issue(&[NAME]);
-    expect_no_trust(&Site::with(Authority::new(), &other), "certificate");
+    let other = Authority::new();
+    let certificate = other.issue(&[NAME]);
+    expect_no_trust(&Site::with(Authority::new(), &certificate), "certificate");
 }
 
 #[test]

@@ -91,6 +91,14 @@ impl Answer {
         matches!(self, Self::Nothing | Self::Reset)
     }
 
+    /// The text of a complete reply.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
+        }
+    }
+
     /// Whether it starts with `NO`.
     pub fn is_no(&self) -> bool {
         matches!(self, Self::Text(text) if text.starts_with("NO"))

@@ -83,6 +83,7 @@ fn configure(directory: &Path, address: Ipv4Addr, users: &[(&str, &str)]) {
          sasl_sasldb_path: {root}/data/sasldb\n\
          sasl_mech_list: PLAIN\n\
          allowplaintext: yes\n\
+         failedloginpause: 0\n\
          cyrus_user: nobody\n\
          servername: localhost\n"
     );

@@ -36,7 +36,7 @@ pub struct RunningDovecot {
 }
 
 impl Dovecot {
-    /// With these logins and passwords, without TLS, and quick to refuse.
+    /// With these logins and passwords, without TLS, and as quick to refuse as it can be: half a second.
     pub fn new<T: AsRef<[u8]>>(users: &[(&str, T)]) -> Self {
         let line = |(login, password): &(&str, T)| {
             let password = openssl::base64::encode_block(password.as_ref());

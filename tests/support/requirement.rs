@@ -1,6 +1,6 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
-use crate::support::{Program, cyrus, dovecot, slapd};
+use crate::support::{Program, cyrus, dovecot, nginx, slapd};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -28,6 +28,8 @@ pub enum Requirement {
     Dovecot,
     /// OpenLDAP's server.
     Slapd,
+    /// nginx.
+    Nginx,
     /// Cyrus IMAP, and the rights to start it.
     Cyrus,
 }
@@ -53,6 +55,7 @@ impl Requirement {
                 .missing()
                 .or_else(|| no_file(dovecot::PROGRAM, "Dovecot (Debian package dovecot-imapd)")),
             Self::Slapd => no_file(slapd::PROGRAM, "OpenLDAP's server (Debian package slapd)"),
+            Self::Nginx => no_file(nginx::PROGRAM, "nginx (Debian package nginx-light)"),
             Self::Cyrus => Self::Root
                 .missing()
                 .or_else(|| no_file(cyrus::PROGRAM, "Cyrus IMAP (tests/support/unpack.sh fetches it)")),

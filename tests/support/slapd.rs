@@ -22,6 +22,7 @@ const TLS_PORT: u16 = 3636;
 
 /// How a slapd is to be.
 pub struct Slapd {
+    address: Ipv4Addr,
     entries: Entries,
     certificate: Option<Certificate>,
     authority: Option<PathBuf>,
@@ -40,7 +41,19 @@ pub struct RunningSlapd {
 impl Slapd {
     /// With these entries and without TLS.
     pub fn new(entries: Entries) -> Self {
-        Self { entries, certificate: None, authority: None, is_encrypted_only: false, requires_bind: false }
+        Self {
+            address: own_address(),
+            entries,
+            certificate: None,
+            authority: None,
+            is_encrypted_only: false,
+            requires_bind: false,
+        }
+    }
+
+    /// The address it will have.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
     }
 
     /// Offers StartTLS and listens for ldaps too.
@@ -79,7 +92,7 @@ impl Slapd {
         let finished = run(add);
         assert_eq!(finished.code, Some(0), "{finished:?}");
         let has_tls = self.certificate.is_some();
-        let mut slapd = RunningSlapd { directory, address: own_address(), has_tls, background: None };
+        let mut slapd = RunningSlapd { directory, address: self.address, has_tls, background: None };
         slapd.start_again();
         slapd
     }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Mounts what was prepared in the directory `$1` and becomes the daemon.
 const ENTER: &str = r#"
 directory=$1; shift
-for file in passwd shadow hosts pam.d/other; do
+for file in passwd shadow hosts pam.d/other ldap/ldap.conf; do
     if [ -e "$directory/etc/$file" ]; then mount --bind "$directory/etc/$file" "/etc/$file" || exit 97; fi
 done
 for node in null zero full random urandom tty; do
@@ -71,6 +71,13 @@ impl System {
     /// Replaces the PAM service for logins whose service has no file.
     pub fn other_service(self, lines: &str) -> Self {
         fs::write(self.etc("pam.d/other"), lines).unwrap();
+        self
+    }
+
+    /// Replaces libldap's own settings.
+    pub fn ldap_conf(self, lines: &str) -> Self {
+        fs::create_dir(self.etc("ldap")).unwrap();
+        fs::write(self.etc("ldap/ldap.conf"), lines).unwrap();
         self
     }
 

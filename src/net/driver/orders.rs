@@ -5,11 +5,10 @@ use super::{Driver, Sender};
 use crate::errand::Errand;
 use crate::mech::remote::{Failure, FailureKind, LaneId, Protocol, QuestionId, TlsMode};
 use crate::net::ConnectionId;
-use crate::net::connection::Connection;
+use crate::net::connection::{Connection, no_connection};
 use crate::net::socket::Socket;
 use crate::net::switchboard::{Event, Order, Target};
 use crate::net::tls;
-use crate::strerror::strerror;
 use openssl::ssl::Ssl;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,13 +22,11 @@ enum Unopened {
     Shortage(Failure),
 }
 
-impl From<io::Error> for Unopened {
-    fn from(error: io::Error) -> Self {
-        let failure = Failure::new(FailureKind::Contact, strerror(&error));
-        match is_shortage(&error) {
-            true => Self::Shortage(failure),
-            false => Self::Server(failure),
-        }
+fn unopened(target: &Target, error: &io::Error) -> Unopened {
+    let failure = no_connection(target, error);
+    match is_shortage(error) {
+        true => Unopened::Shortage(failure),
+        false => Unopened::Server(failure),
     }
 }
 
@@ -91,17 +88,18 @@ impl<P: Protocol> Driver<P> {
             }
         };
         let token = (self.wiring.token)(id);
-        let socket = Socket::connect(target, &self.wiring.registry, token).map_err(Unopened::from)?;
+        let socket = Socket::connect(target, &self.wiring.registry, token)
+            .map_err(|error| unopened(target, &error))?;
         let session = self.protocol.session(lane, server);
-        Ok(Connection::new(session, socket, tls, mode == TlsMode::Implicit))
+        Ok(Connection::new(session, target.clone(), socket, tls, mode == TlsMode::Implicit))
     }
 
     fn prepare_tls(&mut self, lane: LaneId, server: usize) -> Result<Ssl, Failure> {
         let lane = self.protocol.lane(lane);
         let host = lane.servers.get(server).and_then(|server| server.host());
-        let contact = |reason: String| Failure::new(FailureKind::Contact, reason);
-        let context = self.contexts.context(&lane.tls).map_err(|error| contact(error.to_string()))?;
-        tls::prepare(&context, &lane.tls, host).map_err(|error| contact(error.to_string()))
+        let prepared = self.contexts.context(&lane.tls);
+        let prepared = prepared.and_then(|context| tls::prepare(&context, &lane.tls, host));
+        prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))
     }
 
     fn put_into_session(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {

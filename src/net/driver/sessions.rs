@@ -57,13 +57,20 @@ impl<P: Protocol> Driver<P> {
                 }
                 SessionEvent::StartTls => {
                     if let Err(failure) = connection.prepare_tls() {
+                        let failure = connection.place(failure);
                         self.give_up(id, failure, now);
                     }
                 }
                 SessionEvent::Errand(errand) => drop(self.send(Sender::Session(id), errand)),
-                SessionEvent::Answered(question, answer) => self.handle_answer(id, question, answer, now),
+                SessionEvent::Answered(question, answer) => {
+                    let answer = answer.map_err(|failure| connection.place(failure));
+                    self.handle_answer(id, question, answer, now);
+                }
                 SessionEvent::Finished => self.switchboard.handle_finished(id, now),
-                SessionEvent::Failed(failure) => self.give_up(id, failure, now),
+                SessionEvent::Failed(failure) => {
+                    let failure = connection.place(failure);
+                    self.give_up(id, failure, now);
+                }
             }
         }
         self.list(id, now);

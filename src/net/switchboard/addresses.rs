@@ -82,7 +82,7 @@ impl Addresses {
 
     /// Whether every address has failed since the last answer.
     pub(super) fn have_all_failed(&self) -> bool {
-        self.places.iter().all(|place| place.failed_at.is_some() && place.failed_at > self.answered_at)
+        self.places.iter().all(|place| place.failed_at.is_some() && place.failed_at >= self.answered_at)
     }
 
     /// All are to be tried again.

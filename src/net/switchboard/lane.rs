@@ -17,7 +17,7 @@ pub(super) struct Switch {
     pub(super) bundles: Vec<Bundle>,
     pub(super) queue: Queue,
     /// Whose turn it is with [`Order::RoundRobin`].
-    pub(super) turn: usize,
+    turn: usize,
     pub(super) used_at: Instant,
     pub(super) waiting_told: Seldom,
 }
@@ -171,6 +171,11 @@ impl Switch {
             .chain(all.take(first))
             .filter(move |(index, _)| !tried.contains(*index))
             .filter(move |(_, bundle)| servers.standing(bundle.server, now) == best)
+    }
+
+    /// The server at that place has had its turn.
+    pub(super) fn turn_to_next(&mut self, server: usize) {
+        self.turn = (server + 1) % self.bundles.len().max(1);
     }
 
     pub(super) fn most_connections(&self) -> usize {

@@ -83,10 +83,13 @@ impl Switchboard {
         while let Some(switch) = self.lanes.get_mut(&id) {
             match switch.next_step(&self.servers, now) {
                 Step::Ask(question, connection) => {
+                    let server = self.connections.get(&connection).map_or(0, |connection| connection.index);
+                    switch.turn_to_next(server);
                     self.dequeue(question);
                     self.put(question, connection, now);
                 }
                 Step::Open(server) => {
+                    switch.turn_to_next(server);
                     if !self.open(id, server, Purpose::Queue, now) {
                         return;
                     }
@@ -114,7 +117,7 @@ impl Switchboard {
     pub(super) fn put(&mut self, id: QuestionId, to: ConnectionId, now: Instant) {
         let Some(question) = self.questions.get_mut(&id) else { return };
         let Some(connection) = self.connections.get_mut(&to) else { return };
-        let Some(switch) = self.lanes.get_mut(&connection.lane) else { return };
+        let Some(switch) = self.lanes.get(&connection.lane) else { return };
         let elsewhere = question.wish.tried.with(connection.index);
         // One question finds out whether a server answers again, and should not have to pay for it.
         let rushed = self.servers.is_on_trial(connection.server)
@@ -122,7 +125,6 @@ impl Switchboard {
             && switch.best(elsewhere, &self.servers, now) == Standing::Good;
         let operation = switch.lane.timeouts.operation;
         let allowed = if rushed { operation.min(SUSPICION) } else { operation };
-        switch.turn = (connection.index + 1) % switch.bundles.len().max(1);
         question.state = State::Asked { connection: to, at: now, is_ordered: false };
         connection.in_flight.insert(id);
         self.servers.owe(connection.server, Debt::Answer, now);

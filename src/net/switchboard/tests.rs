@@ -1,9 +1,11 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
 use crate::mech::remote::{Address, Order as ServerOrder, Sharing, Timeouts, TlsMode, TlsSettings};
 
 const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const LANE: LaneId = LaneId(0);
 
 /// A server whose name must be looked up.
 pub(super) fn named(number: u16) -> Server {
@@ -37,3 +39,143 @@ pub(super) fn lane(servers: Vec<Server>) -> Lane {
 pub(super) fn failure(reason: &str) -> Failure {
     Failure::new(FailureKind::Unexpected, reason)
 }
+
+/// A switchboard, its clock, and what it has ordered.
+struct Scene {
+    board: Switchboard,
+    lane: Rc<Lane>,
+    now: Instant,
+    last_question: u64,
+    /// Server and connection.
+    opened: Vec<(usize, ConnectionId)>,
+    asked: Vec<(ConnectionId, u64)>,
+    closed: Vec<ConnectionId>,
+    given_up: Vec<(u64, Failure)>,
+    lookups: usize,
+    events: Vec<Event>,
+}
+
+impl Scene {
+    fn new(lane: Lane) -> Self {
+        Self {
+            board: Switchboard::new(10 * SECOND),
+            lane: Rc::new(lane),
+            now: Instant::now(),
+            last_question: 0,
+            opened: Vec::new(),
+            asked: Vec::new(),
+            closed: Vec::new(),
+            given_up: Vec::new(),
+            lookups: 0,
+            events: Vec::new(),
+        }
+    }
+
+    fn with(servers: u16, sharing: Sharing) -> Self {
+        Self::new(Lane { sharing, ..lane((0..servers).map(numbered).collect()) })
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(order) = self.board.next_order() {
+            match order {
+                Order::Resolve { .. } => self.lookups += 1,
+                Order::Open { connection, server, .. } => self.opened.push((server, connection)),
+                Order::Ask(connection, QuestionId(question)) => self.asked.push((connection, question)),
+                Order::Close(connection) => self.closed.push(connection),
+                Order::GiveUp(QuestionId(question), failure) => self.given_up.push((question, failure)),
+                Order::Log(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn ask(&mut self) -> u64 {
+        self.last_question += 1;
+        let deadline = self.now + 30 * SECOND;
+        self.board.ask(QuestionId(self.last_question), LANE, &self.lane, deadline, self.now);
+        self.carry_out();
+        self.last_question
+    }
+
+    fn ask_times(&mut self, times: usize) {
+        for _ in 0..times {
+            self.ask();
+        }
+    }
+
+    /// The connection opened last and not told of yet; and to which server.
+    fn opened(&mut self) -> (usize, ConnectionId) {
+        assert_eq!(self.opened.len(), 1, "one connection is opened");
+        self.opened.remove(0)
+    }
+
+    /// The one question asked on it.
+    fn asked(&mut self) -> (ConnectionId, u64) {
+        assert_eq!(self.asked.len(), 1, "one question is asked");
+        self.asked.remove(0)
+    }
+
+    /// A session that waits for no greeting.
+    fn make_ready(&mut self, connection: ConnectionId) {
+        self.board.handle_stage(connection, Stage::Opening, self.now);
+        self.board.handle_stage(connection, Stage::Ready, self.now);
+        self.carry_out();
+    }
+
+    fn answer(&mut self, connection: ConnectionId, question: u64) {
+        assert!(self.board.handle_answer(connection, QuestionId(question), Ok(()), self.now));
+        self.carry_out();
+    }
+
+    fn refuse(&mut self, connection: ConnectionId) {
+        self.fail(connection, "refused", false);
+    }
+
+    fn fail(&mut self, connection: ConnectionId, reason: &str, heard: bool) {
+        self.board.handle_broken(connection, failure(reason), heard, self.now);
+        self.carry_out();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.board.next_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.board.handle_timeout(self.now);
+            self.carry_out();
+        }
+        self.now = end;
+    }
+
+    /// Asks and has it answered over a new connection, which stays open.
+    fn warm_up(&mut self) -> ConnectionId {
+        let question = self.ask();
+        let (_, connection) = self.opened();
+        self.make_ready(connection);
+        assert_eq!(self.asked(), (connection, question));
+        self.answer(connection, question);
+        connection
+    }
+
+    /// Asks and has it answered over that connection.
+    fn warm(&mut self, connection: ConnectionId) {
+        let question = self.ask();
+        self.answer(connection, question);
+    }
+
+    fn found(&mut self, host: &str, service: &str, found: Result<Vec<SocketAddr>, String>) {
+        self.board.handle_addresses(host, service, found, self.now);
+        self.carry_out();
+    }
+
+    fn failures(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::Failed(..))).count()
+    }
+
+    fn recoveries(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::Recovered(_))).count()
+    }
+}
+
+mod addresses;
+mod deadlines;
+mod failures;
+mod sharing;

@@ -41,7 +41,7 @@ impl Talk {
             tls::prepare(&context, &settings, Some(host)).unwrap()
         });
         let session = LineSession::new(false, mode == TlsMode::StartTls);
-        let connection = Connection::new(session, socket, tls, mode == TlsMode::Implicit);
+        let connection = Connection::new(session, target, socket, tls, mode == TlsMode::Implicit);
         Self { poll, connection, buffer: Secret::default(), ready: false, answers: Vec::new(), reads: 0 }
     }
 

@@ -1,7 +1,108 @@
-//! Logins checked by an LDAP directory.
+//! `-a ldap`: logins checked by a directory.
+//!
+//! Pure, from the bytes up: [`ber`], requests ([`message`]) and [`response`]s; [`tokens`] in a [`filter`] or [`dn`];
+//! [`settings`] say what a login needs, a [`session`] speaks on one connection, an [`exchange`] makes the verdict.
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod ber;
+pub mod cipher;
+pub mod dn;
+pub mod exchange;
+pub mod filter;
+pub mod lanes;
+pub mod ldap_conf;
+pub mod message;
+pub mod question;
+pub mod referral;
+pub mod response;
+pub mod result_code;
 pub mod sasl;
 pub mod schemes;
 pub mod scram;
+pub mod session;
+pub mod settings;
+pub mod tokens;
+pub mod uri;
+
+use super::{Lane, LaneId, Protocol, TlsMode};
+use crate::config::NetworkSettings;
+use crate::config::file::Problem;
+use crate::config::sources::Sources;
+use crate::credentials::Credentials;
+use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
+use crate::net::{Wiring, driver};
+use exchange::Check;
+use lanes::{Lanes, Place};
+use question::{Answer, Question};
+use session::LdapSession;
+use settings::{Realms, Settings};
+use std::rc::Rc;
+
+/// The entry in the table of mechanisms.
+pub const MECHANISM: Mechanism =
+    Mechanism { name: "ldap", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
+
+fn check(sources: &Sources, _network: &NetworkSettings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    Realms::read(sources, &mut problems);
+    problems
+}
+
+fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connected {
+    let mut problems = Vec::new();
+    let Some(realms) = Realms::read(sources, &mut problems) else {
+        let problem = problems.iter().find(|problem| problem.is_error()).map(ToString::to_string);
+        return Err(MechanismError(problem.unwrap_or_else(|| "ldap cannot be set up".to_owned())));
+    };
+    driver::drive(Ldap::new(realms, network), network, wiring)
+}
+
+/// What the logins of a realm need.
+pub struct Plan {
+    /// As the files say.
+    pub settings: Settings,
+    /// The realm's own servers.
+    pub home: Place,
+}
+
+/// The mechanism at work.
+pub struct Ldap {
+    plans: Realms<Rc<Plan>>,
+    lanes: Rc<Lanes>,
+}
+
+impl Ldap {
+    /// Asks the servers of each realm in the way of `network`.
+    pub fn new(realms: Realms<Settings>, network: &NetworkSettings) -> Self {
+        let lanes = Lanes::new(network);
+        let plans = realms.map(|settings| Rc::new(Plan { home: lanes.home(&settings), settings }));
+        Self { plans, lanes: Rc::new(lanes) }
+    }
+}
+
+impl Protocol for Ldap {
+    type Question = Question;
+    type Answer = Answer;
+    type Session = LdapSession;
+    type Exchange = Check;
+
+    fn lanes(&self) -> Vec<LaneId> {
+        self.lanes.ids()
+    }
+
+    fn lane(&self, lane: LaneId) -> Rc<Lane> {
+        self.lanes.lane(lane)
+    }
+
+    fn session(&self, lane: LaneId, server: usize) -> LdapSession {
+        // A place that is not in the list cannot be; if it were, no password could go there in clear.
+        let tls = self.lane(lane).servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
+        LdapSession::new(tls == TlsMode::StartTls, self.lanes.account(lane))
+    }
+
+    fn exchange(&self, credentials: Credentials) -> Check {
+        let plan = self.plans.of(&credentials.login, &credentials.realm);
+        Check::new(Rc::clone(plan), Rc::clone(&self.lanes), credentials)
+    }
+}

@@ -66,6 +66,7 @@ impl PartialEq for Identity {
 
 /// One login by SASL.
 pub struct Dialogue {
+    mechanism: Mechanism,
     identity: Rc<Identity>,
     state: State,
 }
@@ -113,7 +114,12 @@ impl Dialogue {
                 (State::Scram(Box::new(client), digest, Turn::First), message)
             }
         };
-        Ok((Self { identity, state }, message))
+        Ok((Self { mechanism, identity, state }, message))
+    }
+
+    /// How.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
     }
 
     /// Takes a message of a server that wants to go on.

@@ -13,8 +13,9 @@ pub(super) const TAG: &str = "saslauthd";
 /// longer travels as a literal, which does not count.
 const LONGEST_QUOTED: usize = 2048;
 
-/// The longest line with an initial response, in bytes; a longer response is sent when the server asks for it.
-const LONGEST_INITIAL_RESPONSE: usize = 6144;
+/// The longest login and password together that travel in one command, in bytes. Dovecot hangs up on a client that
+/// has sent more than 1024 without having logged in, literals included; it takes 8192 as an answer to its `+`.
+const LONGEST_IN_COMMAND: usize = 640;
 
 /// A login and its password, without NUL: no IMAP command can carry one.
 pub struct Question {
@@ -36,10 +37,12 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// `LOGIN`, or `AUTHENTICATE PLAIN` where the server allows that only.
+    /// `LOGIN`; or `AUTHENTICATE PLAIN` where the server offers it and either allows that only or might not take a
+    /// command that long.
     pub(super) fn check(question: &Question, capabilities: Capabilities) -> Self {
-        if capabilities.login_disabled && capabilities.plain {
-            Self::authenticate(question, capabilities.initial_response)
+        let is_long = question.login.len() + question.password.len() > LONGEST_IN_COMMAND;
+        if capabilities.plain && (capabilities.login_disabled || is_long) {
+            Self::authenticate(question, capabilities.initial_response && !is_long)
         } else {
             Self::login(question, capabilities.literals)
         }
@@ -58,7 +61,7 @@ impl Command {
     fn authenticate(question: &Question, initial_response: bool) -> Self {
         let response = plain_response(question);
         let mut command = Self::starting_with(&format!("{TAG} AUTHENTICATE PLAIN"));
-        if initial_response && response.len() <= LONGEST_INITIAL_RESPONSE {
+        if initial_response {
             command.push(b" ");
         } else {
             command.push(b"\r\n");

@@ -1,0 +1,254 @@
+//! One login's way through a directory.
+//!
+//! [`lookup`] finds entries, [`password`] compares stored passwords, [`groups`] looks for members; here they are put
+//! in order.
+#![forbid(unsafe_code)]
+
+mod groups;
+mod lookup;
+mod password;
+
+use super::lanes::{Lanes, Place};
+use super::message::{Proof, Request};
+use super::question::{Answer, Question};
+use super::referral::{self, Target};
+use super::response::LdapResult;
+use super::result_code::ResultCode;
+use super::sasl::{Identity, Mechanism};
+use super::settings::{Method, Settings};
+use super::tokens::{Template, Tokens};
+use super::{Plan, dn};
+use crate::credentials::Credentials;
+use crate::errand::ErrandResult;
+use crate::mech::remote::{Exchange, Failure, Step};
+use crate::outcome::{Outcome, Refusal};
+use crate::secret::Secret;
+use lookup::Hunt;
+use password::Comparison;
+use std::rc::Rc;
+
+/// How many referrals one login follows.
+const MOST_FOLLOWED: usize = 5;
+
+/// One login.
+pub struct Check {
+    plan: Rc<Plan>,
+    lanes: Rc<Lanes>,
+    credentials: Credentials,
+    stage: Stage,
+    /// Referrals followed so far.
+    followed: usize,
+}
+
+/// What is waited for.
+enum Stage {
+    Nothing,
+    /// The user's entry.
+    User(Hunt),
+    /// A bind as this DN.
+    Bind(Vec<u8>),
+    /// A bind by SASL.
+    SaslBind,
+    /// Comparisons that take long.
+    Password(Comparison),
+    /// Whether the group has this value.
+    GroupCompare(Vec<u8>),
+    /// The groups of this user, by a filter.
+    GroupSearch(Hunt, Vec<u8>),
+}
+
+type Next = Step<Question>;
+
+impl Check {
+    /// The login, to be checked as `plan` says.
+    pub fn new(plan: Rc<Plan>, lanes: Rc<Lanes>, credentials: Credentials) -> Self {
+        Self { plan, lanes, credentials, stage: Stage::Nothing, followed: 0 }
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.plan.settings
+    }
+
+    /// What tokens stand for; `dn` is the user's, where that is known.
+    fn tokens<'a>(&'a self, dn: &'a [u8]) -> Tokens<'a> {
+        let Credentials { login, service, realm, .. } = &self.credentials;
+        let realm = if realm.is_empty() { &self.plan.settings.default_realm } else { realm };
+        Tokens { login, service, realm, dn }
+    }
+
+    fn expand(&self, template: &Template) -> Vec<u8> {
+        dn::expand(template, &self.tokens(b""))
+    }
+
+    fn bind(&mut self, place: Place, dn: Vec<u8>) -> Next {
+        // A server takes a bind without a name for one of nobody, and accepts it: RFC 4513, section 5.1.1.
+        if dn.is_empty() {
+            return reject("there is no DN to bind as");
+        }
+        let proof = Proof::Simple(self.credentials.password.as_bytes());
+        let request = Request::Bind { version: 3, name: &dn, proof }.to_operation();
+        self.stage = Stage::Bind(dn);
+        Step::Ask(place.bind, Question::Bind(request))
+    }
+
+    /// As in C the name is the login, with the realm behind it when it has no domain.
+    fn bind_by_sasl(&mut self, mechanism: Mechanism) -> Next {
+        let Tokens { login, realm, .. } = self.tokens(b"");
+        let mut name = login.to_vec();
+        if !login.contains(&b'@') && !realm.is_empty() {
+            name.push(b'@');
+            name.extend_from_slice(realm);
+        }
+        let password = Rc::new(Secret::copy_of(self.credentials.password.as_bytes()));
+        let identity = Rc::new(Identity::new(name, Vec::new(), password));
+        let tell_dn = self.settings().group.is_some();
+        self.stage = Stage::SaslBind;
+        Step::Ask(self.plan.home.bind, Question::SaslBind { mechanism, identity, tell_dn })
+    }
+
+    fn handle_bound(&mut self, dn: Vec<u8>, result: &LdapResult) -> Next {
+        match verdict(result) {
+            BindVerdict::Accepted => self.check_group(dn),
+            BindVerdict::Referred => self.bind_elsewhere(dn, result),
+            BindVerdict::Refused => reject(format!("the server refuses the password: {result}")),
+            BindVerdict::Unclear => unavailable(format!("the bind as the user fails: {result}")),
+        }
+    }
+
+    fn bind_elsewhere(&mut self, dn: Vec<u8>, result: &LdapResult) -> Next {
+        match self.follow_one(&result.referral) {
+            Ok((place, target)) => self.bind(place, target.name.unwrap_or(dn)),
+            Err(step) => step,
+        }
+    }
+
+    /// The user's DN after a bind by SASL: RFC 4513, section 5.2.1.8.
+    fn handle_known(&mut self, identity: &[u8]) -> Next {
+        match identity.strip_prefix(b"dn:") {
+            Some(dn) if !dn.is_empty() => self.check_group(dn.to_vec()),
+            _ => reject("the server does not tell the user's DN, which the group check needs"),
+        }
+    }
+
+    /// The first of some referrals that can be followed.
+    fn follow_one(&mut self, uris: &[Vec<u8>]) -> Result<(Place, Target), Next> {
+        let mut hindrance = "it does not say where".to_owned();
+        for uri in uris {
+            match self.follow(uri) {
+                Ok(found) => return Ok(found),
+                Err(Hindrance::Unwanted(reason)) => hindrance = reason,
+                Err(Hindrance::TooMany) => return Err(too_many()),
+            }
+        }
+        Err(reject(format!("the server refers to another one: {hindrance}")))
+    }
+
+    fn follow(&mut self, uri: &[u8]) -> Result<(Place, Target), Hindrance> {
+        let target = referral::target(uri, self.settings()).map_err(Hindrance::Unwanted)?;
+        if self.followed >= MOST_FOLLOWED {
+            return Err(Hindrance::TooMany);
+        }
+        let place = match &target.server {
+            Some(server) => self.lanes.referred(self.settings(), server.clone()).ok_or(Hindrance::TooMany)?,
+            None => self.plan.home,
+        };
+        self.followed += 1;
+        Ok((place, target))
+    }
+}
+
+/// Why a referral is not followed.
+enum Hindrance {
+    /// It is not one to be followed.
+    Unwanted(String),
+    /// There have been too many already.
+    TooMany,
+}
+
+impl Exchange for Check {
+    type Question = Question;
+    type Answer = Answer;
+
+    fn begin(&mut self) -> Next {
+        let Credentials { login, password, .. } = &self.credentials;
+        // A server takes a bind without a password for one of nobody, and accepts it: RFC 4513, section 5.1.2.
+        if login.is_empty() || password.is_empty() || password.as_bytes().contains(&0) {
+            return reject("there is no login, no password, or a NUL in it");
+        }
+        let plan = Rc::clone(&self.plan);
+        match &plan.settings.method {
+            Method::Bind(lookup) => self.look_up_user(lookup, None),
+            Method::Custom(lookup, attribute) => self.look_up_user(lookup, Some(attribute)),
+            Method::FastBind(template) => {
+                let dn = self.expand(template);
+                self.bind(plan.home, dn)
+            }
+            Method::SaslBind(mechanism) => self.bind_by_sasl(*mechanism),
+        }
+    }
+
+    fn handle_answer(&mut self, answer: Result<Answer, Failure>) -> Next {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return unavailable(failure.reason),
+        };
+        match (std::mem::replace(&mut self.stage, Stage::Nothing), answer) {
+            (Stage::User(hunt), Answer::Found(found)) => self.handle_users(hunt, found),
+            (Stage::Bind(dn), Answer::Bound(result)) => self.handle_bound(dn, &result),
+            (Stage::SaslBind, Answer::Bound(result)) => self.handle_bound(Vec::new(), &result),
+            (Stage::SaslBind, Answer::Known(identity)) => self.handle_known(&identity),
+            (Stage::GroupCompare(dn), Answer::Compared(result)) => self.handle_compared(dn, &result),
+            (Stage::GroupSearch(hunt, dn), Answer::Found(found)) => self.handle_groups(hunt, dn, found),
+            _ => unavailable("an answer came to what was not asked"),
+        }
+    }
+
+    fn handle_errand(&mut self, result: ErrandResult) -> Next {
+        match std::mem::replace(&mut self.stage, Stage::Nothing) {
+            Stage::Password(comparison) => self.handle_comparison(comparison, result),
+            _ => unavailable("a worker did what was not asked"),
+        }
+    }
+}
+
+enum BindVerdict {
+    Accepted,
+    Refused,
+    Referred,
+    Unclear,
+}
+
+/// What a bind's result says about the password. The C daemon takes everything but success for a refusal; here that
+/// are the results by which servers tell a wrong password, an account that is gone or locked, or a name that cannot
+/// be one. The others are about the server.
+fn verdict(result: &LdapResult) -> BindVerdict {
+    match result.code {
+        ResultCode::SUCCESS => BindVerdict::Accepted,
+        ResultCode::REFERRAL => BindVerdict::Referred,
+        ResultCode::INVALID_CREDENTIALS
+        | ResultCode::INAPPROPRIATE_AUTHENTICATION
+        | ResultCode::NO_SUCH_OBJECT
+        | ResultCode::INVALID_DN_SYNTAX
+        | ResultCode::UNWILLING_TO_PERFORM
+        | ResultCode::INSUFFICIENT_ACCESS_RIGHTS
+        | ResultCode::CONSTRAINT_VIOLATION => BindVerdict::Refused,
+        _ => BindVerdict::Unclear,
+    }
+}
+
+/// `NO` alone is C's reply, whatever the reason.
+fn reject(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
+    Step::Done(Outcome::Reject(Refusal::with_reason("", reason)).into())
+}
+
+fn unavailable(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
+    Step::Done(Outcome::unavailable("", reason).into())
+}
+
+fn too_many() -> Next {
+    unavailable(format!("there are more than {MOST_FOLLOWED} referrals to follow, or to too many servers"))
+}
+
+fn accept() -> Next {
+    Step::Done(Outcome::ACCEPT.into())
+}

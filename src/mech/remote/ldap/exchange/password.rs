@@ -1,0 +1,61 @@
+//! Comparing a password with what an entry holds.
+#![forbid(unsafe_code)]
+
+use super::super::question::Entry;
+use super::super::schemes::Stored;
+use super::{Check, Next, Stage, reject, unavailable};
+use crate::errand::{Errand, ErrandResult};
+use crate::mech::remote::Step;
+use crate::secret::Secret;
+
+/// What has not been compared yet, since that takes long.
+pub(super) struct Comparison {
+    dn: Vec<u8>,
+    slow: Vec<Secret>,
+    remark: Option<String>,
+}
+
+impl Check {
+    /// The fast ones at once, the slow ones by a worker, one after the other.
+    pub(super) fn compare(&mut self, entry: Entry) -> Next {
+        if entry.values.is_empty() {
+            return reject("the entry has no password that the service account can read");
+        }
+        let mut comparison = Comparison { dn: entry.name, slow: Vec::new(), remark: None };
+        for value in entry.values {
+            match self.compare_fast(&value) {
+                Ok(Some(true)) => return self.check_group(comparison.dn),
+                Ok(Some(false)) => {}
+                Ok(None) => comparison.slow.push(value),
+                Err(reason) => comparison.remark = Some(reason),
+            }
+        }
+        self.compare_slow(comparison)
+    }
+
+    fn compare_fast(&self, value: &Secret) -> Result<Option<bool>, String> {
+        let stored = Stored::parse(value.as_bytes())?;
+        if stored.is_slow() {
+            return Ok(None);
+        }
+        stored.check(self.credentials.password.as_bytes()).map(Some)
+    }
+
+    fn compare_slow(&mut self, mut comparison: Comparison) -> Next {
+        let Some(stored) = comparison.slow.pop() else {
+            return reject(comparison.remark.unwrap_or_else(|| "the password is wrong".to_owned()));
+        };
+        let password = Secret::copy_of(self.credentials.password.as_bytes());
+        self.stage = Stage::Password(comparison);
+        Step::Errand(Errand::CheckPassword { password, stored })
+    }
+
+    pub(super) fn handle_comparison(&mut self, comparison: Comparison, result: ErrandResult) -> Next {
+        match result {
+            ErrandResult::PasswordChecked(true) => self.check_group(comparison.dn),
+            ErrandResult::PasswordChecked(false) => self.compare_slow(comparison),
+            ErrandResult::Failed(reason) => unavailable(format!("the password cannot be compared: {reason}")),
+            ErrandResult::Addresses(_) | ErrandResult::Key(_) => unavailable("a worker mixed up its errands"),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The connections that there are: of each realm's servers, and of servers that were referred to.
+#![forbid(unsafe_code)]
+
+use super::settings::{Account, Settings};
+use crate::config::NetworkSettings;
+use crate::mech::remote::{Lane, LaneId, Server, Sharing, Timeouts};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// How many searches a connection carries at a time; slapd works on as many as it has threads, 16 by default.
+const SEARCHES_TOGETHER: usize = 100;
+
+/// How many servers beside the configured ones are ever talked to.
+const MOST_REFERRED: usize = 16;
+
+/// Where a question can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// For what the service account does.
+    pub search: LaneId,
+    /// For binds of users.
+    pub bind: LaneId,
+}
+
+/// All lanes. Equal ones are one, so that realms with the same servers share their connections.
+pub struct Lanes {
+    network: NetworkSettings,
+    nowhere: Rc<Lane>,
+    entries: RefCell<Vec<Entry>>,
+    referred: RefCell<Vec<Server>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    lane: Rc<Lane>,
+    /// `None` for binds of users.
+    account: Option<Rc<Account>>,
+}
+
+impl Lanes {
+    /// None yet, to be used in the way of `network`.
+    pub fn new(network: &NetworkSettings) -> Self {
+        Self {
+            network: network.clone(),
+            nowhere: Rc::new(lane_of(network, Vec::new(), Sharing::InTurn)),
+            entries: RefCell::default(),
+            referred: RefCell::default(),
+        }
+    }
+
+    /// The place of a realm's own servers.
+    pub fn home(&self, settings: &Settings) -> Place {
+        self.place(settings, settings.servers.clone())
+    }
+
+    /// The place of a server that was referred to; `None` when there are too many already.
+    pub fn referred(&self, settings: &Settings, server: Server) -> Option<Place> {
+        let mut referred = self.referred.borrow_mut();
+        if !referred.contains(&server) {
+            if referred.len() >= MOST_REFERRED {
+                return None;
+            }
+            referred.push(server.clone());
+        }
+        Some(self.place(settings, vec![server]))
+    }
+
+    /// The lane of that number; numbers are only given out here, so a strange one gets a lane without servers.
+    pub fn lane(&self, id: LaneId) -> Rc<Lane> {
+        self.entries
+            .borrow()
+            .get(id.0)
+            .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.lane))
+    }
+
+    /// Who binds on its connections before the first question; `None` when the questions are binds.
+    pub fn account(&self, id: LaneId) -> Option<Rc<Account>> {
+        self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
+    }
+
+    /// All there are.
+    pub fn ids(&self) -> Vec<LaneId> {
+        (0..self.entries.borrow().len()).map(LaneId).collect()
+    }
+
+    fn place(&self, settings: &Settings, servers: Vec<Server>) -> Place {
+        let lane = |sharing| self.make(settings, servers.clone(), sharing);
+        Place {
+            search: self.find(lane(Sharing::Together(SEARCHES_TOGETHER)), Some(Rc::clone(&settings.account))),
+            bind: self.find(lane(Sharing::InTurn), None),
+        }
+    }
+
+    fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> Lane {
+        let lane = lane_of(&self.network, servers, sharing);
+        let timeout = settings.timeout;
+        let timeouts = timeout.map(|timeout| Timeouts { connect: timeout, tls: timeout, operation: timeout });
+        Lane { timeouts: timeouts.unwrap_or(lane.timeouts), tls: Rc::clone(&settings.tls), ..lane }
+    }
+
+    fn find(&self, lane: Lane, account: Option<Rc<Account>>) -> LaneId {
+        let mut entries = self.entries.borrow_mut();
+        let same = |entry: &Entry| *entry.lane == lane && entry.account == account;
+        let found = entries.iter().position(same);
+        LaneId(found.unwrap_or_else(|| {
+            entries.push(Entry { lane: Rc::new(lane), account });
+            entries.len() - 1
+        }))
+    }
+}
+
+fn lane_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> Lane {
+    Lane {
+        servers,
+        order: network.order,
+        sharing,
+        most_connections: network.most_connections,
+        idle_time: network.idle_time,
+        timeouts: Timeouts::from(network),
+        tls: Rc::default(),
+    }
+}

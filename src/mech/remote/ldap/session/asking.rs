@@ -1,0 +1,197 @@
+//! Questions on a connection that is ready, and their answers.
+#![forbid(unsafe_code)]
+
+use super::super::message::Request;
+use super::super::question::{Answer, Entry, Found, Question};
+use super::super::response::{self, Body, LdapResult};
+use super::super::result_code::ResultCode;
+use super::super::sasl::{Dialogue, Next};
+use super::opening::sasl_bind;
+use super::{LdapSession, Phase, key, unexpected};
+use crate::errand::ErrandResult;
+use crate::mech::remote::{Failure, FailureKind, QuestionId, SessionEvent};
+use crate::secret::Secret;
+use std::rc::Rc;
+
+/// More values than a password has, so that an entry that was chosen badly cannot keep workers busy for long.
+const MOST_VALUES: usize = 16;
+
+/// More places than are ever followed.
+const MOST_REFERENCES: usize = 64;
+
+/// A question without an answer.
+pub(super) struct Asked {
+    id: QuestionId,
+    waits_for: Pending,
+}
+
+enum Pending {
+    Search(Search),
+    Compare,
+    Bind,
+    SaslBind(Login),
+    /// Who the server takes the login for that it has accepted.
+    WhoAmI,
+}
+
+/// A search and what it has found so far.
+#[derive(Default)]
+struct Search {
+    attribute: Option<String>,
+    entries: usize,
+    first: Option<Entry>,
+    references: Vec<Vec<Vec<u8>>>,
+}
+
+/// A user's bind by SASL.
+pub(super) struct Login {
+    dialogue: Box<Dialogue>,
+    tell_dn: bool,
+}
+
+impl LdapSession {
+    /// Puts a question into the output.
+    pub(super) fn put(&mut self, id: QuestionId, question: &Question) -> Result<(), Failure> {
+        let (request, waits_for) = match question {
+            Question::Search { request, attribute } => {
+                let search = Search { attribute: attribute.clone(), ..Search::default() };
+                (request, Pending::Search(search))
+            }
+            Question::Compare(request) => (request, Pending::Compare),
+            Question::Bind(request) => (request, Pending::Bind),
+            Question::SaslBind { mechanism, identity, tell_dn } => {
+                let (dialogue, message) = Dialogue::begin(*mechanism, Rc::clone(identity))
+                    .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
+                self.say(id, Login { dialogue: Box::new(dialogue), tell_dn: *tell_dn }, &message);
+                return Ok(());
+            }
+        };
+        let number = self.send_operation(request);
+        self.asked.insert(number, Asked { id, waits_for });
+        Ok(())
+    }
+
+    fn say(&mut self, id: QuestionId, login: Login, message: &Secret) {
+        let number = self.send(&sasl_bind(&login.dialogue, message));
+        self.asked.insert(number, Asked { id, waits_for: Pending::SaslBind(login) });
+    }
+
+    /// Takes a message that answers a question, or a part of the answer.
+    pub(super) fn take_answer(&mut self, number: i32, body: Body) -> Result<(), Failure> {
+        let asked = self.asked.remove(&number);
+        let Asked { id, waits_for } =
+            asked.ok_or_else(|| unexpected("the server answers what was not asked"))?;
+        let answer = match (waits_for, body) {
+            (Pending::Search(mut search), body @ (Body::Entry(_) | Body::Reference(_))) => {
+                search.note(body);
+                self.asked.insert(number, Asked { id, waits_for: Pending::Search(search) });
+                return Ok(());
+            }
+            (Pending::Search(search), Body::Done(result)) => {
+                let Search { entries, first, references, .. } = search;
+                Answer::Found(Found { entries, first, references, result })
+            }
+            (Pending::Compare, Body::Compare(result)) => Answer::Compared(result),
+            (Pending::Bind, Body::Bind { result, .. }) => Answer::Bound(result),
+            (Pending::SaslBind(login), Body::Bind { result, message }) => {
+                return self.go_on_with_login(id, login, result, message.as_ref().map(Secret::as_bytes));
+            }
+            (Pending::WhoAmI, Body::Extended { result, value, .. }) => match result.code {
+                ResultCode::SUCCESS => Answer::Known(value.unwrap_or_default()),
+                // It is the bind that is asked for, and the bind went well.
+                _ => Answer::Known(Vec::new()),
+            },
+            _ => return Err(unexpected("the server answers with something else than was asked for")),
+        };
+        self.answer(id, answer);
+        Ok(())
+    }
+
+    /// A server that cannot serve anybody now is told from one that does not like this question.
+    fn answer(&mut self, id: QuestionId, answer: Answer) {
+        let result = match &answer {
+            Answer::Found(Found { result, .. }) | Answer::Compared(result) | Answer::Bound(result) => {
+                Some(result)
+            }
+            Answer::Known(_) => None,
+        };
+        let unable =
+            result.filter(|result| matches!(result.code, ResultCode::BUSY | ResultCode::UNAVAILABLE));
+        let answer = match unable {
+            Some(result) => Err(Failure::new(FailureKind::Refused, format!("the server says {result}"))),
+            None => Ok(answer),
+        };
+        self.events.push_back(SessionEvent::Answered(id, answer));
+    }
+
+    fn go_on_with_login(
+        &mut self,
+        id: QuestionId,
+        mut login: Login,
+        result: LdapResult,
+        message: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        match result.code {
+            ResultCode::SUCCESS => {
+                login.dialogue.handle_success(message).map_err(unexpected)?;
+                if login.tell_dn {
+                    let number = self.send(&Request::WhoAmI);
+                    self.asked.insert(number, Asked { id, waits_for: Pending::WhoAmI });
+                } else {
+                    self.answer(id, Answer::Bound(result));
+                }
+            }
+            ResultCode::SASL_BIND_IN_PROGRESS => {
+                match login.dialogue.handle_challenge(message.unwrap_or_default()).map_err(unexpected)? {
+                    Next::Say(message) => self.say(id, login, &message),
+                    Next::Derive(errand) => {
+                        self.deriving = Some((id, login));
+                        self.events.push_back(SessionEvent::Errand(errand));
+                    }
+                    Next::Refused => {
+                        let code = ResultCode::INVALID_CREDENTIALS;
+                        self.answer(id, Answer::Bound(LdapResult { code, ..result }));
+                        // The bind has not come to its end, so no other can follow.
+                        self.phase = Phase::Over;
+                        self.events.push_back(SessionEvent::Finished);
+                    }
+                }
+            }
+            _ => self.answer(id, Answer::Bound(result)),
+        }
+        Ok(())
+    }
+
+    /// Takes the key that the user's bind waits for.
+    pub(super) fn take_key_of_user(&mut self, result: ErrandResult) -> Result<(), Failure> {
+        let (id, mut login) = self
+            .deriving
+            .take()
+            .ok_or_else(|| Failure::new(FailureKind::Internal, "a key came that nobody had asked for"))?;
+        let proof = login.dialogue.handle_key(key(result)?);
+        let proof = proof.map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
+        self.say(id, login, &proof);
+        Ok(())
+    }
+}
+
+impl Search {
+    fn note(&mut self, body: Body) {
+        match body {
+            Body::Entry(entry) => {
+                self.entries += 1;
+                if self.first.is_none() {
+                    self.first = Some(self.entry(entry));
+                }
+            }
+            Body::Reference(uris) if self.references.len() < MOST_REFERENCES => self.references.push(uris),
+            _ => {}
+        }
+    }
+
+    fn entry(&self, entry: response::Entry) -> Entry {
+        let wanted = self.attribute.as_deref().unwrap_or_default().as_bytes();
+        let values = entry.values(wanted).take(MOST_VALUES).map(|value| Secret::copy_of(value.as_bytes()));
+        Entry { values: values.collect(), name: entry.name }
+    }
+}

@@ -1,0 +1,192 @@
+//! From the keys of one realm to its settings.
+#![forbid(unsafe_code)]
+
+use super::super::cipher;
+use super::super::filter::Filter;
+use super::super::ldap_conf::LdapConf;
+use super::super::message::{Dereference, Scope};
+use super::super::sasl::Mechanism;
+use super::super::tokens::Template;
+use super::account::{Account, check_properties, read_mechanism};
+use super::{Limits, Lookup, Method, Referrals, Settings, groups, servers};
+use crate::config::file::{File, Problem};
+use crate::config::keys::Keys;
+use crate::config::sources::Sources;
+use crate::mech::remote::{Server, TlsMode, TlsSettings, tls_keys};
+use std::rc::Rc;
+
+pub(super) const SCOPES: [(&str, Scope); 3] =
+    [("sub", Scope::Sub), ("one", Scope::One), ("base", Scope::Base)];
+
+const ALIASES: [(&str, Dereference); 4] = [
+    ("never", Dereference::Never),
+    ("search", Dereference::Search),
+    ("find", Dereference::Find),
+    ("always", Dereference::Always),
+];
+
+/// What holds where saslauthd.conf says nothing.
+pub(super) struct Defaults {
+    pub(super) servers: Vec<Server>,
+    base: Template,
+    tls: TlsSettings,
+}
+
+impl Defaults {
+    /// The C daemon looks at neither URI nor BASE of ldap.conf, whatever libldap would do: it has its own default.
+    pub(super) fn new(conf: &LdapConf, sources: &Sources, problems: &mut Vec<Problem>, file: &File) -> Self {
+        let servers = servers::defaults(conf, sources, problems, file);
+        let base = conf.base.as_deref().map(|base| Template::literal(base.as_bytes()));
+        Self { servers, base: base.unwrap_or_default(), tls: conf.tls.clone() }
+    }
+}
+
+/// Reads the keys; `None` when there is something wrong that leaves nothing to do.
+pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings> {
+    check_version(keys);
+    accept_without_effect(keys);
+    let servers = servers::read(keys, defaults);
+    let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_else(|| defaults.base.clone());
+    let uses_sasl = keys.flag(&["ldap_use_sasl"]).unwrap_or(false);
+    let mechanism = if uses_sasl { Some(read_mechanism(keys)?) } else { None };
+    let method = read_method(keys, mechanism, &base);
+    let group = groups::read(keys, &base);
+    let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
+    Some(Settings {
+        tls: Rc::new(read_tls(keys, defaults.tls.clone())),
+        servers,
+        timeout: keys.seconds(&["ldap_timeout"]),
+        account: Rc::new(account),
+        method: method?,
+        group,
+        limits: read_limits(keys),
+        default_realm: default_realm(keys),
+        referrals: read_referrals(keys),
+    })
+}
+
+fn check_version(keys: &mut Keys<'_>) {
+    if let (Some(2), Some(entry)) = (keys.number(&["ldap_version"], 2..=3), keys.entry(&["ldap_version"])) {
+        keys.complain(entry, "is 2, which nobody has used for twenty years; only 3 is spoken");
+    }
+}
+
+/// They are only looked at for values that make no sense.
+fn accept_without_effect(keys: &mut Keys<'_>) {
+    keys.flag(&["ldap_restart"]);
+    keys.text(&["ldap_debug"]);
+}
+
+/// SASL knows no DN to bind as, so with it `bind` is `fastbind`, as in C. Only EXTERNAL proves no password: with it
+/// the account searches, and users bind with their passwords as ever.
+fn read_method(keys: &mut Keys<'_>, mechanism: Option<Mechanism>, base: &Template) -> Option<Method> {
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Word {
+        Bind,
+        Custom,
+        FastBind,
+    }
+    let words = [("bind", Word::Bind), ("custom", Word::Custom), ("fastbind", Word::FastBind)];
+    let word = keys.choice(&["ldap_auth_method"], &words).unwrap_or(Word::Bind);
+    match (word, mechanism) {
+        (Word::Custom, _) => {
+            let attribute = keys.text(&["ldap_password_attr"]).unwrap_or("userPassword").to_owned();
+            Some(Method::Custom(read_lookup(keys, base)?, attribute))
+        }
+        (Word::Bind, None | Some(Mechanism::External)) => Some(Method::Bind(read_lookup(keys, base)?)),
+        (Word::FastBind, Some(Mechanism::External)) => {
+            if let Some(entry) = keys.entry(&["ldap_auth_method"]) {
+                keys.complain(entry, "is fastbind, but EXTERNAL as ldap_mech looks at no password");
+            }
+            None
+        }
+        (Word::Bind | Word::FastBind, Some(mechanism)) => Some(Method::SaslBind(mechanism)),
+        (Word::FastBind, None) => dn_template(keys, &["ldap_filter"]).map(Method::FastBind).or_else(|| {
+            keys.miss("ldap_auth_method fastbind needs the DN of users in ldap_filter");
+            None
+        }),
+    }
+}
+
+fn read_lookup(keys: &mut Keys<'_>, base: &Template) -> Option<Lookup> {
+    let scope = keys.choice(&["ldap_scope"], &SCOPES).unwrap_or(Scope::Sub);
+    let filter = match keys.entry(&["ldap_filter"]) {
+        Some(_) => filter(keys, "ldap_filter"),
+        None => Filter::parse("(uid=%u)").ok(),
+    };
+    Some(Lookup { base: base.clone(), scope, filter: filter? })
+}
+
+fn read_account(
+    keys: &mut Keys<'_>,
+    mechanism: Option<Mechanism>,
+    servers: &[Server],
+    method: Option<&Method>,
+    checks_group: bool,
+) -> Account {
+    let Some(mechanism) = mechanism else { return Account::read_simple(keys) };
+    check_properties(keys, mechanism, servers.iter().all(is_private));
+    let needed = checks_group || !matches!(method, Some(Method::SaslBind(_)));
+    Account::read_sasl(keys, mechanism, needed)
+}
+
+fn is_private(server: &Server) -> bool {
+    server.tls != TlsMode::Off || server.host().is_none()
+}
+
+fn read_limits(keys: &mut Keys<'_>) -> Limits {
+    let most = i32::MAX.unsigned_abs();
+    let mut number = |key, default| {
+        keys.number(&[key], 0..=most).and_then(|number| i32::try_from(number).ok()).unwrap_or(default)
+    };
+    let (size, time) = (number("ldap_size_limit", 1), number("ldap_time_limit", 5));
+    Limits { deref: keys.choice(&["ldap_deref"], &ALIASES).unwrap_or(Dereference::Never), size, time }
+}
+
+fn default_realm(keys: &mut Keys<'_>) -> Vec<u8> {
+    keys.text(&["ldap_default_realm", "ldap_default_domain"]).unwrap_or_default().as_bytes().to_vec()
+}
+
+fn read_referrals(keys: &mut Keys<'_>) -> Referrals {
+    let hosts = keys.text(&["ldap_referral_hosts"]).unwrap_or_default();
+    Referrals {
+        follow: keys.flag(&["ldap_referrals"]).unwrap_or(false),
+        hosts: hosts.split_ascii_whitespace().map(str::to_ascii_lowercase).collect(),
+    }
+}
+
+/// `ldap_tls_ciphers` may be a priority string, which says something about versions too; the other keys come after it.
+fn read_tls(keys: &mut Keys<'_>, mut tls: TlsSettings) -> TlsSettings {
+    let name = ["ldap_tls_ciphers"];
+    if let (Some(list), Some(entry)) = (keys.text(&name), keys.entry(&name)) {
+        if let Err(error) = cipher::apply(list, &mut tls) {
+            keys.complain_at(entry, Some(error.offset), &error.text);
+        }
+    }
+    let ciphers = tls.ciphers.clone();
+    TlsSettings { ciphers, ..tls_keys::read(keys, "ldap", tls) }
+}
+
+/// A template of a DN; what is wrong with it is told with its place.
+pub(super) fn dn_template(keys: &mut Keys<'_>, names: &[&str]) -> Option<Template> {
+    let (text, entry) = (keys.text(names)?, keys.entry(names)?);
+    match Template::parse(text) {
+        Ok(template) => Some(template),
+        Err(error) => {
+            keys.complain_at(entry, Some(error.offset), &format!("is wrong here: {}", error.text));
+            None
+        }
+    }
+}
+
+/// A filter; what is wrong with it is told with its place.
+pub(super) fn filter(keys: &mut Keys<'_>, name: &str) -> Option<Filter> {
+    let (text, entry) = (keys.text(&[name])?, keys.entry(&[name])?);
+    match Filter::parse(text) {
+        Ok(filter) => Some(filter),
+        Err(error) => {
+            keys.complain_at(entry, Some(error.offset), &format!("is no filter: {}", error.text));
+            None
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What happens when something takes too long.
+
+use super::*;
+
+fn given_up_after(steps: &[Stage]) -> (Duration, Failure) {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    for stage in steps {
+        scene.board.handle_stage(connection, *stage, scene.now);
+    }
+    scene.carry_out();
+    let start = scene.now;
+    while scene.given_up.is_empty() {
+        scene.now = scene.board.next_timeout().unwrap();
+        scene.board.handle_timeout(scene.now);
+        scene.carry_out();
+    }
+    assert_eq!(scene.closed, [connection]);
+    (scene.now - start, scene.given_up.remove(0).1)
+}
+
+#[test]
+fn each_step_has_its_own_time_and_says_which_it_was() {
+    let cases: [(&[Stage], u32, FailureKind, &str); 5] = [
+        (&[], 5, FailureKind::Contact, "no connection to 127.0.0.1:1000 within 5 s"),
+        (&[Stage::Securing], 5, FailureKind::Contact, "no TLS with 127.0.0.1:1000 within 5 s"),
+        (
+            &[Stage::Opening],
+            10,
+            FailureKind::Synchronize,
+            "127.0.0.1:1000 was not ready for questions within 10 s",
+        ),
+        (
+            &[Stage::Opening, Stage::Securing, Stage::Opening],
+            10,
+            FailureKind::Unexpected,
+            "127.0.0.1:1000 was not ready for questions within 10 s",
+        ),
+        (
+            &[Stage::Opening, Stage::Ready],
+            10,
+            FailureKind::Unexpected,
+            "no answer from test://127.0.0.1:1000 within 10 s",
+        ),
+    ];
+    for (steps, seconds, kind, reason) in cases {
+        assert_eq!(given_up_after(steps), (seconds * SECOND, Failure::new(kind, reason)));
+    }
+}
+
+#[test]
+fn a_question_that_nobody_answers_goes_to_the_next_server() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let question = scene.ask();
+    let (_, hung) = scene.opened();
+    scene.make_ready(hung);
+    scene.asked();
+    scene.pass(10 * SECOND);
+    assert_eq!(scene.closed, [hung]);
+    let (server, other) = scene.opened();
+    assert_eq!(server, 1);
+    scene.make_ready(other);
+    assert_eq!(scene.asked(), (other, question));
+    assert_eq!(scene.failures(), 1);
+}
+
+#[test]
+fn a_slow_question_does_not_fail_a_server_that_answers_others() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let slow = scene.ask();
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    scene.asked.clear();
+    scene.pass(5 * SECOND);
+    scene.warm_up();
+    scene.pass(5 * SECOND);
+    assert_eq!(scene.given_up.len(), 1);
+    assert_eq!(scene.given_up[0].0, slow);
+    assert_eq!(scene.failures(), 0);
+}
+
+#[test]
+fn a_slow_question_leaves_a_shared_connection_open_that_has_been_heard() {
+    let mut scene = Scene::with(1, Sharing::Together(5));
+    let connection = scene.warm_up();
+    let slow = scene.ask();
+    scene.pass(5 * SECOND);
+    let other = scene.ask();
+    scene.answer(connection, other);
+    scene.pass(5 * SECOND);
+    assert_eq!(scene.given_up.len(), 1);
+    assert_eq!(scene.given_up[0].0, slow);
+    assert!(scene.closed.is_empty());
+    assert!(!scene.board.handle_answer(connection, QuestionId(slow), Ok(()), scene.now), "it comes too late");
+}
+
+#[test]
+fn a_silent_shared_connection_is_closed_and_all_on_it_go_to_the_next_server() {
+    let mut scene = Scene::with(2, Sharing::Together(5));
+    let connection = scene.warm_up();
+    let questions = [scene.ask(), scene.ask()];
+    scene.asked.clear();
+    scene.pass(10 * SECOND);
+    assert_eq!(scene.closed, [connection]);
+    let (server, other) = scene.opened();
+    assert_eq!(server, 1);
+    scene.make_ready(other);
+    assert_eq!(scene.asked, questions.map(|question| (other, question)));
+}
+
+#[test]
+fn nobody_waits_in_the_queue_beyond_the_deadline() {
+    let mut scene = Scene::new(Lane { most_connections: 1, ..lane(vec![numbered(0)]) });
+    scene.warm_up();
+    scene.ask();
+    let deadline = scene.now + SECOND;
+    scene.board.ask(QuestionId(9), LANE, &scene.lane, deadline, scene.now);
+    scene.pass(SECOND);
+    let (question, failure) = scene.given_up.remove(0);
+    assert_eq!((question, failure.kind), (9, FailureKind::Contact));
+    assert_eq!(failure.reason, "no connection to test://127.0.0.1:1000 in time");
+}
+
+#[test]
+fn a_question_on_its_way_is_given_up_at_its_deadline() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let connection = scene.warm_up();
+    scene.board.ask(QuestionId(9), LANE, &scene.lane, scene.now + 3 * SECOND, scene.now);
+    scene.pass(3 * SECOND);
+    assert_eq!(scene.given_up.len(), 1);
+    assert_eq!(scene.given_up[0].1.reason, "no answer from test://127.0.0.1:1000 within 3 s");
+    assert_eq!(scene.closed, [connection]);
+}
+
+#[test]
+fn a_question_without_time_is_given_up_at_once() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.board.ask(QuestionId(9), LANE, &scene.lane, scene.now, scene.now);
+    scene.carry_out();
+    assert_eq!(scene.given_up.len(), 1);
+    assert!(scene.opened.is_empty());
+}

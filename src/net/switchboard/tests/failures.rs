@@ -1,0 +1,318 @@
+//! What happens when servers fail, and when they are back.
+
+use super::*;
+
+/// The first of the servers has just refused a connection; the question went to the second.
+fn with_a_dead_first_server(sharing: Sharing) -> Scene {
+    let mut scene = Scene::with(2, sharing);
+    let question = scene.ask();
+    let (_, dead) = scene.opened();
+    scene.refuse(dead);
+    let (second, alive) = scene.opened();
+    assert_eq!(second, 1);
+    scene.make_ready(alive);
+    assert_eq!(scene.asked(), (alive, question));
+    scene.answer(alive, question);
+    scene
+}
+
+#[test]
+fn the_next_server_answers_when_one_refuses() {
+    let scene = with_a_dead_first_server(Sharing::InTurn);
+    assert_eq!(scene.events, [Event::Failed(numbered(0), failure("refused"))]);
+}
+
+#[test]
+fn a_question_is_given_up_at_once_while_all_servers_are_known_to_fail() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let first = scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    let second = scene.ask();
+    assert_eq!(scene.given_up, [(first, failure("refused")), (second, failure("refused"))]);
+    assert!(scene.opened.is_empty());
+}
+
+#[test]
+fn a_server_alone_is_tried_again_after_half_a_second_by_one_question() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    scene.pass(500 * MILLISECOND);
+    let first = scene.ask();
+    let second = scene.ask();
+    assert_eq!(scene.given_up.last().unwrap().0, second);
+    let (_, fresh) = scene.opened();
+    scene.make_ready(fresh);
+    assert_eq!(scene.asked(), (fresh, first));
+    scene.answer(fresh, first);
+    assert_eq!(scene.events.last(), Some(&Event::Recovered(numbered(0))));
+}
+
+#[test]
+fn the_time_that_a_server_is_left_alone_doubles_up_to_the_retry_interval() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut waits = Vec::new();
+    let mut last = scene.now;
+    while waits.len() < 8 {
+        scene.ask();
+        if let Some((_, connection)) = scene.opened.pop() {
+            waits.push((scene.now - last).as_millis());
+            last = scene.now;
+            scene.refuse(connection);
+        }
+        scene.pass(100 * MILLISECOND);
+    }
+    assert_eq!(waits, [0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+}
+
+#[test]
+fn no_login_waits_for_the_probe_of_a_failed_server() {
+    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    scene.pass(SECOND);
+    let question = scene.ask();
+    assert_eq!(scene.asked().1, question);
+    let (server, probe) = scene.opened();
+    assert_eq!(server, 0);
+    scene.ask();
+    assert_eq!(scene.opened().0, 1, "one probe at a time");
+    scene.refuse(probe);
+    assert!(scene.given_up.is_empty());
+}
+
+#[test]
+fn a_recovered_server_gets_one_question_and_when_it_has_answered_all() {
+    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    scene.pass(SECOND);
+    scene.ask();
+    let (_, probe) = scene.opened();
+    scene.make_ready(probe);
+    scene.asked.clear();
+    let trial = scene.ask();
+    assert_eq!(scene.asked(), (probe, trial));
+    let next = scene.ask();
+    assert_eq!(scene.opened().0, 1, "the others are spared");
+    assert_eq!(scene.recoveries(), 0);
+    scene.answer(probe, trial);
+    assert_eq!(scene.recoveries(), 1);
+    assert_eq!(scene.asked(), (probe, next));
+    (0..3).for_each(|_| assert!(scene.ask() > next));
+    assert!(scene.opened.len() >= 2 && scene.opened.iter().all(|(server, _)| *server == 0));
+}
+
+#[test]
+fn a_server_that_can_be_connected_to_but_does_not_answer_costs_one_login_one_second() {
+    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    scene.pass(SECOND);
+    scene.ask();
+    let (_, probe) = scene.opened();
+    scene.make_ready(probe);
+    let (alive, warm) = scene.asked();
+    scene.answer(alive, warm);
+    let trial = scene.ask();
+    assert_eq!(scene.asked(), (probe, trial));
+    scene.pass(SECOND);
+    assert_eq!(scene.asked(), (alive, trial));
+    assert_eq!(scene.closed, [probe]);
+}
+
+#[test]
+fn a_probe_for_one_question_is_closed_if_nobody_waits() {
+    let mut scene = with_a_dead_first_server(Sharing::OneQuestion);
+    scene.pass(SECOND);
+    let question = scene.ask();
+    scene.closed.clear();
+    let probe = scene.opened.iter().find(|(server, _)| *server == 0).unwrap().1;
+    let other = scene.opened.iter().find(|(server, _)| *server == 1).unwrap().1;
+    scene.make_ready(other);
+    assert_eq!(scene.asked(), (other, question));
+    scene.make_ready(probe);
+    assert_eq!(scene.closed, [probe]);
+}
+
+#[test]
+fn a_hung_server_is_avoided_after_a_second_and_those_in_the_queue_leave_it() {
+    let mut scene = Scene::with(2, Sharing::OneQuestion);
+    let (first, second) = (scene.ask(), scene.ask());
+    assert!(scene.opened.drain(..).all(|(server, _)| server == 0));
+    scene.pass(SECOND);
+    let opened = std::mem::take(&mut scene.opened);
+    assert!(opened.iter().all(|(server, _)| *server == 1));
+    scene.make_ready(opened[0].1);
+    scene.make_ready(opened[1].1);
+    assert_eq!(scene.asked, [(opened[0].1, first), (opened[1].1, second)]);
+    scene.ask();
+    assert_eq!(scene.opened().0, 1);
+}
+
+#[test]
+fn a_server_that_answers_others_is_not_suspected() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let slow = scene.ask();
+    let quick = scene.ask();
+    let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
+    connections.iter().for_each(|connection| scene.make_ready(*connection));
+    scene.pass(900 * MILLISECOND);
+    scene.answer(connections[1], quick);
+    scene.pass(900 * MILLISECOND);
+    scene.asked.clear();
+    let question = scene.ask();
+    assert_eq!(scene.asked(), (connections[1], question));
+    assert_ne!(slow, quick);
+}
+
+#[test]
+fn a_stale_connection_costs_a_second_try_on_a_fresh_one_and_no_blame() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let stale = scene.warm_up();
+    let question = scene.ask();
+    assert_eq!(scene.asked(), (stale, question));
+    scene.fail(stale, "closed", false);
+    let (server, fresh) = scene.opened();
+    assert_eq!(server, 0);
+    scene.make_ready(fresh);
+    assert_eq!(scene.asked(), (fresh, question));
+    scene.answer(fresh, question);
+    assert!(scene.events.is_empty() && scene.given_up.is_empty());
+}
+
+#[test]
+fn the_second_try_takes_no_other_connection_that_may_be_stale() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let questions = [scene.ask(), scene.ask()];
+    let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
+    connections.iter().for_each(|connection| scene.make_ready(*connection));
+    scene.answer(connections[0], questions[0]);
+    scene.answer(connections[1], questions[1]);
+    scene.asked.clear();
+    let question = scene.ask();
+    let (stale, _) = scene.asked();
+    scene.fail(stale, "closed", false);
+    assert!(scene.asked.is_empty());
+    let (_, fresh) = scene.opened();
+    scene.make_ready(fresh);
+    assert_eq!(scene.asked(), (fresh, question));
+}
+
+#[test]
+fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let stale = scene.warm_up();
+    let question = scene.ask();
+    scene.fail(stale, "closed", false);
+    let (_, fresh) = scene.opened();
+    scene.make_ready(fresh);
+    scene.fail(fresh, "closed again", false);
+    assert_eq!(scene.events, [Event::Failed(numbered(0), failure("closed again"))]);
+    let (server, other) = scene.opened();
+    assert_eq!(server, 1);
+    scene.asked.clear();
+    scene.make_ready(other);
+    assert_eq!(scene.asked(), (other, question));
+}
+
+#[test]
+fn an_answer_cut_short_fails_the_server_without_a_second_try() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let connection = scene.warm_up();
+    let question = scene.ask();
+    scene.fail(connection, "cut", true);
+    assert_eq!(scene.given_up, [(question, failure("cut"))]);
+    assert_eq!(scene.failures(), 1);
+}
+
+#[test]
+fn a_broken_shared_connection_has_its_questions_asked_again_on_one_fresh_one() {
+    let mut scene = Scene::with(1, Sharing::Together(5));
+    let stale = scene.warm_up();
+    let questions = [scene.ask(), scene.ask(), scene.ask()];
+    scene.asked.clear();
+    scene.fail(stale, "closed", false);
+    let (_, fresh) = scene.opened();
+    scene.make_ready(fresh);
+    assert_eq!(scene.asked, questions.map(|question| (fresh, question)));
+}
+
+#[test]
+fn an_idle_connection_that_the_server_closes_is_nobodys_failure() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let connection = scene.warm_up();
+    scene.fail(connection, "closed", false);
+    assert!(scene.events.is_empty() && scene.opened.is_empty());
+    scene.ask();
+    assert_eq!(scene.opened().0, 0);
+}
+
+#[test]
+fn a_server_that_cannot_answer_leaves_it_to_the_next_and_is_not_blamed() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let question = scene.ask();
+    let (_, first) = scene.opened();
+    scene.make_ready(first);
+    scene.asked();
+    let busy = Err(failure("busy"));
+    assert!(!scene.board.handle_answer(first, QuestionId(question), busy.clone(), scene.now));
+    scene.carry_out();
+    let (server, second) = scene.opened();
+    assert_eq!(server, 1);
+    scene.make_ready(second);
+    assert_eq!(scene.asked(), (second, question));
+    assert!(!scene.board.handle_answer(second, QuestionId(question), busy, scene.now));
+    scene.carry_out();
+    assert_eq!(scene.given_up, [(question, failure("busy"))]);
+    assert!(scene.events.is_empty() && scene.closed.is_empty());
+}
+
+#[test]
+fn a_server_that_closes_at_once_is_not_asked_for_ever() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let question = scene.ask();
+    let (_, connection) = scene.opened();
+    // The driver sees the end before it takes the order to ask.
+    scene.board.handle_stage(connection, Stage::Opening, scene.now);
+    scene.board.handle_stage(connection, Stage::Ready, scene.now);
+    scene.fail(connection, "closed", false);
+    assert_eq!(scene.given_up, [(question, failure("closed"))]);
+    assert!(scene.opened.is_empty() && scene.asked.is_empty());
+}
+
+#[test]
+fn a_failed_server_loses_its_idle_connections() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let questions = [scene.ask(), scene.ask()];
+    let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
+    connections.iter().for_each(|connection| scene.make_ready(*connection));
+    scene.answer(connections[0], questions[0]);
+    scene.pass(MILLISECOND);
+    scene.ask();
+    scene.fail(connections[0], "cut", true);
+    assert!(scene.closed.is_empty(), "the other one is busy");
+    scene.answer(connections[1], questions[1]);
+    assert_eq!(scene.failures(), 1);
+}
+
+#[test]
+fn health_is_shared_by_the_lanes_that_name_the_server() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    let deadline = scene.now + SECOND;
+    scene.board.ask(QuestionId(9), LaneId(1), &scene.lane, deadline, scene.now);
+    scene.carry_out();
+    assert_eq!(scene.given_up.last(), Some(&(9, failure("refused"))));
+}
+
+#[test]
+fn the_log_hears_of_a_failing_server_at_once_and_then_once_a_minute() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    for _ in 0..180 {
+        scene.ask();
+        if let Some((_, connection)) = scene.opened.pop() {
+            scene.refuse(connection);
+        }
+        scene.pass(SECOND);
+    }
+    assert!((3..=4).contains(&scene.failures()), "{}", scene.failures());
+}
