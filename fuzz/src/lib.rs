@@ -7,6 +7,9 @@ pub mod conffile;
 pub mod http_reply;
 pub mod imap_reply;
 pub mod input;
+pub mod ldap_filter;
+pub mod ldap_message;
+pub mod ldap_session;
 pub mod memory;
 pub mod mux_request;
 pub mod play;
@@ -16,9 +19,12 @@ pub mod random;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 4] = [
+pub const CHECKS: [(&str, Check); 7] = [
     ("conffile", conffile::check),
     ("http_reply", http_reply::check),
     ("imap_reply", imap_reply::check),
+    ("ldap_filter", ldap_filter::check),
+    ("ldap_message", ldap_message::check),
+    ("ldap_session", ldap_session::check),
     ("mux_request", mux_request::check),
 ];
