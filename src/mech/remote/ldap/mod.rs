@@ -22,6 +22,8 @@ pub mod schemes;
 pub mod scram;
 pub mod session;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 pub mod uri;
 

@@ -6,6 +6,8 @@
 
 mod asking;
 mod opening;
+#[cfg(test)]
+mod tests;
 
 use super::ber;
 use super::message::{Operation, Request};

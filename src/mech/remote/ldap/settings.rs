@@ -5,6 +5,8 @@ mod account;
 mod groups;
 mod read;
 mod servers;
+#[cfg(test)]
+mod tests;
 
 pub use account::Account;
 pub use groups::GroupCheck;
@@ -144,5 +146,11 @@ impl<T> Realms<T> {
             general,
             realms: self.realms.into_iter().map(|(realm, of_realm)| (realm, make(of_realm))).collect(),
         }
+    }
+
+    /// What logins of no particular realm have.
+    #[cfg(test)]
+    pub(super) fn into_general(self) -> T {
+        self.general
     }
 }

@@ -133,12 +133,12 @@ fn controls_and_later_additions_are_passed_over() {
 
 #[test]
 fn another_kind_of_message_is_told_by_its_tag() {
-    for tag in [0x60, 0x63, 0x42, 0x79, 0x30, 0x04] {
+    for tag in [0x60, 0x63, 0x42, 0x7a, 0x30, 0x04] {
         let bytes = message(1, tag, |writer| write_result(writer, 0));
         assert_eq!(Response::parse(&bytes).err(), Some(ResponseError::Operation(tag)));
     }
-    let error = ResponseError::Operation(0x79).to_string();
-    assert_eq!(error, "the server sent a message of the unexpected kind 0x79");
+    let error = ResponseError::Operation(0x7a).to_string();
+    assert_eq!(error, "the server sent a message of the unexpected kind 0x7a");
 }
 
 #[test]

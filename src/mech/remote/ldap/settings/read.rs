@@ -48,21 +48,18 @@ pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings>
     let servers = servers::read(keys, defaults);
     let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_else(|| defaults.base.clone());
     let uses_sasl = keys.flag(&["ldap_use_sasl"]).unwrap_or(false);
-    let mechanism = if uses_sasl { Some(read_mechanism(keys)?) } else { None };
+    let mechanism = if uses_sasl { read_mechanism(keys) } else { None };
     let method = read_method(keys, mechanism, &base);
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
-    Some(Settings {
-        tls: Rc::new(read_tls(keys, defaults.tls.clone())),
-        servers,
-        timeout: keys.seconds(&["ldap_timeout"]),
-        account: Rc::new(account),
-        method: method?,
-        group,
-        limits: read_limits(keys),
-        default_realm: default_realm(keys),
-        referrals: read_referrals(keys),
-    })
+    let tls = Rc::new(read_tls(keys, defaults.tls.clone()));
+    let (timeout, limits) = (keys.seconds(&["ldap_timeout"]), read_limits(keys));
+    let (default_realm, referrals) = (default_realm(keys), read_referrals(keys));
+    if uses_sasl && mechanism.is_none() {
+        return None;
+    }
+    let (account, method) = (Rc::new(account), method?);
+    Some(Settings { servers, tls, timeout, account, method, group, limits, default_realm, referrals })
 }
 
 fn check_version(keys: &mut Keys<'_>) {

@@ -1,0 +1,328 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::config::file::Text;
+use crate::mech::remote::{Address, TlsMode, TlsVersion};
+use crate::secret::Secret;
+
+fn text(path: &str, text: &str) -> Text {
+    Text { path: path.into(), bytes: Secret::copy_of(text.as_bytes()) }
+}
+
+fn read_both(file: &str, ldap_conf: Option<&str>) -> (Option<Realms<Settings>>, Vec<String>) {
+    let sources = Sources {
+        option: None,
+        file: Some(text("/etc/saslauthd.conf", file)),
+        ldap_conf: ldap_conf.map(|conf| text("/etc/ldap/ldap.conf", conf)),
+    };
+    let mut problems = Vec::new();
+    let realms = Realms::read(&sources, &mut problems);
+    (realms, problems.iter().map(ToString::to_string).collect())
+}
+
+/// The general settings of a file with which nothing is wrong.
+fn settings(file: &str) -> Settings {
+    let (realms, problems) = read_both(file, None);
+    assert_eq!(problems, [""; 0], "{file}");
+    realms.unwrap().general
+}
+
+/// What is wrong with a file that cannot be used.
+fn errors(file: &str) -> Vec<String> {
+    let (realms, problems) = read_both(file, None);
+    assert!(realms.is_none(), "{file}: {problems:?}");
+    problems.iter().map(|problem| problem.replace("/etc/saslauthd.conf:", "")).collect()
+}
+
+fn warnings(file: &str) -> Vec<String> {
+    let (realms, problems) = read_both(file, None);
+    assert!(realms.is_some(), "{file}: {problems:?}");
+    problems.iter().map(|problem| problem.replace("/etc/saslauthd.conf:", "")).collect()
+}
+
+fn lookup(settings: &Settings) -> &Lookup {
+    match &settings.method {
+        Method::Bind(lookup) | Method::Custom(lookup, _) => lookup,
+        Method::FastBind(_) | Method::SaslBind(_) => panic!("nothing is looked up"),
+    }
+}
+
+fn names(settings: &Settings) -> Vec<(&str, TlsMode)> {
+    settings.servers.iter().map(|server| (server.name.as_str(), server.tls)).collect()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_c_daemon() {
+    let settings = settings("");
+    let localhost = Address::Host { host: "localhost".to_owned(), service: "389".to_owned() };
+    assert_eq!(settings.servers.len(), 1);
+    assert_eq!((&settings.servers[0].address, settings.servers[0].tls), (&localhost, TlsMode::Off));
+    assert!(*settings.account == Account::Anonymous);
+    assert!(matches!(&settings.method, Method::Bind(_)) && settings.group.is_none());
+    let lookup = lookup(&settings);
+    assert_eq!(lookup.filter, Filter::parse("(uid=%u)").unwrap());
+    assert_eq!((lookup.base.is_empty(), lookup.scope), (true, Scope::Sub));
+    assert_eq!(settings.limits, Limits { deref: Dereference::Never, size: 1, time: 5 });
+    assert_eq!(settings.referrals, Referrals::default());
+    assert_eq!((settings.timeout, settings.default_realm.as_slice()), (None, &b""[..]));
+    assert_eq!(*settings.tls, TlsSettings::default());
+}
+
+#[test]
+fn every_key_of_a_search_has_its_effect() {
+    let settings = settings(
+        "ldap_servers: ldap://a/ ldaps://b:1636/\nldap_bind_dn: cn=x\nldap_password: y  \n\
+         ldap_search_base: ou=%s,dc=x\nldap_filter: (mail=%u)\nldap_scope: one\nldap_deref: Always\n\
+         ldap_size_limit: 0\nldap_time_limit: 7\nldap_timeout: 9\nldap_default_domain: example.org\n\
+         ldap_referrals: yes\nldap_referral_hosts: A.example  b:390\nldap_restart: no\nldap_debug: 255\n\
+         ldap_version: 3\n",
+    );
+    assert_eq!(names(&settings), [("ldap://a", TlsMode::Off), ("ldaps://b:1636", TlsMode::Implicit)]);
+    let password = Rc::new(Secret::copy_of(b"y  "));
+    assert!(*settings.account == Account::Simple { dn: "cn=x".to_owned(), password });
+    let lookup = lookup(&settings);
+    assert_eq!(lookup.base, Template::parse("ou=%s,dc=x").unwrap());
+    assert_eq!(lookup.filter, Filter::parse("(mail=%u)").unwrap());
+    assert_eq!(lookup.scope, Scope::One);
+    assert_eq!(settings.limits, Limits { deref: Dereference::Always, size: 0, time: 7 });
+    assert_eq!(settings.timeout, Some(Duration::from_secs(9)));
+    assert_eq!(settings.default_realm, b"example.org");
+    let hosts = vec!["a.example".to_owned(), "b:390".to_owned()];
+    assert_eq!(settings.referrals, Referrals { follow: true, hosts });
+}
+
+#[test]
+fn the_method_says_what_the_filter_is() {
+    let fast = settings("ldap_auth_method: fastbind\nldap_filter: uid=%u,dc=x\n");
+    assert!(matches!(fast.method, Method::FastBind(dn) if dn == Template::parse("uid=%u,dc=x").unwrap()));
+    let custom = settings("ldap_auth_method: CUSTOM\n");
+    assert!(matches!(custom.method, Method::Custom(_, attribute) if attribute == "userPassword"));
+    let custom = settings("ldap_auth_method: custom\nldap_password_attr: pw\n");
+    assert!(matches!(custom.method, Method::Custom(_, attribute) if attribute == "pw"));
+    assert_eq!(
+        errors("ldap_auth_method: fastbind\n"),
+        [" ldap_auth_method fastbind needs the DN of users in ldap_filter"]
+    );
+}
+
+#[test]
+fn with_sasl_users_bind_by_sasl_unless_that_proves_nothing() {
+    let sasl = "ldap_use_sasl: yes\nldap_id: x\nldap_bind_pw: y\nldap_mech:";
+    for method in ["", "ldap_auth_method: bind\n", "ldap_auth_method: fastbind\n"] {
+        let settings = settings(&format!("{method}{sasl} scram-sha-256\n"));
+        assert!(
+            matches!(settings.method, Method::SaslBind(mechanism) if mechanism.name() == "SCRAM-SHA-256")
+        );
+    }
+    assert!(matches!(
+        settings(&format!("ldap_auth_method: custom\n{sasl} PLAIN\n")).method,
+        Method::Custom(..)
+    ));
+    let external = settings("ldap_use_sasl: yes\nldap_mech: EXTERNAL\n");
+    assert!(matches!(external.method, Method::Bind(_)));
+    assert!(matches!(&*external.account, Account::Sasl(sasl::Mechanism::External, _)));
+    let errors = errors("ldap_use_sasl: yes\nldap_mech: EXTERNAL\nldap_auth_method: fastbind\n");
+    assert!(errors[0].starts_with("3:19: ldap_auth_method is fastbind"), "{errors:?}");
+}
+
+#[test]
+fn a_mechanism_that_is_not_spoken_is_an_error_that_names_those_that_are() {
+    let what_works = "takes EXTERNAL, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512";
+    for name in ["GSSAPI", "DIGEST-MD5", "CRAM-MD5"] {
+        let file = format!("ldap_use_sasl: yes\nldap_sasl_mech: {name}\n");
+        assert_eq!(errors(&file), [format!("2:17: ldap_sasl_mech {what_works}")]);
+    }
+    assert_eq!(
+        errors("ldap_use_sasl: yes\n"),
+        [format!("1:16: ldap_use_sasl needs ldap_mech, which {what_works}")]
+    );
+    assert_eq!(warnings("ldap_mech: GSSAPI\n"), [""; 0], "without ldap_use_sasl it means nothing, as in C");
+}
+
+#[test]
+fn an_account_that_is_needed_must_have_a_name_and_a_password() {
+    let scram = "ldap_use_sasl: yes\nldap_mech: SCRAM-SHA-1\n";
+    assert!(matches!(&*settings(scram).account, Account::Sasl(..)), "only users bind");
+    let missing = [" ldap_mech SCRAM-SHA-1 needs ldap_id and ldap_bind_pw"];
+    assert_eq!(errors(&format!("{scram}ldap_group_dn: cn=x\n")), missing);
+    assert_eq!(errors(&format!("{scram}ldap_auth_method: custom\nldap_id: x\n")), missing);
+    let anonymous = |file: &str| {
+        let (realms, problems) = read_both(file, None);
+        assert!(*realms.unwrap().general.account == Account::Anonymous);
+        problems
+    };
+    assert!(anonymous("ldap_bind_dn: cn=x\n")[0].contains("has no effect without ldap_bind_pw"));
+    assert!(anonymous("ldap_password: x\n")[0].contains("has no effect without ldap_bind_dn"));
+}
+
+#[test]
+fn properties_of_sasl_that_cannot_be_met_are_errors() {
+    let sasl = "ldap_use_sasl: yes\nldap_mech: PLAIN\nldap_sasl_secprops:";
+    for (properties, servers, wrong) in [
+        ("minssf=56", "ldap://a/", true),
+        ("minssf=56", "ldaps://a/", false),
+        ("minssf=56", "ldapi:///", false),
+        ("minssf=0,maxssf=0", "ldap://a/", false),
+        ("noanonymous,noplain", "ldaps://a/", true),
+        ("forwardsec", "ldaps://a/", true),
+        ("none", "ldap://a/", false),
+        ("nosuch", "ldaps://a/", true),
+    ] {
+        let (realms, problems) = read_both(&format!("{sasl} {properties}\nldap_servers: {servers}\n"), None);
+        assert_eq!(realms.is_none(), wrong, "{properties}, {servers}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_group_check_has_all_it_needs_or_is_an_error() {
+    let compare = settings("ldap_group_dn: cn=%s\nldap_group_attr: member\n");
+    let dn = Template::parse("cn=%s").unwrap();
+    assert!(compare.group == Some(GroupCheck::Compare { dn: dn.clone(), attribute: "member".to_owned() }));
+    let default = settings("ldap_group_dn: cn=%s\nldap_group_filter: (x=%D)\n");
+    assert!(default.group == Some(GroupCheck::Compare { dn, attribute: "uniqueMember".to_owned() }));
+    let filter = "ldap_group_match_method: filter\nldap_group_filter: (x=%D)\n";
+    for (more, base, scope) in [
+        ("", "", Scope::Sub),
+        ("ldap_search_base: dc=x\n", "dc=x", Scope::Sub),
+        (
+            "ldap_search_base: dc=x\nldap_group_search_base: ou=y,%D\nldap_group_scope: base\n",
+            "ou=y,%D",
+            Scope::Base,
+        ),
+    ] {
+        let search = settings(&format!("{filter}{more}"));
+        let (base, filter) = (Template::parse(base).unwrap(), Filter::parse("(x=%D)").unwrap());
+        assert!(search.group == Some(GroupCheck::Search(Lookup { base, scope, filter })), "{more}");
+    }
+    assert!(settings("ldap_group_attr: member\nldap_group_match_method: filter\n").group.is_none());
+    assert!(errors("ldap_group_filter: (x=%D)\n")[0].contains("needs ldap_group_match_method: filter"));
+    assert!(
+        errors("ldap_group_match_method: filter\nldap_group_dn: cn=x\n")[0]
+            .contains("needs ldap_group_filter")
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_with_line_and_column() {
+    for (file, wrong) in [
+        ("ldap_filter: (&(uid=%u)(x=y)\n", "1:29: ldap_filter is no filter"),
+        ("\n  ldap_filter:   (uid=%x)\n", "2:23: ldap_filter is no filter"),
+        ("ldap_search_base: ou=%s,dc=%\n", "1:28: ldap_search_base is wrong here"),
+        ("ldap_group_filter: )\nldap_group_match_method: filter\n", "1:20: ldap_group_filter is no filter"),
+        ("ldap_group_dn: cn=%q\n", "1:19: ldap_group_dn is wrong here"),
+        ("ldap_servers: ldap://a/ ldpa://b/\n", "1:25: ldap_servers is wrong here"),
+        ("ldap_servers: http://a/\n", "1:15: ldap_servers is wrong here"),
+        ("ldap_tls_ciphers: NORMAL:+FOO\n", "1:26: ldap_tls_ciphers has \"+FOO\""),
+        ("ldap_version: 2\n", "1:15: ldap_version is 2"),
+        ("ldap_version: 4\n", "1:15: ldap_version takes a number from 2 to 3"),
+        ("ldap_scope: all\n", "1:13: ldap_scope takes one of sub, one, base"),
+        ("ldap_deref: sometimes\n", "1:13: ldap_deref takes one of never, search, find, always"),
+        ("ldap_auth_method: pam\n", "1:19: ldap_auth_method takes one of bind, custom, fastbind"),
+        ("ldap_size_limit: -1\n", "1:18: ldap_size_limit takes a number"),
+        ("ldap_timeout: 0\n", "1:15: ldap_timeout takes a number"),
+        ("ldap_start_tls: yes\nldap_servers: ldaps://a/\n", "1:17: ldap_start_tls cannot go with ldaps://"),
+    ] {
+        let errors = errors(file);
+        assert!(errors.len() == 1 && errors[0].starts_with(wrong), "{file}: {errors:?}");
+    }
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_and_only_once() {
+    let file = "ldap_version: 2\nldap_scope: x\nldap_use_sasl: yes\nldap_mech: x\n[realm a]\nldap_timeout: x\n[realm b]\n";
+    let errors = errors(file);
+    assert_eq!(errors.len(), 4, "{errors:?}");
+}
+
+#[test]
+fn start_tls_is_for_what_goes_over_a_network() {
+    let settings = settings("ldap_start_tls: on\nldap_servers: ldap://a/ ldapi:///\n");
+    assert_eq!(
+        names(&settings).iter().map(|(_, tls)| *tls).collect::<Vec<_>>(),
+        [TlsMode::StartTls, TlsMode::Off]
+    );
+}
+
+#[test]
+fn tls_is_as_the_keys_say_and_ldap_conf_says_the_rest() {
+    let conf = "TLS_CACERT /ca.pem\nTLS_REQCERT never\nTLS_PROTOCOL_MIN 3.3\nTLS_CIPHER_SUITE HIGH\n";
+    let tls = |file: &str| {
+        let (realms, problems) = read_both(file, Some(conf));
+        assert_eq!(problems, [""; 0]);
+        TlsSettings::clone(&realms.unwrap().general.tls)
+    };
+    let from_conf = TlsSettings {
+        check_peer: false,
+        authorities_file: Some("/ca.pem".into()),
+        ciphers: Some("HIGH".to_owned()),
+        oldest_version: Some(TlsVersion::Tls12),
+        ..TlsSettings::default()
+    };
+    assert_eq!(tls(""), from_conf);
+    let from_keys = tls(
+        "ldap_tls_check_peer: yes\nldap_tls_cacert_file: /own.pem\nldap_tls_ciphers: SECURE256:-VERS-TLS1.2\n\
+         ldap_tls_cert: /c.pem\nldap_tls_key: /k.pem\n",
+    );
+    assert!(from_keys.check_peer && from_keys.ciphers.unwrap().starts_with("AES256"));
+    assert_eq!(from_keys.authorities_file, Some("/own.pem".into()));
+    assert_eq!(from_keys.oldest_version, Some(TlsVersion::Tls13));
+    assert_eq!((from_keys.certificate, from_keys.key), (Some("/c.pem".into()), Some("/k.pem".into())));
+    let version = tls("ldap_tls_ciphers: NORMAL:-VERS-TLS1.2\nldap_tls_min_version: 1.2\n").oldest_version;
+    assert_eq!(version, Some(TlsVersion::Tls12), "the key for it has the last word");
+}
+
+#[test]
+fn a_server_from_ldap_conf_is_a_warning_since_c_has_another_default() {
+    let conf = "URI ldap://directory/\nBASE dc=x\n";
+    let (realms, problems) = read_both("", Some(conf));
+    let general = realms.unwrap().general;
+    assert_eq!(names(&general), [("ldap://directory", TlsMode::Off)]);
+    assert_eq!(lookup(&general).base, Template::literal(b"dc=x"));
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("/etc/ldap/ldap.conf:1: URI is used"),
+        "{problems:?}"
+    );
+    let (realms, problems) = read_both("ldap_servers: ldap://mine/\nldap_search_base: dc=y\n", Some(conf));
+    let general = realms.unwrap().general;
+    assert_eq!(names(&general), [("ldap://mine", TlsMode::Off)]);
+    assert_eq!(lookup(&general).base, Template::literal(b"dc=y"));
+    assert_eq!(problems, [""; 0]);
+    let (realms, problems) = read_both("", Some("URI nonsense\n"));
+    assert!(realms.is_some() && problems[0].contains("is passed over"), "{problems:?}");
+}
+
+#[test]
+fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
+    let (realms, problems) = read_both(
+        "ldap_servers: ldap://a/\nldap_search_base: dc=a\n[realm Example.ORG]\nldap_search_base: dc=b\n\
+         [realm example.net]\nldap_servers: ldap://c/\n",
+        None,
+    );
+    assert_eq!(problems, [""; 0]);
+    let realms = realms.unwrap();
+    let seen = |login: &str, realm: &str| {
+        let settings = realms.of(login.as_bytes(), realm.as_bytes());
+        let base = String::from_utf8(lookup(settings).base.expand(&Default::default())).unwrap();
+        (settings.servers[0].name.clone(), base)
+    };
+    for (login, realm, server, base) in [
+        ("anna", "", "ldap://a", "dc=a"),
+        ("anna@elsewhere", "", "ldap://a", "dc=a"),
+        ("anna@EXAMPLE.org", "", "ldap://a", "dc=b"),
+        ("a@b@example.org", "", "ldap://a", "dc=b"),
+        ("example.org", "", "ldap://a", "dc=a"),
+        ("@", "", "ldap://a", "dc=a"),
+        ("anna", "example.net", "ldap://c", "dc=a"),
+        ("anna@example.org", "example.net", "ldap://c", "dc=a"),
+        ("anna@example.org", "elsewhere", "ldap://a", "dc=a"),
+    ] {
+        assert_eq!(seen(login, realm), (server.to_owned(), base.to_owned()), "{login}, {realm}");
+    }
+}
+
+#[test]
+fn without_the_file_nothing_works() {
+    let mut problems = Vec::new();
+    assert!(Realms::read(&Sources::default(), &mut problems).is_none());
+    assert_eq!(problems.len(), 1);
+}
