@@ -96,7 +96,7 @@ fn a_filter_of_any_shape_is_used(program: Program) {
         "(&(uid=%u)(cn=ann*))",
         "(&(uid=%u)(cn=*nn*))",
         "(&(uid=%u)(sn~=user))",
-        "(&(uid=%u)(uid>=a)(uid<=b))",
+        "(&(uid=%u)(createTimestamp>=19700101000000Z)(createTimestamp<=29991231235959Z))",
         "(uid:caseIgnoreMatch:=%u)",
         "(&(uid=%u)(cn=\\61nna))",
     ];

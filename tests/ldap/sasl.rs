@@ -1,50 +1,67 @@
 //! SASL binds of the service account.
 
-use super::{ask, launch};
+use super::{ask, launch, unavailable};
 use crate::support::slapd::PEOPLE;
 use crate::support::{Authority, Entries, Program, RunningSlapd, Slapd};
 
-for_both!(external_over_the_unix_socket_needs_no_password, a_login_is_still_a_bind_of_its_own);
+for_both!(
+    external_over_the_unix_socket_needs_no_password,
+    logins_prove_their_password_by_sasl,
+    the_service_account_binds_by_sasl,
+);
 
 /// Nobody may search without a bind, and none of these settings has the service account's name.
 fn server() -> RunningSlapd {
     Slapd::new(Entries::new().user("anna", "right")).closed_to_strangers().start()
 }
 
+/// C checks the login with the same mechanism, and so lets in everybody.
 fn external_over_the_unix_socket_needs_no_password(program: Program) {
     require!(Slapd);
     let server = server();
-    let settings = settings(&server, "EXTERNAL", "");
-    let daemon = launch(program, &settings).start();
+    let daemon = launch(program, &settings(&server, "EXTERNAL", "")).start();
+    let wrong = program.better("a password is checked by a bind with it", "OK", "NO");
     for _ in 0..2 {
         assert_eq!(ask(&daemon, "anna", "right"), "OK");
-        assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
-        assert_eq!(ask(&daemon, "nobody", "right"), "NO");
+        assert_eq!(ask(&daemon, "anna", "wrong"), wrong);
+        assert_eq!(ask(&daemon, "nobody", "right"), wrong);
+    }
+    let was_asked = server.logged("BIND dn=\"uid=anna") > 0;
+    assert_eq!(was_asked, program.better("the server is who checks it", false, true));
+}
+
+const WITH_PASSWORD: [&str; 4] = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"];
+
+/// With SASL there is no DN to bind as, and so `bind` is `fastbind`.
+fn logins_prove_their_password_by_sasl(program: Program) {
+    require!(Slapd);
+    let server = Slapd::new(Entries::new().user("anna", "right").user("berta", "also right")).start();
+    for mechanism in WITH_PASSWORD {
+        let daemon = launch(program, &settings(&server, mechanism, "")).start();
+        for _ in 0..2 {
+            assert_eq!(ask(&daemon, "anna", "right"), "OK", "{mechanism}");
+            assert_eq!(ask(&daemon, "anna", "also right"), "NO", "{mechanism}");
+            assert_eq!(ask(&daemon, "berta", "also right"), "OK", "{mechanism}");
+            assert!(!ask(&daemon, "nobody", "right").is_ok(), "{mechanism}");
+        }
     }
 }
 
-fn a_login_is_still_a_bind_of_its_own(program: Program) {
+fn the_service_account_binds_by_sasl(program: Program) {
     require!(Slapd);
     let server = server();
-    let daemon = launch(program, &settings(&server, "EXTERNAL", "")).start();
-    assert_eq!(ask(&daemon, "anna", "right"), "OK");
-    assert!(server.logged("BIND dn=\"uid=anna") > 0, "the password was checked by the server");
-}
-
-#[test]
-fn scram_and_plain_bind_with_a_password() {
-    require!(Slapd);
-    let server = server();
-    for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] {
-        let id = "ldap_id: service\nldap_password: secret\n";
-        let daemon = launch(Program::Ours, &settings(&server, mechanism, id)).start();
+    for mechanism in WITH_PASSWORD {
+        let with = |password: &str| {
+            let id = format!("ldap_id: service\nldap_password: {password}\n");
+            settings(&server, mechanism, &id).replace("ldap_auth_method: bind", "ldap_auth_method: custom")
+        };
+        let daemon = launch(program, &with("secret")).start();
         for _ in 0..2 {
             assert_eq!(ask(&daemon, "anna", "right"), "OK", "{mechanism}");
             assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{mechanism}");
         }
-        let wrong = settings(&server, mechanism, "ldap_id: service\nldap_password: outdated\n");
-        let daemon = launch(Program::Ours, &wrong).start();
-        assert!(ask(&daemon, "anna", "right").is_none(), "{mechanism}");
+        let daemon = launch(program, &with("outdated")).start();
+        assert_eq!(ask(&daemon, "anna", "right"), unavailable(program), "{mechanism}");
     }
 }
 

@@ -106,7 +106,7 @@ impl Slapd {
             format!("TLSCACertificateFile {}\nTLSVerifyClient demand\n", authority.display())
         });
         let security = if self.is_encrypted_only { "security simple_bind=128\nlocalSSF 128\n" } else { "" };
-        let strangers = if self.requires_bind { "none" } else { "read" };
+        let strangers = if self.requires_bind { "auth" } else { "read" };
         format!(
             "include /etc/ldap/schema/core.schema\n\
              include /etc/ldap/schema/cosine.schema\n\
@@ -118,7 +118,8 @@ impl Slapd {
              {tls}{client}{security}\
              authz-regexp \"gidNumber=[0-9]+\\\\+uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth\" \"{SERVICE}\"\n\
              authz-regexp \"cn=client[^,]*\" \"{SERVICE}\"\n\
-             authz-regexp \"uid=([^,]*),cn=[^,]*,cn=auth\" \"cn=$1,{SUFFIX}\"\n\
+             authz-regexp \"uid=service,cn=[^,]*,cn=auth\" \"{SERVICE}\"\n\
+             authz-regexp \"uid=([^,]*),cn=[^,]*,cn=auth\" \"uid=$1,{PEOPLE}\"\n\
              database mdb\n\
              maxsize 100000000\n\
              suffix {SUFFIX}\n\

@@ -3,7 +3,7 @@
 //! Pure: events and `now` go in through the `handle_…` methods, [`Order`]s come out of [`Switchboard::next_order`].
 //!
 //! - A question waits in its lane's queue and takes the first connection that is free for it; connections are opened
-//!   as the queue needs them (`lane`, `placing`).
+//!   as the queue needs them (`waiting`, `lane`, `opening`).
 //! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
 //!   lane is used, a connection without a question finds out whether it is back; then it gets one question at a time
 //!   until it answers (`health`). While all servers of a lane are known to fail, questions are given up at once.
@@ -13,97 +13,36 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod asking;
 mod connection;
 mod failing;
 mod health;
 mod lane;
-mod placing;
+mod opening;
+mod order;
 mod queue;
 mod servers;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod waiting;
+
+pub use order::{Event, Order, Stage, Target};
 
 use super::ConnectionId;
-use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, QuestionId, Server};
+use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, QuestionId};
 use connection::Connection;
 use lane::Switch;
 use queue::{Ticket, Wish};
 use servers::Servers;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// A lane that nobody has used for so long is forgotten, and with it what is known of its servers.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
-
-/// What the caller must do now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Find the addresses of a host; answered by [`Switchboard::handle_addresses`].
-    Resolve {
-        /// As in [`Address::Host`](crate::mech::remote::Address::Host).
-        host: String,
-        /// As there.
-        service: String,
-    },
-    /// Connect, and begin TLS if the server wants it from the start.
-    Open {
-        /// The number of the new connection.
-        connection: ConnectionId,
-        /// What it is for.
-        lane: LaneId,
-        /// The place of the server in the lane's list.
-        server: usize,
-        /// Where it is.
-        target: Target,
-    },
-    /// Put the question into the session of the connection.
-    Ask(ConnectionId, QuestionId),
-    /// Close the connection, after a farewell if it is ready. Nothing more is said about it.
-    Close(ConnectionId),
-    /// The question cannot be answered.
-    GiveUp(QuestionId, Failure),
-    /// Write a line to the log.
-    Log(Event),
-}
-
-/// Where to connect.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Target {
-    /// TCP.
-    Socket(SocketAddr),
-    /// A unix stream socket.
-    Path(PathBuf),
-}
-
-/// What is worth a log line; seldom enough for the log by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A server has failed and is left alone for a while.
-    Failed(Server, Failure),
-    /// A server that had failed answers again.
-    Recovered(Server),
-    /// Questions wait for a connection, since the bound is reached.
-    Waiting(Server, usize),
-}
-
-/// How far a connection has come; each step has its own deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// TCP is being set up.
-    Connecting,
-    /// TLS is being agreed on.
-    Securing,
-    /// The session says what comes before the first question.
-    Opening,
-    /// Questions can be asked.
-    Ready,
-}
 
 struct Question {
     lane: LaneId,
@@ -346,15 +285,6 @@ impl Switchboard {
             }
             Order::Close(connection) => self.closing.remove(connection),
             Order::Resolve { .. } | Order::GiveUp(..) | Order::Log(_) => true,
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Socket(address) => address.fmt(formatter),
-            Self::Path(path) => path.display().fmt(formatter),
         }
     }
 }

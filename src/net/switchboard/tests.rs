@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::mech::remote::{Address, Order as ServerOrder, Sharing, Timeouts, TlsMode, TlsSettings};
+use crate::mech::remote::{Address, Order as ServerOrder, Server, Sharing, Timeouts, TlsMode, TlsSettings};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);

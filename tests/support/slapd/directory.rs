@@ -70,7 +70,8 @@ impl Entries {
 
     /// An organizational unit below the suffix.
     pub fn unit(self, name: &str) -> Self {
-        self.entry(&format!("ou={name},{SUFFIX}"), &[("objectClass", "organizationalUnit"), ("ou", name)])
+        let attributes = [("objectClass", "organizationalUnit"), ("ou", name)];
+        self.entry(&format!("ou={},{SUFFIX}", escaped(name)), &attributes)
     }
 
     /// A group of names.

@@ -138,3 +138,26 @@ fn the_second_try_on_a_fresh_connection_goes_through_all_addresses() {
     assert_eq!(scene.asked(), (fresh, question));
     assert_eq!(scene.failures(), 0);
 }
+
+#[test]
+fn an_address_that_failed_long_ago_is_tried_before_the_server_has_failed() {
+    let mut scene = named_scene(vec![named(0)]);
+    let question = scene.ask();
+    scene.found("host0", "1000", addresses(&[1, 2]));
+    let (_, first) = scene.opened();
+    scene.refuse(first);
+    let (_, second) = scene.opened();
+    scene.make_ready(second);
+    scene.pass(SECOND);
+    scene.answer(second, question);
+    scene.fail(second, "closed", false);
+    scene.pass(SECOND);
+    scene.asked.clear();
+    let question = scene.ask();
+    let (_, second) = scene.opened();
+    scene.refuse(second);
+    let (_, first) = scene.opened();
+    scene.make_ready(first);
+    assert_eq!(scene.asked(), (first, question));
+    assert_eq!(scene.failures(), 0);
+}

@@ -316,3 +316,83 @@ fn the_log_hears_of_a_failing_server_at_once_and_then_once_a_minute() {
     }
     assert!((3..=4).contains(&scene.failures()), "{}", scene.failures());
 }
+
+#[test]
+fn a_question_that_was_not_yet_handed_to_a_broken_connection_keeps_its_second_try() {
+    let mut scene = Scene::new(Lane { most_connections: 1, ..lane(vec![numbered(0)]) });
+    let connection = scene.warm_up();
+    let first = scene.ask();
+    let second = scene.ask();
+    scene.asked.clear();
+    // The server closes after its answer: the driver hears both before it takes an order.
+    assert!(scene.board.handle_answer(connection, QuestionId(first), Ok(()), scene.now));
+    scene.fail(connection, "closed", true);
+    let (_, fresh) = scene.opened();
+    scene.make_ready(fresh);
+    assert_eq!(scene.asked(), (fresh, second));
+    scene.answer(fresh, second);
+    let third = scene.ask();
+    assert_eq!(scene.asked(), (fresh, third));
+    scene.fail(fresh, "closed", false);
+    assert_eq!(scene.opened.len(), 1);
+    assert!(scene.events.iter().all(|event| matches!(event, Event::Waiting(..))));
+}
+
+#[test]
+fn no_connection_is_opened_for_a_second_try_that_nobody_waits_for() {
+    let mut scene = Scene::new(Lane { ..lane(vec![named(0)]) });
+    let question = scene.ask();
+    let addresses = [1, 2].map(|last| ([127, 0, 0, last], 1000).into()).to_vec();
+    scene.found("host0", "1000", Ok(addresses));
+    let (_, stale) = scene.opened();
+    scene.make_ready(stale);
+    scene.answer(stale, question);
+    let question = scene.ask();
+    scene.fail(stale, "closed", false);
+    let (_, fresh) = scene.opened();
+    scene.board.abandon(QuestionId(question), scene.now);
+    scene.refuse(fresh);
+    assert!(scene.opened.is_empty());
+}
+
+#[test]
+fn an_answer_that_comes_after_its_question_went_elsewhere_counts_for_nothing() {
+    let mut scene = Scene::with(2, Sharing::Together(5));
+    let connection = scene.warm_up();
+    let slow = scene.ask();
+    scene.pass(SECOND / 2);
+    let other = scene.ask();
+    scene.answer(connection, other);
+    scene.pass(10 * SECOND);
+    let (_, second) = scene.opened();
+    assert!(!scene.board.handle_answer(connection, QuestionId(slow), Ok(()), scene.now));
+    scene.asked.clear();
+    scene.make_ready(second);
+    assert_eq!(scene.asked(), (second, slow));
+    scene.answer(second, slow);
+}
+
+#[test]
+fn an_order_that_is_out_of_date_is_not_given() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    let connection = scene.warm_up();
+    let deadline = scene.now + SECOND;
+    scene.board.ask(QuestionId(9), LANE, &scene.lane, deadline, scene.now);
+    scene.board.abandon(QuestionId(9), scene.now);
+    scene.board.handle_broken(connection, failure("closed"), false, scene.now);
+    assert_eq!(scene.board.next_order(), None, "neither the question nor the end of its connection");
+}
+
+#[test]
+fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connection() {
+    let mut scene = Scene::with(2, Sharing::InTurn);
+    let (first, second) = (scene.ask(), scene.ask());
+    let (_, connection) = scene.opened.remove(0);
+    scene.board.handle_shortage(connection, failure("no descriptors"), scene.now);
+    scene.carry_out();
+    assert_eq!(scene.given_up, [(first, failure("no descriptors"))]);
+    assert!(scene.events.is_empty());
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    assert_eq!(scene.asked(), (connection, second));
+}

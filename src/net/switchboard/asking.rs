@@ -1,0 +1,90 @@
+//! Questions on their way.
+#![forbid(unsafe_code)]
+
+use super::connection::Purpose;
+use super::health::{Debt, SUSPICION, Standing};
+use super::{ConnectionId, Order, State, Switchboard, Timer};
+use crate::mech::remote::{Failure, QuestionId, Sharing};
+use std::time::Instant;
+
+impl Switchboard {
+    /// Asks it on a connection that has room.
+    pub(super) fn put(&mut self, id: QuestionId, to: ConnectionId, now: Instant) {
+        let Some(question) = self.questions.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&to) else { return };
+        let Some(switch) = self.lanes.get(&connection.lane) else { return };
+        let elsewhere = question.wish.tried.with(connection.index);
+        // One question finds out whether a server answers again, and should not have to pay for it.
+        let rushed = self.servers.is_on_trial(connection.server)
+            && !connection.has_greeted
+            && switch.best(elsewhere, &self.servers, now) == Standing::Good;
+        let operation = switch.lane.timeouts.operation;
+        let allowed = if rushed { operation.min(SUSPICION) } else { operation };
+        question.state = State::Asked { connection: to, at: now, is_ordered: false };
+        connection.in_flight.insert(id);
+        self.servers.owe(connection.server, Debt::Answer, now);
+        self.orders.push_back(Order::Ask(to, id));
+        self.set_question_timer(id, Some(now + allowed));
+        self.note_freedom(to);
+    }
+
+    /// When the question was asked on that connection, if it is on it.
+    pub(super) fn asked_at(&self, on: ConnectionId, question: QuestionId) -> Option<Instant> {
+        match self.questions.get(&question)?.state {
+            State::Asked { connection, at, .. } if connection == on => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Takes a question away from wherever it is.
+    pub(super) fn detach(&mut self, id: QuestionId, now: Instant) {
+        match self.questions.get(&id).map(|question| question.state) {
+            Some(State::Waiting) => self.dequeue(id),
+            Some(State::Reserved(connection)) => {
+                let purpose = self.connections.get_mut(&connection).map(|connection| &mut connection.purpose);
+                if let Some(Purpose::Again(questions)) = purpose {
+                    questions.remove(&id);
+                }
+            }
+            Some(State::Asked { connection, .. }) => self.hang_up(connection, id, now),
+            None => {}
+        }
+    }
+
+    /// A question on the connection is not to be answered any more.
+    fn hang_up(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {
+        match self.sharing(id) {
+            Some(Sharing::Together(_)) => self.release(id, question, now),
+            // Its answer would be taken for that of the next one.
+            _ => drop(self.close(id)),
+        }
+    }
+
+    pub(super) fn sharing(&self, id: ConnectionId) -> Option<Sharing> {
+        let lane = self.connections.get(&id)?.lane;
+        Some(self.lanes.get(&lane)?.lane.sharing)
+    }
+
+    pub(super) fn give_up(&mut self, id: QuestionId, otherwise: Failure) {
+        let failure = self.questions.get_mut(&id).and_then(|question| question.failure.take());
+        self.forget(id);
+        self.orders.push_back(Order::GiveUp(id, failure.unwrap_or(otherwise)));
+    }
+
+    pub(super) fn forget(&mut self, id: QuestionId) {
+        if let Some(question) = self.questions.remove(&id) {
+            self.timers.remove(&(question.due, Timer::Question(id)));
+        }
+    }
+
+    /// At that time or its deadline, whatever comes first.
+    pub(super) fn set_question_timer(&mut self, id: QuestionId, due: Option<Instant>) {
+        let Some(question) = self.questions.get_mut(&id) else { return };
+        let due = due.map_or(question.deadline, |due| due.min(question.deadline));
+        if due != question.due {
+            self.timers.remove(&(question.due, Timer::Question(id)));
+            self.timers.insert((due, Timer::Question(id)));
+            question.due = due;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the switchboard and its caller say to each other.
+#![forbid(unsafe_code)]
+
+#[cfg(doc)]
+use super::Switchboard;
+use crate::mech::remote::{Failure, LaneId, QuestionId, Server};
+use crate::net::ConnectionId;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the caller must do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Find the addresses of a host; answered by [`Switchboard::handle_addresses`].
+    Resolve {
+        /// As in [`Address::Host`](crate::mech::remote::Address::Host).
+        host: String,
+        /// As there.
+        service: String,
+    },
+    /// Connect, and begin TLS if the server wants it from the start.
+    Open {
+        /// The number of the new connection.
+        connection: ConnectionId,
+        /// What it is for.
+        lane: LaneId,
+        /// The place of the server in the lane's list.
+        server: usize,
+        /// Where it is.
+        target: Target,
+    },
+    /// Put the question into the session of the connection.
+    Ask(ConnectionId, QuestionId),
+    /// Close the connection, after a farewell if it is ready. Nothing more is said about it.
+    Close(ConnectionId),
+    /// The question cannot be answered.
+    GiveUp(QuestionId, Failure),
+    /// Write a line to the log.
+    Log(Event),
+}
+
+/// Where to connect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// TCP.
+    Socket(SocketAddr),
+    /// A unix stream socket.
+    Path(PathBuf),
+}
+
+/// What is worth a log line; seldom enough for the log by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A server has failed and is left alone for a while.
+    Failed(Server, Failure),
+    /// A server that had failed answers again.
+    Recovered(Server),
+    /// Questions wait for a connection, since the bound is reached.
+    Waiting(Server, usize),
+}
+
+/// How far a connection has come; each step has its own deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// TCP is being set up.
+    Connecting,
+    /// TLS is being agreed on.
+    Securing,
+    /// The session says what comes before the first question.
+    Opening,
+    /// Questions can be asked.
+    Ready,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(formatter),
+            Self::Path(path) => path.display().fmt(formatter),
+        }
+    }
+}

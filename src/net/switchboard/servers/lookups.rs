@@ -1,0 +1,80 @@
+//! The names of servers and their addresses.
+#![forbid(unsafe_code)]
+
+use super::super::Order;
+use super::super::addresses::LOOK_UP_AGAIN;
+use super::super::health::Debt;
+use super::{Record, ServerId, Servers};
+use crate::mech::remote::{Address, Failure, FailureKind};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+impl Servers {
+    /// Somebody asks a lane that names the server: its name is looked up when that is due. `true` if it wants to be
+    /// probed; then [`Self::begin_probe`] follows.
+    pub(in super::super) fn attend(&mut self, id: ServerId, now: Instant) -> bool {
+        let Some(record) = self.records.get_mut(&id) else { return false };
+        let wants_probe = record.health.wants_probe(now);
+        if !record.addresses.is_empty() {
+            if record.addresses.are_stale(now) {
+                self.look_up(id);
+            }
+            return wants_probe;
+        }
+        let first = record.health.failure().is_none();
+        if !record.awaited && (first || wants_probe) {
+            record.awaited = true;
+            record.health.begin_trial(now);
+            record.health.owe(Debt::Opening, now);
+            self.watch(id, now);
+            self.look_up(id);
+        }
+        false
+    }
+
+    fn look_up(&mut self, id: ServerId) {
+        let address = self.records.get(&id).map(|record| &record.server.address);
+        let Some(Address::Host { host, service }) = address else { return };
+        if self.lookups.insert((host.clone(), service.clone())) {
+            self.orders.push_back(Order::Resolve { host: host.clone(), service: service.clone() });
+        }
+    }
+
+    /// What came of a lookup.
+    pub(in super::super) fn handle_addresses(
+        &mut self,
+        host: &str,
+        service: &str,
+        found: &Result<Vec<SocketAddr>, String>,
+        now: Instant,
+    ) {
+        self.lookups.remove(&(host.to_owned(), service.to_owned()));
+        let ids: Vec<_> = self.records.keys().copied().collect();
+        for id in ids {
+            let Some(record) = self.records.get_mut(&id).filter(|record| record.is_named(host, service))
+            else {
+                continue;
+            };
+            if std::mem::take(&mut record.awaited) {
+                record.health.settle(Debt::Opening);
+            }
+            match found {
+                Ok(found) if !found.is_empty() => record.addresses.replace(found.clone(), now),
+                _ if !record.addresses.is_empty() => record.addresses.keep(now),
+                Ok(_) => self.lose(id, &no_address(host, "it has none"), Some(LOOK_UP_AGAIN), now),
+                Err(reason) => self.lose(id, &no_address(host, reason), Some(LOOK_UP_AGAIN), now),
+            }
+            self.note_change(id);
+        }
+    }
+}
+
+impl Record {
+    fn is_named(&self, name: &str, port: &str) -> bool {
+        matches!(&self.server.address, Address::Host { host, service } if host == name && service == port)
+    }
+}
+
+fn no_address(host: &str, reason: &str) -> Failure {
+    Failure::new(FailureKind::Contact, format!("no address of {host}: {reason}"))
+}
