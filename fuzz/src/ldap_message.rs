@@ -82,8 +82,7 @@ fn check_body(body: &Body, bytes: &[u8]) {
         }
         Body::Reference(uris) => uris.iter().map(Vec::as_slice).collect(),
         Body::Done(result) | Body::Compare(result) | Body::Extended { result, .. } => {
-            let shown = result.to_string();
-            assert!(!shown.contains(char::is_control), "{shown:?}");
+            assert!(result.to_string().len() < 8 * 1024);
             vec![&result.matched, &result.diagnostic]
         }
         Body::Intermediate => Vec::new(),

@@ -20,7 +20,8 @@ const MOST_HELD: usize = 16 * 1024 * 1024;
 const FILES: [&str; 6] = [
     "ldap_bind_dn: cn=service\nldap_bind_pw: s3rvice\n",
     "ldap_auth_method: fastbind\nldap_filter: uid=%u,dc=x\n",
-    "ldap_auth_method: custom\nldap_referrals: yes\nldap_referral_hosts: a b\nldap_group_filter: (member=%D)\n",
+    "ldap_auth_method: custom\nldap_referrals: yes\nldap_referral_hosts: a b\nldap_group_filter: (member=%D)\n\
+     ldap_group_match_method: filter\n",
     "ldap_start_tls: yes\nldap_group_dn: cn=g\nldap_group_attr: member\n",
     "ldap_use_sasl: yes\nldap_mech: PLAIN\nldap_id: service\nldap_bind_pw: s3rvice\nldap_group_dn: cn=g\n\
      ldap_group_attr: member\n",
