@@ -7,6 +7,8 @@
 mod groups;
 mod lookup;
 mod password;
+#[cfg(test)]
+mod tests;
 
 use super::lanes::{Lanes, Place};
 use super::message::{Proof, Request};

@@ -15,7 +15,7 @@ use super::filter::Filter;
 use super::ldap_conf::LdapConf;
 use super::message::{Dereference, Scope};
 use super::sasl;
-use super::tokens::Template;
+use super::tokens::{Template, split_login};
 use crate::config::file::Problem;
 use crate::config::keys::Keys;
 use crate::config::sources::Sources;
@@ -107,12 +107,11 @@ impl Realms<Settings> {
             return None;
         };
         let file = text.parse(problems);
-        let defaults = read::Defaults::new(&conf, sources, problems, &file);
-        let general = read::read(&mut Keys::general(text.path(), &file, problems), &defaults);
+        let general = read::read(&mut Keys::general(text.path(), &file, problems), &conf);
         let mut realms = Vec::new();
         for section in &file.realms {
             let mut keys = Keys::of_realm(text.path(), &file, section, problems);
-            realms.push((section.realm.clone(), read::read(&mut keys, &defaults)));
+            realms.push((section.realm.clone(), read::read(&mut keys, &conf)));
         }
         // A line of the general part is read once for each realm, and is wrong as often.
         let mut seen = Vec::new();
@@ -130,11 +129,10 @@ impl Realms<Settings> {
 }
 
 impl<T> Realms<T> {
-    /// What a login has: of the realm that the client named, or else of what follows the login's last `@`. For a realm
+    /// What a login has: of the realm that the client named, or else of the domain that `%d` stands for. For a realm
     /// without a section that is the general part.
     pub fn of(&self, login: &[u8], realm: &[u8]) -> &T {
-        let domain = || login.rsplit(|byte| *byte == b'@').next().filter(|domain| domain.len() < login.len());
-        let name = if realm.is_empty() { domain().unwrap_or_default() } else { realm };
+        let name = if realm.is_empty() { split_login(login).1 } else { realm };
         let section = self.realms.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
         section.map_or(&self.general, |(_, of_realm)| of_realm)
     }
@@ -146,5 +144,11 @@ impl<T> Realms<T> {
             general,
             realms: self.realms.into_iter().map(|(realm, of_realm)| (realm, make(of_realm))).collect(),
         }
+    }
+
+    /// What logins of no particular realm have.
+    #[cfg(test)]
+    pub(super) fn into_general(self) -> T {
+        self.general
     }
 }

@@ -63,7 +63,7 @@ impl<'a> Tokens<'a> {
     pub fn value(&self, token: Token) -> (&'static [u8], &'a [u8]) {
         let value = match token {
             Token::Login => self.login,
-            Token::User => self.split_login().0,
+            Token::User => split_login(self.login).0,
             Token::Domain => self.domain(),
             Token::Label(number) => self.label(number),
             Token::Service => self.service,
@@ -75,13 +75,8 @@ impl<'a> Tokens<'a> {
         (b"", value)
     }
 
-    fn split_login(&self) -> (&'a [u8], &'a [u8]) {
-        let mut parts = self.login.splitn(2, |byte| *byte == b'@');
-        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-    }
-
     fn domain(&self) -> &'a [u8] {
-        match self.split_login() {
+        match split_login(self.login) {
             (_, []) => self.realm,
             (_, domain) => domain,
         }
@@ -91,6 +86,12 @@ impl<'a> Tokens<'a> {
         let mut labels = self.domain().rsplit(|byte| *byte == b'.');
         labels.nth(usize::from(number.saturating_sub(1))).unwrap_or_default()
     }
+}
+
+/// What stands before and behind a login's first `@`, where C divides it: the user and the domain.
+pub fn split_login(login: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = login.splitn(2, |byte| *byte == b'@');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 /// Text with tokens in it.
