@@ -54,6 +54,8 @@ struct Failed {
     times: u32,
     at: Instant,
     skipped_until: Instant,
+    /// When it is tried again if there is no other.
+    needed_at: Instant,
     /// Whether it was found out soon: nobody listens, rather than that nobody answers.
     soon: bool,
     why: Failure,
@@ -87,14 +89,11 @@ impl Health {
         self.silent_since.is_some_and(|since| now >= since + SUSPICION)
     }
 
-    /// Whether it should be tried again by now. Without an `alternative` a server that fails soon is not left alone:
-    /// the first login after its restart is to find it.
+    /// Whether it should be tried again by now. Without an `alternative` it is not left alone for long: the first
+    /// login after its restart is to find it, and one login that it does not answer is not to cost all others theirs.
     pub(super) fn wants_probe(&self, alternative: bool, now: Instant) -> bool {
         let skipped = self.failed.as_ref().filter(|failed| failed.phase == Phase::Skipped);
-        skipped.is_some_and(|failed| {
-            let until = if failed.soon && !alternative { failed.at + PAUSE } else { failed.skipped_until };
-            now >= until
-        })
+        skipped.is_some_and(|failed| now >= if alternative { failed.skipped_until } else { failed.needed_at })
     }
 
     /// Whether it is being tried and the result is not far.
@@ -212,7 +211,10 @@ impl Health {
         let growing = || FIRST_WAIT.saturating_mul(1 << times.min(16).saturating_sub(1)).min(longest);
         let skipped_until = now + wait.unwrap_or_else(growing);
         let soon = wait.is_none() && now < began + SUSPICION;
-        self.failed = Some(Failed { times, at: now, skipped_until, soon, why, phase: Phase::Skipped });
+        let longest = if soon { PAUSE } else { wait.unwrap_or(FIRST_WAIT) };
+        let needed_at = skipped_until.min(now + longest);
+        let phase = Phase::Skipped;
+        self.failed = Some(Failed { times, at: now, skipped_until, needed_at, soon, why, phase });
         let silence = if self.told { REMINDER } else { SILENCE };
         let tell = self.told_at.is_none_or(|told_at| now >= told_at + silence);
         if tell {

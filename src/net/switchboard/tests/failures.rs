@@ -65,13 +65,31 @@ fn all_who_wait_for_a_server_alone_are_given_up_when_it_refuses_again() {
     assert!(scene.opened.is_empty());
 }
 
-/// To wait for it would take each login as long as the one before.
 #[test]
-fn the_time_that_a_silent_server_is_left_alone_doubles_up_to_the_retry_interval() {
+fn the_time_that_a_failed_server_is_left_alone_doubles_up_to_the_retry_interval() {
+    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    let mut waits = Vec::new();
+    let mut last = scene.now;
+    while waits.len() < 7 {
+        let question = scene.ask();
+        let (alive, _) = scene.asked();
+        if let Some((0, probe)) = scene.opened.pop() {
+            waits.push((scene.now - last).as_millis());
+            last = scene.now;
+            scene.refuse(probe);
+        }
+        scene.answer(alive, question);
+        scene.pass(100 * MILLISECOND);
+    }
+    assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+}
+
+#[test]
+fn a_silent_server_alone_is_tried_every_half_second() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     let mut waits = Vec::new();
     let mut last = scene.now;
-    while waits.len() < 8 {
+    while waits.len() < 4 {
         scene.ask();
         if let Some((_, connection)) = scene.opened.pop() {
             waits.push((scene.now - last).as_millis());
@@ -81,7 +99,7 @@ fn the_time_that_a_silent_server_is_left_alone_doubles_up_to_the_retry_interval(
         }
         scene.pass(100 * MILLISECOND);
     }
-    assert_eq!(waits, [0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    assert_eq!(waits, [0, 500, 500, 500]);
 }
 
 #[test]
