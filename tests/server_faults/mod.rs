@@ -60,25 +60,35 @@ impl Case {
             if self.expected == Expected::Accepted { &["--retry-interval=1"][..] } else { &IMPATIENT };
         let daemon = launch.with(flags).start();
         proxy.spoil(self.moment, self.fault);
-        let begun = Instant::now();
-        let answer = ask(&daemon, "right");
-        let time = begun.elapsed();
-        assert!(proxy.faults() > 0, "{what} did not happen: {answer:?}");
         match self.expected {
-            Expected::Accepted => assert!(answer.is_ok(), "{what}: {answer:?}"),
-            Expected::Unavailable => {
-                assert_eq!(answer, Answer::Nothing, "{what}");
-                assert!(time < BOUND, "{what} took {time:?}");
-                assert!(ask(&daemon, "wrong").is_none(), "{what}: nothing is known of a wrong one");
-                daemon.log.wait_for("auth unavailable: [user=anna]");
-            }
+            Expected::Accepted => assert!(ask(&daemon, "right").is_ok(), "{what}"),
+            // On a loaded machine the time may be over before it happens.
+            Expected::Unavailable => eventually("the fault happens", || {
+                expect_unavailable(&daemon, "right", &what);
+                (proxy.faults() > 0).then_some(())
+            }),
+        }
+        assert!(proxy.faults() > 0, "{what} did not happen");
+        if self.expected == Expected::Unavailable {
+            expect_unavailable(&daemon, "wrong", &what);
+            daemon.log.wait_for("auth unavailable: [user=anna]");
         }
         let frontend = daemon.children("frontend");
         proxy.heal();
         eventually("the server is asked again", || ask(&daemon, "right").is_ok().then_some(()));
-        assert!(ask(&daemon, "wrong").is_no(), "{what}");
+        eventually("a wrong password is told", || {
+            let answer = ask(&daemon, "wrong");
+            assert!(!answer.is_ok(), "{what}");
+            answer.is_no().then_some(())
+        });
         assert_eq!(daemon.children("frontend"), frontend, "{what} killed it");
     }
+}
+
+fn expect_unavailable(daemon: &Daemon, password: &str, what: &str) {
+    let begun = Instant::now();
+    assert!(ask(daemon, password).is_none(), "{what}");
+    assert!(begun.elapsed() < BOUND, "{what} took {:?}", begun.elapsed());
 }
 
 /// Every fault that leaves the login without an answer. A server that is to be heard first can reset nothing before
