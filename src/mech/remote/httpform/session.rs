@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A connection, as [`Session`](crate::mech::remote::Session) wants it.
-pub(super) struct Session {
+pub struct Session {
     /// Every request up to the number that says how long its body is.
     head: Rc<str>,
     statuses: Rc<Statuses>,

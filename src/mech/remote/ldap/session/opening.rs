@@ -36,7 +36,14 @@ impl Opening {
     pub(super) fn new(start_tls: bool, account: Option<Rc<Account>>) -> Self {
         Self { start_tls, account, step: Step::Connecting }
     }
+
+    /// The server has agreed to TLS: until it has begun nothing may come, lest it be taken for what came in TLS.
+    pub(super) fn is_securing(&self) -> bool {
+        matches!(self.step, Step::Securing)
+    }
 }
+
+pub(super) const IN_CLEAR: &str = "something came in the clear behind the server's consent to StartTLS";
 
 impl LdapSession {
     pub(super) fn begin_opening(&mut self) {
@@ -60,9 +67,7 @@ impl LdapSession {
                     return Err(refused(format!("the server refuses StartTLS: {result}")));
                 }
                 if !is_last {
-                    return Err(unexpected(
-                        "something came in the clear behind the server's consent to StartTLS",
-                    ));
+                    return Err(unexpected(IN_CLEAR));
                 }
                 self.opening.step = Step::Securing;
                 self.events.push_back(SessionEvent::StartTls);
