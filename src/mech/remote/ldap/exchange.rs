@@ -1,6 +1,6 @@
 //! One login's way through a directory.
 //!
-//! [`lookup`] finds entries, [`password`] compares stored passwords, [`groups`] looks for members; here they are put
+//! `lookup` finds entries, `password` compares stored passwords, `groups` looks for members; here they are put
 //! in order.
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! One connection to a directory.
 //!
-//! [`opening`] leads up to the first question: StartTLS and the bind of the service account. [`asking`] are the
+//! `opening` leads up to the first question: StartTLS and the bind of the service account. `asking` are the
 //! questions themselves, many at a time on a connection that only searches.
 #![forbid(unsafe_code)]
 

@@ -163,7 +163,7 @@ impl ImapSession {
             (Condition::Ok, _) if sent => Ok(Answer::Accepted),
             (Condition::No, Some(code)) => Err(Failure::new(
                 FailureKind::Refused,
-                format!("the server answers a login with NO [{code}]"),
+                format!("the server answers a login with NO and the code {code}"),
             )),
             (Condition::No, None) if sent => Ok(Answer::Rejected),
             (Condition::No | Condition::Bad, _) if !sent => {

@@ -163,7 +163,7 @@ fn a_rejection_is_one_only_if_the_server_speaks_about_the_login() {
     }
     for code in NOT_NOW {
         let reply = format!("saslauthd NO [{}] anna\r\n", code.to_lowercase());
-        let expected = format!("Refused: the server answers a login with NO [{code}]");
+        let expected = format!("Refused: the server answers a login with NO and the code {code}");
         assert_eq!(event(&["* OK\r\n", &reply]), expected);
     }
 }
@@ -274,7 +274,7 @@ fn literals_wait_for_the_server_and_an_answer_before_their_end_is_no_verdict() {
         ("OK", "broken, Unexpected: the server answers a login as no IMAP server may"),
         ("NO", "Unexpected: the server refuses the login before it has all of it"),
         ("BAD", "Unexpected: the server refuses the login before it has all of it"),
-        ("NO [UNAVAILABLE]", "Refused: the server answers a login with NO [UNAVAILABLE]"),
+        ("NO [UNAVAILABLE]", "Refused: the server answers a login with NO and the code UNAVAILABLE"),
     ] {
         let record = play(TlsMode::Off, umlaut, &[b"* OK\r\n", format!("saslauthd {reply}\r\n").as_bytes()]);
         assert_eq!(record.events, [expected], "{reply}");

@@ -112,6 +112,9 @@ fn shown(answer: Answer) -> String {
 }
 
 fn search(attribute: Option<&str>) -> Question {
+    let filter = Filter::parse("(uid=%u)").unwrap();
+    let tokens = Tokens { login: b"anna", ..Tokens::default() };
+    let attributes = [attribute.map_or(message::NO_ATTRIBUTES, str::as_bytes)];
     let request = Request::Search(Search {
         base: b"dc=x",
         scope: message::Scope::Sub,
@@ -119,9 +122,9 @@ fn search(attribute: Option<&str>) -> Question {
         size_limit: 1,
         time_limit: 5,
         types_only: false,
-        filter: &Filter::parse("(uid=%u)").unwrap(),
-        tokens: &Tokens { login: b"anna", ..Tokens::default() },
-        attributes: &[attribute.map_or(message::NO_ATTRIBUTES, str::as_bytes)],
+        filter: &filter,
+        tokens: &tokens,
+        attributes: &attributes,
     });
     Question::Search { request: request.to_operation(), attribute: attribute.map(str::to_owned) }
 }
