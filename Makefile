@@ -4,6 +4,7 @@
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
+#   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
@@ -18,14 +19,19 @@ MANDIR  ?= $(PREFIX)/share/man
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
-                 dovecot-imapd slapd ldap-utils nginx-light
+                 dovecot-imapd slapd nginx-light g++
 
 PROGRAMS  = saslauthd testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
+
+# Of `make fuzz`: for each target, and for each oracle.
+FUZZ_SECONDS ?= 60
+FUZZ_CASES   ?= 50000
+
 export CARGO
 
-.PHONY: all build demo test check lint lint-files msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files msrv deny bench install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -42,11 +48,20 @@ test: build-packages test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
 
+fuzz: build-packages
+	@contrib/make/packages.sh wanted g++
+	SASLAUTHD_ORACLE_CASES=$(FUZZ_CASES) CARGO_TARGET_DIR=$(TARGET) \
+	    $(CARGO) test --locked --manifest-path fuzz/Cargo.toml --no-default-features
+	contrib/make/fuzz.sh $(TARGET) $(FUZZ_SECONDS) $(TARGET)/fuzz/found
+
 check: lint msrv deny
 
 lint: lint-files
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	cd fuzz && $(CARGO) fmt --check
+	CARGO_TARGET_DIR=$(TARGET) $(CARGO) clippy --manifest-path fuzz/Cargo.toml --all-targets --no-default-features \
+	    --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items --locked
 
 lint-files:

@@ -24,6 +24,10 @@ trap 'exit 1' HUP INT TERM
 
 status=0
 "${CARGO:-cargo}" test --locked --no-fail-fast || status=$?
+# In the same directory, for what both are made of.
+CARGO_TARGET_DIR=$1 "${CARGO:-cargo}" test --locked --no-fail-fast --manifest-path fuzz/Cargo.toml \
+    --no-default-features || status=$?
+contrib/make/fuzz.sh "$1" 3 || status=1
 
 echo
 skipped=$(wc -l < "$SASLAUTHD_TEST_SKIPPED")

@@ -34,13 +34,13 @@ fn count(bytes: isize) {
 // SAFETY: every call is passed on to the system's allocator as it is; counting allocates nothing and cannot panic.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
+        count(layout.size() as isize);
         // SAFETY: the caller's promises are those that System wants.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
+        count(-(layout.size() as isize));
         // SAFETY: as above; the memory came from System.
         unsafe { System.dealloc(memory, layout) }
     }
