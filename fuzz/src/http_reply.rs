@@ -10,7 +10,7 @@ use saslauthd::mech::remote::httpform::{self, Httpform};
 use saslauthd::secret::Secret;
 
 /// The longest head of a reply is 64 KiB, and buffers double; the record of the play takes some too.
-const MOST_HELD: usize = 512 * 1024;
+const MOST_HELD: usize = 384 * 1024;
 
 /// Connections that are kept, connections that are not, and JSON.
 const FILES: [&str; 3] = [

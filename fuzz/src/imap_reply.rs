@@ -8,7 +8,7 @@ use saslauthd::config::sources::Sources;
 use saslauthd::mech::remote::rimap::{Rimap, Settings};
 
 /// The longest line of a server is 64 KiB, and buffers double; the record of the play takes some too.
-const MOST_HELD: usize = 512 * 1024;
+const MOST_HELD: usize = 384 * 1024;
 
 /// Without TLS, with STARTTLS and with TLS from the start.
 const SERVERS: &str = "imap://a imap://b?starttls imaps://c";

@@ -4,7 +4,7 @@
 pub const SEPARATOR: &[u8] = b"\x1e";
 
 /// The most bytes that a repeated part grows to.
-const LARGEST: usize = 256 * 1024;
+const LARGEST: usize = 1024 * 1024;
 
 /// Choices, which the first byte makes, and the rest divided into parts.
 pub struct Input<'a> {
@@ -69,7 +69,7 @@ impl Pieces {
             let size = match self {
                 Self::Whole => bytes.len(),
                 Self::Of(size) => *size,
-                Self::Random(random) => 1 << random.below(10),
+                Self::Random(random) => 1 << random.below(13),
             };
             let (piece, rest) = bytes.split_at(size.clamp(1, bytes.len()));
             pieces.push(piece);

@@ -81,7 +81,7 @@ fn whatever_a_server_tells_before_its_answer_is_passed_over_and_the_answer_is_un
             let Ok(response) = Response::arbitrary(&mut Unstructured::new(&noise)) else { continue };
             let expected = match &response {
                 Response::Data(_) | Response::Status(Status::Untagged(_)) => Said::Nothing,
-                Response::Status(Status::Bye(_)) => Said::Unanswered(FailureKind::Refused),
+                Response::Status(Status::Bye(_)) => Said::Failed(FailureKind::Refused),
                 Response::Status(Status::Tagged(tagged)) if tagged.tag.as_ref() == "saslauthd" => {
                     meaning(&tagged.body)
                 }
