@@ -53,19 +53,23 @@ pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings>
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
     let tls = read_tls(keys, defaults.tls.clone());
+    let referrals = read_referrals(keys, &servers);
+    let (timeout, limits) = (keys.seconds(&["ldap_timeout"]), read_limits(keys));
+    let default_realm = default_realm(keys);
+    // Only now, so that everything that is wrong has been told.
     if uses_sasl && mechanism.is_none() {
         return None;
     }
     Some(Settings {
         tls: Rc::new(tls),
         servers,
-        timeout: keys.seconds(&["ldap_timeout"]),
+        timeout,
         account: Rc::new(account),
         method: method?,
         group,
-        limits: read_limits(keys),
-        default_realm: default_realm(keys),
-        referrals: read_referrals(keys),
+        limits,
+        default_realm,
+        referrals,
     })
 }
 
@@ -151,11 +155,13 @@ fn default_realm(keys: &mut Keys<'_>) -> Vec<u8> {
     keys.text(&["ldap_default_realm", "ldap_default_domain"]).unwrap_or_default().as_bytes().to_vec()
 }
 
-fn read_referrals(keys: &mut Keys<'_>) -> Referrals {
+fn read_referrals(keys: &mut Keys<'_>, servers: &[Server]) -> Referrals {
+    let starts_tls = keys.flag(&["ldap_start_tls"]).unwrap_or(false);
     let hosts = keys.text(&["ldap_referral_hosts"]).unwrap_or_default();
     Referrals {
         follow: keys.flag(&["ldap_referrals"]).unwrap_or(false),
         hosts: hosts.split_ascii_whitespace().map(str::to_ascii_lowercase).collect(),
+        with_tls: starts_tls || servers.iter().any(|server| server.tls != TlsMode::Off),
     }
 }
 
