@@ -48,8 +48,13 @@ impl LdapSession {
         }
     }
 
+    /// The driver reads nothing between the consent and TLS; if it did, none of that could be trusted.
     pub(super) fn go_on_secured(&mut self) {
-        self.bind_account();
+        if self.input.is_empty() {
+            self.bind_account();
+        } else {
+            self.fail(slipped_in());
+        }
     }
 
     /// Takes the answer to what was said last. `is_last`: nothing has come behind it.
@@ -60,9 +65,7 @@ impl LdapSession {
                     return Err(refused(format!("the server refuses StartTLS: {result}")));
                 }
                 if !is_last {
-                    return Err(unexpected(
-                        "something came in the clear behind the server's consent to StartTLS",
-                    ));
+                    return Err(slipped_in());
                 }
                 self.opening.step = Step::Securing;
                 self.events.push_back(SessionEvent::StartTls);
@@ -70,13 +73,13 @@ impl LdapSession {
             }
             (Step::Bind(request), Body::Bind { result, .. }) if request == number => {
                 if result.code != ResultCode::SUCCESS {
-                    return Err(self.no_account(&result.to_string()));
+                    return Err(self.no_account_for(result));
                 }
                 self.become_ready();
                 Ok(())
             }
             (Step::SaslBind(request, dialogue), Body::Bind { result, message }) if request == number => {
-                self.go_on_with_sasl(dialogue, &result, message.as_ref().map(Secret::as_bytes))
+                self.go_on_with_sasl(dialogue, result, message.as_ref().map(Secret::as_bytes))
             }
             _ => Err(unexpected("the server answers what was not asked")),
         }
@@ -85,7 +88,7 @@ impl LdapSession {
     fn go_on_with_sasl(
         &mut self,
         mut dialogue: Box<Dialogue>,
-        result: &LdapResult,
+        result: LdapResult,
         message: Option<&[u8]>,
     ) -> Result<(), Failure> {
         match result.code {
@@ -106,7 +109,7 @@ impl LdapSession {
                 }
                 Ok(())
             }
-            _ => Err(self.no_account(&result.to_string())),
+            _ => Err(self.no_account_for(result)),
         }
     }
 
@@ -146,6 +149,13 @@ impl LdapSession {
         self.events.push_back(SessionEvent::Ready);
     }
 
+    fn no_account_for(&self, mut result: LdapResult) -> Failure {
+        if let Some(password) = self.opening.account.as_ref().and_then(|account| account.password()) {
+            result.hide(password);
+        }
+        self.no_account(&result.to_string())
+    }
+
     fn no_account(&self, reason: &str) -> Failure {
         let name = self.opening.account.as_ref().map(|account| account.name()).unwrap_or_default();
         refused(format!("the service account {name} cannot bind: {reason}"))
@@ -163,6 +173,10 @@ pub(super) fn sasl_bind<'a>(dialogue: &Dialogue, message: &'a Secret) -> Request
         name: b"",
         proof: Proof::Sasl { mechanism, message: Some(message.as_bytes()) },
     }
+}
+
+fn slipped_in() -> Failure {
+    unexpected("something came in the clear behind the server's consent to StartTLS")
 }
 
 fn refused(reason: String) -> Failure {
