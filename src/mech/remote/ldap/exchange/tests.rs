@@ -199,6 +199,20 @@ fn a_group_needs_somebody_to_be_in_it() {
     }
 }
 
+#[test]
+fn realms_share_what_is_known_of_a_server_only_with_the_same_account_and_tls() {
+    let file = "ldap_bind_dn: cn=s\nldap_bind_pw: s\n[realm one]\nldap_search_base: dc=one\n\
+                [realm two]\nldap_bind_pw: t\n[realm three]\nldap_tls_check_peer: no\n";
+    let seen: Vec<_> = ["x", "x@one", "x@two", "x@three"]
+        .map(|login| {
+            let talk = Talk::new(file, login);
+            (talk.lane(), talk.ldap.lane(talk.lane()).party)
+        })
+        .into();
+    assert_eq!(seen[0], seen[1]);
+    assert!(seen[1].1 != seen[2].1 && seen[2].1 != seen[3].1 && seen[1].1 != seen[3].1, "{seen:?}");
+}
+
 /// Whoever can answer in the server's place must not be told with a referral what SCRAM never tells.
 #[test]
 fn a_referral_does_not_turn_a_bind_by_sasl_into_one_in_clear() {
