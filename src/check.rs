@@ -2,17 +2,27 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::file::Problem;
 use crate::config::load::load;
+use crate::config::sources::Sources;
+use crate::frontend::start;
 use crate::log::one_line;
+use crate::mech::MechanismError;
+use crate::strerror::strerror;
 use crate::sys::harden;
+use mio::Poll;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Writes every problem to the standard output, one a line. Exits 1 if there is any, a warning included.
 pub fn run(config: &Config) -> ExitCode {
     // The files hold passwords.
     harden::forbid_memory_dumps();
-    let (sources, problems) = load(config);
+    let (sources, mut problems) = load(config);
+    if !problems.iter().any(Problem::is_error) {
+        problems.extend(try_start(config, &sources));
+    }
     let mut lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if lines.is_empty() {
         let file = sources.file.map(|text| format!("{}: ", text.path.display()));
@@ -23,6 +33,15 @@ pub fn run(config: &Config) -> ExitCode {
         // Nobody has seen that there are none.
         _ => ExitCode::FAILURE,
     }
+}
+
+/// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers. Nothing is asked by it, since
+/// names are resolved and servers connected to when the first login comes.
+fn try_start(config: &Config, sources: &Sources) -> Option<Problem> {
+    let started = Poll::new()
+        .map_err(|error| MechanismError(strerror(&error)))
+        .and_then(|poll| start::network(&config.service, sources, poll.registry()));
+    started.err().map(|error| Problem::error(Path::new(""), error.to_string()))
 }
 
 fn write_lines(lines: &[String]) -> std::io::Result<()> {

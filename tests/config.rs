@@ -1,5 +1,6 @@
 //! `saslauthd.conf`: `--check`, what is wrong at the start and on HUP, the examples and the manual page.
 
+use crate::support::certificates::Authority;
 use crate::support::command::run;
 use crate::support::{Finished, Launch, PATIENCE, Program, Request, eventually};
 use saslauthd::config::known::KEYS;
@@ -174,6 +175,30 @@ fn check_reads_the_file_of_each_mechanism() {
 }
 
 #[test]
+fn check_looks_at_certificates_and_ciphers_as_a_start_does() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (own, foreign) = (authority.issue(&["client"]), other.issue(&["client"]));
+    let (certificate, key) = (own.certificate.display(), own.key.display());
+    let asking = Asking { name: "rimap", flags: &["-O", "imaps://name.invalid"], good: "", bad: "" };
+    for (text, expected) in [
+        (format!("rimap_tls_cacert_file: {}\n", authority.file().display()), None),
+        (format!("rimap_tls_cert: {certificate}\nrimap_tls_key: {key}\n"), None),
+        ("rimap_tls_cacert_file: /nonexistent\n".to_owned(), Some("/nonexistent cannot be read")),
+        (format!("rimap_tls_cacert_file: {key}\n"), Some("holds no certificates in PEM")),
+        (
+            format!("rimap_tls_cert: {certificate}\nrimap_tls_key: {}\n", foreign.key.display()),
+            Some("is not that of the certificate"),
+        ),
+        ("rimap_tls_ciphers: ROT13\n".to_owned(), Some("ROT13")),
+    ] {
+        let (checked, expected) = (File::new(&text).check(&asking), expected.unwrap_or("no problems"));
+        assert_eq!(checked.code, Some(i32::from(expected != "no problems")), "{text}{checked:?}");
+        assert_eq!(checked.output.matches(expected).count(), 1, "{text}{checked:?}");
+        assert_eq!(checked.output.lines().count(), 1, "{text}{checked:?}");
+    }
+}
+
+#[test]
 fn a_problem_in_the_file_stops_the_start_and_names_the_line() {
     for asking in asking() {
         let file = File::new(asking.bad);
@@ -277,11 +302,15 @@ fn examples() -> Vec<(String, PathBuf)> {
 #[test]
 fn the_examples_have_no_problems() {
     let examples = examples();
+    let authority = Authority::new();
+    let authority = authority.file();
+    let authority = authority.to_str().unwrap();
     for asking in asking() {
         let of_mechanism: Vec<_> = examples.iter().filter(|(name, _)| name == asking.name).collect();
         assert_eq!(of_mechanism.len(), 1, "{}", asking.name);
         for (_, path) in of_mechanism {
-            let file = File::new(&fs::read_to_string(path).unwrap());
+            let text = fs::read_to_string(path).unwrap();
+            let file = File::new(&text.replace("/etc/ssl/certs/example-ca.pem", authority));
             assert_eq!(file.check(asking), finished(0, &file.named("FILE: no problems\n")));
         }
     }

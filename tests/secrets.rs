@@ -1,12 +1,19 @@
 //! Passwords after their reply, and what the processes that see them may do.
 
-use crate::support::{Daemon, Launch, Probed, Process, Program, Request, System, eventually, within};
+use crate::support::slapd::PEOPLE;
+use crate::support::{
+    Authority, Daemon, Dovecot, Entries, FakeHttp, Launch, Probed, Process, Program, Request, Slapd, System,
+    eventually, within,
+};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 /// In memory under no other name: the tests compare with it byte by byte.
 const PASSWORD: &str = "Quokka-4711-im-Speicher";
+
+/// The part of it that looks the same in a form.
+const TRACE: &[u8] = b"Speicher";
 
 /// Its hash.
 const HASH: &str = "$6$rounds=1000$saltsaltsalt$kSYhOMuawJuZedGSC0uE/HCL2bfPiDRMJWZi4zoU8JIM5rX4K.MQAHiD/HhHAngc15QKqk4xfmovSjhfRTu600";
@@ -47,6 +54,39 @@ fn the_checks_of_hashes_leave_no_password_in_memory() {
         assert!(daemon.ask(&Request::new("st-secret", format!("{PASSWORD}x"))).is_no());
         assert!(daemon.ask(&Request::new("st-nobody", PASSWORD)).is_no());
         is_forgotten(&daemon, "after wrong ones");
+    }
+}
+
+#[test]
+fn what_was_sent_to_servers_leaves_no_password_in_memory() {
+    require!(Dovecot, Slapd);
+    let authority = Authority::new();
+    let dovecot = Dovecot::new(&[("anna", PASSWORD)]);
+    let certificate = authority.issue(&[&dovecot.address().to_string()]);
+    let dovecot = dovecot.with_certificate(&certificate).start();
+    let slapd = Slapd::new(Entries::new().user("anna", PASSWORD));
+    let certificate = authority.issue(&[&slapd.address().to_string()]);
+    let slapd = slapd.with_certificate(&certificate).start();
+    let trust = |mechanism: &str| format!("{mechanism}_tls_cacert_file: {}\n", authority.file().display());
+    let searching = |uri: String, more: &str| {
+        format!("ldap_servers: {uri}\nldap_search_base: {PEOPLE}\n{more}{}", trust("ldap"))
+    };
+    let fake = FakeHttp::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    let form = format!("httpform_url: http://{}/\nhttpform_data: %p\n", fake.address());
+    let imap = |option: String| Launch::new(Program::Ours, &["-a", "rimap", "-O", &option]);
+    for launch in [
+        imap(dovecot.option()),
+        imap(format!("imap://{}?starttls", dovecot.endpoint())).with_file("--config", &trust("rimap")),
+        imap(format!("imaps://{}", dovecot.tls_endpoint())).with_file("--config", &trust("rimap")),
+        Launch::new(Program::Ours, &["-a", "ldap"]).with_file("-O", &searching(slapd.uri(), "")),
+        Launch::new(Program::Ours, &["-a", "ldap"]).with_file("-O", &searching(slapd.tls_uri(), "")),
+        Launch::new(Program::Ours, &["-a", "httpform"]).with_file("-O", &form),
+    ] {
+        let daemon = launch.start();
+        assert!(daemon.ask(&Request::new("anna", PASSWORD)).is_ok());
+        is_forgotten(&daemon, "after the right password");
+        assert!(!daemon.ask(&Request::new("nobody", PASSWORD)).is_none());
+        is_forgotten(&daemon, "after a login that does not exist");
     }
 }
 
@@ -121,5 +161,5 @@ fn holds_password(memory: &File, line: &str) -> Option<bool> {
     let (start, end) = (address(start)?, address(end)?);
     let mut bytes = vec![0; usize::try_from(end - start).ok()?];
     memory.read_exact_at(&mut bytes, start).ok()?;
-    Some(bytes.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes()))
+    Some(bytes.windows(TRACE.len()).any(|window| window == TRACE))
 }

@@ -20,6 +20,7 @@ use crate::cache::{Cache, Fingerprint};
 use crate::config::Service;
 use crate::credentials::Credentials;
 use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Task};
+use crate::ipc;
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::{JobId, Order, Pool, WorkerId};
 use queue_watch::QueueWatch;
@@ -127,6 +128,10 @@ impl Dispatcher {
 
     /// A worker is to do this; answered by [`Action::Report`].
     pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, now: Instant) {
+        if !ipc::has_room_for(&errand, self.service.limits) {
+            let failed = ErrandResult::Failed("it is too long for a worker".to_owned());
+            return self.actions.push_back(Action::Report(id, failed));
+        }
         let job = self.next_job();
         let deadline = now + self.service.request_timeout;
         self.commissions.insert(job, Commission { id, errand: Some(errand), deadline });

@@ -332,6 +332,18 @@ fn an_errand_whose_worker_dies_or_hangs_has_failed() {
 }
 
 #[test]
+fn an_errand_that_no_worker_has_room_for_fails_at_once_and_costs_no_worker() {
+    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    let mut stored = Secret::default();
+    stored.resize(1 << 20);
+    let errand = Errand::CheckPassword { password: Secret::copy_of(b"secret"), stored };
+    scene.dispatcher.handle_errand(ErrandId(1), errand, scene.now);
+    scene.settle();
+    assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));
+    assert!(scene.sent.is_empty());
+}
+
+#[test]
 fn a_verdict_is_no_answer_to_an_errand() {
     let mut scene = Scene::with_route(service(1, false), Route::Network);
     scene.dispatcher.handle_errand(ErrandId(1), resolve(), scene.now);

@@ -9,7 +9,7 @@ mod control;
 mod echoes;
 mod listener;
 mod record;
-mod start;
+pub(crate) mod start;
 mod token;
 mod workers;
 

@@ -39,8 +39,8 @@ pub(super) fn room_for_clients(service: &Service, route: Route) -> Result<usize,
     }
 }
 
-/// The mechanism, if it is one that asks servers.
-pub(super) fn network(
+/// The mechanism, if it is one that asks servers. Connects to nothing yet and resolves no name.
+pub(crate) fn network(
     service: &Service,
     sources: &Sources,
     registry: &Registry,

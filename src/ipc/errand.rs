@@ -3,7 +3,8 @@
 
 use super::codec::{Malformed, Reader, Writer};
 use super::worker::{ERRAND, RESULT, cut};
-use super::{LARGEST_MESSAGE, LONGEST_STORED};
+use super::{LARGEST_MESSAGE, largest_request};
+use crate::config::Limits;
 use crate::errand::{Digest, Errand, ErrandResult};
 use crate::pool::JobId;
 use crate::secret::Secret;
@@ -21,6 +22,16 @@ const FAILED: u64 = 3;
 /// More addresses of one name than this are left out, so that the message has room for all.
 const MOST_ADDRESSES: usize = 64;
 
+/// Whether a worker that is told of `limits` has room for the errand. Much of it comes from servers.
+pub fn has_room_for(errand: &Errand, limits: Limits) -> bool {
+    let length = match errand {
+        Errand::Resolve { host, service } => host.len() + service.len(),
+        Errand::CheckPassword { password, stored } => password.len() + stored.len(),
+        Errand::DeriveKey { password, salt, .. } => password.len() + salt.len(),
+    };
+    length + 64 <= largest_request(limits)
+}
+
 pub(super) fn encode_errand(job: JobId, errand: &Errand) -> Secret {
     match errand {
         Errand::Resolve { host, service } => Writer::new(ERRAND, 64 + host.len() + service.len())
@@ -28,13 +39,11 @@ pub(super) fn encode_errand(job: JobId, errand: &Errand) -> Secret {
             .number(RESOLVE)
             .string(host.as_bytes())
             .string(service.as_bytes()),
-        Errand::CheckPassword { password, stored } => {
-            Writer::new(ERRAND, 64 + password.len() + LONGEST_STORED)
-                .number(job.0)
-                .number(CHECK_PASSWORD)
-                .string(password.as_bytes())
-                .string(stored.as_bytes().get(..LONGEST_STORED).unwrap_or(stored.as_bytes()))
-        }
+        Errand::CheckPassword { password, stored } => Writer::new(ERRAND, 64 + password.len() + stored.len())
+            .number(job.0)
+            .number(CHECK_PASSWORD)
+            .string(password.as_bytes())
+            .string(stored.as_bytes()),
         Errand::DeriveKey { digest, password, salt, rounds } => {
             Writer::new(ERRAND, 128 + password.len() + salt.len())
                 .number(job.0)
@@ -118,9 +127,8 @@ fn digest_of(number: u64) -> Result<Digest, Malformed> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
     use crate::errand::{Answer, Task};
-    use crate::ipc::{FromWorker, ToWorker, encode_task, largest_request};
+    use crate::ipc::{FromWorker, LONGEST_STORED, ToWorker, encode_task};
 
     fn errands() -> Vec<Errand> {
         let secret = |text: &str| Secret::copy_of(text.as_bytes());
@@ -185,8 +193,25 @@ mod tests {
         let mut password = Secret::default();
         password.resize(Limits::DEFAULT.password);
         let mut stored = Secret::default();
-        stored.resize(LONGEST_STORED + 1);
-        let message = encode_task(JobId(5), &Task::Errand(Errand::CheckPassword { password, stored }));
+        stored.resize(LONGEST_STORED);
+        let errand = Errand::CheckPassword { password, stored };
+        assert!(has_room_for(&errand, Limits::DEFAULT));
+        let message = encode_task(JobId(5), &Task::Errand(errand));
         assert!(message.len() <= largest_request(Limits::DEFAULT));
+    }
+
+    #[test]
+    fn an_errand_has_room_if_and_only_if_its_message_fits() {
+        let errand = |length: usize| Errand::DeriveKey {
+            digest: Digest::Sha512,
+            password: Secret::copy_of(b"s3cret"),
+            salt: vec![0; length],
+            rounds: 4096,
+        };
+        let most = largest_request(Limits::DEFAULT);
+        let longest = (0..most).rev().find(|length| has_room_for(&errand(*length), Limits::DEFAULT)).unwrap();
+        let message = encode_task(JobId(5), &Task::Errand(errand(longest)));
+        assert!((most - 32..=most).contains(&message.len()), "{} of {most}", message.len());
+        assert!(!has_room_for(&errand(most), Limits::DEFAULT));
     }
 }

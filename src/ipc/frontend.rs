@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer};
+use super::worker::cut;
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::file::Text;
 use crate::config::sources::Sources;
@@ -109,7 +110,7 @@ impl FromFrontend {
             Self::Ready => Writer::new(READY, 16).finish(),
             Self::Start => Writer::new(START, 16).finish(),
             Self::Kill(worker) => Writer::new(KILL, 16).number(worker.0).finish(),
-            Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(reason.as_bytes()).finish(),
+            Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
         }
     }
 
@@ -332,5 +333,12 @@ mod tests {
         ] {
             assert_eq!(FromFrontend::decode(message.encode().as_bytes()), Ok(message));
         }
+    }
+
+    #[test]
+    fn a_reason_of_any_length_fits_into_a_message() {
+        let message = FromFrontend::Failed("x".repeat(2 * LARGEST_MESSAGE)).encode();
+        assert!(message.len() <= LARGEST_MESSAGE);
+        assert!(matches!(FromFrontend::decode(message.as_bytes()), Ok(FromFrontend::Failed(_))));
     }
 }

@@ -10,6 +10,7 @@ mod frontend;
 mod worker;
 
 pub use codec::Malformed;
+pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
 pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_task};
 
@@ -23,7 +24,7 @@ pub const LARGEST_MESSAGE: usize = 16 * 1024;
 /// takes it as it is by default on Linux (212,992 bytes).
 pub const LARGEST_SETUP: usize = LARGEST_FILE + LARGEST_LDAP_CONF + LARGEST_MESSAGE;
 
-/// The longest stored password in bytes that a worker is asked to compare with.
+/// The longest stored password in bytes that a worker has room for beside the longest password.
 pub const LONGEST_STORED: usize = 8192;
 
 /// The size in bytes of the largest task within `limits`: its fields, their lengths, tag, number and address.

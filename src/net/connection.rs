@@ -29,7 +29,7 @@ pub(super) struct Connection<S> {
     unwritable: Option<String>,
     /// The server has said something.
     has_spoken: bool,
-    /// Bytes have come since the last question.
+    /// Bytes have come since the last question was written.
     pub(super) heard: bool,
     /// Questions can be asked.
     pub(super) ready: bool,
@@ -150,7 +150,8 @@ impl<S: Session> Connection<S> {
         buffer.resize(READ_SIZE);
         match self.transport.read(buffer.as_mut_bytes()) {
             Ok(length) => {
-                (self.has_spoken, self.heard) = (true, true);
+                self.has_spoken = true;
+                self.heard |= !self.has_output();
                 self.session.handle_input(buffer.as_bytes().get(..length).unwrap_or_default());
                 buffer.wipe_first(length);
                 Ok(Progress::Heard)

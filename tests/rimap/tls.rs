@@ -1,6 +1,6 @@
 //! TLS to the IMAP server, which C cannot do.
 
-use super::{ACCEPTED, REJECTED, UNEXPECTED, ask, launch};
+use super::{ACCEPTED, REJECTED, UNEXPECTED, ask, ask_all, launch};
 use crate::support::{Answer, Authority, Certificate, Daemon, Dovecot, Program, RunningDovecot, System};
 
 /// The two ways to TLS.
@@ -47,10 +47,8 @@ fn passwords_travel_within_tls() {
     let site = Site::new();
     for way in WAYS {
         let daemon = site.daemon(way, &site.trust());
-        for _ in 0..3 {
-            assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED, "{way}");
-            assert_eq!(ask(&daemon, "anna", "wrong"), REJECTED, "{way}");
-        }
+        let logins = [("anna", "right"), ("anna", "wrong"), ("anna", "right"), ("anna", "wrong")];
+        assert_eq!(ask_all(&daemon, &logins), [ACCEPTED, REJECTED, ACCEPTED, REJECTED], "{way}");
     }
 }
 

@@ -1,8 +1,6 @@
 //! rimap, before Dovecot.
 
-use super::{
-    Case, Expected, IMPATIENT, check, deadly, kept_connections_may_break, nobody_is_refused_by_a_cut,
-};
+use super::{Case, Expected, check, deadly, kept_connections_may_break, nobody_is_refused_by_a_cut};
 use crate::support::{Authority, Dovecot, Fault, Launch, Moment, Program, Proxy, RunningDovecot};
 use std::net::SocketAddr;
 
@@ -96,7 +94,7 @@ fn connections_may_break_at_any_time() {
     let server = server();
     let proxy = proxy(&server.endpoint());
     let option = format!("{}/{}", proxy.address().ip(), proxy.address().port());
-    let daemon = launch(&option).with(&IMPATIENT).start();
+    let daemon = launch(&option).with(&["--retry-interval=1"]).start();
     kept_connections_may_break(&proxy, &daemon);
     nobody_is_refused_by_a_cut(&proxy, &daemon);
 }

@@ -119,7 +119,8 @@ fn connections_may_break_at_any_time() {
     for method in ["bind", "custom"] {
         let proxy = proxy(&server.uri());
         let uri = format!("ldap://{}", proxy.address());
-        let daemon = launch(&uri, &format!("ldap_auth_method: {method}\n")).with(&IMPATIENT).start();
+        let daemon =
+            launch(&uri, &format!("ldap_auth_method: {method}\n")).with(&["--retry-interval=1"]).start();
         kept_connections_may_break(&proxy, &daemon);
         nobody_is_refused_by_a_cut(&proxy, &daemon);
     }

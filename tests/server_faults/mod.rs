@@ -5,7 +5,8 @@
 mod imap;
 mod ldap;
 
-use crate::support::{Answer, Daemon, Fault, Launch, Moment, Proxy, Request, eventually};
+use crate::support::{Answer, Daemon, Fault, Launch, Moment, Proxy, Request, eventually, under_load};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The shortest times that can be asked for.
@@ -18,7 +19,7 @@ const IMPATIENT: [&str; 5] = [
 ];
 
 /// The total time-out, and time for a loaded machine.
-const BOUND: Duration = Duration::from_secs(2 + 4);
+const BOUND: Duration = Duration::from_secs(2 + 8);
 
 /// One moment of a conversation at which something goes wrong.
 struct Case {
@@ -54,27 +55,40 @@ fn check(cases: &[Case], start: impl Fn() -> (Proxy, Launch) + Sync) {
 impl Case {
     fn check(&self, (proxy, launch): (Proxy, Launch)) {
         let what = format!("{:?}: {:?}", self.moment, self.fault);
-        let daemon = launch.with(&IMPATIENT).start();
+        // What is no fault must not become one on a loaded machine.
+        let flags =
+            if self.expected == Expected::Accepted { &["--retry-interval=1"][..] } else { &IMPATIENT };
+        let daemon = launch.with(flags).start();
         proxy.spoil(self.moment, self.fault);
-        let begun = Instant::now();
-        let answer = ask(&daemon, "right");
-        let time = begun.elapsed();
-        assert!(time < BOUND, "{what} took {time:?}");
-        assert!(proxy.faults() > 0, "{what} did not happen: {answer:?}");
         match self.expected {
-            Expected::Accepted => assert!(answer.is_ok(), "{what}: {answer:?}"),
-            Expected::Unavailable => {
-                assert_eq!(answer, Answer::Nothing, "{what}");
-                assert!(ask(&daemon, "wrong").is_none(), "{what}: nothing is known of a wrong one");
-                daemon.log.wait_for("auth unavailable: [user=anna]");
-            }
+            Expected::Accepted => assert!(ask(&daemon, "right").is_ok(), "{what}"),
+            // On a loaded machine the time may be over before it happens.
+            Expected::Unavailable => eventually("the fault happens", || {
+                expect_unavailable(&daemon, "right", &what);
+                (proxy.faults() > 0).then_some(())
+            }),
+        }
+        assert!(proxy.faults() > 0, "{what} did not happen");
+        if self.expected == Expected::Unavailable {
+            expect_unavailable(&daemon, "wrong", &what);
+            daemon.log.wait_for("auth unavailable: [user=anna]");
         }
         let frontend = daemon.children("frontend");
         proxy.heal();
         eventually("the server is asked again", || ask(&daemon, "right").is_ok().then_some(()));
-        assert!(ask(&daemon, "wrong").is_no(), "{what}");
+        eventually("a wrong password is told", || {
+            let answer = ask(&daemon, "wrong");
+            assert!(!answer.is_ok(), "{what}");
+            answer.is_no().then_some(())
+        });
         assert_eq!(daemon.children("frontend"), frontend, "{what} killed it");
     }
+}
+
+fn expect_unavailable(daemon: &Daemon, password: &str, what: &str) {
+    let begun = Instant::now();
+    assert!(ask(daemon, password).is_none(), "{what}");
+    assert!(begun.elapsed() < BOUND, "{what} took {:?}", begun.elapsed());
 }
 
 /// Every fault that leaves the login without an answer. A server that is to be heard first can reset nothing before
@@ -110,17 +124,23 @@ fn kept_connections_may_break(proxy: &Proxy, daemon: &Daemon) {
     assert!(ask(daemon, "right").is_ok());
 }
 
-/// Many log in while the server is cut off again and again: nobody is refused for it.
+/// Many log in while the server is restarted: what it held is lost, and nobody's password is wrong for that.
 fn nobody_is_refused_by_a_cut(proxy: &Proxy, daemon: &Daemon) {
-    let log_in = || Some(ask(daemon, "right"));
-    let ((), answers) = crate::support::under_load(8, log_in, || {
-        for _ in 0..20 {
-            let before = proxy.connections();
+    let accepted = AtomicUsize::new(0);
+    let log_in = || {
+        let answer = ask(daemon, "right");
+        accepted.fetch_add(usize::from(answer.is_ok()), Ordering::Relaxed);
+        Some(answer)
+    };
+    let ((), answers) = under_load(8, log_in, || {
+        for _ in 0..3 {
+            let before = accepted.load(Ordering::Relaxed);
+            eventually("logins are accepted", || {
+                (accepted.load(Ordering::Relaxed) > before + 50).then_some(())
+            });
             proxy.cut();
-            eventually("it connects again", || (proxy.connections() > before).then_some(()));
         }
     });
     assert!(answers.iter().all(|answer| answer.is_ok() || answer.is_none()), "{answers:?}");
-    assert!(answers.iter().filter(|answer| answer.is_ok()).count() > answers.len() / 2, "{answers:?}");
     eventually("all is well again", || ask(daemon, "right").is_ok().then_some(()));
 }

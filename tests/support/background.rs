@@ -2,7 +2,7 @@
 
 use crate::support::lines::Lines;
 use crate::support::process::ProcessGroup;
-use crate::support::{Process, eventually};
+use crate::support::{PATIENCE, Process, eventually, within};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -48,11 +48,12 @@ impl Background {
     }
 }
 
-/// What it had is in a directory of the test, so there is no need to ask.
+/// What it had is in a directory of the test, so there is no need to ask. After it nobody listens any more.
 impl Drop for Background {
     fn drop(&mut self) {
         self.group.kill();
         let _ = self.child.wait();
+        let _ = within(PATIENCE, || (!self.group.is_running()).then_some(()));
         if std::thread::panicking() {
             eprintln!("{}'s log: {:#?}", self.name, self.log.all());
         }

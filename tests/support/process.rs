@@ -88,6 +88,11 @@ impl ProcessGroup {
         self.signal("KILL");
     }
 
+    /// Whether a process of it still runs.
+    pub fn is_running(self) -> bool {
+        all().iter().any(|process| process.group() == Some(self))
+    }
+
     /// Sends the signal called `name` to all of it.
     pub fn signal(self, name: &str) {
         assert_ne!(Process::find(std::process::id()).unwrap().group(), Some(self), "the tests' own group");

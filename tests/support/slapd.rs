@@ -2,14 +2,14 @@
 
 mod directory;
 
-pub use directory::{Entries, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, distinguished_name};
+pub use directory::{Entries, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 
 use crate::support::address::own_address;
 use crate::support::background::Background;
 use crate::support::certificates::Certificate;
 use crate::support::command::run;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -184,10 +184,13 @@ impl RunningSlapd {
         self.background.as_ref().unwrap().signal_all("CONT");
     }
 
-    /// The lines of its log that contain `text`: it logs every operation.
+    /// How many lines of its log contain `text`: it logs every operation.
     pub fn logged(&self, text: &str) -> usize {
-        let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();
-        lines.iter().filter(|line| line.contains(text)).count()
+        let log = &self.background.as_ref().expect("it runs").log;
+        // Once it has logged this connection, everything before it is logged too.
+        let last = TcpStream::connect((self.address, PORT)).unwrap();
+        log.wait_for(&format!("ACCEPT from IP={} ", last.local_addr().unwrap()));
+        log.all().iter().filter(|line| line.contains(text)).count()
     }
 
     fn socket(&self) -> PathBuf {

@@ -11,7 +11,6 @@ use crate::net::switchboard::{Event, Order, Target};
 use crate::net::tls;
 use openssl::ssl::Ssl;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Why a connection was not even begun.
@@ -42,7 +41,10 @@ impl<P: Protocol> Driver<P> {
     pub(super) fn carry_out(&mut self, now: Instant) {
         while let Some(order) = self.switchboard.next_order() {
             match order {
-                Order::Resolve { host, service } => self.resolve(host, service, now),
+                Order::Resolve { host, service } => {
+                    let errand = Errand::Resolve { host: host.clone(), service: service.clone() };
+                    self.send(Sender::Switchboard { host, service }, errand);
+                }
                 Order::Open { connection, lane, server, target } => {
                     self.open(connection, lane, server, &target, now);
                 }
@@ -54,15 +56,6 @@ impl<P: Protocol> Driver<P> {
                 Order::Log(event) => self.log(&event),
             }
         }
-    }
-
-    fn resolve(&mut self, host: String, service: String, now: Instant) {
-        if let (Ok(address), Ok(port)) = (host.parse::<IpAddr>(), service.parse()) {
-            let known = Ok(vec![SocketAddr::new(address, port)]);
-            return self.switchboard.handle_addresses(&host, &service, known, now);
-        }
-        let errand = Errand::Resolve { host: host.clone(), service: service.clone() };
-        self.send(Sender::Switchboard { host, service }, errand);
     }
 
     fn open(&mut self, id: ConnectionId, lane: LaneId, server: usize, target: &Target, now: Instant) {
@@ -115,6 +108,9 @@ impl<P: Protocol> Driver<P> {
         match event {
             Event::Failed(server, failure) => {
                 log::warn!(target: target, "server {server}: {failure}; it is left alone for a while");
+            }
+            Event::Unanswered(server, failure) => {
+                log::warn!(target: target, "server {server} has left a question unanswered: {failure}");
             }
             Event::Recovered(server) => log::info!(target: target, "server {server} answers again"),
             Event::Waiting(server, questions) => log::warn!(

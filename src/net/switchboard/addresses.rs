@@ -16,6 +16,8 @@ pub(super) struct Addresses {
     places: Vec<Place>,
     /// When a name has to be looked up again; `None` if there is no name.
     stale_at: Option<Instant>,
+    /// When its name was last looked up.
+    looked_up_at: Option<Instant>,
     /// When a question was last answered, at whatever address.
     answered_at: Option<Instant>,
 }
@@ -34,7 +36,8 @@ impl Addresses {
             Address::Host { host, service } => literal(host, service).map(Target::Socket),
         };
         let stale_at = known.is_none().then_some(now);
-        Self { places: known.into_iter().map(Place::new).collect(), stale_at, answered_at: None }
+        let places = known.into_iter().map(Place::new).collect();
+        Self { places, stale_at, looked_up_at: None, answered_at: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,11 +67,13 @@ impl Addresses {
         places.sort_by_key(|place| place.failed_at.is_some());
         self.places = places;
         self.stale_at = Some(now + REFRESH);
+        self.looked_up_at = Some(now);
     }
 
     /// The name could not be looked up.
     pub(super) fn keep(&mut self, now: Instant) {
         self.stale_at = Some(now + LOOK_UP_AGAIN);
+        self.looked_up_at = Some(now);
     }
 
     /// The address has failed: the others come first.
@@ -85,9 +90,12 @@ impl Addresses {
         self.places.iter().all(|place| place.failed_at.is_some() && place.failed_at >= self.answered_at)
     }
 
-    /// All are to be tried again.
+    /// All have failed and are to be tried again, and the name is looked up again soon: the server may have moved.
     pub(super) fn forget_failures(&mut self) {
         self.places.iter_mut().for_each(|place| place.failed_at = None);
+        if let (Some(stale_at), Some(at)) = (self.stale_at, self.looked_up_at) {
+            self.stale_at = Some(stale_at.min(at + LOOK_UP_AGAIN));
+        }
     }
 
     /// A question was answered there.

@@ -4,7 +4,7 @@
 use super::connection::{Connection, Purpose, Seconds};
 use super::health::{Debt, SUSPICION, Standing};
 use super::servers::{Blame, ServerId};
-use super::{ConnectionId, Question, State, Switchboard, Target};
+use super::{ConnectionId, Event, Order, Question, State, Switchboard, Target};
 use crate::mech::remote::{Failure, FailureKind, LaneId, QuestionId, Sharing};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -23,7 +23,9 @@ impl Switchboard {
         // The server may have closed it before it saw the question.
         let was_stale = connection.was_used && !heard;
         let (again, lost) = self.divide(&connection, was_stale, now);
-        if !lost.is_empty() {
+        if lost.iter().any(|id| was_ordered(&self.questions, id)) {
+            self.leave_unanswered(&connection, lost, failure, now);
+        } else if !lost.is_empty() {
             self.lose_questions(&connection, lost, failure, now);
         }
         if !again.is_empty() {
@@ -115,6 +117,26 @@ impl Switchboard {
     fn oldest_waiting(&self, lane: LaneId) -> Option<QuestionId> {
         let groups = self.lanes.get(&lane)?.queue.groups();
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
+    }
+
+    /// The connection has broken over these. The server is not blamed, since one of them may be why: a client whose
+    /// login makes a server hang up must not have it left alone by all others. To be hung up on takes them no time.
+    fn leave_unanswered(
+        &mut self,
+        connection: &Connection,
+        questions: BTreeSet<QuestionId>,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        if let Some(switch) = self.lanes.get_mut(&connection.lane) {
+            let server = switch.lane.servers.get(connection.index);
+            let server = server.filter(|_| switch.unanswered_told.is_due(now));
+            let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
+            self.orders.extend(event.map(Order::Log));
+        }
+        for id in questions {
+            self.try_elsewhere(id, connection.index, failure, now);
+        }
     }
 
     /// Nobody will answer these on this server. It is blamed unless it has answered others in the meantime.

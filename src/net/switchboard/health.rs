@@ -10,6 +10,8 @@ pub(super) const SUSPICION: Duration = Duration::from_secs(1);
 /// How long a server is left alone after its first failure: it may only be restarting. Doubles with each failure in
 /// a row, up to the retry interval.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// How often a server is tried at the most while there is no other and trying costs nobody more than a moment.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The shortest time between two log lines about failures of one server that had recovered in between.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How often the log tells that a server is still failing.
@@ -52,6 +54,10 @@ struct Failed {
     times: u32,
     at: Instant,
     skipped_until: Instant,
+    /// When it is tried again if there is no other.
+    needed_at: Instant,
+    /// Whether it was found out soon: nobody listens, rather than that nobody answers.
+    soon: bool,
     why: Failure,
     phase: Phase,
 }
@@ -83,10 +89,16 @@ impl Health {
         self.silent_since.is_some_and(|since| now >= since + SUSPICION)
     }
 
-    /// Whether it should be tried again by now.
-    pub(super) fn wants_probe(&self, now: Instant) -> bool {
+    /// Whether it should be tried again by now. Without an `alternative` it is not left alone for long: the first
+    /// login after its restart is to find it, and one login that it does not answer is not to cost all others theirs.
+    pub(super) fn wants_probe(&self, alternative: bool, now: Instant) -> bool {
         let skipped = self.failed.as_ref().filter(|failed| failed.phase == Phase::Skipped);
-        skipped.is_some_and(|failed| now >= failed.skipped_until)
+        skipped.is_some_and(|failed| now >= if alternative { failed.skipped_until } else { failed.needed_at })
+    }
+
+    /// Whether it is being tried and the result is not far.
+    pub(super) fn is_probed_soon(&self) -> bool {
+        self.failed.as_ref().is_some_and(|failed| failed.soon && failed.phase == Phase::Probed)
     }
 
     pub(super) fn is_probed(&self) -> bool {
@@ -185,18 +197,24 @@ impl Health {
         std::mem::take(&mut self.told)
     }
 
-    /// It is left alone: for `wait`, or for a time that grows up to `longest`. `true` if the log is to be told.
+    /// It is left alone: for `wait`, or for a time that grows up to `longest`. `began`: what has failed began then.
+    /// `true` if the log is to be told.
     pub(super) fn fail(
         &mut self,
         why: Failure,
         wait: Option<Duration>,
         longest: Duration,
+        began: Instant,
         now: Instant,
     ) -> bool {
         let times = self.failed.as_ref().map_or(0, |failed| failed.times).saturating_add(1);
         let growing = || FIRST_WAIT.saturating_mul(1 << times.min(16).saturating_sub(1)).min(longest);
         let skipped_until = now + wait.unwrap_or_else(growing);
-        self.failed = Some(Failed { times, at: now, skipped_until, why, phase: Phase::Skipped });
+        let soon = wait.is_none() && now < began + SUSPICION;
+        let longest = if soon { PAUSE } else { wait.unwrap_or(FIRST_WAIT) };
+        let needed_at = skipped_until.min(now + longest);
+        let phase = Phase::Skipped;
+        self.failed = Some(Failed { times, at: now, skipped_until, needed_at, soon, why, phase });
         let silence = if self.told { REMINDER } else { SILENCE };
         let tell = self.told_at.is_none_or(|told_at| now >= told_at + silence);
         if tell {

@@ -20,6 +20,7 @@ pub(super) struct Switch {
     turn: usize,
     pub(super) used_at: Instant,
     pub(super) waiting_told: Seldom,
+    pub(super) unanswered_told: Seldom,
 }
 
 /// The connections to one server.
@@ -62,6 +63,7 @@ impl Switch {
             turn: 0,
             used_at: now,
             waiting_told: Seldom::default(),
+            unanswered_told: Seldom::default(),
         }
     }
 

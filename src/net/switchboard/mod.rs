@@ -7,6 +7,7 @@
 //! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
 //!   lane is used, a connection without a question finds out whether it is back; then it gets one question at a time
 //!   until it answers (`health`). While all servers of a lane are known to fail, questions are given up at once.
+//! - A connection that breaks over a question is no failure of its server: that question may be the reason.
 //! - A server that owes answers or connections and is silent for a second is avoided while another is better.
 //! - A question tries each server once. If a used connection breaks under it before a byte has come, it is asked
 //!   once more on a fresh one to the same server (`failing`).

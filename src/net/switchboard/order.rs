@@ -54,6 +54,8 @@ pub enum Target {
 pub enum Event {
     /// A server has failed and is left alone for a while.
     Failed(Server, Failure),
+    /// A server has hung up over a question, or answered what nobody understands.
+    Unanswered(Server, Failure),
     /// A server that had failed answers again.
     Recovered(Server),
     /// Questions wait for a connection, since the bound is reached.

@@ -97,6 +97,10 @@ impl Servers {
         self.records.get(&id).is_some_and(|record| record.health.is_probed())
     }
 
+    pub(super) fn is_probed_soon(&self, id: ServerId) -> bool {
+        self.records.get(&id).is_some_and(|record| record.health.is_probed_soon())
+    }
+
     pub(super) fn failure(&self, id: ServerId) -> Option<(Instant, &Failure)> {
         self.records.get(&id)?.health.failure()
     }
@@ -187,13 +191,13 @@ impl Servers {
             return Blame::Address;
         }
         record.addresses.forget_failures();
-        self.lose(id, why, None, now);
+        self.lose(id, why, None, began, now);
         Blame::Server
     }
 
-    fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, now: Instant) {
+    fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, began: Instant, now: Instant) {
         let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.fail(why.clone(), wait, self.retry_interval, now) {
+        if record.health.fail(why.clone(), wait, self.retry_interval, began, now) {
             self.orders.push_back(Order::Log(Event::Failed(record.server.clone(), why.clone())));
         }
         self.note_change(id);

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::connection::Purpose;
+use super::health::Standing;
 use super::lane::{Step, Switch};
+use super::queue::Tried;
 use super::{Event, FORGOTTEN_AFTER, Order, State, Switchboard, Timer};
 use crate::mech::remote::{Lane, LaneId, QuestionId};
 use std::rc::Rc;
@@ -32,12 +34,17 @@ impl Switchboard {
         }
     }
 
-    /// Looks after the addresses and the failed servers of a lane that is used. `true` if a probe is on its way now.
+    /// Looks after the addresses and the failed servers of a lane that is used. `true` if a probe is on its way that
+    /// is worth waiting for.
     pub(super) fn attend(&mut self, id: LaneId, now: Instant) -> bool {
         let Some(switch) = self.lanes.get(&id) else { return false };
+        let alternative = switch.best(Tried::default(), &self.servers, now) > Standing::Bad;
+        let promising = switch.bundles.iter().any(|bundle| self.servers.is_probed_soon(bundle.server));
         let mut probes = Vec::new();
         for (index, bundle) in switch.bundles.iter().enumerate() {
-            if self.servers.attend(bundle.server, now) && bundle.connections < switch.most_connections() {
+            if self.servers.attend(bundle.server, alternative, now)
+                && bundle.connections < switch.most_connections()
+            {
                 probes.push(index);
             }
         }
@@ -45,7 +52,7 @@ impl Switchboard {
         for index in probes {
             opened |= self.open(id, index, Purpose::Probe, now);
         }
-        opened
+        opened || promising
     }
 
     pub(super) fn enqueue(&mut self, id: QuestionId) {

@@ -66,6 +66,16 @@ impl Talk {
         }
     }
 
+    /// Waits for bytes and reads them, and writes nothing.
+    pub(in crate::net) fn hear(&mut self) {
+        let mut events = Events::with_capacity(16);
+        while self.connection.advance(&mut self.buffer) != Ok(Progress::Heard) {
+            self.poll.poll(&mut events, Some(PATIENCE)).unwrap();
+            assert!(!events.is_empty(), "nothing came in time");
+            events.iter().for_each(|event| self.connection.socket().unwrap().note(event));
+        }
+    }
+
     /// Goes on until the connection is broken, and tells why.
     pub(in crate::net) fn failure(&mut self) -> Failure {
         self.until(|_| false).unwrap_err()

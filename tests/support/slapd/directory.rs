@@ -115,7 +115,7 @@ impl Entries {
 }
 
 /// The name of a user's entry below [`PEOPLE`].
-pub fn distinguished_name(login: &str) -> String {
+fn distinguished_name(login: &str) -> String {
     format!("uid={},{PEOPLE}", escaped(login))
 }
 

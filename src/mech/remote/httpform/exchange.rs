@@ -15,7 +15,7 @@ use std::rc::Rc;
 pub(super) const LANE: LaneId = LaneId(0);
 
 /// A login, as [`Exchange`](crate::mech::remote::Exchange) wants it.
-pub(super) struct Exchange {
+pub struct Exchange {
     credentials: Credentials,
     template: Rc<Template>,
     statuses: Rc<Statuses>,

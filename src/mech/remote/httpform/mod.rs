@@ -16,6 +16,10 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use exchange::Exchange;
+pub use reply::Reply;
+pub use session::Session;
+
 use super::{Lane, LaneId, Protocol, Sharing, Timeouts};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
@@ -24,9 +28,6 @@ use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
 use crate::secret::Secret;
-use exchange::Exchange;
-use reply::Reply;
-use session::Session;
 use settings::Settings;
 use status::Statuses;
 use std::rc::Rc;
@@ -46,7 +47,11 @@ fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connec
     driver::drive(protocol(sources, network)?, network, wiring)
 }
 
-fn protocol(sources: &Sources, network: &NetworkSettings) -> Result<Httpform, MechanismError> {
+/// The mechanism as the file says, without anything that drives it.
+///
+/// # Errors
+/// When the settings do not allow that.
+pub fn protocol(sources: &Sources, network: &NetworkSettings) -> Result<Httpform, MechanismError> {
     let mut problems = Vec::new();
     let settings = settings::read(sources, &mut problems);
     settings.map(|settings| Httpform::new(settings, network)).ok_or_else(|| {
@@ -56,7 +61,7 @@ fn protocol(sources: &Sources, network: &NetworkSettings) -> Result<Httpform, Me
 }
 
 /// The mechanism, as [`Protocol`] wants it.
-struct Httpform {
+pub struct Httpform {
     lane: Rc<Lane>,
     /// What a request to each server of the lane begins with.
     heads: Vec<Rc<str>>,

@@ -10,11 +10,11 @@ pub(super) const LONGEST_HEAD: usize = 64 * 1024;
 
 /// What a server said, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
+pub struct Reply {
     /// Three digits; no interim one.
-    pub(super) status: u16,
+    pub status: u16,
     /// The words behind it, without control characters; may be empty.
-    pub(super) phrase: String,
+    pub phrase: String,
 }
 
 /// A reply that has been read.

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A connection, as [`Session`](crate::mech::remote::Session) wants it.
-pub(super) struct Session {
+pub struct Session {
     /// Every request up to the number that says how long its body is.
     head: Rc<str>,
     statuses: Rc<Statuses>,
@@ -67,6 +67,12 @@ impl crate::mech::remote::Session for Session {
             State::Idle if !bytes.is_empty() => self.events.push_back(SessionEvent::Finished),
             State::Idle => self.state = State::Idle,
             State::Over => {}
+            // It cannot be the reply to what the server does not have yet, but to something before it.
+            State::Waiting(..) if !self.output.is_empty() => {
+                let failure =
+                    Failure::new(FailureKind::Unexpected, "the server replies before it has the request");
+                self.events.push_back(SessionEvent::Failed(failure));
+            }
             State::Waiting(id, mut reader) => match reader.handle_input(bytes) {
                 Ok(None) => self.state = State::Waiting(id, reader),
                 Ok(Some(whole)) => self.answer(id, whole),

@@ -97,6 +97,17 @@ fn a_login_is_one_request_that_looks_like_the_one_of_c() {
 }
 
 #[test]
+fn what_comes_before_the_request_is_written_decides_nothing() {
+    let mut session = waiting();
+    session.handle_input(format!("HTTP/1.1 403 no{NOTHING}").as_bytes());
+    assert_eq!(said(&mut session), [answered(1, 403, "no")]);
+    session.ask(QuestionId(2), &Secret::copy_of(b"u=anna"));
+    session.handle_input(format!("HTTP/1.1 200 yes{NOTHING}").as_bytes());
+    let reason = "the server replies before it has the request".to_owned();
+    assert_eq!(said(&mut session), [Said::Failed(FailureKind::Unexpected, reason)]);
+}
+
+#[test]
 fn each_server_has_its_own_path_and_name() {
     let file = "httpform_url: http://a/x https://b:8443/y?z\nhttpform_data: {\"u\":\"%u\"}\n\
                 httpform_content_type: application/json\nhttpform_keep_alive: no\n";

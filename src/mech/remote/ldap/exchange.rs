@@ -1,12 +1,14 @@
 //! One login's way through a directory.
 //!
-//! [`lookup`] finds entries, [`password`] compares stored passwords, [`groups`] looks for members; here they are put
+//! `lookup` finds entries, `password` compares stored passwords, `groups` looks for members; here they are put
 //! in order.
 #![forbid(unsafe_code)]
 
 mod groups;
 mod lookup;
 mod password;
+#[cfg(test)]
+mod proof_tests;
 #[cfg(test)]
 mod tests;
 

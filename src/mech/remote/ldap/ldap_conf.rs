@@ -6,13 +6,9 @@ use crate::config::file::{Problem, Severity, Text};
 use crate::mech::remote::{TlsSettings, TlsVersion};
 use std::path::PathBuf;
 
-/// What of `ldap.conf` matters here.
+/// What of `ldap.conf` matters here. `URI` and `BASE` do not: the C daemon sets its own in any case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LdapConf {
-    /// `URI`, and the line it is in.
-    pub uri: Option<(String, usize)>,
-    /// `BASE`
-    pub base: Option<String>,
     /// The options that begin with `TLS_`. Those for a client certificate count in a user's own file only.
     pub tls: TlsSettings,
 }
@@ -23,7 +19,7 @@ impl LdapConf {
         let mut conf = Self::default();
         for (line, bytes) in (1..).zip(text.bytes.as_bytes().split(|byte| *byte == b'\n')) {
             let Some((option, value)) = option(bytes) else { continue };
-            if let Err(wrong) = conf.take(&option, value, line) {
+            if let Err(wrong) = conf.take(&option, value) {
                 problems.push(Problem {
                     source: text.path.clone(),
                     line: Some(line),
@@ -36,10 +32,8 @@ impl LdapConf {
         conf
     }
 
-    fn take(&mut self, option: &str, value: &str, line: usize) -> Result<(), String> {
+    fn take(&mut self, option: &str, value: &str) -> Result<(), String> {
         match option {
-            "URI" => self.uri = Some((value.to_owned(), line)),
-            "BASE" => self.base = Some(value.to_owned()),
             "TLS_CACERT" => self.tls.authorities_file = Some(PathBuf::from(value)),
             "TLS_CACERTDIR" => self.tls.authorities_directory = Some(PathBuf::from(value)),
             "TLS_REQCERT" => self.tls.check_peer = requires_certificate(value)?,
@@ -103,7 +97,7 @@ mod tests {
             authorities_file: Some("/etc/ssl/certs/ca-certificates.crt".into()),
             ..TlsSettings::default()
         };
-        assert_eq!(conf, LdapConf { tls, ..LdapConf::default() });
+        assert_eq!(conf, LdapConf { tls });
         assert_eq!(problems, [""; 0]);
     }
 
@@ -115,8 +109,6 @@ mod tests {
              TLS_CERT /mine.pem\nSASL_MECH GSSAPI\nHOST old\nnonsense\n",
         );
         assert_eq!(problems, [""; 0]);
-        assert_eq!(conf.uri, Some(("ldap://a/ ldaps://b/".to_owned(), 1)));
-        assert_eq!(conf.base.as_deref(), Some("dc=example,dc=org"));
         assert_eq!(conf.tls.authorities_directory, Some("/d".into()));
         assert!(!conf.tls.check_peer && conf.tls.ciphers.is_some());
         assert_eq!(conf.tls.certificate, None, "a user's own certificate is not the daemon's");

@@ -235,6 +235,8 @@ mod tests {
 
     #[test]
     fn a_search_is_as_the_standard_wants_it() {
+        let filter = Filter::parse("uid=%u").unwrap();
+        let tokens = Tokens { login: b"me", ..Tokens::default() };
         let search = Request::Search(Search {
             base: b"dc=x",
             scope: Scope::Sub,
@@ -242,8 +244,8 @@ mod tests {
             size_limit: 1,
             time_limit: 5,
             types_only: true,
-            filter: &Filter::parse("uid=%u").unwrap(),
-            tokens: &Tokens { login: b"me", ..Tokens::default() },
+            filter: &filter,
+            tokens: &tokens,
             attributes: &[NO_ATTRIBUTES, b"cn"],
         });
         assert_eq!(

@@ -38,7 +38,8 @@ pub fn target(uri: &[u8], settings: &Settings) -> Result<Target, String> {
 }
 
 /// The server, if passwords may go there. A URI in which TLS is missing does not mean that they may go in the clear:
-/// TLS is begun where the configuration has it for that host, or for any server if it does not have the host.
+/// TLS is begun unless the configuration has this very server without, or no TLS at all for the host or, if it does
+/// not have the host, for any.
 fn allowed(mut server: Server, settings: &Settings) -> Result<Server, String> {
     let Address::Host { host, service } = &server.address else {
         return Err(format!("{server} is no server on a network"));
@@ -48,9 +49,10 @@ fn allowed(mut server: Server, settings: &Settings) -> Result<Server, String> {
     if known.is_empty() && !listed {
         return Err(format!("{host} is neither in ldap_servers nor in ldap_referral_hosts"));
     }
-    let with_tls = match known.as_slice() {
-        [] => settings.referrals.with_tls,
-        known => known.iter().any(|server| server.tls != TlsMode::Off),
+    let with_tls = match known.iter().find(|known| known.address == server.address) {
+        Some(same) => same.tls != TlsMode::Off,
+        None if known.is_empty() => settings.referrals.with_tls,
+        None => known.iter().any(|server| server.tls != TlsMode::Off),
     };
     if server.tls == TlsMode::Off && with_tls {
         server.tls = TlsMode::StartTls;
@@ -79,4 +81,91 @@ fn names(listed: &str, host: &str, service: &str) -> bool {
 
 fn is_usual(service: &str) -> bool {
     matches!(service, "389" | "636" | "ldap" | "ldaps")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::file::Text;
+    use crate::config::sources::Sources;
+    use crate::mech::remote::ldap::settings::Realms;
+    use crate::secret::Secret;
+
+    fn settings(servers: &str) -> Settings {
+        let file = format!("{servers}\nldap_referrals: yes\nldap_referral_hosts: listed Other:3890\n");
+        let file = Text { path: "saslauthd.conf".into(), bytes: Secret::copy_of(file.as_bytes()) };
+        let sources = Sources { file: Some(file), ..Sources::default() };
+        Realms::read(&sources, &mut Vec::new()).unwrap().into_general()
+    }
+
+    fn followed(uri: &str, servers: &str) -> Option<(String, TlsMode)> {
+        let server = target(uri.as_bytes(), &settings(servers)).ok()?.server?;
+        Some((server.name.clone(), server.tls))
+    }
+
+    #[test]
+    fn only_hosts_that_are_configured_are_followed_to() {
+        let servers = "ldap_servers: ldap://known:3891/ ldap://10.0.0.1/ ldapi:///";
+        for uri in [
+            "ldap://known:3891/",
+            "ldap://KNOWN/dc=x",
+            "ldaps://known/",
+            "ldap://10.0.0.1",
+            "ldap://listed/",
+            "ldaps://Listed:636/",
+            "ldap://other:3890/",
+        ] {
+            assert!(followed(uri, servers).is_some(), "{uri}");
+        }
+        for uri in [
+            "ldap://stranger/",
+            "ldap://known:3892/",
+            "ldap://listed:3890/",
+            "ldap://other/",
+            "ldap://list/",
+            "ldap://listedx/",
+            "ldap://known.evil/",
+            "ldapi:///",
+            "ldapi://%2Ftmp%2Fevil/",
+            "ldap://known@stranger/",
+            "http://known/",
+            "known",
+            "",
+            "ldap://known/dc=x??deep",
+            "ldap://known/????!x=y",
+        ] {
+            assert!(followed(uri, servers).is_none(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_referral_leads_into_the_clear_only_where_the_configuration_does() {
+        use TlsMode::{Implicit, Off, StartTls};
+        for (servers, known, listed) in [
+            ("ldap_servers: ldap://known/", Off, Off),
+            ("ldap_servers: ldap://known/ ldaps://known/", Off, StartTls),
+            ("ldap_servers: ldaps://known/", StartTls, StartTls),
+            ("ldap_servers: ldaps://known/ ldapi:///", StartTls, StartTls),
+            ("ldap_servers: ldap://known/\nldap_start_tls: yes", StartTls, StartTls),
+        ] {
+            assert_eq!(followed("ldap://known/", servers).unwrap().1, known, "{servers}");
+            assert_eq!(followed("ldap://listed/", servers).unwrap().1, listed, "{servers}");
+            assert_eq!(followed("ldaps://known/", servers).unwrap().1, Implicit, "{servers}");
+        }
+    }
+
+    #[test]
+    fn a_referral_without_a_host_leads_to_the_servers_there_are() {
+        let target = target(b"ldap:///ou=x??base", &settings("ldap_servers: ldap://known/")).unwrap();
+        assert_eq!(target, Target { server: None, name: Some(b"ou=x".to_vec()), scope: Some(Scope::Base) });
+    }
+
+    #[test]
+    fn without_ldap_referrals_nothing_is_followed() {
+        let mut settings = settings("ldap_servers: ldap://known/");
+        settings.referrals.follow = false;
+        let refused = target(b"ldap://known/", &settings);
+        assert_eq!(refused, Err("ldap_referrals is no".to_owned()));
+    }
 }

@@ -1,6 +1,6 @@
 //! One connection to a directory.
 //!
-//! [`opening`] leads up to the first question: StartTLS and the bind of the service account. [`asking`] are the
+//! `opening` leads up to the first question: StartTLS and the bind of the service account. `asking` are the
 //! questions themselves, many at a time on a connection that only searches.
 #![forbid(unsafe_code)]
 
@@ -152,6 +152,9 @@ impl Session for LdapSession {
     }
 
     fn handle_input(&mut self, bytes: &[u8]) {
+        if self.phase == Phase::Opening && self.opening.is_securing() && !bytes.is_empty() {
+            return self.fail(unexpected(opening::IN_CLEAR));
+        }
         let mut input = std::mem::take(&mut self.input);
         let taken = if input.is_empty() {
             self.take_messages(bytes)

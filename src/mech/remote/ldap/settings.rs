@@ -109,12 +109,11 @@ impl Realms<Settings> {
             return None;
         };
         let file = text.parse(problems);
-        let defaults = read::Defaults::new(&conf, sources, problems, &file);
-        let general = read::read(&mut Keys::general(text.path(), &file, problems), &defaults);
+        let general = read::read(&mut Keys::general(text.path(), &file, problems), &conf);
         let mut realms = Vec::new();
         for section in &file.realms {
             let mut keys = Keys::of_realm(text.path(), &file, section, problems);
-            realms.push((section.realm.clone(), read::read(&mut keys, &defaults)));
+            realms.push((section.realm.clone(), read::read(&mut keys, &conf)));
         }
         // A line of the general part is read once for each realm, and is wrong as often.
         let mut seen = Vec::new();
@@ -147,5 +146,11 @@ impl<T> Realms<T> {
             general,
             realms: self.realms.into_iter().map(|(realm, of_realm)| (realm, make(of_realm))).collect(),
         }
+    }
+
+    /// What logins of no particular realm have.
+    #[cfg(test)]
+    pub(super) fn into_general(self) -> T {
+        self.general
     }
 }

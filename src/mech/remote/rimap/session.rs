@@ -106,9 +106,7 @@ impl ImapSession {
 
     fn handle_farewell(&mut self, farewell: &Status<'_>) {
         let reason = self.told("the server says BYE", farewell);
-        if !self.leave_undecided(FailureKind::Refused, &reason) {
-            self.fail(FailureKind::Refused, reason);
-        }
+        self.fail(FailureKind::Refused, reason);
     }
 
     fn ask_for_tls(&mut self) {
@@ -165,7 +163,7 @@ impl ImapSession {
             (Condition::Ok, _) if sent => Ok(Answer::Accepted),
             (Condition::No, Some(code)) => Err(Failure::new(
                 FailureKind::Refused,
-                format!("the server answers a login with NO [{code}]"),
+                format!("the server answers a login with NO and the code {code}"),
             )),
             (Condition::No, None) if sent => Ok(Answer::Rejected),
             (Condition::No | Condition::Bad, _) if !sent => {
@@ -179,19 +177,6 @@ impl ImapSession {
         };
         self.state = State::Answered;
         self.events.push_back(SessionEvent::Answered(id, answer));
-    }
-
-    /// The connection ends before the login is decided. That is told as an answer, so that another server is asked
-    /// but this one not taken for broken: Dovecot ends the connection at any login or password of some 1,000 bytes,
-    /// and a client that sends one must not turn all others away. `false` if no login is being checked.
-    fn leave_undecided(&mut self, kind: FailureKind, reason: &str) -> bool {
-        let State::Checking(id, _) = &self.state else {
-            return false;
-        };
-        let answer = Err(Failure::new(kind, reason));
-        self.events.push_back(SessionEvent::Answered(*id, answer));
-        self.state = State::Broken;
-        true
     }
 
     fn send_next_part(&mut self) {
@@ -275,7 +260,6 @@ impl Session for ImapSession {
     }
 
     fn handle_end(&mut self) {
-        self.leave_undecided(FailureKind::Unexpected, "the server closes the connection over a login");
         self.state = State::Broken;
     }
 

@@ -10,11 +10,11 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 impl Servers {
-    /// Somebody asks a lane that names the server: its name is looked up when that is due. `true` if it wants to be
-    /// probed; then [`Self::begin_probe`] follows.
-    pub(in super::super) fn attend(&mut self, id: ServerId, now: Instant) -> bool {
+    /// Somebody asks a lane that names the server: its name is looked up when that is due. `alternative`: whether
+    /// the lane has a server that works. `true` if this one wants to be probed; then [`Self::begin_probe`] follows.
+    pub(in super::super) fn attend(&mut self, id: ServerId, alternative: bool, now: Instant) -> bool {
         let Some(record) = self.records.get_mut(&id) else { return false };
-        let wants_probe = record.health.wants_probe(now);
+        let wants_probe = record.health.wants_probe(alternative, now);
         if !record.addresses.is_empty() {
             if record.addresses.are_stale(now) {
                 self.look_up(id);
@@ -61,8 +61,8 @@ impl Servers {
             match found {
                 Ok(found) if !found.is_empty() => record.addresses.replace(found.clone(), now),
                 _ if !record.addresses.is_empty() => record.addresses.keep(now),
-                Ok(_) => self.lose(id, &no_address(host, "it has none"), Some(LOOK_UP_AGAIN), now),
-                Err(reason) => self.lose(id, &no_address(host, reason), Some(LOOK_UP_AGAIN), now),
+                Ok(_) => self.lose(id, &no_address(host, "it has none"), Some(LOOK_UP_AGAIN), now, now),
+                Err(reason) => self.lose(id, &no_address(host, reason), Some(LOOK_UP_AGAIN), now, now),
             }
             self.note_change(id);
         }

@@ -104,6 +104,32 @@ fn all_addresses_are_tried_before_the_server_has_failed() {
 }
 
 #[test]
+fn the_name_of_a_server_that_has_failed_is_looked_up_again_after_five_seconds_since_it_may_have_moved() {
+    let mut scene = named_scene(vec![named(0)]);
+    scene.ask();
+    scene.found("host0", "1000", addresses(&[1]));
+    let (_, connection) = scene.opened();
+    scene.pass(SECOND);
+    scene.refuse(connection);
+    scene.pass(3 * SECOND);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    assert_eq!(scene.lookups, 1);
+    scene.pass(SECOND);
+    let question = scene.ask();
+    let (_, connection) = scene.opened();
+    assert_eq!(scene.lookups, 2);
+    scene.found("host0", "1000", addresses(&[2]));
+    scene.refuse(connection);
+    let (_, connection) = scene.opened();
+    let moved: SocketAddr = ([127, 0, 0, 2], 1000).into();
+    assert_eq!(scene.board.connections[&connection].target, Target::Socket(moved));
+    scene.make_ready(connection);
+    assert_eq!(scene.asked(), (connection, question));
+}
+
+#[test]
 fn an_address_that_has_failed_comes_last() {
     let mut scene = named_scene(vec![named(0)]);
     scene.ask();

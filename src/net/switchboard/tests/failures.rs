@@ -34,37 +34,72 @@ fn a_question_is_given_up_at_once_while_all_servers_are_known_to_fail() {
 }
 
 #[test]
-fn a_server_alone_is_tried_again_after_half_a_second_by_one_question() {
+fn a_server_alone_that_refused_is_tried_again_for_the_next_login_and_all_wait_for_the_result() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
-    scene.pass(500 * MILLISECOND);
+    scene.pass(100 * MILLISECOND);
     let first = scene.ask();
     let second = scene.ask();
-    assert_eq!(scene.given_up.last().unwrap().0, second);
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
     assert_eq!(scene.asked(), (fresh, first));
     scene.answer(fresh, first);
+    assert_eq!(scene.asked(), (fresh, second));
+    assert_eq!(scene.given_up.len(), 1, "the one that found the server away");
     assert_eq!(scene.events.last(), Some(&Event::Recovered(numbered(0))));
 }
 
 #[test]
-fn the_time_that_a_server_is_left_alone_doubles_up_to_the_retry_interval() {
+fn all_who_wait_for_a_server_alone_are_given_up_when_it_refuses_again() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    scene.pass(100 * MILLISECOND);
+    scene.ask_times(2);
+    let (_, fresh) = scene.opened();
+    scene.refuse(fresh);
+    assert_eq!(scene.given_up.len(), 3);
+    assert!(scene.opened.is_empty());
+}
+
+#[test]
+fn the_time_that_a_failed_server_is_left_alone_doubles_up_to_the_retry_interval() {
+    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    let mut waits = Vec::new();
+    let mut last = scene.now;
+    while waits.len() < 7 {
+        let question = scene.ask();
+        let (alive, _) = scene.asked();
+        if let Some((0, probe)) = scene.opened.pop() {
+            waits.push((scene.now - last).as_millis());
+            last = scene.now;
+            scene.refuse(probe);
+        }
+        scene.answer(alive, question);
+        scene.pass(100 * MILLISECOND);
+    }
+    assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+}
+
+#[test]
+fn a_silent_server_alone_is_tried_every_half_second() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     let mut waits = Vec::new();
     let mut last = scene.now;
-    while waits.len() < 8 {
+    while waits.len() < 4 {
         scene.ask();
         if let Some((_, connection)) = scene.opened.pop() {
             waits.push((scene.now - last).as_millis());
+            scene.pass(SECOND);
             last = scene.now;
             scene.refuse(connection);
         }
         scene.pass(100 * MILLISECOND);
     }
-    assert_eq!(waits, [0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    assert_eq!(waits, [0, 500, 500, 500]);
 }
 
 #[test]
@@ -196,7 +231,7 @@ fn the_second_try_takes_no_other_connection_that_may_be_stale() {
 }
 
 #[test]
-fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
+fn a_question_over_which_a_fresh_connection_breaks_as_well_goes_to_the_next_server() {
     let mut scene = Scene::with(2, Sharing::InTurn);
     let stale = scene.warm_up();
     let question = scene.ask();
@@ -204,7 +239,7 @@ fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
     scene.fail(fresh, "closed again", false);
-    assert_eq!(scene.events, [Event::Failed(numbered(0), failure("closed again"))]);
+    assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure("closed again"))]);
     let (server, other) = scene.opened();
     assert_eq!(server, 1);
     scene.asked.clear();
@@ -213,13 +248,31 @@ fn a_fresh_connection_that_breaks_as_well_fails_the_server() {
 }
 
 #[test]
-fn an_answer_cut_short_fails_the_server_without_a_second_try() {
+fn an_answer_cut_short_leads_to_no_second_try() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     let connection = scene.warm_up();
     let question = scene.ask();
     scene.fail(connection, "cut", true);
     assert_eq!(scene.given_up, [(question, failure("cut"))]);
-    assert_eq!(scene.failures(), 1);
+    assert!(scene.opened.is_empty());
+}
+
+#[test]
+fn a_question_that_breaks_every_connection_takes_the_server_from_nobody_else() {
+    let mut scene = Scene::with(1, Sharing::OneQuestion);
+    for _ in 0..20 {
+        let question = scene.ask();
+        let (_, connection) = scene.opened();
+        scene.make_ready(connection);
+        scene.fail(connection, "reset", false);
+        assert_eq!(scene.given_up.pop(), Some((question, failure("reset"))));
+    }
+    assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure("reset"))], "said once");
+    scene.asked.clear();
+    let question = scene.ask();
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    assert_eq!(scene.asked(), (connection, question));
 }
 
 #[test]
@@ -283,13 +336,14 @@ fn a_failed_server_loses_its_idle_connections() {
     let questions = [scene.ask(), scene.ask()];
     let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
     connections.iter().for_each(|connection| scene.make_ready(*connection));
+    let third = scene.ask();
+    let (_, opening) = scene.opened();
     scene.answer(connections[0], questions[0]);
+    scene.answer(connections[0], third);
     scene.pass(MILLISECOND);
-    scene.ask();
-    scene.fail(connections[0], "cut", true);
-    assert!(scene.closed.is_empty(), "the other one is busy");
-    scene.answer(connections[1], questions[1]);
+    scene.refuse(opening);
     assert_eq!(scene.failures(), 1);
+    assert_eq!(scene.closed, [connections[0]], "the other one is busy");
 }
 
 #[test]

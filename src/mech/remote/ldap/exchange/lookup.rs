@@ -65,6 +65,7 @@ impl Check {
         let tokens = self.tokens(user);
         let base = base.unwrap_or_else(|| dn::expand(&lookup.base, &tokens));
         let Limits { deref, size, time } = self.settings().limits;
+        let attributes = [attribute.map_or(NO_ATTRIBUTES, str::as_bytes)];
         let request = Request::Search(Search {
             base: &base,
             scope: scope.unwrap_or(lookup.scope),
@@ -74,7 +75,7 @@ impl Check {
             types_only: false,
             filter: &lookup.filter,
             tokens: &tokens,
-            attributes: &[attribute.map_or(NO_ATTRIBUTES, str::as_bytes)],
+            attributes: &attributes,
         });
         Question::Search { request: request.to_operation(), attribute: attribute.map(str::to_owned) }
     }

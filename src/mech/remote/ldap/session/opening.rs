@@ -36,7 +36,14 @@ impl Opening {
     pub(super) fn new(start_tls: bool, account: Option<Rc<Account>>) -> Self {
         Self { start_tls, account, step: Step::Connecting }
     }
+
+    /// The server has agreed to TLS: until it has begun nothing may come, lest it be taken for what came in TLS.
+    pub(super) fn is_securing(&self) -> bool {
+        matches!(self.step, Step::Securing)
+    }
 }
+
+pub(super) const IN_CLEAR: &str = "something came in the clear behind the server's consent to StartTLS";
 
 impl LdapSession {
     pub(super) fn begin_opening(&mut self) {
@@ -48,13 +55,8 @@ impl LdapSession {
         }
     }
 
-    /// The driver reads nothing between the consent and TLS; if it did, none of that could be trusted.
     pub(super) fn go_on_secured(&mut self) {
-        if self.input.is_empty() {
-            self.bind_account();
-        } else {
-            self.fail(slipped_in());
-        }
+        self.bind_account();
     }
 
     /// Takes the answer to what was said last. `is_last`: nothing has come behind it.
@@ -65,7 +67,7 @@ impl LdapSession {
                     return Err(refused(format!("the server refuses StartTLS: {result}")));
                 }
                 if !is_last {
-                    return Err(slipped_in());
+                    return Err(unexpected(IN_CLEAR));
                 }
                 self.opening.step = Step::Securing;
                 self.events.push_back(SessionEvent::StartTls);
@@ -173,10 +175,6 @@ pub(super) fn sasl_bind<'a>(dialogue: &Dialogue, message: &'a Secret) -> Request
         name: b"",
         proof: Proof::Sasl { mechanism, message: Some(message.as_bytes()) },
     }
-}
-
-fn slipped_in() -> Failure {
-    unexpected("something came in the clear behind the server's consent to StartTLS")
 }
 
 fn refused(reason: String) -> Failure {

@@ -9,9 +9,7 @@ use super::super::sasl::Mechanism;
 use super::super::tokens::Template;
 use super::account::{Account, check_properties, read_mechanism};
 use super::{Limits, Lookup, Method, Referrals, Settings, groups, servers};
-use crate::config::file::{File, Problem};
 use crate::config::keys::Keys;
-use crate::config::sources::Sources;
 use crate::mech::remote::{Server, TlsMode, TlsSettings, tls_keys};
 use std::rc::Rc;
 
@@ -25,52 +23,25 @@ const ALIASES: [(&str, Dereference); 4] = [
     ("always", Dereference::Always),
 ];
 
-/// What holds where saslauthd.conf says nothing.
-pub(super) struct Defaults {
-    pub(super) servers: Vec<Server>,
-    base: Template,
-    tls: TlsSettings,
-}
-
-impl Defaults {
-    /// The C daemon looks at neither URI nor BASE of ldap.conf, whatever libldap would do: it has its own default.
-    pub(super) fn new(conf: &LdapConf, sources: &Sources, problems: &mut Vec<Problem>, file: &File) -> Self {
-        let servers = servers::defaults(conf, sources, problems, file);
-        let base = conf.base.as_deref().map(|base| Template::literal(base.as_bytes()));
-        Self { servers, base: base.unwrap_or_default(), tls: conf.tls.clone() }
-    }
-}
-
 /// Reads the keys; `None` when there is something wrong that leaves nothing to do.
-pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Settings> {
+pub(super) fn read(keys: &mut Keys<'_>, conf: &LdapConf) -> Option<Settings> {
     check_version(keys);
     accept_without_effect(keys);
-    let servers = servers::read(keys, defaults);
-    let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_else(|| defaults.base.clone());
+    let servers = servers::read(keys);
+    let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_default();
     let uses_sasl = keys.flag(&["ldap_use_sasl"]).unwrap_or(false);
     let mechanism = if uses_sasl { read_mechanism(keys) } else { None };
     let method = read_method(keys, mechanism, &base);
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
-    let tls = read_tls(keys, defaults.tls.clone());
-    let referrals = read_referrals(keys, &servers);
+    let tls = Rc::new(read_tls(keys, conf.tls.clone()));
     let (timeout, limits) = (keys.seconds(&["ldap_timeout"]), read_limits(keys));
-    let default_realm = default_realm(keys);
-    // Only now, so that everything that is wrong has been told.
+    let (default_realm, referrals) = (default_realm(keys), read_referrals(keys, &servers));
     if uses_sasl && mechanism.is_none() {
         return None;
     }
-    Some(Settings {
-        tls: Rc::new(tls),
-        servers,
-        timeout,
-        account: Rc::new(account),
-        method: method?,
-        group,
-        limits,
-        default_realm,
-        referrals,
-    })
+    let (account, method) = (Rc::new(account), method?);
+    Some(Settings { servers, tls, timeout, account, method, group, limits, default_realm, referrals })
 }
 
 fn check_version(keys: &mut Keys<'_>) {

@@ -1,48 +1,17 @@
 //! `ldap_servers` and `ldap_start_tls`.
 #![forbid(unsafe_code)]
 
-use super::super::ldap_conf::LdapConf;
 use super::super::uri;
-use super::read::Defaults;
-use crate::config::file::{File, Problem};
 use crate::config::keys::Keys;
-use crate::config::sources::Sources;
 use crate::mech::remote::{Server, TlsMode};
 
-/// Where the C daemon looks without `ldap_servers`.
+/// Where the C daemon looks without `ldap_servers`, whatever `URI` in ldap.conf says (2.1.28 was watched).
 const LOCALHOST: &str = "ldap://localhost/";
 
-/// The servers without `ldap_servers`. The C daemon does not look at `URI` of ldap.conf (2.1.28 was watched), so whoever
-/// has one and no `ldap_servers` is told.
-pub(super) fn defaults(
-    conf: &LdapConf,
-    sources: &Sources,
-    problems: &mut Vec<Problem>,
-    file: &File,
-) -> Vec<Server> {
-    let localhost = || uri::parse_servers(LOCALHOST).unwrap_or_default();
-    let Some((uris, line)) = &conf.uri else { return localhost() };
-    if file.general.entries.iter().any(|entry| entry.key == "ldap_servers") {
-        return localhost();
-    }
-    let path = sources.ldap_conf.as_ref().map(|text| text.path.clone()).unwrap_or_default();
-    let warning = |text: String| Problem { line: Some(*line), ..Problem::warning(&path, text) };
-    match uri::parse_servers(uris) {
-        Ok(servers) => {
-            let told = "URI is used, since ldap_servers is missing; the C daemon asks ldap://localhost/ then";
-            problems.push(warning(told.to_owned()));
-            servers
-        }
-        Err(error) => {
-            problems.push(warning(format!("URI cannot be used, and is passed over: {}", error.text)));
-            localhost()
-        }
-    }
-}
-
 /// The servers of a realm, in the order of the file.
-pub(super) fn read(keys: &mut Keys<'_>, defaults: &Defaults) -> Vec<Server> {
-    let mut servers = read_list(keys).unwrap_or_else(|| defaults.servers.clone());
+pub(super) fn read(keys: &mut Keys<'_>) -> Vec<Server> {
+    let localhost = || uri::parse_servers(LOCALHOST).unwrap_or_default();
+    let mut servers = read_list(keys).unwrap_or_else(localhost);
     if keys.flag(&["ldap_start_tls"]) != Some(true) {
         return servers;
     }

@@ -272,23 +272,12 @@ fn tls_is_as_the_keys_say_and_ldap_conf_says_the_rest() {
 }
 
 #[test]
-fn a_server_from_ldap_conf_is_a_warning_since_c_has_another_default() {
-    let conf = "URI ldap://directory/\nBASE dc=x\n";
-    let (realms, problems) = read_both("", Some(conf));
+fn neither_servers_nor_a_search_base_come_from_ldap_conf_as_in_c() {
+    let (realms, problems) = read_both("", Some("URI ldap://directory/\nBASE dc=x\n"));
     let general = realms.unwrap().general;
-    assert_eq!(names(&general), [("ldap://directory", TlsMode::Off)]);
-    assert_eq!(lookup(&general).base, Template::literal(b"dc=x"));
-    assert!(
-        problems.len() == 1 && problems[0].starts_with("/etc/ldap/ldap.conf:1: URI is used"),
-        "{problems:?}"
-    );
-    let (realms, problems) = read_both("ldap_servers: ldap://mine/\nldap_search_base: dc=y\n", Some(conf));
-    let general = realms.unwrap().general;
-    assert_eq!(names(&general), [("ldap://mine", TlsMode::Off)]);
-    assert_eq!(lookup(&general).base, Template::literal(b"dc=y"));
+    assert_eq!(names(&general), [("ldap://localhost", TlsMode::Off)]);
+    assert_eq!(lookup(&general).base, Template::default());
     assert_eq!(problems, [""; 0]);
-    let (realms, problems) = read_both("", Some("URI nonsense\n"));
-    assert!(realms.is_some() && problems[0].contains("is passed over"), "{problems:?}");
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! The configuration file, which a mistake or half an upload can make anything.
+
+use crate::input::{Input, SEPARATOR};
+use crate::memory::most_held;
+use saslauthd::config::NetworkSettings;
+use saslauthd::config::file::{File, Problem, Text};
+use saslauthd::config::sources::Sources;
+use saslauthd::mech::{Kind, MECHANISMS};
+use saslauthd::secret::Secret;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+const PATH: &str = "/etc/saslauthd.conf";
+
+/// In no key and no message.
+const PASSWORD: &str = "q7#Zw!0x9";
+
+/// Whatever the file says: all that is wrong is told, each in a line that names the place in the file; a password is
+/// in none of them; and how the lines end makes no difference.
+pub fn check(bytes: &[u8]) {
+    let mut input = Input::new(bytes, SEPARATOR);
+    let with_option = input.choose(2) == 1;
+    let option = if with_option { input.part() } else { b"" };
+    let (file, ldap_conf) = (input.part(), input.part());
+    let file =
+        [file, b"\nldap_bind_pw: ", PASSWORD.as_bytes(), b"\nldap_password: ", PASSWORD.as_bytes()].concat();
+    check_lines(&file);
+    for mechanism in &MECHANISMS {
+        let Kind::Remote(remote) = &mechanism.kind else { continue };
+        let sources = Sources {
+            option: with_option.then(|| OsString::from_vec(option.to_vec())),
+            file: Some(text(PATH, &file)),
+            ldap_conf: Some(text("/etc/ldap/ldap.conf", ldap_conf)),
+        };
+        let (problems, held) = most_held(|| (remote.check)(&sources, &NetworkSettings::DEFAULT));
+        assert!(held <= 1024 * 1024 + 256 * bytes.len(), "{held} bytes held");
+        problems.iter().for_each(|problem| check_problem(problem, &file, ldap_conf));
+        assert_eq!(
+            problems,
+            (remote.check)(&sources.copy(), &NetworkSettings::DEFAULT),
+            "{}",
+            mechanism.name
+        );
+    }
+}
+
+fn text(path: &str, bytes: &[u8]) -> Text {
+    Text { path: path.into(), bytes: Secret::copy_of(bytes) }
+}
+
+fn check_lines(bytes: &[u8]) {
+    let mut problems = Vec::new();
+    let file = text(PATH, bytes).parse(&mut problems);
+    problems.iter().for_each(|problem| check_problem(problem, bytes, b""));
+    assert!(problems.is_sorted_by_key(|problem| problem.line));
+    check_entries(&file, bytes);
+    if !bytes.contains(&b'\r') {
+        let others = bytes.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(b"\r\n".as_slice());
+        let mut other_problems = Vec::new();
+        let other = text(PATH, &others).parse(&mut other_problems);
+        assert_eq!(other_problems, problems);
+        assert_eq!(values(&other), values(&file));
+    }
+}
+
+/// Every entry is where it says that it is.
+fn check_entries(file: &File, bytes: &[u8]) {
+    let lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
+    for entry in std::iter::once(&file.general).chain(&file.realms).flat_map(|section| &section.entries) {
+        let mut line = lines[entry.line - 1];
+        if entry.line == 1 {
+            line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        }
+        let value = entry.value.as_bytes();
+        assert!(!value.is_empty() && value.trim_ascii() == value);
+        assert!(line[entry.column - 1..].starts_with(value));
+        assert!(line[entry.column - 1 + value.len()..].starts_with(&entry.blanks_after));
+        assert!(line.to_ascii_lowercase().trim_ascii_start().starts_with(entry.key.as_bytes()));
+    }
+}
+
+/// Realms, keys and values.
+fn values(file: &File) -> Vec<(&str, &str, &[u8])> {
+    let sections = std::iter::once(&file.general).chain(&file.realms);
+    let entries = sections.flat_map(|section| section.entries.iter().map(move |entry| (section, entry)));
+    let entries =
+        entries.map(|(section, entry)| (section.realm.as_str(), entry.key.as_str(), entry.value.as_bytes()));
+    entries.collect()
+}
+
+fn check_problem(problem: &Problem, file: &[u8], ldap_conf: &[u8]) {
+    let shown = problem.to_string();
+    assert!(!shown.contains(PASSWORD), "{shown}");
+    // The words of `-O` are the administrator's own, who sees them again; the log escapes them.
+    let own_words = problem.source.as_os_str() == "-O";
+    assert!(!shown.contains(if own_words { is_line_end } else { char::is_control }), "{shown:?}");
+    let cut = problem.text.ends_with("...");
+    assert!(!problem.text.is_empty() && (cut || !problem.text.ends_with('.')), "{shown}");
+    let bytes = if problem.source.as_os_str() == PATH { file } else { ldap_conf };
+    let lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
+    if let Some(line) = problem.line {
+        let line = lines.get(line - 1).expect("a problem is on a line of the file");
+        assert!(problem.column.unwrap_or(1) <= line.len() + 1, "{shown}");
+    }
+}
+
+fn is_line_end(character: char) -> bool {
+    matches!(character, '\r' | '\n')
+}
