@@ -16,8 +16,12 @@ use std::rc::Rc;
 /// More values than a password has, so that an entry that was chosen badly cannot keep workers busy for long.
 const MOST_VALUES: usize = 16;
 
-/// More places than are ever followed.
+/// More places than are ever followed, and more ways to each.
 const MOST_REFERENCES: usize = 64;
+const MOST_WAYS: usize = 8;
+
+/// The longest URI of a reference that is kept, in bytes; DNs of some hundred are known.
+const LONGEST_URI: usize = 4096;
 
 /// A question without an answer.
 pub(super) struct Asked {
@@ -109,17 +113,19 @@ impl LdapSession {
 
     /// A server that cannot serve anybody now is told from one that does not like this question.
     fn answer(&mut self, id: QuestionId, answer: Answer) {
-        let result = match &answer {
-            Answer::Found(Found { result, .. }) | Answer::Compared(result) | Answer::Bound(result) => {
-                Some(result)
+        let (code, shown) = match &answer {
+            Answer::Found(Found { result, .. }) | Answer::Compared(result) => {
+                (result.code, result.to_string())
             }
-            Answer::Known(_) => None,
+            // What else it says might be the password.
+            Answer::Bound(result) => (result.code, result.code.to_string()),
+            Answer::Known(_) => (ResultCode::SUCCESS, String::new()),
         };
-        let unable =
-            result.filter(|result| matches!(result.code, ResultCode::BUSY | ResultCode::UNAVAILABLE));
-        let answer = match unable {
-            Some(result) => Err(Failure::new(FailureKind::Refused, format!("the server says {result}"))),
-            None => Ok(answer),
+        let answer = match code {
+            ResultCode::BUSY | ResultCode::UNAVAILABLE => {
+                Err(Failure::new(FailureKind::Refused, format!("the server says {shown}")))
+            }
+            _ => Ok(answer),
         };
         self.events.push_back(SessionEvent::Answered(id, answer));
     }
@@ -184,7 +190,10 @@ impl Search {
                     self.first = Some(self.entry(entry));
                 }
             }
-            Body::Reference(uris) if self.references.len() < MOST_REFERENCES => self.references.push(uris),
+            Body::Reference(uris) if self.references.len() < MOST_REFERENCES => {
+                let short = uris.into_iter().filter(|uri| uri.len() <= LONGEST_URI);
+                self.references.push(short.take(MOST_WAYS).collect());
+            }
             _ => {}
         }
     }
