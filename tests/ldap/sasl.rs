@@ -49,7 +49,6 @@ fn logins_prove_their_password_by_sasl(program: Program) {
 
 /// Slapd answers these with other (80), as it does some faults of its own.
 #[test]
-#[ignore = "a login that slapd's SASL does not know is unavailable, where C says NO"]
 fn a_login_that_sasl_does_not_know_is_refused() {
     require!(Slapd);
     let server = Slapd::new(Entries::new().user("anna", "right")).start();

@@ -230,6 +230,13 @@ impl Exchange for Check {
     }
 }
 
+/// What slapd says in a result of other (80) to a bind by SASL of a login that it does not know: SCRAM finds no entry
+/// (libsasl's text), PLAIN none to compare with (slapd's). A fault of the server's own has other texts.
+const UNKNOWN_LOGIN: [&[u8]; 2] = [
+    b"SASL(-1): generic failure: unable to canonify user and get auxprops",
+    b"SASL(-1): generic failure: Password verification failed",
+];
+
 enum BindVerdict {
     Accepted,
     Refused,
@@ -251,6 +258,7 @@ fn verdict(result: &LdapResult) -> BindVerdict {
         | ResultCode::UNWILLING_TO_PERFORM
         | ResultCode::INSUFFICIENT_ACCESS_RIGHTS
         | ResultCode::CONSTRAINT_VIOLATION => BindVerdict::Refused,
+        ResultCode::OTHER if UNKNOWN_LOGIN.contains(&result.diagnostic.as_slice()) => BindVerdict::Refused,
         _ => BindVerdict::Unclear,
     }
 }
