@@ -154,18 +154,25 @@ impl LdapSession {
                         self.deriving = Some((id, login));
                         self.events.push_back(SessionEvent::Errand(errand));
                     }
+                    // The bind has not come to its end, so no other can follow.
                     Next::Refused => {
                         let code = ResultCode::INVALID_CREDENTIALS;
-                        self.answer(id, Answer::Bound(LdapResult { code, ..result }));
-                        // The bind has not come to its end, so no other can follow.
-                        self.phase = Phase::Over;
-                        self.events.push_back(SessionEvent::Finished);
+                        self.answer_last(id, LdapResult { code, ..result });
                     }
                 }
             }
+            // slapd says this of a login that it does not know, and then of every other on the same connection.
+            ResultCode::OTHER => self.answer_last(id, result),
             _ => self.answer(id, Answer::Bound(result)),
         }
         Ok(())
+    }
+
+    /// Answers, and takes no further question.
+    fn answer_last(&mut self, id: QuestionId, result: LdapResult) {
+        self.answer(id, Answer::Bound(result));
+        self.phase = Phase::Over;
+        self.events.push_back(SessionEvent::Finished);
     }
 
     /// Takes the key that the user's bind waits for.
