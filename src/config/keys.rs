@@ -108,13 +108,21 @@ impl<'a> Keys<'a> {
     /// One of a few words, in any case.
     pub fn choice<T: Copy>(&mut self, names: &[&str], choices: &[(&str, T)]) -> Option<T> {
         let entry = self.entry(names)?;
-        let value = entry.value.as_bytes();
-        let chosen = choices.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(value));
+        let chosen = chosen(entry, choices);
         if chosen.is_none() {
-            let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-            self.complain(entry, &format!("takes one of {words}"));
+            self.complain(entry, &takes_one_of(choices));
         }
-        chosen.map(|(_, choice)| *choice)
+        chosen
+    }
+
+    /// As [`Self::choice`] for a key of which C takes the default when it does not know the word: then this warns.
+    pub fn lenient_choice<T: Copy>(&mut self, names: &[&str], choices: &[(&str, T)]) -> Option<T> {
+        let entry = self.entry(names)?;
+        let chosen = chosen(entry, choices);
+        if chosen.is_none() {
+            self.warn(entry, &format!("{}; the default holds", takes_one_of(choices)));
+        }
+        chosen
     }
 
     /// Says that the value of an entry cannot be used; `what` goes on after the key's name.
@@ -147,6 +155,17 @@ impl<'a> Keys<'a> {
     fn tell(&mut self, severity: Severity, line: Option<usize>, column: Option<usize>, text: String) {
         self.problems.push(Problem { source: self.source.to_owned(), line, column, severity, text });
     }
+}
+
+fn chosen<T: Copy>(entry: &Entry, choices: &[(&str, T)]) -> Option<T> {
+    let value = entry.value.as_bytes();
+    let choice = choices.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(value));
+    choice.map(|(_, choice)| *choice)
+}
+
+fn takes_one_of<T>(choices: &[(&str, T)]) -> String {
+    let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    format!("takes one of {words}")
 }
 
 #[cfg(test)]

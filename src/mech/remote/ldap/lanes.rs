@@ -6,6 +6,10 @@ use crate::config::NetworkSettings;
 use crate::mech::remote::{Lane, LaneId, Server, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// The C daemon's default of `ldap_timeout`.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many searches a connection carries at a time; slapd works on as many as it has threads, 16 by default.
 const SEARCHES_TOGETHER: usize = 100;
@@ -99,9 +103,14 @@ impl Lanes {
 
     fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> Lane {
         let lane = lane_of(&self.network, servers, sharing);
-        let timeout = settings.timeout;
-        let timeouts = timeout.map(|timeout| Timeouts { connect: timeout, tls: timeout, operation: timeout });
-        let timeouts = timeouts.unwrap_or(lane.timeouts);
+        let timeouts = match settings.timeout {
+            Some(timeout) => Timeouts { connect: timeout, tls: timeout, operation: timeout },
+            None => Timeouts {
+                connect: lane.timeouts.connect.min(TIMEOUT),
+                tls: lane.timeouts.tls.min(TIMEOUT),
+                operation: lane.timeouts.operation.min(TIMEOUT),
+            },
+        };
         Lane { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..lane }
     }
 

@@ -31,7 +31,7 @@ pub struct Settings {
     pub servers: Vec<Server>,
     /// For those with TLS.
     pub tls: Rc<TlsSettings>,
-    /// `ldap_timeout`, for each step; without the key the daemon's options hold.
+    /// `ldap_timeout`, for each step; without the key the daemon's options hold, up to C's default.
     pub timeout: Option<Duration>,
     /// Who searches and checks groups.
     pub account: Rc<Account>,

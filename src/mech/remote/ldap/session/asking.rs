@@ -23,6 +23,10 @@ const MOST_WAYS: usize = 8;
 /// The longest URI of a reference that is kept, in bytes; DNs of some hundred are known.
 const LONGEST_URI: usize = 4096;
 
+/// Questions without an answer that a connection holds at the most: those whose time was over stay among them, since the
+/// answer may still come.
+const MOST_ASKED: usize = 1000;
+
 /// A question without an answer.
 pub(super) struct Asked {
     id: QuestionId,
@@ -56,6 +60,9 @@ pub(super) struct Login {
 impl LdapSession {
     /// Puts a question into the output.
     pub(super) fn put(&mut self, id: QuestionId, question: &Question) -> Result<(), Failure> {
+        if self.asked.len() >= MOST_ASKED {
+            return Err(unexpected("the server leaves too many questions unanswered"));
+        }
         let (request, waits_for) = match question {
             Question::Search { request, attribute } => {
                 let search = Search { attribute: attribute.clone(), ..Search::default() };

@@ -54,7 +54,7 @@ pub(super) fn read(keys: &mut Keys<'_>, base: &Template) -> Option<GroupCheck> {
 }
 
 fn read_lookup(keys: &mut Keys<'_>, base: &Template, filter: Option<Filter>) -> Option<Lookup> {
-    let scope = keys.choice(&["ldap_group_scope"], &SCOPES).unwrap_or(Scope::Sub);
+    let scope = keys.lenient_choice(&["ldap_group_scope"], &SCOPES).unwrap_or(Scope::Sub);
     let base = dn_template(keys, &["ldap_group_search_base"]).unwrap_or_else(|| base.clone());
     Some(Lookup { base, scope, filter: filter? })
 }

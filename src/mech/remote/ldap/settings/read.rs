@@ -88,7 +88,7 @@ fn read_method(keys: &mut Keys<'_>, mechanism: Option<Mechanism>, base: &Templat
 }
 
 fn read_lookup(keys: &mut Keys<'_>, base: &Template) -> Option<Lookup> {
-    let scope = keys.choice(&["ldap_scope"], &SCOPES).unwrap_or(Scope::Sub);
+    let scope = keys.lenient_choice(&["ldap_scope"], &SCOPES).unwrap_or(Scope::Sub);
     let filter = match keys.entry(&["ldap_filter"]) {
         Some(_) => filter(keys, "ldap_filter"),
         None => Filter::parse("(uid=%u)").ok(),
@@ -119,7 +119,7 @@ fn read_limits(keys: &mut Keys<'_>) -> Limits {
         keys.number(&[key], 0..=most).and_then(|number| i32::try_from(number).ok()).unwrap_or(default)
     };
     let (size, time) = (number("ldap_size_limit", 1), number("ldap_time_limit", 5));
-    Limits { deref: keys.choice(&["ldap_deref"], &ALIASES).unwrap_or(Dereference::Never), size, time }
+    Limits { deref: keys.lenient_choice(&["ldap_deref"], &ALIASES).unwrap_or(Dereference::Never), size, time }
 }
 
 fn default_realm(keys: &mut Keys<'_>) -> Vec<u8> {

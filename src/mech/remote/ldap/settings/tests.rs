@@ -215,8 +215,6 @@ fn what_is_wrong_is_told_with_line_and_column() {
         ("ldap_tls_ciphers: NORMAL:+FOO\n", "1:26: ldap_tls_ciphers has \"+FOO\""),
         ("ldap_version: 2\n", "1:15: ldap_version is 2"),
         ("ldap_version: 4\n", "1:15: ldap_version takes a number from 2 to 3"),
-        ("ldap_scope: all\n", "1:13: ldap_scope takes one of sub, one, base"),
-        ("ldap_deref: sometimes\n", "1:13: ldap_deref takes one of never, search, find, always"),
         ("ldap_auth_method: pam\n", "1:19: ldap_auth_method takes one of bind, custom, fastbind"),
         ("ldap_size_limit: -1\n", "1:18: ldap_size_limit takes a number"),
         ("ldap_timeout: 0\n", "1:15: ldap_timeout takes a number"),
@@ -227,9 +225,22 @@ fn what_is_wrong_is_told_with_line_and_column() {
     }
 }
 
+/// C does not know these words either, and goes on.
+#[test]
+fn a_scope_that_nobody_knows_is_a_warning_and_the_default_holds() {
+    for (file, told) in [
+        ("ldap_scope: subtree\n", "ldap_scope takes one of sub, one, base; the default holds"),
+        ("ldap_deref: sometimes\n", "ldap_deref takes one of never, search, find, always; the default holds"),
+    ] {
+        let (realms, problems) = read_both(file, None);
+        assert_eq!(lookup(&realms.unwrap().general).scope, Scope::Sub);
+        assert!(problems.len() == 1 && problems[0].contains(told), "{problems:?}");
+    }
+}
+
 #[test]
 fn everything_wrong_is_told_at_once_and_only_once() {
-    let file = "ldap_version: 2\nldap_scope: x\nldap_use_sasl: yes\nldap_mech: x\n[realm a]\nldap_timeout: x\n[realm b]\n";
+    let file = "ldap_version: 2\nldap_size_limit: x\nldap_use_sasl: yes\nldap_mech: x\n[realm a]\nldap_timeout: x\n[realm b]\n";
     let errors = errors(file);
     assert_eq!(errors.len(), 4, "{errors:?}");
 }
