@@ -224,6 +224,16 @@ fn every_problem_in_the_file_is_told_at_a_start() {
 }
 
 #[test]
+fn problems_are_told_in_the_order_of_the_lines() {
+    let text = "ldap_timeout: 0\nldap_scope: some\nlog_level: 10\n[realm a]\nldap_filter: (\noops\n";
+    let file = File::new(text);
+    let checked = file.check(&Asking { name: "ldap", flags: &[], good: "", bad: "" });
+    let prefix = file.named("FILE:");
+    let numbers = checked.output.lines().map(|line| line.strip_prefix(&prefix).unwrap().split(':').next());
+    assert_eq!(numbers.collect::<Vec<_>>(), ["1", "2", "3", "5", "6"].map(Some), "{}", checked.output);
+}
+
+#[test]
 fn a_file_that_was_named_must_be_there_and_of_a_sensible_size() {
     for asking in asking() {
         let file = File::new(&"#".repeat(128 * 1024 + 1));

@@ -27,7 +27,7 @@ const WITH_LDAP_CONF: &str = "ldap";
 const READABLE: u32 = 0o004;
 const WRITEABLE: u32 = 0o002;
 
-/// Everything the mechanism's settings come from and what is wrong with it. With an error among the problems the
+/// Everything the mechanism's settings come from and what is wrong with it, in the order of the lines. With an error among the problems the
 /// mechanism cannot be used. Connects to nothing and resolves no name.
 pub fn load(config: &Config) -> (Sources, Vec<Problem>) {
     let mut problems = Vec::new();
@@ -39,6 +39,9 @@ pub fn load(config: &Config) -> (Sources, Vec<Problem>) {
     if !problems.iter().any(Problem::is_error) {
         problems.extend(config.mechanism.check(&sources, &config.service.network));
     }
+    problems.sort_by(|one, other| {
+        (&one.source, one.line, one.column).cmp(&(&other.source, other.line, other.column))
+    });
     (sources, problems)
 }
 

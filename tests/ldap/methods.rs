@@ -109,6 +109,26 @@ fn a_referral_is_not_followed_unless_that_is_asked_for(program: Program) {
     assert!(!ask(&following, "carla", "wrong").is_ok());
 }
 
+/// A login's password goes to servers of the settings and to no other.
+#[test]
+fn a_referral_to_a_configured_server_is_followed() {
+    require!(Slapd);
+    let second = Slapd::new(Entries::new().unit("elsewhere").user_below(ELSEWHERE, "carla", "right")).start();
+    let uri = format!("{}{ELSEWHERE}", second.uri());
+    let first = Slapd::new(Entries::new().user("anna", "right").referral("elsewhere", &uri)).start();
+    let settings = searching_below(&first.uri(), SUFFIX);
+    let unknown = launch(Program::Ours, &format!("{settings}ldap_referrals: yes\n")).start();
+    assert!(!ask(&unknown, "carla", "right").is_ok());
+    assert_eq!(second.logged("BIND dn=\"uid=carla"), 0);
+    let both = settings.replace(&first.uri(), &format!("{} {}", first.uri(), second.uri()));
+    let known = launch(Program::Ours, &format!("{both}ldap_referrals: yes\n")).start();
+    for _ in 0..2 {
+        assert_eq!(ask(&known, "carla", "right"), "OK");
+        assert_eq!(ask(&known, "carla", "wrong"), "NO");
+        assert_eq!(ask(&known, "anna", "right"), "OK");
+    }
+}
+
 const ELSEWHERE: &str = "ou=elsewhere,dc=example,dc=org";
 
 fn an_entry_without_a_password_lets_nobody_in(program: Program) {

@@ -24,6 +24,9 @@ pub struct Lane {
     pub timeouts: Timeouts,
     /// For servers that want TLS.
     pub tls: Rc<TlsSettings>,
+    /// As whom and with what TLS it is connected, as a number of the mechanism's own. That a server fails for one
+    /// party, which may have a wrong password or certificate, says nothing of the others.
+    pub party: usize,
 }
 
 /// Which server of a lane is asked first, of those that are not known to fail.
@@ -69,7 +72,7 @@ impl From<&NetworkSettings> for Timeouts {
     }
 }
 
-/// A server. What is known of its health is shared by all lanes that name it.
+/// A server. What is known of its health is shared by all lanes that name it and have the same [`Lane::party`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Server {
     /// Where it is.

@@ -107,7 +107,7 @@ impl<P: Protocol> Driver<P> {
         let target = self.wiring.mechanism;
         match event {
             Event::Failed(server, failure) => {
-                log::warn!(target: target, "server {server}: {failure}; it is left alone for a while");
+                log::warn!(target: target, "server {server} has failed: {failure}");
             }
             Event::Unanswered(server, failure) => {
                 log::warn!(target: target, "server {server} has left a question unanswered: {failure}");

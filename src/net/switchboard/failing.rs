@@ -272,14 +272,22 @@ impl Switchboard {
                 }
             }
             State::Waiting | State::Reserved(_) => {
-                let servers = self.lanes.get(&question.lane).map(|switch| switch.lane.servers.as_slice());
-                let server = servers.and_then(|servers| servers.first()).map(ToString::to_string);
-                let server = server.unwrap_or_default();
-                let failure =
-                    Failure::new(FailureKind::Contact, format!("no connection to {server} in time"));
+                let failure = Failure::new(FailureKind::Contact, self.what_is_late(question.lane));
                 self.detach(id, now);
                 self.give_up(id, failure);
             }
+        }
+    }
+
+    /// Why a question in the queue of the lane could not be asked in time.
+    fn what_is_late(&self, lane: LaneId) -> String {
+        let switch = self.lanes.get(&lane);
+        let servers = switch.map(|switch| switch.lane.servers.as_slice()).unwrap_or_default();
+        let server = servers.first().map(ToString::to_string).unwrap_or_default();
+        let first = switch.and_then(|switch| switch.bundles.first());
+        match first.is_some_and(|bundle| self.servers.is_awaited(bundle.server)) {
+            true => format!("no address of {server} in time"),
+            false => format!("no connection to {server} in time"),
         }
     }
 

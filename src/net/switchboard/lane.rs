@@ -58,7 +58,7 @@ impl Switch {
         let listed = lane.servers.iter().take(MOST_SERVERS);
         Self {
             lane: Rc::clone(lane),
-            bundles: listed.map(|server| Bundle::new(servers.enter(server, id, now))).collect(),
+            bundles: listed.map(|server| Bundle::new(servers.enter(server, lane.party, id, now))).collect(),
             queue: Queue::default(),
             turn: 0,
             used_at: now,

@@ -10,13 +10,13 @@ use crate::mech::remote::{Failure, LaneId, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Short for a [`Server`].
+/// Short for a [`Server`] as one party sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ServerId(u64);
 
 pub(super) struct Servers {
     retry_interval: Duration,
-    ids: HashMap<Server, ServerId>,
+    ids: HashMap<(Server, usize), ServerId>,
     records: BTreeMap<ServerId, Record>,
     last_id: u64,
     /// The names that are being looked up: host and service.
@@ -41,6 +41,7 @@ pub(super) enum Blame {
 
 struct Record {
     server: Server,
+    party: usize,
     health: Health,
     addresses: Addresses,
     /// Whether its name is being looked up while no address is known.
@@ -62,14 +63,13 @@ impl Servers {
         }
     }
 
-    /// A lane has come that names the server.
-    pub(super) fn enter(&mut self, server: &Server, lane: LaneId, now: Instant) -> ServerId {
-        let id = self.ids.get(server).copied().unwrap_or_else(|| {
+    /// A lane of the party has come that names the server.
+    pub(super) fn enter(&mut self, server: &Server, party: usize, lane: LaneId, now: Instant) -> ServerId {
+        let id = *self.ids.entry((server.clone(), party)).or_insert_with(|| {
             self.last_id += 1;
-            self.ids.insert(server.clone(), ServerId(self.last_id));
             ServerId(self.last_id)
         });
-        let record = self.records.entry(id).or_insert_with(|| Record::new(server, now));
+        let record = self.records.entry(id).or_insert_with(|| Record::new(server, party, now));
         record.lanes.insert(lane);
         id
     }
@@ -79,7 +79,7 @@ impl Servers {
         let Some(record) = self.records.get_mut(&id) else { return };
         record.lanes.remove(&lane);
         if record.lanes.is_empty() {
-            self.ids.remove(&record.server);
+            self.ids.remove(&(record.server.clone(), record.party));
             self.records.remove(&id);
             self.watches.retain(|(_, watched)| *watched != id);
         }
@@ -243,9 +243,10 @@ impl Servers {
 }
 
 impl Record {
-    fn new(server: &Server, now: Instant) -> Self {
+    fn new(server: &Server, party: usize, now: Instant) -> Self {
         Self {
             server: server.clone(),
+            party,
             health: Health::default(),
             addresses: Addresses::of(&server.address, now),
             awaited: false,

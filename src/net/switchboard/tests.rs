@@ -33,6 +33,7 @@ pub(super) fn lane(servers: Vec<Server>) -> Lane {
         idle_time: 60 * SECOND,
         timeouts: Timeouts { connect: 5 * SECOND, tls: 5 * SECOND, operation: 10 * SECOND },
         tls: Rc::new(TlsSettings::default()),
+        party: 0,
     }
 }
 

@@ -27,6 +27,7 @@ pub(in crate::net) fn lane(servers: Vec<Server>) -> Lane {
         idle_time: NetworkSettings::DEFAULT.idle_time,
         timeouts: Timeouts::from(&NetworkSettings::DEFAULT),
         tls: Rc::new(TlsSettings::default()),
+        party: 0,
     }
 }
 

@@ -81,6 +81,7 @@ impl Httpform {
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
             tls: Rc::new(settings.tls),
+            party: 0,
         };
         Self {
             lane: Rc::new(lane),

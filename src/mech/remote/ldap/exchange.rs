@@ -8,6 +8,8 @@ mod groups;
 mod lookup;
 mod password;
 #[cfg(test)]
+mod proof_tests;
+#[cfg(test)]
 mod tests;
 
 use super::lanes::{Lanes, Place};
@@ -47,16 +49,31 @@ enum Stage {
     Nothing,
     /// The user's entry.
     User(Hunt),
-    /// A bind as this DN.
-    Bind(Vec<u8>),
-    /// A bind by SASL.
-    SaslBind,
+    /// The user's bind.
+    Bind(Name),
     /// Comparisons that take long.
     Password(Comparison),
     /// Whether the group has this value.
     GroupCompare(Vec<u8>),
     /// The groups of this user, by a filter.
     GroupSearch(Hunt, Vec<u8>),
+}
+
+/// Whom a bind names.
+enum Name {
+    Dn(Vec<u8>),
+    /// The login, by SASL.
+    Login(Mechanism),
+}
+
+impl Name {
+    /// Empty if it is not known.
+    fn into_dn(self) -> Vec<u8> {
+        match self {
+            Self::Dn(dn) => dn,
+            Self::Login(_) => Vec::new(),
+        }
+    }
 }
 
 type Next = Step<Question>;
@@ -83,18 +100,19 @@ impl Check {
     }
 
     fn bind(&mut self, place: Place, dn: Vec<u8>) -> Next {
-        // A server takes a bind without a name for one of nobody, and accepts it: RFC 4513, section 5.1.1.
-        if dn.is_empty() {
+        // A server may take a bind without a name for one of nobody, and accept it whatever the password: RFC 4513,
+        // section 5.1.1. Blanks around a DN do not count, and some end it at a NUL.
+        if dn.trim_ascii().is_empty() || dn.contains(&0) {
             return reject("there is no DN to bind as");
         }
         let proof = Proof::Simple(self.credentials.password.as_bytes());
         let request = Request::Bind { version: 3, name: &dn, proof }.to_operation();
-        self.stage = Stage::Bind(dn);
+        self.stage = Stage::Bind(Name::Dn(dn));
         Step::Ask(place.bind, Question::Bind(request))
     }
 
     /// As in C the name is the login, with the realm behind it when it has no domain.
-    fn bind_by_sasl(&mut self, mechanism: Mechanism) -> Next {
+    fn bind_by_sasl(&mut self, place: Place, mechanism: Mechanism) -> Next {
         let Tokens { login, realm, .. } = self.tokens(b"");
         let mut name = login.to_vec();
         if !login.contains(&b'@') && !realm.is_empty() {
@@ -104,32 +122,32 @@ impl Check {
         let password = Rc::new(Secret::copy_of(self.credentials.password.as_bytes()));
         let identity = Rc::new(Identity::new(name, Vec::new(), password));
         let tell_dn = self.settings().group.is_some();
-        self.stage = Stage::SaslBind;
-        Step::Ask(self.plan.home.bind, Question::SaslBind { mechanism, identity, tell_dn })
+        self.stage = Stage::Bind(Name::Login(mechanism));
+        Step::Ask(place.bind, Question::SaslBind { mechanism, identity, tell_dn })
     }
 
-    fn handle_bound(&mut self, dn: Vec<u8>, result: &LdapResult) -> Next {
-        match verdict(result) {
-            BindVerdict::Accepted => self.check_group(dn),
-            BindVerdict::Referred => self.bind_elsewhere(dn, result),
+    fn handle_bound(&mut self, name: Name, mut result: LdapResult) -> Next {
+        result.hide(&self.credentials.password);
+        match verdict(&result) {
+            BindVerdict::Accepted => self.check_group(name.into_dn()),
+            BindVerdict::Referred => self.bind_elsewhere(name, &result),
             BindVerdict::Refused => reject(format!("the server refuses the password: {result}")),
             BindVerdict::Unclear => unavailable(format!("the bind as the user fails: {result}")),
         }
     }
 
-    fn bind_elsewhere(&mut self, dn: Vec<u8>, result: &LdapResult) -> Next {
-        match self.follow_one(&result.referral) {
-            Ok((place, target)) => self.bind(place, target.name.unwrap_or(dn)),
-            Err(step) => step,
+    /// By the same means: a referral must not get a password in the clear that SASL keeps to itself.
+    fn bind_elsewhere(&mut self, name: Name, result: &LdapResult) -> Next {
+        match (self.follow_one(&result.referral), name) {
+            (Ok((place, target)), Name::Dn(dn)) => self.bind(place, target.name.unwrap_or(dn)),
+            (Ok((place, _)), Name::Login(mechanism)) => self.bind_by_sasl(place, mechanism),
+            (Err(step), _) => step,
         }
     }
 
     /// The user's DN after a bind by SASL: RFC 4513, section 5.2.1.8.
     fn handle_known(&mut self, identity: &[u8]) -> Next {
-        match identity.strip_prefix(b"dn:") {
-            Some(dn) if !dn.is_empty() => self.check_group(dn.to_vec()),
-            _ => reject("the server does not tell the user's DN, which the group check needs"),
-        }
+        self.check_group(identity.strip_prefix(b"dn:").unwrap_or_default().to_vec())
     }
 
     /// The first of some referrals that can be followed.
@@ -185,7 +203,7 @@ impl Exchange for Check {
                 let dn = self.expand(template);
                 self.bind(plan.home, dn)
             }
-            Method::SaslBind(mechanism) => self.bind_by_sasl(*mechanism),
+            Method::SaslBind(mechanism) => self.bind_by_sasl(plan.home, *mechanism),
         }
     }
 
@@ -196,9 +214,8 @@ impl Exchange for Check {
         };
         match (std::mem::replace(&mut self.stage, Stage::Nothing), answer) {
             (Stage::User(hunt), Answer::Found(found)) => self.handle_users(hunt, found),
-            (Stage::Bind(dn), Answer::Bound(result)) => self.handle_bound(dn, &result),
-            (Stage::SaslBind, Answer::Bound(result)) => self.handle_bound(Vec::new(), &result),
-            (Stage::SaslBind, Answer::Known(identity)) => self.handle_known(&identity),
+            (Stage::Bind(name), Answer::Bound(result)) => self.handle_bound(name, result),
+            (Stage::Bind(Name::Login(_)), Answer::Known(identity)) => self.handle_known(&identity),
             (Stage::GroupCompare(dn), Answer::Compared(result)) => self.handle_compared(dn, &result),
             (Stage::GroupSearch(hunt, dn), Answer::Found(found)) => self.handle_groups(hunt, dn, found),
             _ => unavailable("an answer came to what was not asked"),
@@ -212,6 +229,13 @@ impl Exchange for Check {
         }
     }
 }
+
+/// What slapd says in a result of other (80) to a bind by SASL of a login that it does not know: SCRAM finds no entry
+/// (libsasl's text), PLAIN none to compare with (slapd's). A fault of the server's own has other texts.
+const UNKNOWN_LOGIN: [&[u8]; 2] = [
+    b"SASL(-1): generic failure: unable to canonify user and get auxprops",
+    b"SASL(-1): generic failure: Password verification failed",
+];
 
 enum BindVerdict {
     Accepted,
@@ -234,6 +258,7 @@ fn verdict(result: &LdapResult) -> BindVerdict {
         | ResultCode::UNWILLING_TO_PERFORM
         | ResultCode::INSUFFICIENT_ACCESS_RIGHTS
         | ResultCode::CONSTRAINT_VIOLATION => BindVerdict::Refused,
+        ResultCode::OTHER if UNKNOWN_LOGIN.contains(&result.diagnostic.as_slice()) => BindVerdict::Refused,
         _ => BindVerdict::Unclear,
     }
 }

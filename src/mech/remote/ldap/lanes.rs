@@ -3,7 +3,7 @@
 
 use super::settings::{Account, Settings};
 use crate::config::NetworkSettings;
-use crate::mech::remote::{Lane, LaneId, Server, Sharing, Timeouts};
+use crate::mech::remote::{Lane, LaneId, Server, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -22,13 +22,18 @@ pub struct Place {
     pub bind: LaneId,
 }
 
-/// All lanes. Equal ones are one, so that realms with the same servers share their connections.
+/// All lanes. Equal ones are one, so that realms with the same servers and account share their connections.
 pub struct Lanes {
     network: NetworkSettings,
     nowhere: Rc<Lane>,
     entries: RefCell<Vec<Entry>>,
     referred: RefCell<Vec<Server>>,
+    /// Who connects, by [`Lane::party`].
+    parties: RefCell<Vec<Party>>,
 }
+
+/// An account with its TLS: a realm in which these are wrong must not cost other realms their servers.
+type Party = (Rc<Account>, Rc<TlsSettings>);
 
 #[derive(Clone)]
 struct Entry {
@@ -45,6 +50,7 @@ impl Lanes {
             nowhere: Rc::new(lane_of(network, Vec::new(), Sharing::InTurn)),
             entries: RefCell::default(),
             referred: RefCell::default(),
+            parties: RefCell::default(),
         }
     }
 
@@ -95,7 +101,17 @@ impl Lanes {
         let lane = lane_of(&self.network, servers, sharing);
         let timeout = settings.timeout;
         let timeouts = timeout.map(|timeout| Timeouts { connect: timeout, tls: timeout, operation: timeout });
-        Lane { timeouts: timeouts.unwrap_or(lane.timeouts), tls: Rc::clone(&settings.tls), ..lane }
+        let timeouts = timeouts.unwrap_or(lane.timeouts);
+        Lane { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..lane }
+    }
+
+    fn party(&self, settings: &Settings) -> usize {
+        let mut parties = self.parties.borrow_mut();
+        let same = |(account, tls): &Party| *account == settings.account && *tls == settings.tls;
+        parties.iter().position(same).unwrap_or_else(|| {
+            parties.push((Rc::clone(&settings.account), Rc::clone(&settings.tls)));
+            parties.len() - 1
+        })
     }
 
     fn find(&self, lane: Lane, account: Option<Rc<Account>>) -> LaneId {
@@ -118,5 +134,6 @@ fn lane_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) ->
         idle_time: network.idle_time,
         timeouts: Timeouts::from(network),
         tls: Rc::default(),
+        party: 0,
     }
 }

@@ -32,22 +32,29 @@ pub fn target(uri: &[u8], settings: &Settings) -> Result<Target, String> {
     if parsed.has_critical_extension {
         return Err(format!("{} demands what is not known", shown()));
     }
-    let server = if parsed.has_host { Some(allowed(parsed.server, settings)?) } else { None };
+    let leads_elsewhere = parsed.has_host || parsed.server.host().is_none();
+    let server = if leads_elsewhere { Some(allowed(parsed.server, settings)?) } else { None };
     Ok(Target { server, name: Some(parsed.name).filter(|name| !name.is_empty()), scope: parsed.scope })
 }
 
-/// The server, if passwords may go there, with no less TLS than the configured ones have.
+/// The server, if passwords may go there. A URI in which TLS is missing does not mean that they may go in the clear:
+/// TLS is begun unless the configuration has this very server without, or no TLS at all for the host or, if it does
+/// not have the host, for any.
 fn allowed(mut server: Server, settings: &Settings) -> Result<Server, String> {
     let Address::Host { host, service } = &server.address else {
         return Err(format!("{server} is no server on a network"));
     };
-    let known = settings.servers.iter().any(|known| is_at(known, host, service));
+    let known: Vec<_> = settings.servers.iter().filter(|known| is_at(known, host, service)).collect();
     let listed = settings.referrals.hosts.iter().any(|listed| names(listed, host, service));
-    if !known && !listed {
+    if known.is_empty() && !listed {
         return Err(format!("{host} is neither in ldap_servers nor in ldap_referral_hosts"));
     }
-    let all_have_tls = settings.servers.iter().all(|server| server.tls != TlsMode::Off);
-    if server.tls == TlsMode::Off && all_have_tls {
+    let with_tls = match known.iter().find(|known| known.address == server.address) {
+        Some(same) => same.tls != TlsMode::Off,
+        None if known.is_empty() => settings.referrals.with_tls,
+        None => known.iter().any(|server| server.tls != TlsMode::Off),
+    };
+    if server.tls == TlsMode::Off && with_tls {
         server.tls = TlsMode::StartTls;
     }
     Ok(server)
@@ -133,16 +140,17 @@ mod tests {
     }
 
     #[test]
-    fn where_every_server_has_tls_no_referral_leads_into_the_clear() {
+    fn a_referral_leads_into_the_clear_only_where_the_configuration_does() {
         use TlsMode::{Implicit, Off, StartTls};
-        for (servers, plain) in [
-            ("ldap_servers: ldap://known/", Off),
-            ("ldap_servers: ldap://known/ ldaps://known/", Off),
-            ("ldap_servers: ldaps://known/", StartTls),
-            ("ldap_servers: ldap://known/\nldap_start_tls: yes", StartTls),
+        for (servers, known, listed) in [
+            ("ldap_servers: ldap://known/", Off, Off),
+            ("ldap_servers: ldap://known/ ldaps://known/", Off, StartTls),
+            ("ldap_servers: ldaps://known/", StartTls, StartTls),
+            ("ldap_servers: ldaps://known/ ldapi:///", StartTls, StartTls),
+            ("ldap_servers: ldap://known/\nldap_start_tls: yes", StartTls, StartTls),
         ] {
-            assert_eq!(followed("ldap://known/", servers).unwrap().1, plain, "{servers}");
-            assert_eq!(followed("ldap://listed/", servers).unwrap().1, plain, "{servers}");
+            assert_eq!(followed("ldap://known/", servers).unwrap().1, known, "{servers}");
+            assert_eq!(followed("ldap://listed/", servers).unwrap().1, listed, "{servers}");
             assert_eq!(followed("ldaps://known/", servers).unwrap().1, Implicit, "{servers}");
         }
     }

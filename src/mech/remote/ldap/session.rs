@@ -12,7 +12,7 @@ mod tests;
 use super::ber;
 use super::message::{Operation, Request};
 use super::question::{Answer, Question};
-use super::response::{Body, Response, ResponseError};
+use super::response::{Body, NOTICE_OF_DISCONNECTION, Response, ResponseError};
 use super::settings::Account;
 use crate::errand::ErrandResult;
 use crate::mech::remote::{Failure, FailureKind, QuestionId, Session, SessionEvent};
@@ -113,11 +113,14 @@ impl LdapSession {
         }
     }
 
-    /// RFC 4511, section 4.4: the only notice there is says that the server closes the connection.
+    /// RFC 4511, section 4.4: the only notice that matters says that the server closes the connection.
     fn take_notice(&mut self, body: Body) -> Result<(), Failure> {
-        let Body::Extended { result, .. } = body else {
+        let Body::Extended { result, name, .. } = body else {
             return Err(unexpected("the server sent an answer to no request"));
         };
+        if name.is_some_and(|name| name != NOTICE_OF_DISCONNECTION) {
+            return Ok(());
+        }
         let reason = format!("the server ends the connection: {result}");
         if self.phase == Phase::Ready && self.asked.is_empty() && self.deriving.is_none() {
             self.phase = Phase::Over;

@@ -90,6 +90,8 @@ pub struct Referrals {
     /// `ldap_referral_hosts`: names of hosts beside the configured servers that may see the service account's password
     /// and those of users.
     pub hosts: Vec<String>,
+    /// Whether these have TLS: if any configured server has it.
+    pub with_tls: bool,
 }
 
 /// Something that each realm has, such as its [`Settings`].

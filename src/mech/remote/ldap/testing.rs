@@ -17,9 +17,13 @@ pub(super) fn message(number: i32, tag: u8, write: impl FnOnce(&mut Writer<'_>))
 }
 
 fn write_result(writer: &mut Writer<'_>, code: ResultCode) {
+    write_diagnosis(writer, code, "");
+}
+
+fn write_diagnosis(writer: &mut Writer<'_>, code: ResultCode, diagnostic: &str) {
     writer.number(ber::ENUMERATED, code.0);
     writer.octets(ber::OCTET_STRING, b"");
-    writer.octets(ber::OCTET_STRING, b"");
+    writer.octets(ber::OCTET_STRING, diagnostic.as_bytes());
 }
 
 /// A message that is a result only.
@@ -29,6 +33,19 @@ fn result_message(number: i32, tag: u8, code: ResultCode) -> Vec<u8> {
 
 pub(super) fn bound(number: i32, code: ResultCode) -> Vec<u8> {
     result_message(number, ber::application_constructed(1), code)
+}
+
+/// A bind's result with something for people to read.
+pub(super) fn refused(number: i32, code: ResultCode, diagnostic: &str) -> Vec<u8> {
+    message(number, ber::application_constructed(1), |writer| write_diagnosis(writer, code, diagnostic))
+}
+
+/// What answers nothing.
+pub(super) fn notice(name: &[u8], code: ResultCode) -> Vec<u8> {
+    message(0, ber::application_constructed(24), |writer| {
+        write_result(writer, code);
+        writer.octets(ber::context(10), name);
+    })
 }
 
 /// A bind's result with a message of SASL.
@@ -74,8 +91,13 @@ pub(super) fn entry(number: i32, name: &str, attribute: &str, values: &[&str]) -
 }
 
 pub(super) fn reference(number: i32, uri: &str) -> Vec<u8> {
+    references(number, &[uri])
+}
+
+/// One place with several ways to it.
+pub(super) fn references(number: i32, uris: &[&str]) -> Vec<u8> {
     message(number, ber::application_constructed(19), |writer| {
-        writer.octets(ber::OCTET_STRING, uri.as_bytes());
+        uris.iter().for_each(|uri| writer.octets(ber::OCTET_STRING, uri.as_bytes()));
     })
 }
 

@@ -64,6 +64,7 @@ impl Rimap {
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
             tls: Rc::new(settings.tls),
+            party: 0,
         };
         Self { lane: Rc::new(lane) }
     }

@@ -32,6 +32,11 @@ impl Servers {
         false
     }
 
+    /// Whether its name is being looked up and no address is known yet.
+    pub(in super::super) fn is_awaited(&self, id: ServerId) -> bool {
+        self.records.get(&id).is_some_and(|record| record.awaited)
+    }
+
     fn look_up(&mut self, id: ServerId) {
         let address = self.records.get(&id).map(|record| &record.server.address);
         let Some(Address::Host { host, service }) = address else { return };

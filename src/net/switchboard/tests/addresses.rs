@@ -90,6 +90,16 @@ fn the_second_server_is_used_while_the_name_of_the_first_is_not_found_in_a_secon
 }
 
 #[test]
+fn a_lookup_that_takes_too_long_is_told_from_a_connection_that_does() {
+    let mut scene = named_scene(vec![named(0)]);
+    let question = scene.ask();
+    scene.pass(30 * SECOND);
+    let name = named(0).name;
+    let reason = format!("no address of {name} in time");
+    assert_eq!(scene.given_up, [(question, Failure::new(FailureKind::Contact, reason))]);
+}
+
+#[test]
 fn all_addresses_are_tried_before_the_server_has_failed() {
     let mut scene = named_scene(vec![named(0)]);
     let question = scene.ask();

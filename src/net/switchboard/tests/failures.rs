@@ -450,3 +450,22 @@ fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connecti
     scene.make_ready(connection);
     assert_eq!(scene.asked(), (connection, second));
 }
+
+/// A realm with a wrong password for its account, or that does not trust a server, has that server to itself.
+#[test]
+fn what_fails_for_one_party_does_not_fail_for_another() {
+    let mut scene = Scene::with(1, Sharing::InTurn);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.refuse(connection);
+    assert_eq!(scene.given_up.len(), 1);
+    let deadline = scene.now + 30 * SECOND;
+    for party in [0, 1] {
+        let lane = Rc::new(Lane { party, ..lane(vec![numbered(0)]) });
+        let question = QuestionId(100 + party as u64);
+        scene.board.ask(question, LaneId(1 + party), &lane, deadline, scene.now);
+        scene.carry_out();
+        assert_eq!(scene.opened.len(), party, "party {party}");
+        assert_eq!(scene.given_up.len(), 2, "party {party}");
+    }
+}

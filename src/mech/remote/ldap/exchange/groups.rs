@@ -17,6 +17,9 @@ impl Check {
         let plan = Rc::clone(&self.plan);
         match &plan.settings.group {
             None => accept(),
+            Some(_) if user.is_empty() => {
+                reject("the server does not tell the user's DN, which the group check needs")
+            }
             Some(GroupCheck::Compare { dn: template, .. }) => {
                 let group = dn::expand(template, &self.tokens(&user));
                 self.ask_group(plan.home.search, &group, user)
@@ -71,7 +74,8 @@ impl Check {
             return unavailable("a group was found that is not configured");
         };
         // One group is enough, however many there are.
-        if found.entries > 0 {
+        let sound = matches!(found.result.code, ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED);
+        if found.entries > 0 && sound {
             return accept();
         }
         if let Err(step) = self.take(&mut hunt, found, lookup, "group") {

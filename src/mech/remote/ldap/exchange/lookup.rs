@@ -122,7 +122,9 @@ impl Check {
         match found.result.code {
             ResultCode::SUCCESS | ResultCode::NO_SUCH_OBJECT => {}
             ResultCode::SIZE_LIMIT_EXCEEDED if hunt.first.is_some() => hunt.cut = true,
-            ResultCode::REFERRAL => return self.note(hunt, &found.result.referral, lookup.scope),
+            ResultCode::REFERRAL if found.entries == 0 => {
+                return self.note(hunt, &found.result.referral, lookup.scope);
+            }
             _ => return Err(search_failed(&found.result, lookup, what)),
         }
         // As libldap does it, what a search refers to elsewhere is passed over unless referrals are followed.

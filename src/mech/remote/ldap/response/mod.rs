@@ -86,12 +86,6 @@ impl Response {
         let body = Body::parse(operation.tag, &mut operation.inside())?;
         Ok(Self { number, body })
     }
-
-    /// Whether the server announces that it closes the connection.
-    pub fn is_notice_of_disconnection(&self) -> bool {
-        self.number == 0
-            && matches!(&self.body, Body::Extended { name: Some(name), .. } if name == NOTICE_OF_DISCONNECTION)
-    }
 }
 
 impl Entry {
@@ -144,6 +138,14 @@ impl LdapResult {
             None => Vec::new(),
         };
         Ok(Self { code, matched, diagnostic, referral })
+    }
+
+    /// Takes out what the server has to say if it repeats the password that it was asked about: it is for the log.
+    pub fn hide(&mut self, password: &Secret) {
+        let password = password.as_bytes();
+        if !password.is_empty() && self.diagnostic.windows(password.len()).any(|part| part == password) {
+            self.diagnostic.clear();
+        }
     }
 }
 

@@ -98,24 +98,6 @@ fn a_comparison_is_answered_with_a_result() {
 }
 
 #[test]
-fn a_notice_of_disconnection_is_known_by_its_number_and_name() {
-    let extended = |number, name: &[u8]| {
-        parsed(&message(number, 0x78, |writer| {
-            write_result(writer, 52);
-            writer.octets(ber::context(10), name);
-            writer.octets(ber::context(11), b"value");
-        }))
-    };
-    assert!(extended(0, NOTICE_OF_DISCONNECTION).is_notice_of_disconnection());
-    assert!(!extended(1, NOTICE_OF_DISCONNECTION).is_notice_of_disconnection());
-    assert!(!extended(0, b"1.2.3").is_notice_of_disconnection());
-    let unnamed = parsed(&message(9, 0x78, |writer| write_result(writer, 0)));
-    assert!(
-        matches!(unnamed.body, Body::Extended { name: None, .. }) && !unnamed.is_notice_of_disconnection()
-    );
-}
-
-#[test]
 fn controls_and_later_additions_are_passed_over() {
     let mut buffer = Secret::default();
     Writer::new(&mut buffer).nested(ber::SEQUENCE, |writer| {

@@ -16,8 +16,12 @@ use std::rc::Rc;
 /// More values than a password has, so that an entry that was chosen badly cannot keep workers busy for long.
 const MOST_VALUES: usize = 16;
 
-/// More places than are ever followed.
+/// More places than are ever followed, and more ways to each.
 const MOST_REFERENCES: usize = 64;
+const MOST_WAYS: usize = 8;
+
+/// The longest URI of a reference that is kept, in bytes; DNs of some hundred are known.
+const LONGEST_URI: usize = 4096;
 
 /// A question without an answer.
 pub(super) struct Asked {
@@ -109,17 +113,19 @@ impl LdapSession {
 
     /// A server that cannot serve anybody now is told from one that does not like this question.
     fn answer(&mut self, id: QuestionId, answer: Answer) {
-        let result = match &answer {
-            Answer::Found(Found { result, .. }) | Answer::Compared(result) | Answer::Bound(result) => {
-                Some(result)
+        let (code, shown) = match &answer {
+            Answer::Found(Found { result, .. }) | Answer::Compared(result) => {
+                (result.code, result.to_string())
             }
-            Answer::Known(_) => None,
+            // What else it says might be the password.
+            Answer::Bound(result) => (result.code, result.code.to_string()),
+            Answer::Known(_) => (ResultCode::SUCCESS, String::new()),
         };
-        let unable =
-            result.filter(|result| matches!(result.code, ResultCode::BUSY | ResultCode::UNAVAILABLE));
-        let answer = match unable {
-            Some(result) => Err(Failure::new(FailureKind::Refused, format!("the server says {result}"))),
-            None => Ok(answer),
+        let answer = match code {
+            ResultCode::BUSY | ResultCode::UNAVAILABLE => {
+                Err(Failure::new(FailureKind::Refused, format!("the server says {shown}")))
+            }
+            _ => Ok(answer),
         };
         self.events.push_back(SessionEvent::Answered(id, answer));
     }
@@ -148,18 +154,25 @@ impl LdapSession {
                         self.deriving = Some((id, login));
                         self.events.push_back(SessionEvent::Errand(errand));
                     }
+                    // The bind has not come to its end, so no other can follow.
                     Next::Refused => {
                         let code = ResultCode::INVALID_CREDENTIALS;
-                        self.answer(id, Answer::Bound(LdapResult { code, ..result }));
-                        // The bind has not come to its end, so no other can follow.
-                        self.phase = Phase::Over;
-                        self.events.push_back(SessionEvent::Finished);
+                        self.answer_last(id, LdapResult { code, ..result });
                     }
                 }
             }
+            // slapd says this of a login that it does not know, and then of every other on the same connection.
+            ResultCode::OTHER => self.answer_last(id, result),
             _ => self.answer(id, Answer::Bound(result)),
         }
         Ok(())
+    }
+
+    /// Answers, and takes no further question.
+    fn answer_last(&mut self, id: QuestionId, result: LdapResult) {
+        self.answer(id, Answer::Bound(result));
+        self.phase = Phase::Over;
+        self.events.push_back(SessionEvent::Finished);
     }
 
     /// Takes the key that the user's bind waits for.
@@ -184,7 +197,10 @@ impl Search {
                     self.first = Some(self.entry(entry));
                 }
             }
-            Body::Reference(uris) if self.references.len() < MOST_REFERENCES => self.references.push(uris),
+            Body::Reference(uris) if self.references.len() < MOST_REFERENCES => {
+                let short = uris.into_iter().filter(|uri| uri.len() <= LONGEST_URI);
+                self.references.push(short.take(MOST_WAYS).collect());
+            }
             _ => {}
         }
     }

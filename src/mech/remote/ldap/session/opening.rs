@@ -75,13 +75,13 @@ impl LdapSession {
             }
             (Step::Bind(request), Body::Bind { result, .. }) if request == number => {
                 if result.code != ResultCode::SUCCESS {
-                    return Err(self.no_account(&result.to_string()));
+                    return Err(self.no_account_for(result));
                 }
                 self.become_ready();
                 Ok(())
             }
             (Step::SaslBind(request, dialogue), Body::Bind { result, message }) if request == number => {
-                self.go_on_with_sasl(dialogue, &result, message.as_ref().map(Secret::as_bytes))
+                self.go_on_with_sasl(dialogue, result, message.as_ref().map(Secret::as_bytes))
             }
             _ => Err(unexpected("the server answers what was not asked")),
         }
@@ -90,7 +90,7 @@ impl LdapSession {
     fn go_on_with_sasl(
         &mut self,
         mut dialogue: Box<Dialogue>,
-        result: &LdapResult,
+        result: LdapResult,
         message: Option<&[u8]>,
     ) -> Result<(), Failure> {
         match result.code {
@@ -111,7 +111,7 @@ impl LdapSession {
                 }
                 Ok(())
             }
-            _ => Err(self.no_account(&result.to_string())),
+            _ => Err(self.no_account_for(result)),
         }
     }
 
@@ -149,6 +149,13 @@ impl LdapSession {
     fn become_ready(&mut self) {
         self.phase = Phase::Ready;
         self.events.push_back(SessionEvent::Ready);
+    }
+
+    fn no_account_for(&self, mut result: LdapResult) -> Failure {
+        if let Some(password) = self.opening.account.as_ref().and_then(|account| account.password()) {
+            result.hide(password);
+        }
+        self.no_account(&result.to_string())
     }
 
     fn no_account(&self, reason: &str) -> Failure {

@@ -488,3 +488,44 @@ fn numbers_of_requests_begin_again_and_never_meet_one_that_is_waiting() {
     assert_eq!(talk.ask(2, &search(None)), i32::MAX);
     assert_eq!(talk.ask(3, &search(None)), 2);
 }
+
+/// RFC 4511, section 4.4: a notice that a client does not know is passed over.
+#[test]
+fn a_notice_that_nobody_knows_ends_nothing() {
+    let mut talk = Talk::for_binds(true);
+    let number = talk.ask(4, &bind());
+    talk.hear(&testing::notice(b"1.2.3", ResultCode::SUCCESS));
+    assert!(talk.take_events().is_empty());
+    talk.hear(&bound(number, ResultCode::INVALID_CREDENTIALS));
+    assert_eq!(talk.take_events(), ["4 bound invalidCredentials (49)"]);
+    talk.ask(5, &bind());
+    talk.hear(&testing::notice(NOTICE_OF_DISCONNECTION, ResultCode::SUCCESS));
+    assert_eq!(talk.take_events(), ["Refused the server ends the connection: success (0)"]);
+}
+
+#[test]
+fn long_references_are_not_kept() {
+    let mut talk = Talk::for_binds(false);
+    let number = talk.ask(4, &search(Some("x")));
+    let long = format!("ldap://other/{}", "x".repeat(500_000));
+    let uris: Vec<_> = std::iter::repeat_n(long.as_str(), 2).chain(["ldap://a/"; 1000]).collect();
+    talk.hear(&testing::references(number, &uris));
+    talk.hear(&done(number, ResultCode::SUCCESS));
+    let shown = talk.take_events().remove(0);
+    assert!(shown.len() < 1000, "{}", shown.len());
+    assert!(shown.ends_with("ldap://a/"), "{shown}");
+}
+
+#[test]
+fn a_password_that_a_server_repeats_is_in_no_failure() {
+    let mut talk = Talk::new(LdapSession::new(false, service()), false);
+    talk.hear(&testing::refused(1, ResultCode::INVALID_CREDENTIALS, "not service-pw"));
+    assert_eq!(
+        talk.take_events(),
+        ["Refused the service account cn=service cannot bind: invalidCredentials (49)"]
+    );
+    let mut talk = Talk::for_binds(false);
+    let number = talk.ask(3, &bind());
+    talk.hear(&testing::refused(number, ResultCode::BUSY, "not pw"));
+    assert_eq!(talk.take_events(), ["3 Refused the server says busy (51)"]);
+}

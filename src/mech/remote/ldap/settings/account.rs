@@ -41,6 +41,15 @@ impl Account {
         }
     }
 
+    /// What it proves itself with.
+    pub fn password(&self) -> Option<&Secret> {
+        match self {
+            Self::Anonymous => None,
+            Self::Simple { password, .. } => Some(password),
+            Self::Sasl(_, identity) => Some(&identity.password),
+        }
+    }
+
     /// The account of `ldap_bind_dn`.
     pub(super) fn read_simple(keys: &mut Keys<'_>) -> Self {
         let password = keys.secret(&PASSWORD);

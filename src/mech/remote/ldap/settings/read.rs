@@ -36,7 +36,7 @@ pub(super) fn read(keys: &mut Keys<'_>, conf: &LdapConf) -> Option<Settings> {
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
     let tls = Rc::new(read_tls(keys, conf.tls.clone()));
     let (timeout, limits) = (keys.seconds(&["ldap_timeout"]), read_limits(keys));
-    let (default_realm, referrals) = (default_realm(keys), read_referrals(keys));
+    let (default_realm, referrals) = (default_realm(keys), read_referrals(keys, &servers));
     if uses_sasl && mechanism.is_none() {
         return None;
     }
@@ -126,11 +126,13 @@ fn default_realm(keys: &mut Keys<'_>) -> Vec<u8> {
     keys.text(&["ldap_default_realm", "ldap_default_domain"]).unwrap_or_default().as_bytes().to_vec()
 }
 
-fn read_referrals(keys: &mut Keys<'_>) -> Referrals {
+fn read_referrals(keys: &mut Keys<'_>, servers: &[Server]) -> Referrals {
+    let starts_tls = keys.flag(&["ldap_start_tls"]).unwrap_or(false);
     let hosts = keys.text(&["ldap_referral_hosts"]).unwrap_or_default();
     Referrals {
         follow: keys.flag(&["ldap_referrals"]).unwrap_or(false),
         hosts: hosts.split_ascii_whitespace().map(str::to_ascii_lowercase).collect(),
+        with_tls: starts_tls || servers.iter().any(|server| server.tls != TlsMode::Off),
     }
 }
 

@@ -88,7 +88,7 @@ fn every_key_of_a_search_has_its_effect() {
     assert_eq!(settings.timeout, Some(Duration::from_secs(9)));
     assert_eq!(settings.default_realm, b"example.org");
     let hosts = vec!["a.example".to_owned(), "b:390".to_owned()];
-    assert_eq!(settings.referrals, Referrals { follow: true, hosts });
+    assert_eq!(settings.referrals, Referrals { follow: true, hosts, with_tls: true });
 }
 
 #[test]
