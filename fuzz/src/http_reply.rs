@@ -39,7 +39,7 @@ pub fn check(bytes: &[u8]) {
     records.for_each(|other| assert_eq!(other, record));
     for happening in &record {
         if let Happening::Sent(request) = happening {
-            check_request(request, file == 2, login, password);
+            check_request(&request.0, file == 2, login, password);
         }
     }
     if is_accepted(&record) {

@@ -66,7 +66,7 @@ impl Sent {
         }
         let sent = |happenings: &[Happening]| {
             let bytes = |happening: &Happening| match happening {
-                Happening::Sent(bytes) => bytes.clone(),
+                Happening::Sent(bytes) => bytes.0.clone(),
                 _ => Vec::new(),
             };
             happenings.iter().flat_map(bytes).collect()

@@ -90,9 +90,8 @@ impl Sent<'_> {
     fn take(&mut self, happening: &Happening) {
         match happening {
             Happening::Secured => self.start_tls = false,
-            Happening::Connected if self.proofs > 0 => {}
             Happening::Sent(bytes) => {
-                let mut reader = Reader::new(bytes);
+                let mut reader = Reader::new(&bytes.0);
                 while !reader.is_empty() {
                     self.take_message(reader.enter(ber::SEQUENCE).expect("a message"));
                 }

@@ -8,6 +8,7 @@ use saslauthd::mech::remote::{
 };
 use saslauthd::outcome::{Outcome, Verdict};
 use saslauthd::secret::Secret;
+use std::fmt;
 
 /// The most that a session has to write at a time, beside what the login takes.
 const MOST_OUTPUT: usize = 64 * 1024;
@@ -21,7 +22,7 @@ pub enum Happening {
     /// A connection was opened.
     Connected,
     /// These bytes were written.
-    Sent(Vec<u8>),
+    Sent(Bytes),
     /// TLS began.
     Secured,
     /// The session said so.
@@ -34,6 +35,16 @@ pub enum Happening {
     Failed(String),
     /// The login was decided.
     Decided(Outcome),
+}
+
+/// Bytes that can be read in a failure.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0.escape_ascii())
+    }
 }
 
 /// A login and the server that it is checked with.
@@ -280,7 +291,7 @@ impl<'a, P: Protocol> Player<'a, P> {
         let Some(connection) = &mut self.connection else { return };
         let output = connection.session.output();
         if !output.is_empty() {
-            let sent = output.as_bytes().to_vec();
+            let sent = Bytes(output.as_bytes().to_vec());
             output.clear();
             self.note(Happening::Sent(sent));
         }
