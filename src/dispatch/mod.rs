@@ -8,6 +8,7 @@
 
 mod action;
 mod queue_watch;
+mod replies;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -348,45 +349,6 @@ impl Dispatcher {
             self.hold(&job.names, job.clients, verdict.outcome, held_until);
         } else {
             self.decide(&job.names, &job.clients, verdict.outcome, Source::Mechanism);
-        }
-    }
-
-    /// Logs the failure now and sends it when PAM's delay is over.
-    fn hold(&mut self, names: &Rc<Names>, clients: Vec<ClientId>, outcome: Outcome, until: Instant) {
-        for client in clients {
-            self.log_decision(names, &outcome, Source::Mechanism);
-            self.held_replies.insert(client, outcome.clone());
-            self.timers.insert((until, Timer::HeldReply(client)));
-        }
-    }
-
-    fn release(&mut self, client: ClientId) {
-        if let Some(outcome) = self.held_replies.remove(&client) {
-            self.actions.push_back(Action::Reply(client, outcome));
-        }
-    }
-
-    fn decide(&mut self, names: &Rc<Names>, clients: &[ClientId], outcome: Outcome, source: Source) {
-        for client in clients {
-            self.actions.push_back(Action::Reply(*client, outcome.clone()));
-            self.log_decision(names, &outcome, source);
-        }
-    }
-
-    fn log_decision(&mut self, names: &Rc<Names>, outcome: &Outcome, source: Source) {
-        let event = Event::Decided(Rc::clone(names), outcome.clone(), source);
-        self.actions.push_back(Action::Log(event));
-    }
-
-    fn watch_queue(&mut self, now: Instant) {
-        let waiting = self.pool.waiting();
-        let oldest = || {
-            let waiting = self.jobs.values().filter(|job| job.credentials.is_some());
-            waiting.map(|job| job.submitted).min()
-        };
-        if let Some((logins, longest)) = self.queue_watch.observe(waiting, oldest, now) {
-            let flag = self.pool.settings().flag;
-            self.actions.push_back(Action::Log(Event::Waiting(Waiting { logins, longest, flag })));
         }
     }
 }
