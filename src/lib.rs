@@ -27,6 +27,9 @@ pub mod prompt;
 pub mod secret;
 mod seldom;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+mod simulation;
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod skipped;
 mod strerror;

@@ -13,48 +13,16 @@ use super::tests::{credentials, service};
 use super::*;
 use crate::config::{CacheSettings, WorkerSettings};
 use crate::secret;
+use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const SEEDS: u64 = 1000;
 const STEPS: usize = 400;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
-    if let Ok(seed) = std::env::var("SASLAUTHD_SIMULATION_SEED") {
-        return World::new(seed.parse().unwrap()).run();
-    }
-    for seed in 0..SEEDS {
-        let run = std::panic::catch_unwind(|| World::new(seed).run());
-        assert!(run.is_ok(), "replay with SASLAUTHD_SIMULATION_SEED={seed}");
-    }
-}
-
-/// SplitMix64: small, seeded, and nobody's secret.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> Option<T> {
-        let index = self.below(items.len().max(1) as u64);
-        items.get(index as usize).copied()
-    }
+    of_all_seeds(|seed| World::new(seed).run());
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -15,9 +15,9 @@ use super::health::Standing;
 use super::tests::{failure, lane, named, numbered};
 use super::*;
 use crate::mech::remote::{Order as ServerOrder, Server, Sharing, Timeouts};
+use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
 
-const SEEDS: u64 = 1000;
 const STEPS: usize = 150;
 /// Waiting at a time: enough for every bound to be met.
 const MOST_QUESTIONS: usize = 24;
@@ -26,43 +26,7 @@ const INSTANT: Duration = Duration::from_micros(1);
 
 #[test]
 fn every_question_is_answered_once_or_given_up_in_time_whatever_servers_do() {
-    if let Ok(seed) = std::env::var("SASLAUTHD_SIMULATION_SEED") {
-        return World::new(seed.parse().unwrap()).run();
-    }
-    for seed in 0..SEEDS {
-        let run = std::panic::catch_unwind(|| World::new(seed).run());
-        assert!(run.is_ok(), "replay with SASLAUTHD_SIMULATION_SEED={seed}");
-    }
-}
-
-/// SplitMix64: small, seeded, and nobody's secret.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> Option<T> {
-        let index = self.below(items.len().max(1) as u64);
-        items.get(index as usize).copied()
-    }
-
-    fn milliseconds(&mut self, limit: u64) -> Duration {
-        Duration::from_millis(self.below(limit))
-    }
+    of_all_seeds(|seed| World::new(seed).run());
 }
 
 /// What a server does at the moment.
