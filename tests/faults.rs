@@ -247,6 +247,8 @@ fn a_limit_on_descriptors_that_leaves_none_for_clients_stops_the_start() {
 fn a_frontend_without_descriptors_does_not_spin_and_recovers() {
     require!(Root, Compiler, Tool("prlimit"));
     let site = Probed::start(Program::Ours, &[]);
+    // Its own look at the limit is over when it has answered.
+    assert!(site.ask_roughly("user", "right").is_ok());
     let frontend = site.daemon.children("frontend").remove(0);
     let limit = Command::new("prlimit").args(["--nofile=24", "--pid", &frontend.id.to_string()]).status();
     assert!(limit.unwrap().success());
