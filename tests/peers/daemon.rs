@@ -1,12 +1,12 @@
 //! A saslauthd that runs in the background, as an init script starts it.
 
 use super::needs::Need;
-use super::{PATIENCE, bounded, eventually, pause, succeed};
+use super::{PATIENCE, bounded, eventually, succeed};
+use crate::support::within;
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 /// Whose programs a test runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,13 +95,10 @@ impl Drop for Daemon {
     /// The master of the C daemon serves requests too: where a check killed it, its children have to be ended by
     /// their group.
     fn drop(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
         if self.is_running() {
             let _ = Command::new("kill").arg(&self.pid).status();
         }
-        while self.is_running() && Instant::now() < deadline {
-            pause();
-        }
+        let _ = within(PATIENCE, || (!self.is_running()).then_some(()));
         let group = format!("-{}", self.pid);
         let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).output();
     }

@@ -45,24 +45,12 @@ mod smtp;
 mod testsaslauthd;
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-/// How long a test waits for anything before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub use crate::support::PATIENCE;
 
 /// Waits until `condition` holds; `what` names it when it never does.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        pause();
-    }
-}
-
-/// The little time between two looks at a condition.
-#[allow(clippy::disallowed_methods, reason = "processes of others give no event to wait for")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(5));
+    crate::support::eventually(what, || condition().then_some(()));
 }
 
 /// A command that is killed when it has not ended within the tests' patience.
