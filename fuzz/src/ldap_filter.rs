@@ -94,18 +94,18 @@ fn shown(filter: Element<'_>, value: &dyn Fn(&[u8]) -> String) -> String {
             assert!(filter.tag != 0xa2 || count == 1, "one filter is negated");
         }
         0xa3 | 0xa5 | 0xa6 | 0xa8 => {
-            text += &name(inside.expect(0x04).expect("an attribute"));
+            text += &name(inside.required(0x04).expect("an attribute"));
             text += match filter.tag {
                 0xa3 => "=",
                 0xa5 => ">=",
                 0xa6 => "<=",
                 _ => "~=",
             };
-            text += &value(inside.expect(0x04).expect("a value"));
+            text += &value(inside.required(0x04).expect("a value"));
             assert!(inside.is_empty());
         }
         0xa4 => {
-            text = text + &name(inside.expect(0x04).expect("an attribute")) + "=";
+            text = text + &name(inside.required(0x04).expect("an attribute")) + "=";
             text += &shown_parts(&mut inside.enter(0x30).expect("parts"), value);
             assert!(inside.is_empty());
         }
@@ -141,7 +141,7 @@ fn shown_extensible(inside: &mut Reader<'_>, value: &dyn Fn(&[u8]) -> String) ->
     let rule = inside.optional(0x81).expect("a rule");
     let attribute = inside.optional(0x82).expect("an attribute");
     assert!(rule.is_some() || attribute.is_some());
-    let content = value(inside.expect(0x83).expect("a value"));
+    let content = value(inside.required(0x83).expect("a value"));
     let with_dn = inside.optional(0x84).expect("a flag").is_some();
     assert!(inside.is_empty());
     let mut text = attribute.map(name).unwrap_or_default();

@@ -113,12 +113,12 @@ impl Sent<'_> {
             0x60 => self.take_bind(&mut inside),
             0x63 => self.take_search(&mut inside),
             0x6e => {
-                inside.expect(ber::OCTET_STRING).expect("a name");
+                inside.required(ber::OCTET_STRING).expect("a name");
                 let mut assertion = inside.enter(ber::SEQUENCE).expect("an assertion");
-                assert_eq!(assertion.expect(ber::OCTET_STRING), Ok(b"member".as_slice()));
+                assert_eq!(assertion.required(ber::OCTET_STRING), Ok(b"member".as_slice()));
             }
             0x77 => {
-                let name = inside.expect(0x80).expect("a name");
+                let name = inside.required(0x80).expect("a name");
                 assert!(name == b"1.3.6.1.4.1.1466.20037" || name == b"1.3.6.1.4.1.4203.1.11.3");
             }
             0x42 => assert!(inside.is_empty()),
@@ -128,7 +128,7 @@ impl Sent<'_> {
 
     fn take_bind(&mut self, bind: &mut Reader<'_>) {
         assert_eq!(bind.number(ber::INTEGER), Ok(3));
-        let name = bind.expect(ber::OCTET_STRING).expect("a name");
+        let name = bind.required(ber::OCTET_STRING).expect("a name");
         let proof = bind.element().expect("a proof");
         match proof.tag {
             0x80 if (name, proof.content) == (b"cn=service", b"s3rvice") => {}
@@ -139,8 +139,8 @@ impl Sent<'_> {
             }
             0xa3 => {
                 let mut sasl = proof.inside();
-                assert_eq!(sasl.expect(ber::OCTET_STRING), Ok(b"PLAIN".as_slice()));
-                let message = sasl.expect(ber::OCTET_STRING).expect("a message");
+                assert_eq!(sasl.required(ber::OCTET_STRING), Ok(b"PLAIN".as_slice()));
+                let message = sasl.required(ber::OCTET_STRING).expect("a message");
                 let name: &[u8] = if self.login.contains(&b'@') { b"" } else { b"@example.org" };
                 let own = [b"\0", self.login, name, b"\0", self.password].concat();
                 let service = b"\0service\0s3rvice";
@@ -153,20 +153,20 @@ impl Sent<'_> {
     }
 
     fn take_search(&self, search: &mut Reader<'_>) {
-        search.expect(ber::OCTET_STRING).expect("a base");
+        search.required(ber::OCTET_STRING).expect("a base");
         for tag in [ber::ENUMERATED, ber::ENUMERATED, ber::INTEGER, ber::INTEGER] {
             search.number(tag).expect("a number");
         }
-        search.expect(ber::BOOLEAN).expect("a flag");
+        search.required(ber::BOOLEAN).expect("a flag");
         let mut filter = search.enter(0xa3).expect("an equality");
-        let attribute = filter.expect(ber::OCTET_STRING).expect("an attribute");
-        let value = filter.expect(ber::OCTET_STRING).expect("a value");
+        let attribute = filter.required(ber::OCTET_STRING).expect("an attribute");
+        let value = filter.required(ber::OCTET_STRING).expect("a value");
         match attribute {
             b"uid" => assert_eq!(value, self.login),
             b"member" => {}
             other => panic!("no filter asks for {}", other.escape_ascii()),
         }
-        search.expect(ber::SEQUENCE).expect("attributes");
+        search.required(ber::SEQUENCE).expect("attributes");
         assert!(search.is_empty());
     }
 }

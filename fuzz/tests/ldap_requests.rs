@@ -2,8 +2,8 @@
 
 use crate::seeds::{bytes, for_each, text};
 use rasn_ldap::{
-    AbandonRequest, AttributeValueAssertion, AuthenticationChoice, BindRequest, CompareRequest,
-    ExtendedRequest, Filter, LdapMessage, MatchingRuleAssertion, ProtocolOp, SaslCredentials, SearchRequest,
+    AttributeValueAssertion, AuthenticationChoice, BindRequest, CompareRequest, ExtendedRequest, Filter,
+    LdapMessage, MatchingRuleAssertion, ProtocolOp, SaslCredentials, SearchRequest,
     SearchRequestDerefAliases, SearchRequestScope, SubstringChoice, SubstringFilter, UnbindRequest,
 };
 use saslauthd::mech::remote::ldap::ber;
@@ -71,9 +71,6 @@ fn the_other_requests_are_read_as_they_were_meant() {
             Request::Compare { name: name.as_bytes(), attribute: attribute.as_bytes(), value: &value };
         let expected = CompareRequest { entry: name.as_str().into(), ava };
         assert_read(number(random), &compare, ProtocolOp::CompareRequest(expected));
-        let abandoned = number(random);
-        let expected = AbandonRequest(u32::try_from(abandoned).unwrap());
-        assert_read(number(random), &Request::Abandon(abandoned), ProtocolOp::AbandonRequest(expected));
         assert_read(number(random), &Request::Unbind, ProtocolOp::UnbindRequest(UnbindRequest));
         for (request, name) in [(Request::StartTls, START_TLS), (Request::WhoAmI, WHO_AM_I)] {
             let expected = ExtendedRequest { request_name: name.to_vec().into(), request_value: None };

@@ -43,8 +43,6 @@ pub enum Request<'a> {
     StartTls,
     /// Whom the server takes us for.
     WhoAmI,
-    /// That the answer to the request of that number is no longer wanted; there is no answer.
-    Abandon(i32),
 }
 
 /// How a bind proves who we are.
@@ -141,7 +139,6 @@ impl Request<'_> {
             }
             Self::StartTls => write_extended(START_TLS, writer),
             Self::WhoAmI => write_extended(WHO_AM_I, writer),
-            Self::Abandon(number) => writer.number(ber::application(16), *number),
         }
     }
 }
@@ -263,7 +260,6 @@ mod tests {
             b"\x30\x1b\x02\x01\x03\x6e\x16\x04\x04cn=g\x30\x0e\x04\x06member\x04\x04cn=u"
         );
         assert_eq!(written(4, &Request::Unbind), b"\x30\x05\x02\x01\x04\x42\x00");
-        assert_eq!(written(5, &Request::Abandon(4)), b"\x30\x06\x02\x01\x05\x50\x01\x04");
         assert_eq!(
             written(6, &Request::StartTls),
             b"\x30\x1d\x02\x01\x06\x77\x18\x80\x161.3.6.1.4.1.1466.20037"

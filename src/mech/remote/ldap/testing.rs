@@ -143,39 +143,39 @@ fn show(operation: ber::Element<'_>, sasl: &mut Vec<u8>) -> String {
     match operation.tag {
         BIND => {
             assert_eq!(inside.number(ber::INTEGER), Ok(3));
-            let name = text(inside.expect(ber::OCTET_STRING).unwrap());
+            let name = text(inside.required(ber::OCTET_STRING).unwrap());
             let proof = inside.element().unwrap();
             if proof.tag == ber::context(0) {
                 return format!("bind {name} {}", text(proof.content));
             }
             let mut proof = proof.inside();
-            let mechanism = text(proof.expect(ber::OCTET_STRING).unwrap());
-            sasl.extend_from_slice(proof.expect(ber::OCTET_STRING).unwrap());
+            let mechanism = text(proof.required(ber::OCTET_STRING).unwrap());
+            sasl.extend_from_slice(proof.required(ber::OCTET_STRING).unwrap());
             assert_eq!(name, "");
             format!("sasl {mechanism}")
         }
         SEARCH => {
-            let base = text(inside.expect(ber::OCTET_STRING).unwrap());
+            let base = text(inside.required(ber::OCTET_STRING).unwrap());
             let mut numbers = |tag| inside.number(tag).unwrap();
             let (scope, aliases) = (numbers(ber::ENUMERATED), numbers(ber::ENUMERATED));
             let (size, time) = (numbers(ber::INTEGER), numbers(ber::INTEGER));
-            inside.expect(ber::BOOLEAN).unwrap();
+            inside.required(ber::BOOLEAN).unwrap();
             let mut filter = inside.element().unwrap().inside();
             let mut parts = Vec::new();
             while let Ok(part) = filter.element() {
                 parts.push(text(part.content));
             }
             let mut attributes = inside.enter(ber::SEQUENCE).unwrap();
-            let attribute = text(attributes.expect(ber::OCTET_STRING).unwrap());
+            let attribute = text(attributes.required(ber::OCTET_STRING).unwrap());
             format!("search {base} {scope} {aliases} {size} {time} {} {attribute}", parts.join("="))
         }
         COMPARE => {
-            let name = text(inside.expect(ber::OCTET_STRING).unwrap());
+            let name = text(inside.required(ber::OCTET_STRING).unwrap());
             let mut assertion = inside.enter(ber::SEQUENCE).unwrap();
-            let attribute = text(assertion.expect(ber::OCTET_STRING).unwrap());
-            format!("compare {name} {attribute} {}", text(assertion.expect(ber::OCTET_STRING).unwrap()))
+            let attribute = text(assertion.required(ber::OCTET_STRING).unwrap());
+            format!("compare {name} {attribute} {}", text(assertion.required(ber::OCTET_STRING).unwrap()))
         }
-        EXTENDED => format!("extended {}", text(inside.expect(ber::context(0)).unwrap())),
+        EXTENDED => format!("extended {}", text(inside.required(ber::context(0)).unwrap())),
         UNBIND => "unbind".to_owned(),
         tag => panic!("{tag:#04x}"),
     }

@@ -38,7 +38,7 @@ impl Parser<'_> {
         there
     }
 
-    fn expect(&mut self, byte: u8) -> Parsed<()> {
+    fn required(&mut self, byte: u8) -> Parsed<()> {
         if self.take(byte) { Ok(()) } else { self.fail(&format!("expected '{}'", char::from(byte))) }
     }
 
@@ -57,14 +57,14 @@ impl Parser<'_> {
         if depth > DEEPEST {
             return self.fail(&format!("filters may be nested {DEEPEST} deep at the most"));
         }
-        self.expect(b'(')?;
+        self.required(b'(')?;
         let node = match self.peek() {
             Some(b'&') => Node::And(self.list(depth)?),
             Some(b'|') => Node::Or(self.list(depth)?),
             Some(b'!') => self.negation(depth)?,
             _ => self.comparison(Some(b')'))?,
         };
-        self.expect(b')')?;
+        self.required(b')')?;
         Ok(node)
     }
 
@@ -125,7 +125,7 @@ impl Parser<'_> {
         if comparison != Comparison::Equal {
             self.at += 1;
         }
-        self.expect(b'=')?;
+        self.required(b'=')?;
         Ok(comparison)
     }
 
@@ -133,7 +133,7 @@ impl Parser<'_> {
     fn extensible(&mut self, attribute: Vec<u8>, end: Option<u8>) -> Parsed<Node> {
         let mut with_dn = false;
         let mut rule = None;
-        self.expect(b':')?;
+        self.required(b':')?;
         while self.peek() != Some(b'=') {
             let start = self.at;
             let name = self.name()?;
@@ -145,12 +145,12 @@ impl Parser<'_> {
                 self.at = start;
                 return self.fail("expected the name of a matching rule");
             }
-            self.expect(b':')?;
+            self.required(b':')?;
         }
         if attribute.is_empty() && rule.is_none() {
             return self.fail("expected an attribute or a matching rule before ':='");
         }
-        self.expect(b'=')?;
+        self.required(b'=')?;
         let value = self.whole_value(end)?;
         Ok(Node::Extensible(Extensible { attribute, rule, with_dn, value }))
     }

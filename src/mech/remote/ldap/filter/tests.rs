@@ -56,7 +56,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 fn string(reader: &mut Reader<'_>) -> String {
-    reader.expect(0x04).unwrap().escape_ascii().to_string()
+    reader.required(0x04).unwrap().escape_ascii().to_string()
 }
 
 #[test]
@@ -177,8 +177,8 @@ fn a_login_cannot_change_what_a_filter_means() {
         let bytes = written(&filter, &Tokens { login, ..TOKENS });
         let mut and = Reader::new(&bytes).enter(0xa0).unwrap();
         let mut uid = and.enter(0xa3).unwrap();
-        assert_eq!(uid.expect(0x04), Ok(&b"uid"[..]));
-        assert_eq!(uid.expect(0x04), Ok(login));
+        assert_eq!(uid.required(0x04), Ok(&b"uid"[..]));
+        assert_eq!(uid.required(0x04), Ok(login));
         assert!(uid.is_empty());
         assert!(and.enter(0xa3).is_ok() && and.is_empty());
     }

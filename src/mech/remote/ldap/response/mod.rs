@@ -131,8 +131,8 @@ impl Body {
 impl LdapResult {
     fn parse(reader: &mut Reader<'_>) -> Result<Self, BerError> {
         let code = ResultCode(reader.number(ber::ENUMERATED)?);
-        let matched = reader.expect(ber::OCTET_STRING)?.to_vec();
-        let diagnostic = reader.expect(ber::OCTET_STRING)?.to_vec();
+        let matched = reader.required(ber::OCTET_STRING)?.to_vec();
+        let diagnostic = reader.required(ber::OCTET_STRING)?.to_vec();
         let referral = match reader.optional(ber::context_constructed(3))? {
             Some(content) => strings(Reader::new(content))?,
             None => Vec::new(),
@@ -165,7 +165,7 @@ impl fmt::Display for LdapResult {
 
 impl Entry {
     fn parse(reader: &mut Reader<'_>) -> Result<Self, BerError> {
-        let name = reader.expect(ber::OCTET_STRING)?.to_vec();
+        let name = reader.required(ber::OCTET_STRING)?.to_vec();
         let mut list = reader.enter(ber::SEQUENCE)?;
         let mut attributes = Vec::new();
         while !list.is_empty() {
@@ -177,11 +177,11 @@ impl Entry {
 
 impl Attribute {
     fn parse(reader: &mut Reader<'_>) -> Result<Self, BerError> {
-        let name = reader.expect(ber::OCTET_STRING)?.to_vec();
+        let name = reader.required(ber::OCTET_STRING)?.to_vec();
         let mut set = reader.enter(ber::SET)?;
         let mut values = Vec::new();
         while !set.is_empty() {
-            values.push(Secret::copy_of(set.expect(ber::OCTET_STRING)?));
+            values.push(Secret::copy_of(set.required(ber::OCTET_STRING)?));
         }
         Ok(Self { name, values })
     }
@@ -190,7 +190,7 @@ impl Attribute {
 fn strings(mut reader: Reader<'_>) -> Result<Vec<Vec<u8>>, BerError> {
     let mut strings = Vec::new();
     while !reader.is_empty() {
-        strings.push(reader.expect(ber::OCTET_STRING)?.to_vec());
+        strings.push(reader.required(ber::OCTET_STRING)?.to_vec());
     }
     Ok(strings)
 }
