@@ -196,6 +196,14 @@ impl Dispatcher {
         self.watch_queue(now);
     }
 
+    /// From now on the mechanism is asked about every request: others serve by newer settings already, and what was
+    /// found by the old ones, or is being found, answers no request that comes after that.
+    pub fn forget(&mut self) {
+        self.cache = None;
+        self.in_flight.clear();
+        self.jobs.values_mut().for_each(|job| job.fingerprint = None);
+    }
+
     /// Answers everybody who waits for a mechanism as unavailable, and those held back at once.
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {

@@ -117,6 +117,11 @@ impl Frontend {
                 result => result?,
             }
             let now = Instant::now();
+            // What the supervisor says comes first: after a reload no request is answered by what was true before.
+            if events.iter().any(|event| event.token() == token::CONTROL) {
+                self.handle_control(now)?;
+                self.carry_out(now);
+            }
             for event in &events {
                 self.handle(event, now)?;
             }
@@ -133,7 +138,7 @@ impl Frontend {
 
     fn handle(&mut self, event: &Event, now: Instant) -> io::Result<()> {
         match token::source(event.token()) {
-            Source::Control => self.handle_control(now)?,
+            Source::Control => {}
             Source::Listener => self.listener.handle_readable(),
             Source::Client(client) => {
                 let step = self.clients.handle_readable(client, now);
@@ -189,6 +194,7 @@ impl Frontend {
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
                 }
                 ToFrontend::StartFailed => self.dispatcher.handle_start_failed(now),
+                ToFrontend::Ping => self.control.send(FromFrontend::Pong),
                 ToFrontend::Drain { hurry } => self.drain(hurry),
             }
         }
@@ -209,6 +215,8 @@ impl Frontend {
     fn drain(&mut self, hurry: bool) {
         self.draining = true;
         self.listener.close(self.poll.registry());
+        self.control.send(FromFrontend::Closed);
+        self.dispatcher.forget();
         if hurry {
             self.clients.give_up_unfinished();
             self.give_up_at = Some(Instant::now() + HURRY_TIME);

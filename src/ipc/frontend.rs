@@ -26,6 +26,9 @@ const KILL: u8 = 7;
 const FAILED: u8 = 8;
 const ACCEPT: u8 = 9;
 const WORKER_DIED: u8 = 10;
+const PING: u8 = 11;
+const PONG: u8 = 12;
+const CLOSED: u8 = 13;
 
 /// What a frontend must know: its first message.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +56,9 @@ pub enum ToFrontend {
     StartFailed,
     /// A worker has ended, which its socket may not tell as long as a program that it started holds it open.
     WorkerDied(WorkerId),
-    /// Accept nobody any more, answer what is in flight and end. `hurry`: the daemon is stopping, so half-sent
+    /// Say something, so that it is seen that the event loop turns.
+    Ping,
+    /// Accept nobody any more, say so, answer what is in flight and end. `hurry`: the daemon is stopping, so half-sent
     /// requests are not waited for.
     Drain {
         /// Whether half-sent requests are given up.
@@ -70,6 +75,10 @@ pub enum FromFrontend {
     Start,
     /// Please kill this worker.
     Kill(WorkerId),
+    /// The answer to `Ping`.
+    Pong,
+    /// To `Drain`: no connection is taken from the mux socket any more.
+    Closed,
     /// The mechanism cannot be used, and why; said before `Ready`.
     Failed(String),
 }
@@ -83,6 +92,7 @@ impl ToFrontend {
             Self::Worker(worker) => Writer::new(WORKER, 16).number(worker.0).finish(),
             Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
             Self::StartFailed => Writer::new(START_FAILED, 16).finish(),
+            Self::Ping => Writer::new(PING, 16).finish(),
             Self::Drain { hurry } => Writer::new(DRAIN, 16).flag(*hurry).finish(),
         }
     }
@@ -96,6 +106,7 @@ impl ToFrontend {
             WORKER => Self::Worker(WorkerId(reader.number()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed,
+            PING => Self::Ping,
             DRAIN => Self::Drain { hurry: reader.flag()? },
             _ => return Err(Malformed),
         };
@@ -110,6 +121,8 @@ impl FromFrontend {
             Self::Ready => Writer::new(READY, 16).finish(),
             Self::Start => Writer::new(START, 16).finish(),
             Self::Kill(worker) => Writer::new(KILL, 16).number(worker.0).finish(),
+            Self::Pong => Writer::new(PONG, 16).finish(),
+            Self::Closed => Writer::new(CLOSED, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
         }
     }
@@ -121,6 +134,8 @@ impl FromFrontend {
             READY => Self::Ready,
             START => Self::Start,
             KILL => Self::Kill(WorkerId(reader.number()?)),
+            PONG => Self::Pong,
+            CLOSED => Self::Closed,
             FAILED => Self::Failed(reader.text()?),
             _ => return Err(Malformed),
         };

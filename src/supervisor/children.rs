@@ -9,40 +9,31 @@ use crate::sys::socket;
 use crate::sys::spawn::{Identity, Spawn};
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
-use std::time::Instant;
 
 /// The name of a frontend in `ps`, by which the binary knows that it is one.
 pub const FRONTEND_ROLE: &str = "saslauthd: frontend";
 /// The name of a worker.
 pub const WORKER_ROLE: &str = "saslauthd: worker";
 
-/// What a frontend is doing, as far as the supervisor knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// Not ready yet; given up at the instant.
-    Starting(Instant),
-    /// Since the instant.
-    Serving(Instant),
-    /// Finishes what it holds.
-    Draining,
-}
-
+/// A running frontend and the socket to it.
 pub(super) struct Frontend {
-    pub(super) process: Child,
-    pub(super) socket: OwnedFd,
-    pub(super) state: State,
+    process: Child,
+    socket: OwnedFd,
 }
 
 impl Frontend {
+    /// Starts the process and sends it its configuration.
+    ///
+    /// # Errors
+    /// When there are no processes, descriptors or memory left, or it has ended already.
     pub(super) fn start(
         config: &Config,
         sources: &Sources,
         listener: BorrowedFd<'_>,
         identity: Option<&Identity>,
-        deadline: Instant,
     ) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
         let setup = FrontendSetup {
@@ -60,19 +51,39 @@ impl Frontend {
             inherit_environment: false,
         }
         .start()?;
-        let mut frontend = Self { process, socket, state: State::Starting(deadline) };
+        let mut frontend = Self { process, socket };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
             .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))));
         if told.is_err() {
-            // It would stay behind as a zombie.
-            let _ = frontend.process.kill().and_then(|()| frontend.process.wait());
+            frontend.kill_and_reap();
         }
         told.map(|()| frontend)
     }
 
-    /// Whether it should have become ready before `now`.
-    pub(super) fn is_late(&self, now: Instant) -> bool {
-        matches!(self.state, State::Starting(deadline) if deadline <= now)
+    /// The process number.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The descriptor by which the event loop watches it.
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Kills it; it is still to be reaped.
+    pub(super) fn kill(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.process.kill();
+    }
+
+    /// Kills it and waits for its end: nobody else would collect it.
+    pub(super) fn kill_and_reap(&mut self) {
+        let _ = self.process.kill().and_then(|()| self.process.wait());
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn try_reap(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
     }
 
     /// # Errors

@@ -3,13 +3,16 @@
 
 mod children;
 mod detach;
-mod family;
+mod event_loop;
+mod frontends;
 mod mux;
 mod pid_file;
 mod run_directory;
 mod settings;
 mod signals;
 mod start_error;
+mod succession;
+mod workers;
 
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 pub use signals::leave_to_supervisor;
@@ -22,13 +25,12 @@ use crate::log as logging;
 use crate::sys::harden;
 use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
-use family::{Family, Watch};
+use event_loop::{EventLoop, Watch};
 use mux::Mux;
 use pid_file::Locked;
 use start_error::StartError;
 use std::io::Write;
 use std::process::ExitCode;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// How long the log may take the last lines of a process that ends.
@@ -43,7 +45,7 @@ pub fn run(config: Config) -> ExitCode {
     logging::init(targets, config.verbose);
     let status = match start(&config) {
         Ok((Detached::Launcher(status), _)) => ExitCode::from(status),
-        Ok((Detached::Daemon(launch), sources)) => reign(config, sources, launch),
+        Ok((Detached::Daemon(launch), sources)) => serve(config, sources, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
     };
     logging::flush_briefly(LAST_WORDS);
@@ -60,11 +62,11 @@ fn start(config: &Config) -> Result<(Detached, Sources), StartError> {
 }
 
 /// The daemon from its first to its last moment.
-fn reign(config: Config, sources: Sources, launch: Launch) -> ExitCode {
+fn serve(config: Config, sources: Sources, launch: Launch) -> ExitCode {
     let (targets, foreground) = (config.log, config.foreground);
     logging::init(targets, config.verbose);
-    match establish(config, sources) {
-        Ok(realm) => realm.rule(launch),
+    match Daemon::start(config, sources) {
+        Ok(daemon) => daemon.run(launch),
         // Nobody waits for it to become ready.
         Err(StartError::Stopped) if foreground => ExitCode::SUCCESS,
         Err(error) => {
@@ -76,56 +78,50 @@ fn reign(config: Config, sources: Sources, launch: Launch) -> ExitCode {
     }
 }
 
-/// Everything the daemon owns, in the order in which it is given up: processes, socket, pid file.
-struct Realm {
-    family: Family,
+/// What the daemon owns, in the order in which it is given up: processes, socket, pid file.
+struct Daemon {
+    event_loop: EventLoop,
     mux: Mux,
     lock: Locked,
     targets: LogTargets,
 }
 
-fn establish(config: Config, sources: Sources) -> Result<Realm, StartError> {
-    let directory = config.run_directory.clone();
-    let watch = Watch::start()?;
-    let start_lock = Locked::start_lock(&directory)?;
-    let lock = if config.foreground {
-        Locked::refuse_beside_pid_file(&directory)?;
-        start_lock
-    } else {
-        // The start lock ends here, when the pid file's takes over.
-        Locked::pid_file(&directory)?
-    };
-    log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
-    log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
-    let identity = config.user.as_deref().map(identity_of).transpose()?;
-    let mux = Mux::bind(&directory)?;
-    let targets = config.log;
-    let listener =
-        mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
-    let started =
-        Family::found(config, Rc::new(sources), listener, identity, watch).and_then(|mut family| {
-            family.await_ready()?;
-            Ok(family)
-        });
-    match started {
-        Ok(family) => {
-            log::info!(target: "ipc_init", "listening on socket: {}", directory.join("mux").display());
-            Ok(Realm { family, mux, lock, targets })
-        }
-        Err(error) => {
-            mux.remove();
-            Err(error)
+impl Daemon {
+    fn start(config: Config, sources: Sources) -> Result<Self, StartError> {
+        let directory = config.run_directory.clone();
+        let watch = Watch::start()?;
+        let start_lock = Locked::start_lock(&directory)?;
+        let lock = if config.foreground {
+            Locked::refuse_beside_pid_file(&directory)?;
+            start_lock
+        } else {
+            // The start lock ends here, when the pid file's takes over.
+            Locked::pid_file(&directory)?
+        };
+        log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
+        log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
+        let identity = config.user.as_deref().map(identity_of).transpose()?;
+        let mux = Mux::bind(&directory)?;
+        let targets = config.log;
+        match start_serving(config, sources, &mux, identity, watch) {
+            Ok(event_loop) => {
+                log::info!(target: "ipc_init", "listening on socket: {}", directory.join("mux").display());
+                Ok(Self { event_loop, mux, lock, targets })
+            }
+            Err(error) => {
+                mux.remove();
+                Err(error)
+            }
         }
     }
-}
 
-impl Realm {
-    fn rule(mut self, launch: Launch) -> ExitCode {
-        let served = launch.report_ready().and_then(|()| self.family.serve());
+    /// Until it is told to stop, and all is cleaned up.
+    fn run(mut self, launch: Launch) -> ExitCode {
+        let served = launch.report_ready().and_then(|()| self.event_loop.serve());
         // Files first: whoever waits for the end looks for them.
         self.mux.remove();
         drop(self.lock);
-        self.family.disband();
+        self.event_loop.stop();
         let status = match served {
             Ok(()) => 0,
             Err(error) => complain(&error, self.targets),
@@ -133,6 +129,20 @@ impl Realm {
         log::info!(target: "server_exit", "master exited: {}", std::process::id());
         ExitCode::from(status)
     }
+}
+
+fn start_serving(
+    config: Config,
+    sources: Sources,
+    mux: &Mux,
+    identity: Option<Identity>,
+    watch: Watch,
+) -> Result<EventLoop, StartError> {
+    let listener =
+        mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
+    let mut event_loop = EventLoop::start(config, sources, listener, identity, watch)?;
+    event_loop.await_ready()?;
+    Ok(event_loop)
 }
 
 /// The account for `--user`, with no group but its own: the frontend needs nothing of them.

@@ -1,0 +1,286 @@
+//! The loop of the supervisor: hears signals and its children, and does what the succession of frontends wants. It
+//! never sees a client's byte.
+#![forbid(unsafe_code)]
+
+use super::frontends::Frontends;
+use super::settings;
+use super::signals::Signals;
+use super::start_error::StartError;
+use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
+use super::workers::Workers;
+use crate::config::Config;
+use crate::config::sources::Sources;
+use crate::ipc::{FromFrontend, ToFrontend};
+use crate::log as logging;
+use crate::mech::MechanismError;
+use crate::strerror::strerror;
+use crate::sys::spawn::Identity;
+use log::Level;
+use mio::{Events, Poll, Token};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How long killed workers may take to disappear.
+const KILL_TIME: Duration = Duration::from_secs(5);
+
+/// What a drain may take beyond the longest request: the margin is for the processes themselves.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+const SIGNALS: Token = Token(0);
+
+/// The event loop and the signals it hears of.
+pub(super) struct Watch {
+    poll: Poll,
+    signals: Signals,
+}
+
+impl Watch {
+    /// From here on signals are events: to be made before there is anything that has to be cleaned up.
+    pub(super) fn start() -> Result<Self, StartError> {
+        let poll = Poll::new().map_err(|error| StartError::System("The event loop cannot be made", error))?;
+        let signals = Signals::install(poll.registry(), SIGNALS)
+            .map_err(|error| StartError::System("The signal handlers cannot be installed", error))?;
+        Ok(Self { poll, signals })
+    }
+}
+
+/// The supervisor at work: its children and what is to become of them.
+pub(super) struct EventLoop {
+    config: Config,
+    watch: Watch,
+    succession: Succession<Rc<Sources>>,
+    frontends: Frontends,
+    workers: Workers,
+    /// Why a frontend said that it cannot serve.
+    refusal: Option<String>,
+}
+
+impl EventLoop {
+    /// Starts the first frontend.
+    pub(super) fn start(
+        config: Config,
+        sources: Sources,
+        listener: OwnedFd,
+        identity: Option<Identity>,
+        watch: Watch,
+    ) -> Result<Self, StartError> {
+        let registry = watch.poll.registry().try_clone();
+        let registry = registry.map_err(|error| StartError::System("no descriptors are left", error))?;
+        let drain_time = config.service.read_timeout + config.service.request_timeout + DRAIN_MARGIN;
+        let mut event_loop = Self {
+            succession: Succession::new(Rc::new(sources), drain_time, Instant::now()),
+            frontends: Frontends::new(registry, listener, identity),
+            workers: Workers::default(),
+            config,
+            watch,
+            refusal: None,
+        };
+        event_loop.carry_out();
+        Ok(event_loop)
+    }
+
+    /// Waits until logins are served.
+    pub(super) fn await_ready(&mut self) -> Result<(), StartError> {
+        while self.succession.started().is_none() && self.refusal.is_none() {
+            self.turn()?;
+        }
+        let error = match (self.refusal.take(), self.succession.started()) {
+            (Some(reason), _) => StartError::Mechanism(self.config.mechanism.name, MechanismError(reason)),
+            (None, Some(Err(StartFailure::Stopped))) => StartError::Stopped,
+            (None, Some(Err(StartFailure::NotReady))) => StartError::NotReady("it took too long"),
+            (None, Some(Err(StartFailure::KeptDying))) => {
+                StartError::NotReady("its frontend ends; the log may say why")
+            }
+            (None, Some(Ok(())) | None) => return Ok(()),
+        };
+        self.kill_all();
+        Err(error)
+    }
+
+    /// Runs the daemon until it is asked to stop.
+    pub(super) fn serve(&mut self) -> Result<(), StartError> {
+        while !self.succession.is_stopping() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the requests in flight be answered, for a bounded time, and ends all children.
+    pub(super) fn stop(&mut self) {
+        if !self.succession.is_stopping() {
+            self.succession.handle_stop(Instant::now());
+        }
+        self.carry_out();
+        while !self.succession.is_over() && self.turn().is_ok() {}
+        self.kill_all();
+        let deadline = Instant::now() + KILL_TIME;
+        while !self.workers.are_all_gone() && Instant::now() < deadline {
+            if self.turn_until(Some(deadline)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn kill_all(&mut self) {
+        self.frontends.kill_all();
+        self.workers.kill_all();
+    }
+
+    fn turn(&mut self) -> Result<(), StartError> {
+        self.turn_until(None)
+    }
+
+    /// Waits for something to happen and deals with it. What the children have said comes before any look at the
+    /// clock: if this process itself was stopped for a while, their answers are here.
+    fn turn_until(&mut self, deadline: Option<Instant>) -> Result<(), StartError> {
+        let mut events = Events::with_capacity(64);
+        let timeout = self.next_timeout(deadline).map(|due| due.saturating_duration_since(Instant::now()));
+        match self.watch.poll.poll(&mut events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(StartError::System("The event loop failed", error));
+            }
+            _ => {}
+        }
+        let asked = self.watch.signals.take();
+        let tokens = events.iter().map(mio::event::Event::token).filter(|token| *token != SIGNALS);
+        self.frontends.note_readable(tokens);
+        self.listen();
+        self.reap();
+        if asked.stop {
+            self.succession.handle_stop(Instant::now());
+        }
+        if asked.reload {
+            self.succession.handle_reload();
+        }
+        self.succession.handle_timeout(Instant::now());
+        self.carry_out();
+        logging::retry(Instant::now());
+        Ok(())
+    }
+
+    fn next_timeout(&self, deadline: Option<Instant>) -> Option<Instant> {
+        let now = Instant::now();
+        let log_retry = logging::pending(now).map(|wait| now + wait);
+        let unheard = self.frontends.have_more_to_say().then_some(now);
+        [self.succession.next_timeout(), log_retry, unheard, deadline].into_iter().flatten().min()
+    }
+
+    fn listen(&mut self) {
+        for (id, message) in self.frontends.receive() {
+            let now = Instant::now();
+            self.succession.handle_heard(id, now);
+            match message {
+                Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
+                Ok(FromFrontend::Pong) => {}
+                Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
+                Ok(FromFrontend::Start) => self.start_worker(id),
+                Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
+                Ok(FromFrontend::Failed(reason)) => self.handle_refusal(id, reason),
+                Err(_) => self.frontends.kill(id),
+            }
+        }
+    }
+
+    /// At the start the reason is for whoever waits for it; later it is for the log.
+    fn handle_refusal(&mut self, id: FrontendId, reason: String) {
+        self.frontends.kill(id);
+        if self.succession.started().is_none() {
+            self.refusal = Some(reason);
+        } else {
+            log::error!(target: "supervisor", "A frontend cannot serve: {reason}");
+        }
+    }
+
+    fn start_worker(&mut self, frontend: FrontendId) {
+        match self.workers.start(&self.config, frontend) {
+            Ok((id, socket)) => self.frontends.hand_over(frontend, id, socket),
+            Err(error) => {
+                log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
+                self.frontends.tell(frontend, &ToFrontend::StartFailed);
+            }
+        }
+    }
+
+    /// Collects the children that have ended, and tells the frontends of those workers they may not know of.
+    fn reap(&mut self) {
+        for (worker, frontend) in self.workers.reap() {
+            self.frontends.tell(frontend, &ToFrontend::WorkerDied(worker));
+        }
+        for (id, pid, how) in self.frontends.reap() {
+            self.workers.kill_those_of(id);
+            if self.succession.handle_ended(id, Instant::now()) {
+                log::debug!(target: "handle_sigchld", "child exited: {pid}");
+            } else {
+                log::error!(target: "supervisor", "Frontend {pid} {how}");
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(command) = self.succession.next_command() {
+            match command {
+                Command::ReadSettings => {
+                    let settings = self.read_settings();
+                    self.succession.handle_settings(settings, Instant::now());
+                }
+                Command::Start(id, sources) => self.start_frontend(id, &sources),
+                Command::Accept(id) => self.frontends.tell(id, &ToFrontend::Accept),
+                Command::Drain(id) => self.frontends.tell(id, &ToFrontend::Drain { hurry: false }),
+                Command::Stop(id) => self.frontends.tell(id, &ToFrontend::Drain { hurry: true }),
+                Command::Ping(id) => self.frontends.tell(id, &ToFrontend::Ping),
+                Command::Kill(id, reason) => self.kill_frontend(id, reason),
+                Command::Log(notice) => write(notice),
+            }
+        }
+    }
+
+    /// The flags stay as they are; what they name is looked at again.
+    fn read_settings(&self) -> Option<Rc<Sources>> {
+        match settings::read(&self.config) {
+            Ok(sources) => Some(Rc::new(sources)),
+            Err(problems) => {
+                for problem in problems {
+                    log::error!(target: "supervisor", "The new configuration is not used: {problem}");
+                }
+                None
+            }
+        }
+    }
+
+    fn start_frontend(&mut self, id: FrontendId, sources: &Sources) {
+        if let Err(error) = self.frontends.start(id, &self.config, sources) {
+            log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
+            self.succession.handle_ended(id, Instant::now());
+        }
+    }
+
+    fn kill_frontend(&mut self, id: FrontendId, reason: KillReason) {
+        let level = if reason == KillReason::Stopping { Level::Debug } else { Level::Error };
+        let pid = self.frontends.pid_of(id).unwrap_or_default();
+        log::log!(target: "supervisor", level, "Frontend {pid} is killed: {reason}");
+        self.frontends.kill(id);
+        self.workers.kill_those_of(id);
+    }
+}
+
+fn write(notice: Notice) {
+    match notice {
+        Notice::TookOver => {
+            log::info!(target: "supervisor", "The configuration was read again; a new frontend has taken over");
+        }
+        Notice::ReloadWaits => {
+            log::info!(
+                target: "supervisor",
+                "The configuration is being read again already; it will be once more after that"
+            );
+        }
+        Notice::SuccessorFailed => {
+            log::error!(
+                target: "supervisor",
+                "The new configuration is not used: its frontend did not become ready"
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The frontend processes: started, spoken to, killed and reaped. Which of them is to do what, `succession` decides.
+#![forbid(unsafe_code)]
+
+use super::children::{Frontend, describe};
+use super::succession::FrontendId;
+use crate::config::Config;
+use crate::config::sources::Sources;
+use crate::ipc::{FromFrontend, ToFrontend};
+use crate::pool::WorkerId;
+use crate::strerror::strerror;
+use crate::sys::spawn::Identity;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What one frontend may ask for before the others and the signals get their turn.
+pub(super) const MESSAGES_AT_ONCE: usize = 16;
+
+/// All there are, those that were killed and not yet reaped included.
+pub(super) struct Frontends {
+    processes: HashMap<FrontendId, Frontend>,
+    /// Those that may have said something: the kernel tells only once.
+    readable: BTreeSet<FrontendId>,
+    registry: Registry,
+    /// The mux socket.
+    listener: OwnedFd,
+    /// `--user`
+    identity: Option<Identity>,
+}
+
+impl Frontends {
+    pub(super) fn new(registry: Registry, listener: OwnedFd, identity: Option<Identity>) -> Self {
+        Self { processes: HashMap::new(), readable: BTreeSet::new(), registry, listener, identity }
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// As [`Frontend::start`]; nothing is left of it then.
+    pub(super) fn start(&mut self, id: FrontendId, config: &Config, sources: &Sources) -> io::Result<()> {
+        let mut frontend = Frontend::start(config, sources, self.listener.as_fd(), self.identity.as_ref())?;
+        let registered =
+            self.registry.register(&mut SourceFd(&frontend.descriptor()), Token(id.0), Interest::READABLE);
+        log::debug!(target: "have_baby", "forked child: {}", frontend.pid());
+        if registered.is_err() {
+            frontend.kill_and_reap();
+        } else {
+            self.processes.insert(id, frontend);
+        }
+        registered
+    }
+
+    pub(super) fn pid_of(&self, id: FrontendId) -> Option<u32> {
+        self.processes.get(&id).map(Frontend::pid)
+    }
+
+    pub(super) fn note_readable(&mut self, tokens: impl Iterator<Item = Token>) {
+        self.readable.extend(tokens.map(|token| FrontendId(token.0)));
+    }
+
+    pub(super) fn have_more_to_say(&self) -> bool {
+        !self.readable.is_empty()
+    }
+
+    /// What they have said, a part of it if it is much. An error is the last of a frontend: it is dead or talks nonsense.
+    pub(super) fn receive(&mut self) -> Vec<(FrontendId, io::Result<FromFrontend>)> {
+        let mut heard = Vec::new();
+        for id in std::mem::take(&mut self.readable) {
+            let Some(frontend) = self.processes.get(&id) else { continue };
+            for count in 1..=MESSAGES_AT_ONCE {
+                let Some(message) = frontend.receive().transpose() else { break };
+                let is_last = message.is_err();
+                heard.push((id, message));
+                if is_last {
+                    break;
+                }
+                if count == MESSAGES_AT_ONCE {
+                    self.readable.insert(id);
+                }
+            }
+        }
+        heard
+    }
+
+    /// Says something to a frontend. One that does not read is killed.
+    pub(super) fn tell(&mut self, id: FrontendId, message: &ToFrontend) {
+        let Some(frontend) = self.processes.get(&id) else { return };
+        match frontend.send(message) {
+            // It has just ended, and is about to be reaped.
+            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}
+            Err(error) => {
+                log::error!(target: "supervisor", "The frontend does not listen and is replaced: {}", strerror(&error));
+                self.kill(id);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// Hands over a worker that it has asked for.
+    pub(super) fn hand_over(&mut self, id: FrontendId, worker: WorkerId, socket: OwnedFd) {
+        let sent = self.processes.get(&id).map(|frontend| frontend.send_worker(worker, socket.as_fd()));
+        if !matches!(sent, Some(Ok(()))) {
+            self.kill(id);
+        }
+    }
+
+    pub(super) fn kill(&mut self, id: FrontendId) {
+        if let Some(frontend) = self.processes.get_mut(&id) {
+            let _ = self.registry.deregister(&mut SourceFd(&frontend.descriptor()));
+            frontend.kill();
+        }
+    }
+
+    pub(super) fn kill_all(&mut self) {
+        self.processes.values_mut().for_each(Frontend::kill);
+    }
+
+    /// Collects those that have ended: which, its process number, and how.
+    pub(super) fn reap(&mut self) -> Vec<(FrontendId, u32, String)> {
+        let ended = |(id, frontend): (&FrontendId, &mut Frontend)| {
+            frontend.try_reap().map(|status| (*id, frontend.pid(), describe(status)))
+        };
+        let ended: Vec<_> = self.processes.iter_mut().filter_map(ended).collect();
+        ended.iter().for_each(|(id, ..)| drop(self.processes.remove(id)));
+        ended
+    }
+}
