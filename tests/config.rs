@@ -2,7 +2,7 @@
 
 use crate::support::certificates::Authority;
 use crate::support::command::run;
-use crate::support::{Finished, Launch, PATIENCE, Program, Request, eventually};
+use crate::support::{Finished, Launch, PATIENCE, Program, Request, eventually, within};
 use saslauthd::config::known::KEYS;
 use saslauthd::mech::{Kind, MECHANISMS};
 use std::fs;
@@ -12,6 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A mechanism that asks servers and what it can be set up with.
@@ -422,6 +423,27 @@ fn the_process_that_serves_needs_no_right_to_read_the_file() {
     daemon.log.wait_for("a new frontend has taken over");
     assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
     assert_eq!(web.next_path(), "/two");
+}
+
+/// Seen: the second was thrown away, and the daemon went on with the first one's file.
+#[test]
+fn of_two_reloads_in_a_row_the_last_file_counts() {
+    let web = Web::start();
+    let file = File::new(&web.settings("/one"));
+    let path = file.named("--config=FILE");
+    let daemon = Launch::new(Program::Ours, &["-a", "httpform", &path]).start();
+    for round in 0..5 {
+        for path in ["/early", "/late"] {
+            file.write(&web.settings(&format!("{path}/{round}")));
+            daemon.process.signal("HUP");
+            let _ = within(Duration::from_millis(9), || None::<()>);
+        }
+        let last = format!("/late/{round}");
+        eventually("the last file counts", || {
+            assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+            (web.next_path() == last).then_some(())
+        });
+    }
 }
 
 /// A bad file on disk must not get in the way of what was good when it was read.

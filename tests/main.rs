@@ -31,5 +31,6 @@ mod rimap;
 mod secrets;
 mod server_faults;
 mod shadow;
+mod succession;
 mod testsaslauthd;
 mod wire;

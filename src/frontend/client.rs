@@ -114,6 +114,11 @@ impl Client {
         self.state == State::Reading { registered: false }
     }
 
+    /// Whether it has not sent a byte.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.state, State::Reading { .. }) && self.decoder.is_untouched()
+    }
+
     /// Whether it hung up in the middle of a request.
     pub(super) fn is_half_sent(&self) -> bool {
         matches!(self.state, State::Reading { .. }) && !self.decoder.is_untouched()

@@ -183,6 +183,24 @@ impl Clients {
         self.clients.values().all(|client| client.state == State::Draining)
     }
 
+    /// Those that have not sent a byte.
+    pub(super) fn all_silent(&self) -> Vec<ClientId> {
+        self.clients.iter().filter(|(_, client)| client.is_silent()).map(|(id, _)| *id).collect()
+    }
+
+    /// A connection that has not sent a byte.
+    pub(super) fn silent(&self, id: ClientId) -> Option<&UnixStream> {
+        self.clients.get(&id).filter(|client| client.is_silent()).map(|client| &client.stream)
+    }
+
+    /// Somebody else has this connection now.
+    pub(super) fn let_go(&mut self, id: ClientId) {
+        if let Some(mut client) = self.remove(id) {
+            // Closing would not end the registration: the connection is still open elsewhere.
+            let _ = self.registry.deregister(&mut client.stream);
+        }
+    }
+
     /// Closes the connections that have not sent a whole request.
     pub(super) fn give_up_unfinished(&mut self) {
         let unfinished = |client: &Client| matches!(client.state, State::Reading { .. });

@@ -7,6 +7,7 @@ mod client;
 mod clients;
 mod control;
 mod echoes;
+mod handover;
 mod listener;
 mod record;
 pub(crate) mod start;
@@ -24,6 +25,7 @@ use crate::supervisor::leave_to_supervisor;
 use crate::sys::{harden, spawn};
 use clients::{Clients, Step};
 use control::Control;
+use handover::{Given, Handover};
 use listener::Listener;
 use mio::event::Event;
 use mio::{Events, Poll};
@@ -71,6 +73,8 @@ struct Frontend {
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
     draining: bool,
+    /// While silent connections change hands: from the frontend before this one, or to the next once it drains.
+    handover: Option<Handover>,
     /// When the daemon is stopping: the requests that still wait then are given up.
     give_up_at: Option<Instant>,
 }
@@ -103,6 +107,7 @@ impl Frontend {
             control,
             announced: false,
             draining: false,
+            handover: None,
             give_up_at: None,
         })
     }
@@ -133,13 +138,19 @@ impl Frontend {
     }
 
     fn is_done(&self) -> bool {
-        self.draining && self.dispatcher.is_idle() && self.clients.are_all_answered()
+        self.draining
+            && self.handover.is_none()
+            && self.dispatcher.is_idle()
+            && self.clients.are_all_answered()
     }
 
     fn handle(&mut self, event: &Event, now: Instant) -> io::Result<()> {
         match token::source(event.token()) {
             Source::Control => {}
             Source::Listener => self.listener.handle_readable(),
+            Source::Handover => self.continue_handover(now),
+            // Whatever it says is for the next frontend.
+            Source::Client(client) if self.is_given_away(client) => {}
             Source::Client(client) => {
                 let step = self.clients.handle_readable(client, now);
                 self.take(step, now);
@@ -187,7 +198,10 @@ impl Frontend {
         while let Some((message, descriptor)) = self.control.receive()? {
             match message {
                 ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
-                ToFrontend::Accept => self.listener.open(self.poll.registry())?,
+                ToFrontend::Accept => {
+                    self.listener.open(self.poll.registry())?;
+                    self.begin_handover(descriptor, Vec::new(), now);
+                }
                 ToFrontend::Worker(worker) => self.add_worker(worker, descriptor),
                 ToFrontend::WorkerDied(worker) => {
                     let heard = self.workers.handle_death(worker);
@@ -195,7 +209,7 @@ impl Frontend {
                 }
                 ToFrontend::StartFailed => self.dispatcher.handle_start_failed(now),
                 ToFrontend::Ping => self.control.send(FromFrontend::Pong),
-                ToFrontend::Drain { hurry } => self.drain(hurry),
+                ToFrontend::Drain { hurry } => self.drain(hurry, descriptor, now),
             }
         }
         self.control.flush();
@@ -212,15 +226,51 @@ impl Frontend {
         }
     }
 
-    fn drain(&mut self, hurry: bool) {
+    fn drain(&mut self, hurry: bool, next: Option<OwnedFd>, now: Instant) {
         self.draining = true;
         self.listener.close(self.poll.registry());
         self.control.send(FromFrontend::Closed);
         self.dispatcher.forget();
+        self.begin_handover(next, self.clients.all_silent(), now);
         if hurry {
             self.clients.give_up_unfinished();
-            self.give_up_at = Some(Instant::now() + HURRY_TIME);
+            self.give_up_at = Some(now + HURRY_TIME);
         }
+    }
+
+    fn begin_handover(&mut self, socket: Option<OwnedFd>, silent: Vec<ClientId>, now: Instant) {
+        let registry = self.poll.registry();
+        self.handover = socket.and_then(|socket| Handover::new(socket, silent, registry).ok());
+        self.continue_handover(now);
+    }
+
+    fn continue_handover(&mut self, now: Instant) {
+        let Some(handover) = &mut self.handover else { return };
+        if !self.draining {
+            let (taken, goes_on) = handover.take();
+            self.handover.take_if(|_| !goes_on);
+            for stream in taken {
+                let step = self.clients.welcome(stream, now);
+                self.take(step, now);
+            }
+            return;
+        }
+        match handover.give(&mut self.clients) {
+            Given::Some => {}
+            Given::All => self.handover = None,
+            Given::Refused(silent) => {
+                self.handover = None;
+                // Their events were left alone.
+                for client in silent {
+                    let step = self.clients.handle_readable(client, now);
+                    self.take(step, now);
+                }
+            }
+        }
+    }
+
+    fn is_given_away(&self, client: ClientId) -> bool {
+        self.draining && self.handover.is_some() && self.clients.silent(client).is_some()
     }
 
     fn handle_worker(&mut self, heard: FromWorkers, now: Instant) {

@@ -11,11 +11,14 @@ use mio::Token;
 pub(super) const CONTROL: Token = Token(0);
 /// The mux socket.
 pub(super) const LISTENER: Token = Token(1);
+/// The socket to the frontend before or after this one.
+pub(super) const HANDOVER: Token = Token(2);
 
 /// Whom an event is about.
 pub(super) enum Source {
     Control,
     Listener,
+    Handover,
     Client(ClientId),
     Worker(WorkerId),
     Connection(ConnectionId),
@@ -23,30 +26,36 @@ pub(super) enum Source {
 
 /// Of the numbers that are left, every third is a client's, a worker's, a connection's.
 const KINDS: usize = 3;
+/// The first of them.
+const FIRST: usize = 3;
 
 pub(super) fn of_client(client: ClientId) -> Token {
-    nth(client.0, 2)
+    nth(client.0, 0)
 }
 
 pub(super) fn of_worker(worker: WorkerId) -> Token {
-    nth(worker.0, 3)
+    nth(worker.0, 1)
 }
 
 pub(super) fn of_connection(connection: ConnectionId) -> Token {
-    nth(connection.0, 4)
+    nth(connection.0, 2)
 }
 
 #[allow(clippy::cast_possible_truncation)] // 2^62 connections take longer than the machine lives
-fn nth(number: u64, first: usize) -> Token {
-    Token(number as usize * KINDS + first)
+fn nth(number: u64, kind: usize) -> Token {
+    Token(FIRST + number as usize * KINDS + kind)
 }
 
 pub(super) fn source(token: Token) -> Source {
-    let Token(number @ 2..) = token else {
-        return if token == CONTROL { Source::Control } else { Source::Listener };
-    };
-    let nth = ((number - 2) / KINDS) as u64;
-    match (number - 2) % KINDS {
+    match token {
+        CONTROL => return Source::Control,
+        LISTENER => return Source::Listener,
+        HANDOVER => return Source::Handover,
+        Token(_) => {}
+    }
+    let number = token.0 - FIRST;
+    let nth = (number / KINDS) as u64;
+    match number % KINDS {
         0 => Source::Client(ClientId(nth)),
         1 => Source::Worker(WorkerId(nth)),
         _ => Source::Connection(ConnectionId(nth)),
@@ -73,5 +82,6 @@ mod tests {
         }
         assert!(matches!(source(CONTROL), Source::Control));
         assert!(matches!(source(LISTENER), Source::Listener));
+        assert!(matches!(source(HANDOVER), Source::Handover));
     }
 }

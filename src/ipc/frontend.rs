@@ -48,7 +48,8 @@ pub struct FrontendSetup {
 pub enum ToFrontend {
     /// How to serve; first and once.
     Setup(Box<FrontendSetup>),
-    /// Take connections from the mux socket from now on.
+    /// Take connections from the mux socket from now on, and those that have not said anything from the frontend
+    /// before, through the socket that comes with the message if there was one.
     Accept,
     /// A worker that was asked for; its socket comes with the message.
     Worker(WorkerId),
@@ -58,7 +59,8 @@ pub enum ToFrontend {
     WorkerDied(WorkerId),
     /// Say something, so that it is seen that the event loop turns.
     Ping,
-    /// Accept nobody any more, say so, answer what is in flight and end. `hurry`: the daemon is stopping, so half-sent
+    /// Accept nobody any more, say so, hand the connections that have not said anything over through the socket that
+    /// comes with the message, answer what is in flight and end. `hurry`: the daemon is stopping, so half-sent
     /// requests are not waited for.
     Drain {
         /// Whether half-sent requests are given up.

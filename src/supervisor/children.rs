@@ -4,7 +4,6 @@
 use crate::config::Config;
 use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
-use crate::pool::WorkerId;
 use crate::sys::socket;
 use crate::sys::spawn::{Identity, Spawn};
 use std::ffi::OsStr;
@@ -92,13 +91,12 @@ impl Frontend {
         socket::send(self.socket.as_fd(), message.encode().as_bytes())
     }
 
-    /// Hands over a worker.
+    /// Sends a message with the socket that belongs to it.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub(super) fn send_worker(&self, worker: WorkerId, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-        let message = ToFrontend::Worker(worker).encode();
-        socket::send_with_descriptor(self.socket.as_fd(), message.as_bytes(), descriptor)
+    pub(super) fn send_with(&self, message: &ToFrontend, socket: BorrowedFd<'_>) -> io::Result<()> {
+        socket::send_with_descriptor(self.socket.as_fd(), message.encode().as_bytes(), socket)
     }
 
     /// The next thing the frontend says, or `None` when there is nothing now.

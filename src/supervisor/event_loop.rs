@@ -14,11 +14,12 @@ use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::mech::MechanismError;
 use crate::strerror::strerror;
+use crate::sys::socket;
 use crate::sys::spawn::Identity;
 use log::Level;
 use mio::{Events, Poll, Token};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,8 @@ pub(super) struct EventLoop {
     succession: Succession<Rc<Sources>>,
     frontends: Frontends,
     workers: Workers,
+    /// The end of the socket between an old frontend and the next one that is let accept.
+    handover: Option<OwnedFd>,
     /// Why a frontend said that it cannot serve.
     refusal: Option<String>,
 }
@@ -75,6 +78,7 @@ impl EventLoop {
             workers: Workers::default(),
             config,
             watch,
+            handover: None,
             refusal: None,
         };
         event_loop.carry_out();
@@ -195,7 +199,9 @@ impl EventLoop {
 
     fn start_worker(&mut self, frontend: FrontendId) {
         match self.workers.start(&self.config, frontend) {
-            Ok((id, socket)) => self.frontends.hand_over(frontend, id, socket),
+            Ok((id, socket)) => {
+                self.frontends.hand_over(frontend, &ToFrontend::Worker(id), socket.as_fd());
+            }
             Err(error) => {
                 log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
                 self.frontends.tell(frontend, &ToFrontend::StartFailed);
@@ -226,8 +232,8 @@ impl EventLoop {
                     self.succession.handle_settings(settings, Instant::now());
                 }
                 Command::Start(id, sources) => self.start_frontend(id, &sources),
-                Command::Accept(id) => self.frontends.tell(id, &ToFrontend::Accept),
-                Command::Drain(id) => self.frontends.tell(id, &ToFrontend::Drain { hurry: false }),
+                Command::Accept(id) => self.let_accept(id),
+                Command::Drain(id) => self.drain(id),
                 Command::Stop(id) => self.frontends.tell(id, &ToFrontend::Drain { hurry: true }),
                 Command::Ping(id) => self.frontends.tell(id, &ToFrontend::Ping),
                 Command::Kill(id, reason) => self.kill_frontend(id, reason),
@@ -253,6 +259,26 @@ impl EventLoop {
         if let Err(error) = self.frontends.start(id, &self.config, sources) {
             log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
             self.succession.handle_ended(id, Instant::now());
+        }
+    }
+
+    /// Tells the old frontend to hand its silent connections over to the one that is let in next.
+    fn drain(&mut self, id: FrontendId) {
+        let message = ToFrontend::Drain { hurry: false };
+        match socket::pair() {
+            Ok((from, to)) => {
+                self.frontends.hand_over(id, &message, from.as_fd());
+                self.handover = Some(to);
+            }
+            // Without one it waits until they have asked.
+            Err(_) => self.frontends.tell(id, &message),
+        }
+    }
+
+    fn let_accept(&mut self, id: FrontendId) {
+        match self.handover.take() {
+            Some(socket) => self.frontends.hand_over(id, &ToFrontend::Accept, socket.as_fd()),
+            None => self.frontends.tell(id, &ToFrontend::Accept),
         }
     }
 

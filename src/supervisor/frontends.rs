@@ -6,7 +6,6 @@ use super::succession::FrontendId;
 use crate::config::Config;
 use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, ToFrontend};
-use crate::pool::WorkerId;
 use crate::strerror::strerror;
 use crate::sys::spawn::Identity;
 use mio::unix::SourceFd;
@@ -14,7 +13,7 @@ use mio::{Interest, Registry, Token};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What one frontend may ask for before the others and the signals get their turn.
 pub(super) const MESSAGES_AT_ONCE: usize = 16;
@@ -87,23 +86,25 @@ impl Frontends {
 
     /// Says something to a frontend. One that does not read is killed.
     pub(super) fn tell(&mut self, id: FrontendId, message: &ToFrontend) {
-        let Some(frontend) = self.processes.get(&id) else { return };
-        match frontend.send(message) {
+        let sent = self.processes.get(&id).map(|frontend| frontend.send(message));
+        self.expect_sent(id, sent);
+    }
+
+    /// As [`Self::tell`], with a socket that belongs to the message.
+    pub(super) fn hand_over(&mut self, id: FrontendId, message: &ToFrontend, socket: BorrowedFd<'_>) {
+        let sent = self.processes.get(&id).map(|frontend| frontend.send_with(message, socket));
+        self.expect_sent(id, sent);
+    }
+
+    fn expect_sent(&mut self, id: FrontendId, sent: Option<io::Result<()>>) {
+        match sent {
+            None | Some(Ok(())) => {}
             // It has just ended, and is about to be reaped.
-            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}
-            Err(error) => {
+            Some(Err(error)) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}
+            Some(Err(error)) => {
                 log::error!(target: "supervisor", "The frontend does not listen and is replaced: {}", strerror(&error));
                 self.kill(id);
             }
-            Ok(()) => {}
-        }
-    }
-
-    /// Hands over a worker that it has asked for.
-    pub(super) fn hand_over(&mut self, id: FrontendId, worker: WorkerId, socket: OwnedFd) {
-        let sent = self.processes.get(&id).map(|frontend| frontend.send_worker(worker, socket.as_fd()));
-        if !matches!(sent, Some(Ok(()))) {
-            self.kill(id);
         }
     }
 
