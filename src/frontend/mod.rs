@@ -6,10 +6,10 @@
 mod client;
 mod clients;
 mod control;
-mod echoes;
 mod handover;
 mod listener;
 mod record;
+mod repeated_lines;
 pub(crate) mod start;
 mod token;
 mod workers;
