@@ -299,7 +299,7 @@ fn write(notice: Notice) {
         Notice::ReloadWaits => {
             log::info!(
                 target: "supervisor",
-                "The configuration is being read again already; it will be once more after that"
+                "The configuration will be read again when an earlier reload is complete"
             );
         }
         Notice::SuccessorFailed => {

@@ -9,6 +9,10 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// machine; the rest is for one that swaps, or that was suspended.
 pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
+/// Who looks at the clock so much later than was due was not running: a machine that was paused must not blame those
+/// that were paused with it.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What is to be done about a process now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beat {
@@ -40,6 +44,10 @@ impl Heartbeat {
             Self::AskAt(due) if due <= now => {
                 *self = Self::AnswerBy(now + LONGEST_SILENCE);
                 Beat::Ask
+            }
+            Self::AnswerBy(due) if now >= due + LATE => {
+                *self = Self::AnswerBy(now + LONGEST_SILENCE);
+                Beat::Nothing
             }
             Self::AnswerBy(due) if due <= now => Beat::Silent,
             Self::AskAt(_) | Self::AnswerBy(_) => Beat::Nothing,

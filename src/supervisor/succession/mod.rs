@@ -34,6 +34,8 @@ pub(super) const CLOSE_TIME: Duration = Duration::from_secs(5);
 const PROVEN: Duration = Duration::from_secs(10);
 /// How many frontends may end before the first is ready.
 const MAX_FAILED_STARTS: u32 = 3;
+/// How many frontends may drain at a time before a further reload has to wait: each has its own workers.
+pub(super) const MAX_DRAINING: usize = 4;
 /// How long requests in flight may take when the daemon is stopped.
 const STOP_TIME: Duration = Duration::from_secs(5);
 /// How long killed frontends may take to disappear.
@@ -156,7 +158,7 @@ impl<S: Clone> Succession<S> {
     pub(super) fn handle_reload(&mut self) {
         match (self.phase, self.reload) {
             (Phase::Starting { .. }, _) => self.reload = Reload::Waiting,
-            (Phase::Serving, Reload::NotAsked) if self.successor.is_some() => {
+            (Phase::Serving, Reload::NotAsked) if !self.can_reload() => {
                 self.reload = Reload::Waiting;
                 self.commands.push_back(Command::Log(Notice::ReloadWaits));
             }
@@ -227,6 +229,7 @@ impl<S: Clone> Succession<S> {
     pub(super) fn handle_ended(&mut self, id: FrontendId, now: Instant) -> bool {
         if self.leaving.remove(&id).is_some() {
             self.let_current_accept();
+            self.reload_if_waiting();
             self.end_if_alone();
             return true;
         }
@@ -320,8 +323,14 @@ impl<S: Clone> Succession<S> {
         self.reload_if_waiting();
     }
 
+    /// One after the other, and not more of them than can drain at a time.
+    fn can_reload(&self) -> bool {
+        let draining = self.leaving.values().filter(|leaving| !leaving.is_killed()).count();
+        self.phase == Phase::Serving && self.successor.is_none() && draining < MAX_DRAINING
+    }
+
     fn reload_if_waiting(&mut self) {
-        if self.reload == Reload::Waiting {
+        if self.reload == Reload::Waiting && self.can_reload() {
             self.read_settings();
         }
     }
@@ -370,6 +379,7 @@ impl<S: Clone> Succession<S> {
             }
         }
         self.let_current_accept();
+        self.reload_if_waiting();
     }
 
     fn kill(&mut self, id: FrontendId, reason: KillReason) {

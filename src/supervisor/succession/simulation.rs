@@ -295,6 +295,8 @@ impl World {
         if self.succession.phase == Phase::Serving {
             assert!(is_within(self.unread_reload, START_TIME * 4), "a reload was not followed by a read");
         }
+        let alive = self.processes.values().filter(|one| one.is_alive()).count();
+        assert!(alive <= MAX_DRAINING + 2, "{alive} frontends are there");
         for process in self.processes.values().filter(|one| one.is_alive()) {
             assert!(is_within(process.drains_since, DRAIN_TIME), "a drain does not end");
             let patience = if process.is_ready { INTERVAL + LONGEST_SILENCE } else { START_TIME };

@@ -157,6 +157,34 @@ fn a_silent_frontend_is_replaced_and_one_that_answers_is_not() {
     );
 }
 
+/// As after a pause of the whole machine between a ping and its answer.
+#[test]
+fn a_look_at_the_clock_that_comes_late_itself_blames_nobody() {
+    let now = Instant::now();
+    let mut succession = serving(now);
+    succession.handle_timeout(now + heartbeat::INTERVAL);
+    succession.handle_timeout(now + Duration::from_secs(3600));
+    assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
+    succession.handle_timeout(succession.next_timeout().unwrap());
+    assert!(commands(&mut succession).contains(&Command::Kill(FIRST, KillReason::Silent)));
+}
+
+#[test]
+fn reloads_beyond_what_can_drain_at_a_time_wait() {
+    let now = Instant::now();
+    let mut succession = serving(now);
+    for number in 0..MAX_DRAINING {
+        reload(&mut succession, "new", now);
+        succession.handle_ready(FrontendId(number + 2), now);
+        succession.handle_closed(FrontendId(number + 1), now);
+        commands(&mut succession);
+    }
+    succession.handle_reload();
+    assert_eq!(commands(&mut succession), [Command::Log(Notice::ReloadWaits)]);
+    succession.handle_ended(SECOND, now);
+    assert_eq!(commands(&mut succession), [Command::ReadSettings]);
+}
+
 #[test]
 fn three_frontends_that_end_before_the_first_is_ready_are_enough() {
     let now = Instant::now();
