@@ -54,6 +54,10 @@ struct World {
     /// Counts the edits of the files; an odd number cannot be used.
     files: u64,
     last_good_read: u64,
+    /// Read for the next frontend that is started.
+    fresh: Option<u64>,
+    /// What the last frontend that got ready was set up with.
+    proved: u64,
     last_read_at: Instant,
     /// The first reload since the files were last read.
     unread_reload: Option<Instant>,
@@ -74,6 +78,8 @@ impl World {
             processes: BTreeMap::new(),
             files: 0,
             last_good_read: 0,
+            fresh: None,
+            proved: 0,
             last_read_at: now,
             unread_reload: None,
             faults,
@@ -204,12 +210,14 @@ impl World {
         (self.last_read_at, self.unread_reload) = (self.now, None);
         let usable = self.files % 2 == 0;
         if usable {
-            self.last_good_read = self.files;
+            (self.last_good_read, self.fresh) = (self.files, Some(self.files));
         }
         self.succession.handle_settings(usable.then_some(self.files), self.now);
     }
 
     fn start(&mut self, id: FrontendId, settings: u64) {
+        let is_fresh = self.fresh.take_if(|fresh| *fresh == settings).is_some();
+        assert!(is_fresh || settings == self.proved, "started with settings that never served");
         if self.goes_wrong() {
             self.succession.handle_ended(id, self.now);
             return;
@@ -274,6 +282,9 @@ impl World {
         } else if process.is_alive() && process.stopped_at.is_none() {
             if is_due(process.ready_at) && !process.is_ready {
                 process.is_ready = true;
+                if process.drains_since.is_none() {
+                    self.proved = process.settings;
+                }
                 self.succession.handle_ready(id, now);
             } else if is_due(process.ends_at) {
                 self.processes.remove(&id);
