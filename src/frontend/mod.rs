@@ -183,7 +183,7 @@ impl Frontend {
             match message {
                 ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
                 ToFrontend::Accept => self.listener.open(self.poll.registry())?,
-                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor),
+                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor, now),
                 ToFrontend::WorkerDied(worker) => {
                     let heard = self.workers.handle_death(worker);
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
@@ -196,13 +196,13 @@ impl Frontend {
         Ok(())
     }
 
-    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>) {
-        self.dispatcher.handle_worker(worker);
+    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>, now: Instant) {
+        self.dispatcher.handle_worker(worker, now);
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
         if let Err(error) = added {
             log::error!(target: "frontend", "A worker could not be added: {}", strerror(&error));
-            self.dispatcher.handle_worker_gone(worker, Instant::now());
+            self.dispatcher.handle_worker_gone(worker, now);
         }
     }
 
@@ -224,6 +224,7 @@ impl Frontend {
                     self.control.send(FromFrontend::Ready);
                 }
             }
+            FromWorkers::Retiring(worker) => self.dispatcher.handle_retiring(worker, now),
             FromWorkers::Answer(worker, job, answer) => {
                 self.dispatcher.handle_answer(worker, job, answer, now);
             }

@@ -21,6 +21,7 @@ const FAILED: u8 = 4;
 const VERDICT: u8 = 5;
 pub(super) const ERRAND: u8 = 6;
 pub(super) const RESULT: u8 = 7;
+const RETIRING: u8 = 8;
 
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
@@ -56,6 +57,8 @@ pub enum FromWorker {
     Ready,
     /// The mechanism cannot be used, and why.
     Failed(String),
+    /// The answer that comes next is the last: this process ends with it, and must get no further task.
+    Retiring,
     /// The answer to the task of that number.
     Answer(JobId, Answer),
 }
@@ -133,6 +136,7 @@ impl FromWorker {
     pub fn encode(&self) -> Secret {
         match self {
             Self::Ready => Writer::new(READY, 16).finish(),
+            Self::Retiring => Writer::new(RETIRING, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
             Self::Answer(job, Answer::Verdict(verdict)) => encode_verdict(*job, verdict),
             Self::Answer(job, Answer::Errand(result)) => encode_result(*job, result),
@@ -144,6 +148,7 @@ impl FromWorker {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
             READY => Self::Ready,
+            RETIRING => Self::Retiring,
             FAILED => Self::Failed(reader.text()?),
             VERDICT => Self::Answer(JobId(reader.number()?), Answer::Verdict(decode_verdict(&mut reader)?)),
             RESULT => Self::Answer(JobId(reader.number()?), Answer::Errand(decode_result(&mut reader)?)),
@@ -258,7 +263,11 @@ mod tests {
         ]
         .into_iter()
         .map(|outcome| FromWorker::Answer(JobId(7), Answer::Verdict(Verdict { outcome, delay })))
-        .chain([FromWorker::Ready, FromWorker::Failed("The file /x cannot be read".into())])
+        .chain([
+            FromWorker::Ready,
+            FromWorker::Retiring,
+            FromWorker::Failed("The file /x cannot be read".into()),
+        ])
         .collect()
     }
 
