@@ -31,5 +31,7 @@ mod rimap;
 mod secrets;
 mod server_faults;
 mod shadow;
+mod surroundings;
 mod testsaslauthd;
 mod wire;
+mod workers;

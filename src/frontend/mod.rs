@@ -20,8 +20,7 @@ use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
 use crate::pool::WorkerId;
 use crate::strerror::strerror;
-use crate::supervisor::leave_to_supervisor;
-use crate::sys::{harden, spawn};
+use crate::sys::{memory, process, random, signals, spawn};
 use clients::{Clients, Step};
 use control::Control;
 use listener::Listener;
@@ -44,9 +43,9 @@ const HURRY_TIME: Duration = Duration::from_secs(4);
 
 /// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
 pub fn run() -> ! {
-    harden::name_process();
-    harden::forbid_memory_dumps();
-    leave_to_supervisor();
+    process::set_name();
+    memory::forbid_dumps();
+    signals::ignore();
     let mut frontend = Frontend::set_up();
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
     // Said before the socket to the supervisor closes, which takes that for the end of this process.
@@ -55,7 +54,7 @@ pub fn run() -> ! {
         log::error!(target: "frontend", "The frontend cannot go on: {}", strerror(error));
     }
     logging::flush_briefly(LAST_WORDS);
-    harden::end_at_once(u8::from(failed.is_some()))
+    process::end_at_once(u8::from(failed.is_some()))
 }
 
 struct Frontend {
@@ -96,7 +95,7 @@ impl Frontend {
         Ok(Self {
             clients: Clients::new(&service, poll.registry().try_clone()?),
             workers: Workers::new(poll.registry().try_clone()?),
-            dispatcher: Dispatcher::new(service, route, &harden::random_key()?, now),
+            dispatcher: Dispatcher::new(service, route, &random::key()?, now),
             network,
             listener: Listener::new(listener)?,
             poll,

@@ -41,6 +41,8 @@ pub struct WorkerSetup {
     pub verbose: bool,
     /// Sizes of the fields of a request.
     pub limits: Limits,
+    /// `--max-worker-growth`, in bytes.
+    pub most_growth: u64,
 }
 
 /// To a worker.
@@ -72,6 +74,7 @@ impl WorkerSetup {
             .flag(self.verbose)
             .size(self.limits.password)
             .size(self.limits.field)
+            .number(self.most_growth)
             .finish()
     }
 }
@@ -108,6 +111,7 @@ impl ToWorker {
                 option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
                 verbose: reader.flag()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
+                most_growth: reader.number()?,
             }),
             VERIFY => Self::Task(JobId(reader.number()?), Task::Verify(decode_request(&mut reader)?)),
             ERRAND => Self::Task(JobId(reader.number()?), Task::Errand(decode_errand(&mut reader)?)),
@@ -193,7 +197,7 @@ pub(super) fn cut(text: &str) -> &[u8] {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
     use crate::ipc::largest_request;
@@ -307,6 +311,7 @@ mod tests {
             option: Some("/etc/users".into()),
             verbose: true,
             limits: Limits::DEFAULT,
+            most_growth: 1 << 40,
         };
         let Ok(ToWorker::Setup(arrived)) = ToWorker::decode(setup.encode().as_bytes()) else { panic!() };
         assert_eq!(arrived, setup);

@@ -210,7 +210,7 @@ fn module() -> &'static Path {
             (directory.join(format!("pam_probe.{}", std::process::id())), directory.join("pam_probe.so"));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/pam_probe.c");
         let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&fresh).arg(source);
+        compiler.args(["-shared", "-fPIC", "-pthread", "-O1", "-Wall", "-o"]).arg(&fresh).arg(source);
         assert!(compiler.status().unwrap().success(), "{compiler:?} failed");
         fs::rename(fresh, &module).unwrap();
         module
