@@ -1,7 +1,9 @@
 //! What a worker must not carry from one login into the next, and what must not reach it in the middle of one.
 
-use crate::support::{Answer, Launch, Probed, Process, Program, eventually, under_load};
+use crate::support::pam::compiled;
+use crate::support::{Answer, Launch, Probed, Process, Program, eventually, under_load, within};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// More than an answer without a wait takes on a loaded machine, and less than any time-out of a daemon.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -121,6 +123,31 @@ fn a_worker_that_grows_beyond_its_bound_is_replaced_between_logins() {
     let workers = site.probe.processes().len();
     assert!((4..=8).contains(&workers), "17 logins each: {workers}");
     site.daemon.log.wait_for("MiB, more than --max-worker-growth");
+}
+
+/// It takes the half minute that a worker has.
+#[test]
+fn a_worker_that_hangs_before_it_is_ready_is_replaced() {
+    require!(Root, Compiler);
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("hang");
+    std::fs::write(&file, "").unwrap();
+    let variables = [
+        format!("LD_PRELOAD={}", compiled("hang_at_start").display()),
+        format!("HANG_AT_START={}", file.display()),
+    ];
+    let launch = Launch::new(Program::Ours, &["-n", "2"]);
+    let site = Probed::launch(launch.behind(&["env"]).behind(&variables));
+    assert_eq!(site.ask("user", "right"), "OK");
+    let (first, second) = (site.daemon.children("worker"), site.probe.calls()[0].process);
+    let hanging = first.into_iter().find(|worker| worker.id != second).expect("both have been started");
+    assert!(!file.exists(), "one hangs");
+    within(Duration::from_secs(45), || (!hanging.is_running()).then_some(())).expect("it is killed");
+    eventually("another takes its place", || {
+        assert_eq!(site.ask("user", "right"), "OK");
+        (site.probe.processes().len() == 2).then_some(())
+    });
+    site.daemon.log.wait_for("A worker has not become ready in time and is replaced");
 }
 
 #[test]
