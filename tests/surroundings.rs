@@ -34,9 +34,10 @@ fn the_low_priority_of_a_launcher_is_not_the_daemons() {
 /// `Nice=` and `OOMScoreAdjust=` of a unit.
 #[test]
 fn the_priority_that_init_sets_is_kept() {
-    require!(Root, Mounts, Tool("nice"), Tool("choom"));
-    let init = r#"exec 3<&0; nice -n 3 choom -n 200 -- "$@" & trap 'kill $!' TERM; wait; wait"#;
-    let launcher = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", init, "init"];
+    require!(Root, Mounts, Tool("renice"), Tool("choom"));
+    let service = r#"renice -n 3 -p $$ >&2; exec choom -n 200 -- "$@""#;
+    let init = r#"sh -c "$0" service "$@" & trap 'kill $!' TERM; wait; wait"#;
+    let launcher = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", init, service];
     let seen = Seen::by_a_program(&launcher);
     assert_eq!((seen.value("nice:"), seen.value("oom_score_adj:")), ("3", "200"));
 }
