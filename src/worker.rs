@@ -14,16 +14,13 @@ use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
-use crate::sys::{descriptor, memory, process, process_tree, resolve, signals, socket, spawn};
-use fitness::Fitness;
+use crate::sys::{memory, process, process_tree, resolve, signals, socket, spawn};
+use fitness::{Course, Fitness};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What a login may need of memory at once, in bytes: a process that does not get it any more is of no use.
-const USUAL_MEMORY: usize = 1 << 20;
 
 /// How often a syslog that is missing is looked for; each look costs some twenty system calls.
 const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
@@ -139,9 +136,8 @@ impl Worker {
             spawn::renew_death_signal();
             self.redirect_syslog();
             let answer = self.carry_out(task);
-            let impaired = self.is_impaired_by(&answer);
             // Before the answer: with it comes the next task.
-            let unfit = self.fitness.judge(impaired);
+            let unfit = self.fitness.judge(self.how_it_went(&answer));
             if let Some(unfit) = &unfit {
                 log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
                 say(&self.socket, &FromWorker::Retiring)?;
@@ -154,19 +150,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether the task could not be done for a reason that lies in this process. Whoever sends wrong passwords does
-    /// not make it so.
-    fn is_impaired_by(&self, answer: &Answer) -> bool {
-        let done = match answer {
-            Answer::Verdict(Verdict { outcome: Outcome::Accept(_), .. }) => true,
-            Answer::Errand(result) => !matches!(result, ErrandResult::Failed(_)),
-            Answer::Verdict(_) => false,
-        };
-        let mechanism = self.mechanism.as_ref().is_some_and(|mechanism| mechanism.is_impaired());
-        !done
-            && (mechanism
-                || !descriptor::is_available(self.socket.as_fd())
-                || !memory::is_available(USUAL_MEMORY))
+    fn how_it_went(&self, answer: &Answer) -> Course {
+        match answer {
+            Answer::Verdict(Verdict { outcome: Outcome::Accept(_), .. }) => Course::Done,
+            Answer::Errand(result) if !matches!(result, ErrandResult::Failed(_)) => Course::Done,
+            _ if self.mechanism.as_ref().is_some_and(|mechanism| mechanism.is_impaired()) => Course::Impaired,
+            _ => Course::NotDone,
+        }
     }
 
     /// Looks before each login whether the redirection is there: a module may have called openlog(3) itself.

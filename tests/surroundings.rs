@@ -77,7 +77,7 @@ fn script_in(directory: &TempDir, commands: &str) -> PathBuf {
 /// `stty tostop`: whoever writes from the background is stopped. Children are in groups of their own.
 #[test]
 fn on_a_terminal_that_stops_background_jobs_the_daemon_serves_and_logs() {
-    require!(Root, Compiler, Tool("script"));
+    require!(Tool("script"));
     let launch = Launch::new(Program::Ours, &["-a", "getpwent", "-n", "1", "-d"]);
     let socket = launch.run_directory().join("mux");
     let command = format!(

@@ -2,10 +2,25 @@
 #![forbid(unsafe_code)]
 
 use crate::sys::process_state::ProcessState;
-use crate::sys::{memory, process_tree};
+use crate::sys::{descriptor, memory, process_tree};
 use std::fmt;
 
 const MEBIBYTE: u64 = 1 << 20;
+
+/// What a login may need of memory at once, in bytes: a process that does not get it any more is of no use.
+const USUAL_MEMORY: usize = 1 << 20;
+
+/// How a task went, as far as it says something of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    /// A login was accepted, an errand run.
+    Done,
+    /// Not so. Mostly for a wrong password, which says nothing; but a module may hide behind a refusal that it had no
+    /// memory or descriptors.
+    NotDone,
+    /// The mechanism says that this process is to blame.
+    Impaired,
+}
 
 /// What is known of this process, to judge it by.
 pub(super) struct Fitness {
@@ -13,7 +28,9 @@ pub(super) struct Fitness {
     /// Bytes of resident memory when it was ready: the index of a large password file is no growth.
     size_at_start: u64,
     most_growth: u64,
-    /// Whether it has ever done what it was asked.
+    /// Whether memory and descriptors could be had at the start.
+    had_room: bool,
+    /// Whether it has ever done what it was asked without being to blame for anything.
     has_worked: bool,
 }
 
@@ -61,12 +78,12 @@ impl Fitness {
     /// Of this process, which is ready and has done nothing yet. It may grow by `most_growth` bytes.
     pub(super) fn of_fresh_process(most_growth: u64) -> Self {
         let size_at_start = memory::resident().unwrap_or_else(memory::largest_resident);
-        Self { state: ProcessState::of_this_process(), size_at_start, most_growth, has_worked: false }
+        let state = ProcessState::of_this_process();
+        Self { state, size_at_start, most_growth, had_room: has_room(), has_worked: false }
     }
 
-    /// Looks at the process after each task, before it is answered; `impaired` if the task could not be done for a
-    /// reason of this process's own. Puts right what can be.
-    pub(super) fn judge(&mut self, impaired: bool) -> Option<Unfit> {
+    /// Looks at the process after each task, before it is answered. Puts right what can be.
+    pub(super) fn judge(&mut self, course: Course) -> Option<Unfit> {
         self.state.restore();
         if !self.state.is_intact() {
             return Some(Unfit::Changed);
@@ -74,7 +91,7 @@ impl Fitness {
         if process_tree::has_children() {
             return Some(Unfit::Programs);
         }
-        if impaired {
+        if self.is_impaired_after(course) {
             // One that has failed from the start would be replaced by another such.
             return self.has_worked.then_some(Unfit::Impaired);
         }
@@ -82,6 +99,15 @@ impl Fitness {
         self.growth()
             .filter(|growth| *growth > self.most_growth)
             .map(|growth| Unfit::Grown(growth / MEBIBYTE))
+    }
+
+    fn is_impaired_after(&self, course: Course) -> bool {
+        match course {
+            Course::Done => false,
+            // Where a fresh process has no room either, whoever sends wrong passwords would have processes started.
+            Course::NotDone => self.had_room && !has_room(),
+            Course::Impaired => true,
+        }
     }
 
     /// By how many bytes it has grown. What it had at the most is asked first, which costs less.
@@ -94,11 +120,16 @@ impl Fitness {
     }
 }
 
+fn has_room() -> bool {
+    descriptor::is_available() && memory::is_available(USUAL_MEMORY)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::sys::testing::passes_in_own_process;
+    use std::fs::File;
 
     fn alone(test: &str, body: impl FnOnce()) {
         passes_in_own_process(&format!("worker::fitness::tests::{test}"), body);
@@ -108,10 +139,27 @@ mod tests {
     fn a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other() {
         alone("a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other", || {
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(true), None);
-            assert_eq!(fitness.judge(true), None);
-            assert_eq!(fitness.judge(false), None);
-            assert_eq!(fitness.judge(true), Some(Unfit::Impaired));
+            assert_eq!(fitness.judge(Course::Impaired), None);
+            assert_eq!(fitness.judge(Course::Impaired), None);
+            assert_eq!(fitness.judge(Course::Done), None);
+            assert_eq!(fitness.judge(Course::Impaired), Some(Unfit::Impaired));
+        });
+    }
+
+    #[test]
+    fn a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters() {
+        alone("a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters", || {
+            let mut fitness = Fitness::of_fresh_process(u64::MAX);
+            assert_eq!(fitness.judge(Course::Done), None);
+            assert_eq!(fitness.judge(Course::NotDone), None, "a wrong password");
+            let leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
+            assert_eq!(fitness.judge(Course::Done), None, "it got along");
+            assert_eq!(fitness.judge(Course::NotDone), Some(Unfit::Impaired));
+            let mut cramped = Fitness::of_fresh_process(u64::MAX);
+            drop(leaked);
+            assert_eq!(cramped.judge(Course::Done), None);
+            let _leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
+            assert_eq!(cramped.judge(Course::NotDone), None, "it never had room");
         });
     }
 
@@ -120,10 +168,10 @@ mod tests {
         alone("a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not", || {
             let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE);
             let much = std::hint::black_box(vec![7_u8; 64 << 20]);
-            let grown = fitness.judge(false);
+            let grown = fitness.judge(Course::Done);
             assert!(matches!(grown, Some(Unfit::Grown(60..=70))), "{grown:?}");
             drop(much);
-            assert_eq!(fitness.judge(false), None);
+            assert_eq!(fitness.judge(Course::Done), None);
         });
     }
 
@@ -132,11 +180,11 @@ mod tests {
         alone("a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one", || {
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
             let mut program = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-            assert_eq!(fitness.judge(false), Some(Unfit::Programs));
+            assert_eq!(fitness.judge(Course::Done), Some(Unfit::Programs));
             program.kill().unwrap();
-            assert_eq!(fitness.judge(false), Some(Unfit::Programs));
+            assert_eq!(fitness.judge(Course::Done), Some(Unfit::Programs));
             program.wait().unwrap();
-            assert_eq!(fitness.judge(false), None);
+            assert_eq!(fitness.judge(Course::Done), None);
         });
     }
 
@@ -145,9 +193,9 @@ mod tests {
         alone("another_working_directory_makes_a_process_unfit", || {
             std::env::set_current_dir("/tmp").unwrap();
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(false), None);
+            assert_eq!(fitness.judge(Course::Done), None);
             std::env::set_current_dir("/").unwrap();
-            assert_eq!(fitness.judge(false), Some(Unfit::Changed));
+            assert_eq!(fitness.judge(Course::Done), Some(Unfit::Changed));
         });
     }
 }
