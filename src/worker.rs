@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::{memory, process, process_tree, resolve, signals, socket, spawn};
-use fitness::{Course, Fitness};
+use fitness::{Completion, Fitness};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -137,7 +137,7 @@ impl Worker {
             self.redirect_syslog();
             let answer = self.carry_out(task);
             // Before the answer: with it comes the next task.
-            let unfit = self.fitness.judge(self.how_it_went(&answer));
+            let unfit = self.fitness.judge(self.completion_of(&answer));
             if let Some(unfit) = &unfit {
                 log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
                 say(&self.socket, &FromWorker::Retiring)?;
@@ -150,12 +150,14 @@ impl Worker {
         Ok(())
     }
 
-    fn how_it_went(&self, answer: &Answer) -> Course {
+    fn completion_of(&self, answer: &Answer) -> Completion {
         match answer {
-            Answer::Verdict(Verdict { outcome: Outcome::Accept(_), .. }) => Course::Done,
-            Answer::Errand(result) if !matches!(result, ErrandResult::Failed(_)) => Course::Done,
-            _ if self.mechanism.as_ref().is_some_and(|mechanism| mechanism.is_impaired()) => Course::Impaired,
-            _ => Course::NotDone,
+            Answer::Verdict(Verdict { outcome: Outcome::Accept(_), .. }) => Completion::Done,
+            Answer::Errand(result) if !matches!(result, ErrandResult::Failed(_)) => Completion::Done,
+            _ if self.mechanism.as_ref().is_some_and(|mechanism| mechanism.is_impaired()) => {
+                Completion::Impaired
+            }
+            _ => Completion::NotDone,
         }
     }
 

@@ -12,7 +12,7 @@ const USUAL_MEMORY: usize = 1 << 20;
 
 /// How a task went, as far as it says something of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Course {
+pub(super) enum Completion {
     /// A login was accepted, an errand run.
     Done,
     /// Not so. Mostly for a wrong password, which says nothing; but a module may hide behind a refusal that it had no
@@ -83,7 +83,7 @@ impl Fitness {
     }
 
     /// Looks at the process after each task, before it is answered. Puts right what can be.
-    pub(super) fn judge(&mut self, course: Course) -> Option<Unfit> {
+    pub(super) fn judge(&mut self, completion: Completion) -> Option<Unfit> {
         self.state.restore();
         if !self.state.is_intact() {
             return Some(Unfit::Changed);
@@ -91,7 +91,7 @@ impl Fitness {
         if process_tree::has_children() {
             return Some(Unfit::Programs);
         }
-        if self.is_impaired_after(course) {
+        if self.is_impaired_after(completion) {
             // One that has failed from the start would be replaced by another such.
             return self.has_worked.then_some(Unfit::Impaired);
         }
@@ -101,12 +101,12 @@ impl Fitness {
             .map(|growth| Unfit::Grown(growth / MEBIBYTE))
     }
 
-    fn is_impaired_after(&self, course: Course) -> bool {
-        match course {
-            Course::Done => false,
+    fn is_impaired_after(&self, completion: Completion) -> bool {
+        match completion {
+            Completion::Done => false,
             // Where a fresh process has no room either, whoever sends wrong passwords would have processes started.
-            Course::NotDone => self.had_room && !has_room(),
-            Course::Impaired => true,
+            Completion::NotDone => self.had_room && !has_room(),
+            Completion::Impaired => true,
         }
     }
 
@@ -139,10 +139,10 @@ mod tests {
     fn a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other() {
         alone("a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other", || {
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(Course::Impaired), None);
-            assert_eq!(fitness.judge(Course::Impaired), None);
-            assert_eq!(fitness.judge(Course::Done), None);
-            assert_eq!(fitness.judge(Course::Impaired), Some(Unfit::Impaired));
+            assert_eq!(fitness.judge(Completion::Impaired), None);
+            assert_eq!(fitness.judge(Completion::Impaired), None);
+            assert_eq!(fitness.judge(Completion::Done), None);
+            assert_eq!(fitness.judge(Completion::Impaired), Some(Unfit::Impaired));
         });
     }
 
@@ -150,16 +150,16 @@ mod tests {
     fn a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters() {
         alone("a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters", || {
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(Course::Done), None);
-            assert_eq!(fitness.judge(Course::NotDone), None, "a wrong password");
+            assert_eq!(fitness.judge(Completion::Done), None);
+            assert_eq!(fitness.judge(Completion::NotDone), None, "a wrong password");
             let leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
-            assert_eq!(fitness.judge(Course::Done), None, "it got along");
-            assert_eq!(fitness.judge(Course::NotDone), Some(Unfit::Impaired));
+            assert_eq!(fitness.judge(Completion::Done), None, "it got along");
+            assert_eq!(fitness.judge(Completion::NotDone), Some(Unfit::Impaired));
             let mut cramped = Fitness::of_fresh_process(u64::MAX);
             drop(leaked);
-            assert_eq!(cramped.judge(Course::Done), None);
+            assert_eq!(cramped.judge(Completion::Done), None);
             let _leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
-            assert_eq!(cramped.judge(Course::NotDone), None, "it never had room");
+            assert_eq!(cramped.judge(Completion::NotDone), None, "it never had room");
         });
     }
 
@@ -168,10 +168,10 @@ mod tests {
         alone("a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not", || {
             let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE);
             let much = std::hint::black_box(vec![7_u8; 64 << 20]);
-            let grown = fitness.judge(Course::Done);
+            let grown = fitness.judge(Completion::Done);
             assert!(matches!(grown, Some(Unfit::Grown(60..=70))), "{grown:?}");
             drop(much);
-            assert_eq!(fitness.judge(Course::Done), None);
+            assert_eq!(fitness.judge(Completion::Done), None);
         });
     }
 
@@ -180,11 +180,11 @@ mod tests {
         alone("a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one", || {
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
             let mut program = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-            assert_eq!(fitness.judge(Course::Done), Some(Unfit::Programs));
+            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Programs));
             program.kill().unwrap();
-            assert_eq!(fitness.judge(Course::Done), Some(Unfit::Programs));
+            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Programs));
             program.wait().unwrap();
-            assert_eq!(fitness.judge(Course::Done), None);
+            assert_eq!(fitness.judge(Completion::Done), None);
         });
     }
 
@@ -193,9 +193,9 @@ mod tests {
         alone("another_working_directory_makes_a_process_unfit", || {
             std::env::set_current_dir("/tmp").unwrap();
             let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(Course::Done), None);
+            assert_eq!(fitness.judge(Completion::Done), None);
             std::env::set_current_dir("/").unwrap();
-            assert_eq!(fitness.judge(Course::Done), Some(Unfit::Changed));
+            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Changed));
         });
     }
 }
