@@ -9,7 +9,7 @@ use crate::frontend::start;
 use crate::log::one_line;
 use crate::mech::MechanismError;
 use crate::strerror::strerror;
-use crate::sys::harden;
+use crate::sys::memory;
 use mio::Poll;
 use std::io::Write;
 use std::path::Path;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 /// Writes every problem to the standard output, one a line. Exits 1 if there is any, a warning included.
 pub fn run(config: &Config) -> ExitCode {
     // The files hold passwords.
-    harden::forbid_memory_dumps();
+    memory::forbid_dumps();
     let (sources, mut problems) = load(config);
     if !problems.iter().any(Problem::is_error) {
         problems.extend(try_start(config, &sources));

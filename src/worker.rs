@@ -1,6 +1,8 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
+mod fitness;
+
 use crate::errand::{Answer, Errand, ErrandResult, Task};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
@@ -8,12 +10,12 @@ use crate::ipc::{
 use crate::log as logging;
 use crate::mech::remote::ldap::{schemes, scram};
 use crate::mech::{self, Kind, LocalMechanism, MechanismError};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use crate::strerror::strerror;
-use crate::supervisor::leave_to_supervisor;
 use crate::sys::syslog::SyslogRedirect;
-use crate::sys::{harden, resolve, socket, spawn};
+use crate::sys::{memory, process, process_tree, resolve, signals, socket, spawn};
+use fitness::{Completion, Fitness};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,9 +27,10 @@ const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 
 /// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`].
 pub fn run() -> ! {
-    harden::name_process();
-    harden::forbid_memory_dumps();
-    leave_to_supervisor();
+    process::set_name();
+    memory::forbid_dumps();
+    signals::keep_from_modules();
+    process_tree::adopt_orphans();
     let mut worker = Worker::set_up();
     let served = worker.as_mut().map_or(Ok(()), Worker::serve);
     let failed = worker.as_ref().err().or_else(|| served.as_ref().err()).filter(|error| !error.is_the_end());
@@ -35,7 +38,7 @@ pub fn run() -> ! {
         log::error!(target: "worker", "{error}");
     }
     // With the mechanism still there: PAM modules would run code when they are unloaded.
-    harden::end_at_once(u8::from(failed.is_some()))
+    process::end_at_once(u8::from(failed.is_some()))
 }
 
 /// Why a worker ends before it is told to.
@@ -94,6 +97,7 @@ struct Worker {
     syslog: Option<SyslogRedirect>,
     /// When to look for a syslog again.
     next_look: Option<Instant>,
+    fitness: Fitness,
 }
 
 impl Worker {
@@ -121,27 +125,40 @@ impl Worker {
             }
         };
         buffer.resize(largest_request(setup.limits));
-        Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism })
+        let fitness = Fitness::of_fresh_process(setup.most_growth);
+        Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness })
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
         say(&self.socket, &FromWorker::Ready)?;
-        let user = harden::effective_user();
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
             let ToWorker::Task(job, task) = message else { return Err(WorkerError::Malformed) };
             spawn::renew_death_signal();
             self.redirect_syslog();
             let answer = self.carry_out(task);
+            // Before the answer: with it comes the next task.
+            let unfit = self.fitness.judge(self.completion_of(&answer));
+            if let Some(unfit) = &unfit {
+                log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
+                say(&self.socket, &FromWorker::Retiring)?;
+            }
             say(&self.socket, &FromWorker::Answer(job, answer))?;
-            if harden::effective_user() != user {
-                log::error!(
-                    target: "worker",
-                    "A mechanism has left this process with the rights of another user; it is replaced"
-                );
+            if unfit.is_some() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    fn completion_of(&self, answer: &Answer) -> Completion {
+        match answer {
+            Answer::Verdict(Verdict { outcome: Outcome::Accept(_), .. }) => Completion::Done,
+            Answer::Errand(result) if !matches!(result, ErrandResult::Failed(_)) => Completion::Done,
+            _ if self.mechanism.as_ref().is_some_and(|mechanism| mechanism.is_impaired()) => {
+                Completion::Impaired
+            }
+            _ => Completion::NotDone,
+        }
     }
 
     /// Looks before each login whether the redirection is there: a module may have called openlog(3) itself.

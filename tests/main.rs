@@ -32,5 +32,7 @@ mod secrets;
 mod server_faults;
 mod shadow;
 mod succession;
+mod surroundings;
 mod testsaslauthd;
 mod wire;
+mod workers;

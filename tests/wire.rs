@@ -1,7 +1,7 @@
 //! The protocol on the socket: what clients may send, in which pieces, and the bytes they get back.
 
 use crate::support::client::counted;
-use crate::support::{Answer, Probe, Probed, Program, Request};
+use crate::support::{Answer, Daemon, Probe, Probed, Program, Request};
 use std::time::{Duration, Instant};
 
 for_both!(
@@ -273,6 +273,22 @@ fn the_limits_are_options() {
         connection.send(chunk);
     }
     assert_eq!(connection.receive(), "NO PAM auth error");
+}
+
+/// `-r` makes the login longer than its own limit.
+#[test]
+fn a_request_with_all_fields_at_the_largest_limits_ends_no_process() {
+    let flags = ["-a", "pam", "-n", "1", "-r", "--max-password=65535", "--max-field=16384"];
+    let daemon = Daemon::start(Program::Ours, &flags);
+    let (name, password) = (|letter: &str| letter.repeat(16_384), "p".repeat(65_535));
+    let largest = Request::new(name("l"), password).service(name("s")).realm(name("r"));
+    let refused_for_its_service = "NO PAM start error";
+    assert_eq!(daemon.ask(&Request::new("user", "x").service(name("s"))), refused_for_its_service);
+    let workers = daemon.children("worker");
+    for _ in 0..3 {
+        assert_eq!(daemon.ask(&largest), refused_for_its_service);
+    }
+    assert_eq!(daemon.children("worker"), workers);
 }
 
 #[test]

@@ -70,6 +70,9 @@ pub(super) struct Flags {
     pub(super) requests_per_worker: u32,
     #[arg(long, default_value_t = 64, value_parser = number("--max-processes", 1..=MOST_PROCESSES))]
     pub(super) max_processes: u32,
+    /// Mebibytes. Far above what a stack of modules takes by itself, and far below what a machine has for five.
+    #[arg(long, default_value_t = 256, value_parser = number("--max-worker-growth", 1..=LARGEST_GROWTH))]
+    pub(super) max_worker_growth: u32,
     #[arg(long, default_value = "close", value_parser = on_unavailable())]
     pub(super) on_unavailable: OnUnavailable,
     #[arg(long, default_value = "auto", value_parser = log_choice())]
@@ -123,6 +126,9 @@ const LONGEST_SOCKET_PATH: usize = 107;
 
 /// More than any machine has use for; a slip of the finger must not start a million processes.
 const MOST_PROCESSES: u32 = 4096;
+
+/// `--max-worker-growth` in mebibytes: a tebibyte, which is no bound any more.
+const LARGEST_GROWTH: u32 = 1 << 20;
 
 /// A day, in seconds: a longer time-out is a mistake.
 const LONGEST_TIMEOUT: u32 = 86_400;

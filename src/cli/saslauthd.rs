@@ -117,6 +117,7 @@ impl Flags {
             user: self.user,
             log: self.log.targets(foreground),
             verbose: self.verbose || self.debug,
+            most_worker_growth: u64::from(self.max_worker_growth) << 20,
         })
     }
 

@@ -32,6 +32,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
     assert!(!config.foreground && !config.verbose && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
+    assert_eq!(config.most_worker_growth, 256 << 20);
     let expected = Service {
         mechanism: "pam".to_owned(),
         append_realm: false,
@@ -69,12 +70,13 @@ fn the_default_cache_holds_fifty_thousand_names() {
 fn every_flag_lands_in_the_configuration() {
     let line = "-a shadow -O/etc/x -m/run/a -crd -s 10 -t 20 -n3 --request-timeout=7 --read-timeout 8 \
         --max-connections=9 --max-password=65535 --max-field=16384 --requests-per-worker=11 \
-        --on-unavailable=no --log=stderr --user=nobody";
+        --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
     assert!(config.foreground && config.verbose && config.service.append_realm);
     assert_eq!(config.user.as_deref(), Some("nobody"));
     assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
+    assert_eq!(config.most_worker_growth, 64 << 20);
     let cache = CacheSettings { bytes: 10_240, lifetime: Duration::from_secs(20) };
     assert_eq!(config.service.cache, Some(cache));
     let workers = WorkerSettings { most: 3, ready: 3, requests_each: 11, flag: WorkerFlag::Processes };
@@ -164,6 +166,10 @@ fn a_bad_value_is_one_line_on_stderr() {
         ("--max-password=65536", "--max-password takes a number from 1 to 65535, not \"65536\""),
         ("--max-field=16385", "--max-field takes a number from 1 to 16384, not \"16385\""),
         ("--requests-per-worker=0", "--requests-per-worker takes a number from 1 to 1000000000, not \"0\""),
+        (
+            "--max-worker-growth=1048577",
+            "--max-worker-growth takes a number from 1 to 1048576, not \"1048577\"",
+        ),
         ("--max-processes 0", "--max-processes takes a number from 1 to 4096, not \"0\""),
         ("--on-unavailable=maybe", "--on-unavailable takes one of close, no, not \"maybe\""),
         ("--log=file", "--log takes one of auto, syslog, stderr, both, not \"file\""),

@@ -45,6 +45,8 @@ option information:
                                 (default 1024, at most 16384)
   --requests-per-worker=<number>
                                 Replace a worker process after so many (default 10000)
+  --max-worker-growth=<MiB>     Replace a worker process that has grown by more
+                                (default 256)
   --max-processes=<number>      Most processes at a time with -n 0 (default 64)
   --on-unavailable=close|no     When no mechanism can be asked: close without an answer, so
                                 that mail programs try again, or answer NO (default close)

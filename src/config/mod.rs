@@ -32,6 +32,8 @@ pub struct Config {
     pub log: LogTargets,
     /// `-V`, `-d`: log successes and the life of processes too.
     pub verbose: bool,
+    /// `--max-worker-growth`, in bytes: a worker whose resident memory has grown by more is replaced.
+    pub most_worker_growth: u64,
     /// How logins are handled; the part of the configuration that the frontend gets.
     pub service: Service,
 }

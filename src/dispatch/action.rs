@@ -53,6 +53,8 @@ pub enum Event {
     Waiting(Waiting),
     /// A worker answered what it was not asked; it is killed.
     WorkerOutOfTurn(WorkerId),
+    /// A worker did not become ready in time; it is killed.
+    NeverReady(WorkerId),
     /// A worker took longer than `--request-timeout` over a request.
     TimedOut(Rc<Names>, Duration),
 }

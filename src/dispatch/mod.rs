@@ -113,8 +113,8 @@ impl Dispatcher {
     }
 
     /// A worker that was asked for exists.
-    pub fn handle_worker(&mut self, worker: WorkerId) {
-        self.pool.handle_started(worker);
+    pub fn handle_worker(&mut self, worker: WorkerId, now: Instant) {
+        self.pool.handle_started(worker, now);
     }
 
     /// A worker that was asked for could not be started.
@@ -125,6 +125,11 @@ impl Dispatcher {
     /// A worker can take its first job.
     pub fn handle_ready(&mut self, worker: WorkerId) {
         self.pool.handle_ready(worker);
+    }
+
+    /// A worker ends with the answer that it is about to give.
+    pub fn handle_retiring(&mut self, worker: WorkerId, now: Instant) {
+        self.pool.handle_retiring(worker, now);
     }
 
     /// A worker is to do this; answered by [`Action::Report`].
@@ -243,6 +248,10 @@ impl Dispatcher {
             Order::Start => Action::StartWorker,
             Order::Retire(worker) => Action::Retire(worker),
             Order::Kill(worker) => Action::Kill(worker),
+            Order::GiveUp(worker) => {
+                self.actions.push_back(Action::Log(Event::NeverReady(worker)));
+                Action::Kill(worker)
+            }
             Order::Send(worker, id) => Action::Send(worker, id, self.take_task(id)?),
         })
     }

@@ -12,6 +12,7 @@
 use super::tests::{credentials, service};
 use super::*;
 use crate::config::{CacheSettings, WorkerSettings};
+use crate::pool::START_TIME;
 use crate::secret;
 use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
@@ -32,8 +33,8 @@ fn text(bytes: &[u8]) -> String {
 /// A worker as the simulated kernel knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Process {
-    /// Started, has not said that it is ready.
-    Booting,
+    /// Started at the instant, has not said that it is ready.
+    Booting(Instant),
     Idle,
     /// Has a job and its credentials.
     Working(JobId, String, String),
@@ -58,6 +59,8 @@ struct World {
     /// Secrets alive when the world began: other tests run in other threads with counters of their own.
     secrets_before: usize,
     processes: HashMap<WorkerId, Process>,
+    /// Those that have given their last answer.
+    retiring: BTreeSet<WorkerId>,
     route: Route,
     /// What the servers have been asked and have not decided: login and password.
     network: BTreeMap<JobId, (String, String)>,
@@ -101,6 +104,7 @@ impl World {
             service,
             secrets_before,
             processes: HashMap::new(),
+            retiring: BTreeSet::new(),
             route,
             network: BTreeMap::new(),
             errands: BTreeSet::new(),
@@ -165,6 +169,10 @@ impl World {
             return;
         };
         let verdict = self.verdict(login, password);
+        if self.random.one_in(8) {
+            self.retiring.insert(worker);
+            self.dispatcher.handle_retiring(worker, self.now);
+        }
         self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict), self.now);
     }
 
@@ -233,7 +241,9 @@ impl World {
             return;
         }
         let job = JobId(1 + self.random.below(self.last_client.max(1)));
-        if self.random.one_in(2) && self.processes.get(&worker) != Some(&Process::Booting) {
+        if self.random.one_in(6) {
+            self.dispatcher.handle_retiring(worker, self.now);
+        } else if self.random.one_in(2) && !matches!(self.processes.get(&worker), Some(Process::Booting(_))) {
             self.dispatcher.handle_ready(worker);
         } else if self.processes.get(&worker) != Some(&Process::Stuck) {
             let verdict = Answer::Verdict(Outcome::ACCEPT.into());
@@ -251,12 +261,12 @@ impl World {
         }
         self.last_worker += 1;
         let worker = WorkerId(self.last_worker);
-        self.processes.insert(worker, Process::Booting);
-        self.dispatcher.handle_worker(worker);
+        self.processes.insert(worker, Process::Booting(self.now));
+        self.dispatcher.handle_worker(worker, self.now);
     }
 
     fn make_a_worker_ready(&mut self) {
-        let booting: Vec<_> = self.workers_that(|process| *process == Process::Booting);
+        let booting: Vec<_> = self.workers_that(|process| matches!(process, Process::Booting(_)));
         if let Some(worker) = self.random.pick(&booting) {
             self.processes.insert(worker, Process::Idle);
             self.dispatcher.handle_ready(worker);
@@ -309,6 +319,7 @@ impl World {
             return self.dispatcher.handle_undelivered(worker, job, task, self.now);
         }
         assert_eq!(self.processes.get(&worker), Some(&Process::Idle), "one request at a time");
+        assert!(!self.retiring.contains(&worker), "a job for one that has given its last answer");
         let process = match task {
             _ if self.random.one_in(20) => Process::Stuck,
             Task::Verify(credentials) => {
@@ -346,6 +357,8 @@ impl World {
             assert!(due.is_some_and(|due| due <= asked.deadline), "a client would be forgotten");
         }
         assert!(self.errands.is_empty() || due.is_some(), "an errand would be forgotten");
+        let in_time = |process: &Process| !matches!(process, Process::Booting(since) if *since + START_TIME <= self.now);
+        assert!(self.processes.values().all(in_time), "a worker that never becomes ready is kept");
         // Invariant 4: nobody waits while a worker could serve.
         assert!(
             self.dispatcher.pool.waiting() == 0 || self.dispatcher.pool.idle() == 0,

@@ -79,7 +79,7 @@ impl Scene {
                 Action::Reply(client, outcome) => self.replies.push((client.0, outcome)),
                 Action::StartWorker => {
                     self.workers += 1;
-                    self.dispatcher.handle_worker(WorkerId(self.workers));
+                    self.dispatcher.handle_worker(WorkerId(self.workers), self.now);
                     self.dispatcher.handle_ready(WorkerId(self.workers));
                 }
                 Action::Send(worker, job, _) => self.sent.push((worker, job)),

@@ -21,8 +21,7 @@ use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
 use crate::pool::WorkerId;
 use crate::strerror::strerror;
-use crate::supervisor::leave_to_supervisor;
-use crate::sys::{harden, spawn};
+use crate::sys::{memory, process, random, signals, spawn};
 use clients::{Clients, Step};
 use control::Control;
 use handover::{Given, Handover};
@@ -46,9 +45,9 @@ const HURRY_TIME: Duration = Duration::from_secs(4);
 
 /// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
 pub fn run() -> ! {
-    harden::name_process();
-    harden::forbid_memory_dumps();
-    leave_to_supervisor();
+    process::set_name();
+    memory::forbid_dumps();
+    signals::ignore();
     let mut frontend = Frontend::set_up();
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
     // Said before the socket to the supervisor closes, which takes that for the end of this process.
@@ -57,7 +56,7 @@ pub fn run() -> ! {
         log::error!(target: "frontend", "The frontend cannot go on: {}", strerror(error));
     }
     logging::flush_briefly(LAST_WORDS);
-    harden::end_at_once(u8::from(failed.is_some()))
+    process::end_at_once(u8::from(failed.is_some()))
 }
 
 struct Frontend {
@@ -100,7 +99,7 @@ impl Frontend {
         Ok(Self {
             clients: Clients::new(&service, poll.registry().try_clone()?),
             workers: Workers::new(poll.registry().try_clone()?),
-            dispatcher: Dispatcher::new(service, route, &harden::random_key()?, now),
+            dispatcher: Dispatcher::new(service, route, &random::key()?, now),
             network,
             listener: Listener::new(listener)?,
             poll,
@@ -202,7 +201,7 @@ impl Frontend {
                     self.listener.open(self.poll.registry())?;
                     self.begin_handover(descriptor, Vec::new(), now);
                 }
-                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor),
+                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor, now),
                 ToFrontend::WorkerDied(worker) => {
                     let heard = self.workers.handle_death(worker);
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
@@ -216,13 +215,13 @@ impl Frontend {
         Ok(())
     }
 
-    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>) {
-        self.dispatcher.handle_worker(worker);
+    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>, now: Instant) {
+        self.dispatcher.handle_worker(worker, now);
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
         if let Err(error) = added {
             log::error!(target: "frontend", "A worker could not be added: {}", strerror(&error));
-            self.dispatcher.handle_worker_gone(worker, Instant::now());
+            self.dispatcher.handle_worker_gone(worker, now);
         }
     }
 
@@ -282,6 +281,7 @@ impl Frontend {
                     self.control.send(FromFrontend::Ready);
                 }
             }
+            FromWorkers::Retiring(worker) => self.dispatcher.handle_retiring(worker, now),
             FromWorkers::Answer(worker, job, answer) => {
                 self.dispatcher.handle_answer(worker, job, answer, now);
             }

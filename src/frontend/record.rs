@@ -31,6 +31,9 @@ pub(super) fn write(event: &Event, mechanism: &str) {
         Event::WorkerOutOfTurn(_) => {
             log::error!(target: "frontend", "A worker answered what it was not asked and is replaced")
         }
+        Event::NeverReady(_) => {
+            log::error!(target: "frontend", "A worker has not become ready in time and is replaced")
+        }
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
             "The login of [user={}] took longer than --request-timeout={}; its worker is replaced",

@@ -8,7 +8,7 @@ use crate::dispatch::Route;
 use crate::mech::{self, Kind, Mechanism, MechanismError};
 use crate::net::{Network, Wiring};
 use crate::strerror::strerror;
-use crate::sys::harden;
+use crate::sys::descriptor;
 use mio::Registry;
 
 /// Descriptors that are neither clients within the bound nor workers: standard streams, sockets to supervisor and
@@ -17,7 +17,7 @@ const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_SURPLUS;
 
 /// How many clients can be served, at most `--max-connections`; or why none.
 pub(super) fn room_for_clients(service: &Service, route: Route) -> Result<usize, String> {
-    let limit = harden::raise_descriptor_limit();
+    let limit = descriptor::raise_limit();
     let (wanted, processes) = (service.max_connections, service.workers.most);
     let room = limit.saturating_sub(OTHER_DESCRIPTORS + processes);
     let room = match route {

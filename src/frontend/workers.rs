@@ -24,6 +24,7 @@ pub(super) struct Workers {
 /// What was heard from a worker. After the last three its socket is closed.
 pub(super) enum FromWorkers {
     Ready(WorkerId),
+    Retiring(WorkerId),
     Answer(WorkerId, JobId, Answer),
     Failed(WorkerId, String),
     Gone(WorkerId),
@@ -116,6 +117,7 @@ impl Workers {
             }
             return Some(match FromWorker::decode(message) {
                 Ok(FromWorker::Ready) => FromWorkers::Ready(worker),
+                Ok(FromWorker::Retiring) => FromWorkers::Retiring(worker),
                 Ok(FromWorker::Answer(job, answer)) => FromWorkers::Answer(worker, job, answer),
                 Ok(FromWorker::Failed(reason)) => FromWorkers::Failed(worker, reason),
                 Err(_) => FromWorkers::Malformed(worker),

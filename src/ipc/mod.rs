@@ -27,10 +27,20 @@ pub const LARGEST_SETUP: usize = LARGEST_FILE + LARGEST_LDAP_CONF + LARGEST_MESS
 /// The longest stored password in bytes that a worker has room for beside the longest password.
 pub const LONGEST_STORED: usize = 8192;
 
-/// The size in bytes of the largest task within `limits`: its fields, their lengths, tag, number and address.
+/// Room in bytes for what a task has beside its fields: tag, number, the length of each field, a client address.
+const REST_OF_TASK: usize = 128;
+
+/// The size in bytes of the largest task within `limits`. What the decoder of requests lets pass fits, and so does an
+/// errand that [`has_room_for`] lets pass. Nothing else in the daemon computes it.
+///
+/// A login can be as long as two names and the `@` between them, since `-r` appends the realm to it. With the largest
+/// limits that a command line can give these are some 131,000 bytes, and a message socket takes 212,992 by default on
+/// Linux.
 pub const fn largest_request(limits: Limits) -> usize {
-    let names = 3 * limits.field;
-    limits.password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + 128
+    let Limits { password, field } = limits;
+    let login = field + 1 + field;
+    let names = login + field + field;
+    password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + REST_OF_TASK
 }
 
 /// The first byte before a log line of the worker itself; workers may say the same side by side.

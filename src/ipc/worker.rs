@@ -3,7 +3,7 @@
 
 use super::codec::{Malformed, Reader, Writer};
 use super::errand::{decode_errand, decode_result, encode_errand, encode_result};
-use super::{LARGEST_MESSAGE, largest_request};
+use super::{LARGEST_MESSAGE, REST_OF_TASK};
 use crate::config::Limits;
 use crate::credentials::Credentials;
 use crate::errand::{Answer, Task};
@@ -21,6 +21,7 @@ const FAILED: u8 = 4;
 const VERDICT: u8 = 5;
 pub(super) const ERRAND: u8 = 6;
 pub(super) const RESULT: u8 = 7;
+const RETIRING: u8 = 8;
 
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
@@ -40,6 +41,8 @@ pub struct WorkerSetup {
     pub verbose: bool,
     /// Sizes of the fields of a request.
     pub limits: Limits,
+    /// `--max-worker-growth`, in bytes.
+    pub most_growth: u64,
 }
 
 /// To a worker.
@@ -56,6 +59,8 @@ pub enum FromWorker {
     Ready,
     /// The mechanism cannot be used, and why.
     Failed(String),
+    /// The answer that comes next is the last: this process ends with it, and must get no further task.
+    Retiring,
     /// The answer to the task of that number.
     Answer(JobId, Answer),
 }
@@ -69,6 +74,7 @@ impl WorkerSetup {
             .flag(self.verbose)
             .size(self.limits.password)
             .size(self.limits.field)
+            .number(self.most_growth)
             .finish()
     }
 }
@@ -82,19 +88,17 @@ pub fn encode_task(job: JobId, task: &Task) -> Secret {
 }
 
 fn encode_request(job: JobId, credentials: &Credentials) -> Secret {
-    let limits = Limits { password: credentials.password.len(), field: longest_name(credentials) };
-    Writer::new(VERIFY, largest_request(limits))
+    let Credentials { login, password, service, realm, .. } = credentials;
+    // All of it at once, so that the password is in one place only.
+    let size = login.len() + password.len() + service.len() + realm.len() + REST_OF_TASK;
+    Writer::new(VERIFY, size)
         .number(job.0)
-        .string(&credentials.login)
-        .string(credentials.password.as_bytes())
-        .string(&credentials.service)
-        .string(&credentials.realm)
+        .string(login)
+        .string(password.as_bytes())
+        .string(service)
+        .string(realm)
         .option(credentials.client, |writer, address| writer.string(address.to_string().as_bytes()))
         .finish()
-}
-
-fn longest_name(credentials: &Credentials) -> usize {
-    credentials.login.len().max(credentials.service.len()).max(credentials.realm.len())
 }
 
 impl ToWorker {
@@ -107,6 +111,7 @@ impl ToWorker {
                 option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
                 verbose: reader.flag()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
+                most_growth: reader.number()?,
             }),
             VERIFY => Self::Task(JobId(reader.number()?), Task::Verify(decode_request(&mut reader)?)),
             ERRAND => Self::Task(JobId(reader.number()?), Task::Errand(decode_errand(&mut reader)?)),
@@ -135,6 +140,7 @@ impl FromWorker {
     pub fn encode(&self) -> Secret {
         match self {
             Self::Ready => Writer::new(READY, 16).finish(),
+            Self::Retiring => Writer::new(RETIRING, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
             Self::Answer(job, Answer::Verdict(verdict)) => encode_verdict(*job, verdict),
             Self::Answer(job, Answer::Errand(result)) => encode_result(*job, result),
@@ -146,6 +152,7 @@ impl FromWorker {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
             READY => Self::Ready,
+            RETIRING => Self::Retiring,
             FAILED => Self::Failed(reader.text()?),
             VERDICT => Self::Answer(JobId(reader.number()?), Answer::Verdict(decode_verdict(&mut reader)?)),
             RESULT => Self::Answer(JobId(reader.number()?), Answer::Errand(decode_result(&mut reader)?)),
@@ -190,10 +197,64 @@ pub(super) fn cut(text: &str) -> &[u8] {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
+    use crate::ipc::largest_request;
+    use crate::simulation::{Random, of_all_seeds};
+    use crate::sys::socket;
+    use crate::wire::{Decoded, Decoder};
+    use std::os::fd::AsFd;
     use std::time::Duration;
+
+    /// The largest that `--max-password` and `--max-field` can be.
+    const LARGEST: Limits = Limits { password: 65_535, field: 16_384 };
+
+    /// The credentials of a request with fields of these lengths, as the decoder and `-r` make them.
+    fn received(limits: Limits, [login, password, service, realm]: [usize; 4]) -> Credentials {
+        let fields = [vec![b'l'; login], vec![b'p'; password], vec![b's'; service], vec![b'r'; realm]];
+        let address = b"2001:db8:1111:2222:3333:4444:5555:6666;65535".to_vec();
+        let mut request = Vec::new();
+        for field in fields.into_iter().chain([address]) {
+            request.extend_from_slice(&u16::try_from(field.len()).unwrap().to_be_bytes());
+            request.extend_from_slice(&field);
+        }
+        let Decoded::Request(mut credentials) = Decoder::new(limits).decode(&request) else {
+            panic!("within {limits:?}")
+        };
+        credentials.append_realm();
+        credentials
+    }
+
+    #[test]
+    fn whatever_the_decoder_lets_pass_fits_into_the_message_of_its_limits() {
+        of_all_seeds(|seed| {
+            let mut random = Random(seed);
+            let mut up_to = |most: usize| match random.below(4) {
+                0 => most,
+                1 => 1,
+                _ => 1 + random.below(most as u64) as usize,
+            };
+            let limits = Limits { password: up_to(LARGEST.password), field: up_to(LARGEST.field) };
+            let lengths = [limits.field, limits.password, limits.field, limits.field].map(&mut up_to);
+            let message = encode_request(JobId(u64::MAX), &received(limits, lengths));
+            assert!(message.len() <= largest_request(limits), "{lengths:?} within {limits:?}");
+            assert!(ToWorker::decode(message.as_bytes()).is_ok());
+        });
+    }
+
+    #[test]
+    fn the_largest_request_of_all_fits_into_one_message() {
+        let Limits { password, field } = LARGEST;
+        let message = encode_request(JobId(u64::MAX), &received(LARGEST, [field, password, field, field]));
+        assert_eq!(message.len() / 1000, largest_request(LARGEST) / 1000, "no more room than it takes");
+        let (frontend, worker) = socket::pair().unwrap();
+        socket::set_nonblocking(frontend.as_fd()).unwrap();
+        socket::send(frontend.as_fd(), message.as_bytes()).unwrap();
+        let mut buffer = vec![0; largest_request(LARGEST)];
+        let length = socket::receive(worker.as_fd(), &mut buffer).unwrap().unwrap();
+        assert_eq!(&buffer[..length], message.as_bytes());
+    }
 
     /// Verdicts, to be compared as bytes: an answer may hold a secret and so cannot be compared itself.
     fn messages() -> Vec<FromWorker> {
@@ -206,7 +267,11 @@ mod tests {
         ]
         .into_iter()
         .map(|outcome| FromWorker::Answer(JobId(7), Answer::Verdict(Verdict { outcome, delay })))
-        .chain([FromWorker::Ready, FromWorker::Failed("The file /x cannot be read".into())])
+        .chain([
+            FromWorker::Ready,
+            FromWorker::Retiring,
+            FromWorker::Failed("The file /x cannot be read".into()),
+        ])
         .collect()
     }
 
@@ -246,6 +311,7 @@ mod tests {
             option: Some("/etc/users".into()),
             verbose: true,
             limits: Limits::DEFAULT,
+            most_growth: 1 << 40,
         };
         let Ok(ToWorker::Setup(arrived)) = ToWorker::decode(setup.encode().as_bytes()) else { panic!() };
         assert_eq!(arrived, setup);

@@ -92,6 +92,12 @@ impl Mechanism {
 pub trait LocalMechanism {
     /// Checks one login. The login and password are not empty and hold no NUL.
     fn verify(&mut self, credentials: &Credentials) -> Verdict;
+
+    /// Whether the last login could not be checked for a reason that lies in this process (no memory, modules that
+    /// cannot be mapped), so that another process may do better.
+    fn is_impaired(&self) -> bool {
+        false
+    }
 }
 
 /// Why a mechanism cannot be used: one whole sentence without a full stop, naming the file or option.

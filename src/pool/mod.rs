@@ -10,7 +10,10 @@ mod tests;
 use crate::config::WorkerSettings;
 use backoff::Backoff;
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a worker may take until it is ready: as long as a frontend may.
+pub(crate) const START_TIME: Duration = Duration::from_secs(30);
 
 /// A worker process, numbered by the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,14 +34,16 @@ pub enum Order {
     Retire(WorkerId),
     /// Kill the worker.
     Kill(WorkerId),
+    /// Kill the worker: it has not become ready in time.
+    GiveUp(WorkerId),
 }
 
 /// The workers, the jobs that wait for one, and the orders not yet carried out.
 pub struct Pool {
     settings: WorkerSettings,
     workers: HashMap<WorkerId, Worker>,
-    /// Last in, first out: a few busy workers keep warm while the others stay asleep.
-    idle: Vec<WorkerId>,
+    /// In turn: one that has gone bad without being noticed must not get every login that comes alone.
+    idle: VecDeque<WorkerId>,
     queue: VecDeque<JobId>,
     /// Workers asked for that have not come yet.
     awaited: usize,
@@ -53,8 +58,8 @@ struct Worker {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Started, has not said that it is ready.
-    Starting,
+    /// Started, has not said that it is ready; given up at the instant.
+    Starting(Instant),
     Idle,
     Busy(JobId),
 }
@@ -65,7 +70,7 @@ impl Pool {
         Self {
             settings,
             workers: HashMap::new(),
-            idle: Vec::new(),
+            idle: VecDeque::new(),
             queue: VecDeque::new(),
             awaited: 0,
             backoff: Backoff::default(),
@@ -91,10 +96,10 @@ impl Pool {
     }
 
     /// A worker that was asked for exists and gets itself ready.
-    pub fn handle_started(&mut self, worker: WorkerId) {
+    pub fn handle_started(&mut self, worker: WorkerId, now: Instant) {
         self.awaited = self.awaited.saturating_sub(1);
         let requests_left = self.settings.requests_each.max(1);
-        self.workers.insert(worker, Worker { state: State::Starting, requests_left });
+        self.workers.insert(worker, Worker { state: State::Starting(now + START_TIME), requests_left });
     }
 
     /// A worker that was asked for could not be started.
@@ -106,12 +111,22 @@ impl Pool {
 
     /// The worker can take its first job.
     pub fn handle_ready(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Starting) else {
-            return self.kill(id);
-        };
+        let starting = |worker: &&mut Worker| matches!(worker.state, State::Starting(_));
+        let Some(worker) = self.workers.get_mut(&id).filter(starting) else { return self.kill(id) };
         worker.state = State::Idle;
-        self.idle.push(id);
+        self.idle.push_back(id);
         self.assign();
+    }
+
+    /// The worker ends with the answer that it is about to give, whatever its share.
+    pub fn handle_retiring(&mut self, id: WorkerId, now: Instant) {
+        let busy = |worker: &&mut Worker| matches!(worker.state, State::Busy(_));
+        if let Some(worker) = self.workers.get_mut(&id).filter(busy) {
+            worker.requests_left = 1;
+        } else {
+            self.kill(id);
+            self.start_missing(now);
+        }
     }
 
     /// The worker has answered. `false` if it answered a job that it was not given: it is killed for that, and
@@ -130,7 +145,7 @@ impl Pool {
             self.orders.push_back(Order::Retire(id));
         } else {
             worker.state = State::Idle;
-            self.idle.push(id);
+            self.idle.push_back(id);
             self.assign();
         }
         self.start_missing(now);
@@ -143,7 +158,7 @@ impl Pool {
         self.idle.retain(|idle| *idle != id);
         let job = match worker.state {
             State::Busy(job) => Some(job),
-            State::Starting | State::Idle => None,
+            State::Starting(_) | State::Idle => None,
         };
         // A death at work has cost a request, and whoever sends those that kill must not hold up the others.
         if job.is_none() {
@@ -164,12 +179,14 @@ impl Pool {
 
     /// The time that [`Pool::next_timeout`] named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.give_up_late(now);
         self.start_missing(now);
     }
 
-    /// When workers that had to be held back may be started.
+    /// When workers that had to be held back may be started, or one that starts must be ready.
     pub fn next_timeout(&self) -> Option<Instant> {
-        if self.missing() > 0 { self.backoff.held_until() } else { None }
+        let held = if self.missing() > 0 { self.backoff.held_until() } else { None };
+        held.into_iter().chain(self.starting().map(|(_, deadline)| deadline)).min()
     }
 
     /// The next thing to do.
@@ -199,7 +216,7 @@ impl Pool {
 
     fn assign(&mut self) {
         while !self.queue.is_empty() {
-            let Some(id) = self.idle.pop() else { return };
+            let Some(id) = self.idle.pop_front() else { return };
             let Some(worker) = self.workers.get_mut(&id) else { continue };
             let Some(job) = self.queue.pop_front() else { return };
             worker.state = State::Busy(job);
@@ -211,6 +228,24 @@ impl Pool {
         if self.workers.remove(&id).is_some() {
             self.idle.retain(|idle| *idle != id);
             self.orders.push_back(Order::Kill(id));
+        }
+    }
+
+    /// The workers that are not ready yet, and until when they must be.
+    fn starting(&self) -> impl Iterator<Item = (WorkerId, Instant)> + '_ {
+        self.workers.iter().filter_map(|(id, worker)| match worker.state {
+            State::Starting(deadline) => Some((*id, deadline)),
+            State::Idle | State::Busy(_) => None,
+        })
+    }
+
+    /// One that hangs before it is ready is as good as dead.
+    fn give_up_late(&mut self, now: Instant) {
+        let late: Vec<_> = self.starting().filter(|(_, deadline)| *deadline <= now).collect();
+        for (id, _) in late {
+            self.workers.remove(&id);
+            self.backoff.handle_death(now);
+            self.orders.push_back(Order::GiveUp(id));
         }
     }
 

@@ -16,7 +16,7 @@ fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
     pool.handle_timeout(now);
     assert_eq!(orders(&mut pool), vec![Order::Start; count]);
     for number in 1..=count as u64 {
-        pool.handle_started(WorkerId(number));
+        pool.handle_started(WorkerId(number), now);
         pool.handle_ready(WorkerId(number));
     }
     pool
@@ -81,6 +81,75 @@ fn a_worker_retires_after_its_share_of_requests() {
 }
 
 #[test]
+fn a_worker_that_retires_gets_no_further_job() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.submit(JobId(1), now);
+    pool.submit(JobId(2), now);
+    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1))]);
+    pool.handle_retiring(WorkerId(1), now);
+    assert_eq!(orders(&mut pool), [], "it has not answered yet");
+    assert!(pool.handle_answer(WorkerId(1), JobId(1), now));
+    assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
+    assert_eq!(pool.waiting(), 1);
+}
+
+#[test]
+fn a_worker_that_dies_between_its_farewell_and_its_answer_gives_back_its_job() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.submit(JobId(1), now);
+    orders(&mut pool);
+    pool.handle_retiring(WorkerId(1), now);
+    assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(1)));
+    assert_eq!(orders(&mut pool), [Order::Start]);
+}
+
+#[test]
+fn a_worker_that_retires_without_a_job_is_killed() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    pool.handle_retiring(WorkerId(1), now);
+    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+}
+
+#[test]
+fn workers_are_taken_in_turn() {
+    let now = Instant::now();
+    let mut pool = pool_of(3, settings(3, 3, 100), now);
+    for (job, worker) in (1..=7).zip([1, 2, 3].into_iter().cycle()) {
+        pool.submit(JobId(job), now);
+        assert_eq!(orders(&mut pool), [Order::Send(WorkerId(worker), JobId(job))]);
+        assert!(pool.handle_answer(WorkerId(worker), JobId(job), now));
+    }
+}
+
+#[test]
+fn a_worker_that_hangs_before_it_is_ready_is_killed_and_replaced_ever_more_slowly() {
+    let begin = Instant::now();
+    let mut now = begin;
+    let mut pool = Pool::new(settings(1, 1, 100));
+    pool.handle_timeout(now);
+    let mut waits = Vec::new();
+    for number in 1..=5 {
+        assert_eq!(orders(&mut pool), [Order::Start]);
+        pool.handle_started(WorkerId(number), now);
+        assert_eq!(pool.next_timeout(), Some(now + START_TIME));
+        now += START_TIME;
+        pool.handle_timeout(now - Duration::from_millis(1));
+        assert_eq!(orders(&mut pool), []);
+        pool.handle_timeout(now);
+        assert_eq!(pool.next_order(), Some(Order::GiveUp(WorkerId(number))));
+        let held_until = pool.next_timeout().unwrap_or(now);
+        waits.push((held_until - now).as_millis());
+        now = held_until;
+        pool.handle_timeout(now);
+    }
+    assert_eq!(waits, [0, 10, 20, 40, 80]);
+    assert_eq!(pool.handle_gone(WorkerId(5), now), None, "its death is no news");
+}
+
+#[test]
 fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(3, 1, 1), now);
@@ -112,9 +181,9 @@ fn an_undelivered_job_goes_first_to_the_next_worker() {
     let now = Instant::now();
     let mut pool = pool_of(2, settings(2, 2, 100), now);
     pool.submit(JobId(1), now);
-    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(2), JobId(1))]);
-    pool.handle_undelivered(WorkerId(2), JobId(1), now);
-    assert_eq!(orders(&mut pool), [Order::Start, Order::Send(WorkerId(1), JobId(1))]);
+    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1))]);
+    pool.handle_undelivered(WorkerId(1), JobId(1), now);
+    assert_eq!(orders(&mut pool), [Order::Start, Order::Send(WorkerId(2), JobId(1))]);
 }
 
 #[test]
@@ -123,11 +192,11 @@ fn workers_that_die_at_start_are_replaced_ever_more_slowly() {
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.handle_gone(WorkerId(1), now);
     let (mut starts, begin) = (0, now);
-    while now - begin < std::time::Duration::from_secs(60) {
+    while now - begin < Duration::from_secs(60) {
         for order in orders(&mut pool) {
             assert_eq!(order, Order::Start);
             starts += 1;
-            pool.handle_started(WorkerId(100 + starts));
+            pool.handle_started(WorkerId(100 + starts), now);
             pool.handle_gone(WorkerId(100 + starts), now);
         }
         now = pool.next_timeout().unwrap();

@@ -125,6 +125,7 @@ pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
         option: config.mechanism_option.clone(),
         verbose: config.verbose,
         limits: config.service.limits,
+        most_growth: config.most_worker_growth,
     };
     socket::send(frontends.as_fd(), setup.encode().as_bytes())?;
     let process = Spawn {

@@ -14,8 +14,8 @@ use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::mech::MechanismError;
 use crate::strerror::strerror;
-use crate::sys::socket;
 use crate::sys::spawn::Identity;
+use crate::sys::{process_tree, socket};
 use log::Level;
 use mio::{Events, Poll, Token};
 use std::io;
@@ -222,6 +222,8 @@ impl EventLoop {
                 log::error!(target: "supervisor", "Frontend {pid} {how}");
             }
         }
+        // As the first process of a container it is made the parent of whoever has lost theirs.
+        process_tree::collect_adopted(|pid| self.workers.contain(pid) || self.frontends.contain(pid));
     }
 
     fn carry_out(&mut self) {

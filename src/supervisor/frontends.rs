@@ -56,6 +56,11 @@ impl Frontends {
         self.processes.get(&id).map(Frontend::pid)
     }
 
+    /// Whether the process of that number is one of these.
+    pub(super) fn contain(&self, pid: u32) -> bool {
+        self.processes.values().any(|frontend| frontend.pid() == pid)
+    }
+
     pub(super) fn note_readable(&mut self, tokens: impl Iterator<Item = Token>) {
         self.readable.extend(tokens.map(|token| FrontendId(token.0)));
     }

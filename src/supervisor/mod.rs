@@ -15,14 +15,13 @@ mod succession;
 mod workers;
 
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
-pub use signals::leave_to_supervisor;
 
 use crate::cli;
 use crate::config::sources::Sources;
 use crate::config::{Config, LogTargets};
 use crate::generated::build;
 use crate::log as logging;
-use crate::sys::harden;
+use crate::sys::inherited;
 use crate::sys::spawn::{self, Identity};
 use detach::{Detached, Launch};
 use event_loop::{EventLoop, Watch};
@@ -39,7 +38,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Runs the daemon, or as the launching process waits until it runs.
 pub fn run(config: Config) -> ExitCode {
     spawn::close_inherited_descriptors();
-    harden::unblock_signals();
+    inherited::reset();
     // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.verbose);

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::config::file::Problem;
 use crate::config::load::load;
 use crate::config::sources::Sources;
-use crate::sys::harden;
+use crate::sys::memory;
 
 /// Reads them and logs the warnings.
 ///
@@ -14,7 +14,7 @@ use crate::sys::harden;
 pub(super) fn read(config: &Config) -> Result<Sources, Vec<Problem>> {
     if config.file.is_some() {
         // It may hold passwords, which stay here for the next frontend.
-        harden::forbid_memory_dumps();
+        memory::forbid_dumps();
     }
     let (sources, problems) = load(config);
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);

@@ -3,7 +3,7 @@
 
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,15 +51,5 @@ impl Signals {
             stop: self.stop.swap(false, Ordering::Relaxed),
             reload: self.reload.swap(false, Ordering::Relaxed),
         }
-    }
-}
-
-/// In frontend and workers the signals that stop a group or a control group do nothing: the supervisor gets them
-/// too, and ends its children when they have answered. Nor does a PAM module that writes to a server which has hung
-/// up end its worker. Handlers and not `SIG_IGN`, so that the programs which modules start are not made deaf.
-pub fn leave_to_supervisor() {
-    for signal in [SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGPIPE] {
-        // An error would mean that the kernel does not know the signal.
-        let _ = signal_hook::flag::register(signal, Arc::default());
     }
 }

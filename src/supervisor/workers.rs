@@ -6,7 +6,7 @@ use super::frontends::MESSAGES_AT_ONCE;
 use super::succession::FrontendId;
 use crate::config::Config;
 use crate::pool::WorkerId;
-use crate::sys::spawn::kill_with_children;
+use crate::sys::process_tree::{kill_all_with_children, kill_with_children};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -51,20 +51,35 @@ impl Workers {
         living > 2 * config.service.workers.most + 2 * MESSAGES_AT_ONCE
     }
 
-    /// Kills a worker if it is that frontend's.
+    /// Kills a worker, with the programs that its PAM modules have started, if it is that frontend's.
     pub(super) fn kill(&mut self, id: WorkerId, frontend: FrontendId) {
         if let Some(worker) = self.processes.get_mut(&id).filter(|worker| worker.frontend == frontend) {
-            worker.kill();
+            worker.expected_to_die = true;
+            kill_with_children(&mut worker.process);
         }
     }
 
     /// The frontend is gone, and with it everything its workers were asked.
     pub(super) fn kill_those_of(&mut self, frontend: FrontendId) {
-        self.processes.values_mut().filter(|worker| worker.frontend == frontend).for_each(Worker::kill);
+        self.kill_where(|worker| worker.frontend == frontend);
     }
 
     pub(super) fn kill_all(&mut self) {
-        self.processes.values_mut().for_each(Worker::kill);
+        self.kill_where(|_| true);
+    }
+
+    /// Kills them with the programs that their PAM modules have started.
+    fn kill_where(&mut self, wanted: impl Fn(&Worker) -> bool) {
+        let alive = self.processes.values_mut().filter(|worker| !worker.expected_to_die && wanted(worker));
+        kill_all_with_children(alive.map(|worker| {
+            worker.expected_to_die = true;
+            &mut worker.process
+        }));
+    }
+
+    /// Whether the process of that number is one of these.
+    pub(super) fn contain(&self, pid: u32) -> bool {
+        self.processes.values().any(|worker| worker.process.id() == pid)
     }
 
     pub(super) fn are_all_gone(&self) -> bool {
@@ -90,13 +105,6 @@ impl Workers {
 }
 
 impl Worker {
-    /// Kills it with the programs that its PAM modules have started.
-    fn kill(&mut self) {
-        if !std::mem::replace(&mut self.expected_to_die, true) {
-            kill_with_children(&mut self.process);
-        }
-    }
-
     fn log_end(&self, status: ExitStatus) {
         if status.success() || self.expected_to_die {
             log::debug!(target: "handle_sigchld", "child exited: {}", self.process.id());

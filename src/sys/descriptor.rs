@@ -1,9 +1,37 @@
-//! Descriptors: pipes, waiting for one of several, and writing to what others share without changing it for them.
+//! Descriptors: how many there may be, pipes, waiting for one of several, and writing to what others share without
+//! changing it for them.
 
 use super::result::{check, check_size};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
+
+/// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
+pub fn raise_limit() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for the write.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == -1 {
+        return 1024;
+    }
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
+    // SAFETY: `raised` outlives the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
+        limit = raised;
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
+/// Whether this process can open one more.
+pub fn is_available() -> bool {
+    // SAFETY: eventfd takes numbers.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    if descriptor == -1 {
+        return false;
+    }
+    // SAFETY: eventfd has just made it, and nobody else owns it.
+    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    true
+}
 
 /// A pipe, closed when another program is executed: the end to read from and the end to write to.
 ///
@@ -69,11 +97,26 @@ fn poll(watched: &mut [libc::pollfd], milliseconds: libc::c_int) -> io::Result<b
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::sys::testing::passes_in_own_process;
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
     fn fill(socket: &UnixStream) {
         while send_now(socket.as_fd(), &[0; 4096]).is_ok() {}
+    }
+
+    #[test]
+    fn descriptors_are_available_up_to_the_limit_of_the_process() {
+        passes_in_own_process(
+            "sys::descriptor::tests::descriptors_are_available_up_to_the_limit_of_the_process",
+            || {
+                assert!(is_available());
+                let few = libc::rlimit { rlim_cur: 3, rlim_max: 3 };
+                // SAFETY: `few` outlives the call.
+                assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) }, 0);
+                assert!(!is_available());
+            },
+        );
     }
 
     #[test]

@@ -3,11 +3,17 @@
 pub mod crypt;
 pub mod daemon;
 pub mod descriptor;
-pub mod harden;
+pub mod inherited;
+pub mod memory;
 pub mod pam;
+pub mod process;
+pub mod process_state;
+pub mod process_tree;
+pub mod random;
 pub mod resolve;
 mod result;
 pub mod shadow;
+pub mod signals;
 pub mod socket;
 pub mod spawn;
 pub mod syslog;

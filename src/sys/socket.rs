@@ -242,16 +242,6 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_request_fits_into_one_message() {
-        let (one, other) = pair().unwrap();
-        let message = vec![7; 65535 + 3 * 16384 + 128];
-        send(one.as_fd(), &message).unwrap();
-        let mut buffer = vec![0; message.len()];
-        assert_eq!(receive(other.as_fd(), &mut buffer).unwrap(), Some(message.len()));
-        assert_eq!(buffer, message);
-    }
-
-    #[test]
     fn a_descriptor_arrives_open() {
         let (one, other) = pair().unwrap();
         let (mut stays, travels) = UnixStream::pair().unwrap();

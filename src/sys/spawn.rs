@@ -1,6 +1,7 @@
 //! Starting the daemon's own binary again as one of its children.
 
 use super::result::check;
+use std::env;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -17,6 +18,9 @@ const OUT_OF_THE_WAY: RawFd = 16;
 
 /// The running binary, even if another one has taken its place on disk.
 const OWN_BINARY: &str = "/proc/self/exe";
+
+/// What libc's clock is set by: the log lines of all processes are to carry the same time.
+const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
 
 /// The account a child runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub struct Spawn<'a> {
     pub identity: Option<&'a Identity>,
     /// Whether the child may write to the parent's standard error stream.
     pub inherit_stderr: bool,
-    /// Whether the child gets the parent's environment.
+    /// Whether the child gets the parent's environment, or of it the time zone only.
     pub inherit_environment: bool,
 }
 
@@ -59,7 +63,8 @@ impl Spawn<'_> {
         command.arg0(self.role).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(if self.inherit_stderr { Stdio::inherit() } else { Stdio::null() });
         if !self.inherit_environment {
-            command.env_clear();
+            let kept = TIME_ZONE.into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
+            command.env_clear().envs(kept);
         }
         let parent = std::process::id();
         let places =
@@ -97,29 +102,6 @@ fn die_with(parent: u32) -> io::Result<()> {
     } else {
         Err(io::Error::from_raw_os_error(libc::ENOTCONN))
     }
-}
-
-/// Kills a child of this process together with the programs that it has started, also those in a session of
-/// their own, as pam_exec makes one.
-pub fn kill_with_children(child: &mut Child) {
-    let Ok(pid) = libc::pid_t::try_from(child.id()) else { return };
-    // Stopped it can neither start another nor collect one whose number would then be somebody else's.
-    signal(pid, libc::SIGSTOP);
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    for child in children.split_whitespace().filter_map(|child| child.parse::<libc::pid_t>().ok()) {
-        // With what it has started itself, if it leads a group.
-        signal(-child, libc::SIGKILL);
-        signal(child, libc::SIGKILL);
-    }
-    signal(-pid, libc::SIGKILL);
-    // Fails when it has ended already.
-    let _ = child.kill();
-}
-
-fn signal(pid: libc::pid_t, signal: libc::c_int) {
-    // SAFETY: kill takes numbers. `pid` is a child that this process has not collected yet, its group, or a child
-    // of a child that is stopped and thus cannot collect it.
-    unsafe { libc::kill(pid, signal) };
 }
 
 /// Asks again for the kernel's signal at the parent's death: PAM modules that change credentials clear it.

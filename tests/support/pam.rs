@@ -204,15 +204,18 @@ impl Probed {
 /// The compiled module.
 fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let (fresh, module) =
-            (directory.join(format!("pam_probe.{}", std::process::id())), directory.join("pam_probe.so"));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/pam_probe.c");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&fresh).arg(source);
-        assert!(compiler.status().unwrap().success(), "{compiler:?} failed");
-        fs::rename(fresh, &module).unwrap();
-        module
-    })
+    MODULE.get_or_init(|| compiled("pam_probe"))
+}
+
+/// The shared object made of the file in tests/support with this name.
+pub fn compiled(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let fresh = directory.join(format!("{name}.{}", std::process::id()));
+    let object = directory.join(format!("{name}.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/support/{name}.c"));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-pthread", "-O1", "-Wall", "-o"]).arg(&fresh).arg(source);
+    assert!(compiler.status().unwrap().success(), "{compiler:?} failed");
+    fs::rename(fresh, &object).unwrap();
+    object
 }

@@ -9,12 +9,21 @@
  */
 #include <security/pam_appl.h>
 #include <security/pam_modules.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *argument(const char *name, int argc, const char **argv)
@@ -101,6 +110,101 @@ static void log_much(void)
     syslog(LOG_WARNING, "much: %s", text);
 }
 
+/* Waits for a third of a second in connect(2), since the one it connects to has no room for it. */
+static int waits_in_connect(void)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    socklen_t length = sizeof name;
+    struct timeval limit = { .tv_usec = 300000 };
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), first = socket(AF_UNIX, SOCK_STREAM, 0);
+    int waiting = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    if (bind(listener, (struct sockaddr *)&name, sizeof(sa_family_t)) != 0 || listen(listener, 0) != 0 ||
+        getsockname(listener, (struct sockaddr *)&name, &length) != 0 ||
+        connect(first, (struct sockaddr *)&name, length) != 0 ||
+        setsockopt(waiting, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0)
+        abort();
+    int interrupted = connect(waiting, (struct sockaddr *)&name, length) == -1 && errno != EAGAIN;
+    close(listener);
+    close(first);
+    close(waiting);
+    return !interrupted;
+}
+
+/* Whether nothing interrupts three calls that wait: a module mostly takes that for a server that is down. */
+static int waits_undisturbed(void)
+{
+    struct timespec time = { .tv_nsec = 300000000 };
+    return nanosleep(&time, NULL) == 0 && poll(NULL, 0, 300) == 0 && waits_in_connect();
+}
+
+/* Leaves a program in a session of its own behind, as a child or with its own parent gone. */
+static void leave_behind(int as_orphan, const char *calls, pam_handle_t *pam)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        setsid();
+        if (as_orphan && fork() != 0)
+            _exit(0);
+        record(pam, "left", calls);
+        sleep(60);
+        _exit(0);
+    }
+    if (as_orphan)
+        waitpid(child, NULL, 0);
+}
+
+static void *start_program(void *argument)
+{
+    const void **calls_and_handle = argument;
+    leave_behind(0, calls_and_handle[0], (pam_handle_t *)calls_and_handle[1]);
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static void hang_with_a_thread(const char *calls, pam_handle_t *pam)
+{
+    const void *both[] = { calls, pam };
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, start_program, both) != 0)
+        abort();
+    hang();
+}
+
+/* 1 MiB more that nobody frees. */
+static int leak(void)
+{
+    static void *leaked;
+    void **memory = malloc(1 << 20);
+    if (!memory)
+        return 0;
+    memset(memory, 'x', 1 << 20);
+    *memory = leaked;
+    leaked = memory;
+    return 1;
+}
+
+/* What a module may forget to put right. */
+static void leave_changed(const char *login)
+{
+    sigset_t none;
+    if (strcmp(login, "euid") == 0 && seteuid(54321) != 0)
+        abort();
+    if (strcmp(login, "egid") == 0 && setegid(54321) != 0)
+        abort();
+    if (strcmp(login, "chdir") == 0 && chdir("/") != 0)
+        abort();
+    if (strcmp(login, "signals") == 0) {
+        umask(0);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGCHLD, SIG_IGN);
+        signal(SIGPIPE, SIG_DFL);
+        alarm(1);
+    }
+}
+
 static int is_right(const char *password, const char *path)
 {
     char right[256] = "right";
@@ -141,6 +245,18 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         write_to_broken_pipe();
     if (strcmp(login, "much") == 0)
         log_much();
+    if (strcmp(login, "waits") == 0 && !waits_undisturbed())
+        return PAM_AUTH_ERR;
+    if (strcmp(login, "leaves-child") == 0 || strcmp(login, "leaves-orphan") == 0)
+        leave_behind(strcmp(login, "leaves-orphan") == 0, calls, pam);
+    if (strcmp(login, "thread-hangs") == 0)
+        hang_with_a_thread(calls, pam);
+    if (strcmp(login, "orphan-hangs") == 0) {
+        leave_behind(1, calls, pam);
+        hang();
+    }
+    if (strcmp(login, "leak") == 0 && !leak())
+        return PAM_BUF_ERR;
     if (strcmp(login, "gate") == 0)
         while (gate && access(gate, F_OK) == 0)
             usleep(20000);
@@ -185,6 +301,7 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
     if (password)
         explicit_bzero(password, strlen(password));
     free(password);
+    leave_changed(login);
     return right ? PAM_SUCCESS : PAM_AUTH_ERR;
 }
 

@@ -85,6 +85,11 @@ impl Transaction {
         Some(unsafe { CStr::from_ptr(login.as_ptr()) }.to_bytes().to_vec())
     }
 
+    /// What the last of `authenticate` and `check_account` returned, if it failed.
+    pub fn last_failure(&self) -> Option<PamCode> {
+        success(self.status).err()
+    }
+
     /// For how long PAM would have slept after the failure.
     pub fn delay_owed(&self) -> Duration {
         // SAFETY: allocated in `start`, freed in `drop`, and only shared references to it are ever made.

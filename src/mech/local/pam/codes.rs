@@ -35,6 +35,26 @@ pub(super) fn nobody_was_asked(code: PamCode) -> bool {
     }
 }
 
+/// Whether `code` says that the process which asked is to blame, or may be: a module that has used up its memory or
+/// descriptors, or was not mapped for want of them. Another process may do better. All of them are among those of
+/// [`nobody_was_asked`].
+pub(super) fn lies_in_the_process(code: PamCode) -> bool {
+    match code.0 {
+        ffi::PAM_OPEN_ERR
+        | ffi::PAM_SYMBOL_ERR
+        | ffi::PAM_SERVICE_ERR
+        | ffi::PAM_BUF_ERR
+        | ffi::PAM_CRED_INSUFFICIENT
+        | ffi::PAM_ABORT
+        | ffi::PAM_MODULE_UNKNOWN
+        | ffi::PAM_BAD_ITEM
+        | ffi::PAM_NO_MODULE_DATA => true,
+        // A server that is down is down for every process. What a module says of the user, PAM_SYSTEM_ERR among it,
+        // is no reason at all: whoever sends wrong passwords must not have processes started.
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +66,15 @@ mod tests {
         // credentials, 9 no authentication information, 18 no module data, 22 lock busy, 24 try again, 26 abort,
         // 28 module unknown, 29 bad item, 30 conversation waits, 31 incomplete.
         assert_eq!(unavailable, [1, 2, 3, 5, 8, 9, 18, 22, 24, 26, 28, 29, 30, 31]);
+    }
+
+    #[test]
+    fn no_code_that_says_something_of_the_user_lies_in_the_process() {
+        let process: Vec<i32> = (1..=31).filter(|code| lies_in_the_process(PamCode(*code))).collect();
+        // 1 open, 2 symbol, 3 service, 5 buffer, 8 insufficient credentials, 18 no module data, 26 abort, 28 module
+        // unknown, 29 bad item.
+        assert_eq!(process, [1, 2, 3, 5, 8, 18, 26, 28, 29]);
+        assert!(process.into_iter().all(|code| nobody_was_asked(PamCode(code))));
     }
 
     #[test]

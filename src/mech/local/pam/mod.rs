@@ -8,7 +8,7 @@ use crate::credentials::Credentials;
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::sys::pam::{IdleHandle, PamCode, Transaction};
-use codes::nobody_was_asked;
+use codes::{lies_in_the_process, nobody_was_asked};
 use held::HeldHandles;
 use std::ffi::{CStr, CString};
 use std::time::Instant;
@@ -25,14 +25,21 @@ const LONGEST_SERVICE: usize = 255;
 #[derive(Default)]
 struct Pam {
     held: HeldHandles<IdleHandle>,
+    /// Whether the last login failed for a reason that lies in this process.
+    impaired: bool,
 }
 
 impl LocalMechanism for Pam {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
+        self.impaired = false;
         match service_name(&credentials.service) {
             Ok(service) => self.log_in(&service, credentials),
             Err(reason) => Outcome::Reject(Refusal::with_reason("PAM start error", reason)).into(),
         }
+    }
+
+    fn is_impaired(&self) -> bool {
+        self.impaired
     }
 }
 
@@ -42,9 +49,14 @@ impl Pam {
         self.held.expire(now);
         let mut transaction = match start(service, credentials) {
             Ok(transaction) => transaction,
-            Err(failure) => return failure.into(),
+            Err(failure) => {
+                // libpam asks nobody yet: it only wants memory.
+                self.impaired = true;
+                return failure.into();
+            }
         };
         let outcome = decide(&mut transaction, credentials).unwrap_or_else(|failure| failure);
+        self.impaired = transaction.last_failure().is_some_and(lies_in_the_process);
         // While this login's handle keeps the modules mapped, a further one costs next to nothing. But of a missing
         // module libpam would complain to syslog for each of the two.
         if !matches!(outcome, Outcome::Unavailable(_)) {

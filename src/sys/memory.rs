@@ -1,0 +1,86 @@
+//! This process's memory: kept out of core files and debuggers, and measured.
+
+use std::fs;
+
+/// Keeps this process's memory out of core files and from debuggers of the same account.
+///
+/// Both are asked for and neither is vital: a refusal leaves the system's own settings.
+pub fn forbid_dumps() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `none` outlives the call; PR_SET_DUMPABLE takes a number.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+    }
+}
+
+/// The most bytes of memory that this process has had resident so far: one system call.
+pub fn largest_resident() -> u64 {
+    // SAFETY: `rusage` is a plain C structure for which all zeros is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is valid for the write.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    u64::try_from(usage.ru_maxrss).unwrap_or(0).saturating_mul(1024)
+}
+
+/// How many bytes of memory this process has resident; `None` without /proc. Three system calls.
+pub fn resident() -> Option<u64> {
+    let counts = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = counts.split_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: sysconf takes a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages.saturating_mul(u64::try_from(page).ok()?))
+}
+
+/// Whether this process can still get `bytes` of memory from the kernel; they are given back at once.
+pub fn is_available(bytes: usize) -> bool {
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new private mapping at an address of the kernel's choice touches no memory that is in use.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        return false;
+    }
+    // SAFETY: mapped above with this length, and nobody has the address.
+    unsafe { libc::munmap(memory, bytes) };
+    true
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::passes_in_own_process;
+
+    const MEBIBYTE: usize = 1 << 20;
+
+    #[test]
+    fn what_is_resident_grows_and_shrinks_with_use_and_the_largest_stays() {
+        passes_in_own_process(
+            "sys::memory::tests::what_is_resident_grows_and_shrinks_with_use_and_the_largest_stays",
+            || {
+                let before = resident().unwrap();
+                let used = vec![7_u8; 64 * MEBIBYTE];
+                let between = resident().unwrap();
+                assert!(between >= before + 60 * MEBIBYTE as u64, "{before} {between}");
+                assert!(largest_resident() + MEBIBYTE as u64 >= between);
+                drop(std::hint::black_box(used));
+                assert!(resident().unwrap() < between - 60 * MEBIBYTE as u64);
+                assert!(largest_resident() + MEBIBYTE as u64 >= between);
+            },
+        );
+    }
+
+    #[test]
+    fn memory_is_available_up_to_the_limit_of_the_process() {
+        passes_in_own_process(
+            "sys::memory::tests::memory_is_available_up_to_the_limit_of_the_process",
+            || {
+                assert!(is_available(64 * MEBIBYTE));
+                let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                // SAFETY: `none` outlives the call.
+                assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const none) }, 0);
+                assert!(!is_available(64 * MEBIBYTE));
+            },
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Whether a worker may have another login after the one that it has just checked: nothing may be carried over.
+#![forbid(unsafe_code)]
+
+use crate::sys::process_state::ProcessState;
+use crate::sys::{descriptor, memory, process_tree};
+use std::fmt;
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// What a login may need of memory at once, in bytes: a process that does not get it any more is of no use.
+const USUAL_MEMORY: usize = 1 << 20;
+
+/// How a task went, as far as it says something of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Completion {
+    /// A login was accepted, an errand run.
+    Done,
+    /// Not so. Mostly for a wrong password, which says nothing; but a module may hide behind a refusal that it had no
+    /// memory or descriptors.
+    NotDone,
+    /// The mechanism says that this process is to blame.
+    Impaired,
+}
+
+/// What is known of this process, to judge it by.
+pub(super) struct Fitness {
+    state: ProcessState,
+    /// Bytes of resident memory when it was ready: the index of a large password file is no growth.
+    size_at_start: u64,
+    most_growth: u64,
+    /// Whether memory and descriptors could be had at the start.
+    had_room: bool,
+    /// Whether it has ever done what it was asked without being to blame for anything.
+    has_worked: bool,
+}
+
+/// Why this process must not have another login.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// It has other rights, or its paths begin elsewhere.
+    Changed,
+    /// A program that a module has started is still there, or waits to be collected.
+    Programs,
+    /// Mebibytes by which it has grown.
+    Grown(u64),
+    /// It could not check a login for a reason of its own, although it could before.
+    Impaired,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => formatter
+                .write_str("A mechanism has left this process with other rights or in another directory"),
+            Self::Programs => formatter.write_str("A module has left a program behind"),
+            Self::Grown(growth) => {
+                write!(formatter, "This process has grown by {growth} MiB, more than --max-worker-growth")
+            }
+            Self::Impaired => {
+                formatter.write_str("This process lacks memory or descriptors, or a module of it has broken")
+            }
+        }
+    }
+}
+
+impl Unfit {
+    /// What the log says of it. A program left behind is nobody's fault: scripts start some in the background.
+    pub(super) fn level(&self) -> log::Level {
+        match self {
+            Self::Changed => log::Level::Error,
+            Self::Grown(_) | Self::Impaired => log::Level::Warn,
+            Self::Programs => log::Level::Debug,
+        }
+    }
+}
+
+impl Fitness {
+    /// Of this process, which is ready and has done nothing yet. It may grow by `most_growth` bytes.
+    pub(super) fn of_fresh_process(most_growth: u64) -> Self {
+        let size_at_start = memory::resident().unwrap_or_else(memory::largest_resident);
+        let state = ProcessState::of_this_process();
+        Self { state, size_at_start, most_growth, had_room: has_room(), has_worked: false }
+    }
+
+    /// Looks at the process after each task, before it is answered. Puts right what can be.
+    pub(super) fn judge(&mut self, completion: Completion) -> Option<Unfit> {
+        self.state.restore();
+        if !self.state.is_intact() {
+            return Some(Unfit::Changed);
+        }
+        if process_tree::has_children() {
+            return Some(Unfit::Programs);
+        }
+        if self.is_impaired_after(completion) {
+            // One that has failed from the start would be replaced by another such.
+            return self.has_worked.then_some(Unfit::Impaired);
+        }
+        self.has_worked = true;
+        self.growth()
+            .filter(|growth| *growth > self.most_growth)
+            .map(|growth| Unfit::Grown(growth / MEBIBYTE))
+    }
+
+    fn is_impaired_after(&self, completion: Completion) -> bool {
+        match completion {
+            Completion::Done => false,
+            // Where a fresh process has no room either, whoever sends wrong passwords would have processes started.
+            Completion::NotDone => self.had_room && !has_room(),
+            Completion::Impaired => true,
+        }
+    }
+
+    /// By how many bytes it has grown. What it had at the most is asked first, which costs less.
+    fn growth(&self) -> Option<u64> {
+        let most = memory::largest_resident().saturating_sub(self.size_at_start);
+        if most <= self.most_growth {
+            return None;
+        }
+        Some(memory::resident().map_or(most, |size| size.saturating_sub(self.size_at_start)))
+    }
+}
+
+fn has_room() -> bool {
+    descriptor::is_available() && memory::is_available(USUAL_MEMORY)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::passes_in_own_process;
+    use std::fs::File;
+
+    fn alone(test: &str, body: impl FnOnce()) {
+        passes_in_own_process(&format!("worker::fitness::tests::{test}"), body);
+    }
+
+    #[test]
+    fn a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other() {
+        alone("a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other", || {
+            let mut fitness = Fitness::of_fresh_process(u64::MAX);
+            assert_eq!(fitness.judge(Completion::Impaired), None);
+            assert_eq!(fitness.judge(Completion::Impaired), None);
+            assert_eq!(fitness.judge(Completion::Done), None);
+            assert_eq!(fitness.judge(Completion::Impaired), Some(Unfit::Impaired));
+        });
+    }
+
+    #[test]
+    fn a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters() {
+        alone("a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters", || {
+            let mut fitness = Fitness::of_fresh_process(u64::MAX);
+            assert_eq!(fitness.judge(Completion::Done), None);
+            assert_eq!(fitness.judge(Completion::NotDone), None, "a wrong password");
+            let leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
+            assert_eq!(fitness.judge(Completion::Done), None, "it got along");
+            assert_eq!(fitness.judge(Completion::NotDone), Some(Unfit::Impaired));
+            let mut cramped = Fitness::of_fresh_process(u64::MAX);
+            drop(leaked);
+            assert_eq!(cramped.judge(Completion::Done), None);
+            let _leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
+            assert_eq!(cramped.judge(Completion::NotDone), None, "it never had room");
+        });
+    }
+
+    #[test]
+    fn a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not() {
+        alone("a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not", || {
+            let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE);
+            let much = std::hint::black_box(vec![7_u8; 64 << 20]);
+            let grown = fitness.judge(Completion::Done);
+            assert!(matches!(grown, Some(Unfit::Grown(60..=70))), "{grown:?}");
+            drop(much);
+            assert_eq!(fitness.judge(Completion::Done), None);
+        });
+    }
+
+    #[test]
+    fn a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one() {
+        alone("a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one", || {
+            let mut fitness = Fitness::of_fresh_process(u64::MAX);
+            let mut program = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Programs));
+            program.kill().unwrap();
+            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Programs));
+            program.wait().unwrap();
+            assert_eq!(fitness.judge(Completion::Done), None);
+        });
+    }
+
+    #[test]
+    fn another_working_directory_makes_a_process_unfit() {
+        alone("another_working_directory_makes_a_process_unfit", || {
+            std::env::set_current_dir("/tmp").unwrap();
+            let mut fitness = Fitness::of_fresh_process(u64::MAX);
+            assert_eq!(fitness.judge(Completion::Done), None);
+            std::env::set_current_dir("/").unwrap();
+            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Changed));
+        });
+    }
+}
