@@ -17,10 +17,11 @@ pub use signals::leave_to_supervisor;
 use crate::cli;
 use crate::config::sources::Sources;
 use crate::config::{Config, LogTargets};
+use crate::frontend::start;
 use crate::generated::build;
 use crate::log as logging;
-use crate::sys::harden;
 use crate::sys::spawn::{self, Identity};
+use crate::sys::{harden, own_binary};
 use detach::{Detached, Launch};
 use family::{Family, Watch};
 use mux::Mux;
@@ -41,7 +42,7 @@ pub fn run(config: Config) -> ExitCode {
     // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.verbose);
-    let status = match start(&config) {
+    let status = match prepare(&config) {
         Ok((Detached::Launcher(status), _)) => ExitCode::from(status),
         Ok((Detached::Daemon(launch), sources)) => reign(config, sources, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
@@ -51,7 +52,10 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 /// What is done before the daemon parts from the process that launched it.
-fn start(config: &Config) -> Result<(Detached, Sources), StartError> {
+fn prepare(config: &Config) -> Result<(Detached, Sources), StartError> {
+    // Before the working directory changes.
+    own_binary::open().map_err(StartError::OwnBinary)?;
+    start::check_descriptors(&config.service).map_err(StartError::Descriptors)?;
     let sources =
         settings::read(config).map_err(|problems| StartError::Settings(config.mechanism.name, problems))?;
     run_directory::enter(&config.run_directory)?;

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use crate::config::file::Problem;
-use crate::mech::MechanismError;
+use crate::frontend::start::TooFewDescriptors;
+use crate::mech::{MechanismError, failed_to_initialize};
 use crate::strerror::strerror;
+use crate::sys::own_binary::NotFound;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +14,10 @@ use std::process::ExitStatus;
 /// Why the daemon does not start. Shown once, by the launching process and in the log.
 #[derive(Debug)]
 pub(super) enum StartError {
+    /// The running binary cannot be found again, to start the other processes from it.
+    OwnBinary(NotFound),
+    /// The limit on open descriptors leaves no room to serve in.
+    Descriptors(TooFewDescriptors),
     /// The run directory is missing and cannot be made.
     MakeDirectory(PathBuf, io::Error),
     /// The run directory cannot be entered.
@@ -30,8 +36,8 @@ pub(super) enum StartError {
     User(String, Option<io::Error>),
     /// The mechanism cannot be used with its settings.
     Settings(&'static str, Vec<Problem>),
-    /// The mechanism cannot be used.
-    Mechanism(&'static str, MechanismError),
+    /// A frontend cannot serve with this mechanism: its own sentence.
+    Mechanism(#[expect(dead_code, reason = "the sentence names it")] &'static str, MechanismError),
     /// The daemon's processes did not become ready.
     NotReady(&'static str),
     /// The daemon ended without a word to the process that launched it.
@@ -59,13 +65,18 @@ impl StartError {
     }
 }
 
-fn failed_to_initialize(mechanism: &str, reason: &dyn fmt::Display) -> String {
-    format!("failed to initialize mechanism {mechanism}: {reason}")
-}
-
 impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OwnBinary(NotFound { path, error }) => {
+                write!(
+                    formatter,
+                    "The program cannot be executed again: /proc is not mounted, and at {}: {}",
+                    path.display(),
+                    strerror(error)
+                )
+            }
+            Self::Descriptors(too_few) => too_few.fmt(formatter),
             Self::MakeDirectory(path, error) => {
                 write!(
                     formatter,
@@ -97,7 +108,7 @@ impl fmt::Display for StartError {
                 write!(formatter, "The account {name} for --user could not be looked up: {}", strerror(error))
             }
             Self::Settings(..) => formatter.write_str(&self.sentences().join("; ")),
-            Self::Mechanism(name, error) => formatter.write_str(&failed_to_initialize(name, error)),
+            Self::Mechanism(_, error) => error.fmt(formatter),
             Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
             Self::Died(Some(status)) => {
                 write!(formatter, "The daemon ended before it was ready: {status}")

@@ -14,7 +14,7 @@ pub fn forbid_memory_dumps() {
     }
 }
 
-/// Names the process in `ps` and `/proc/PID/comm`: exec'd through /proc/self/exe it would be called `exe`.
+/// Names the process in `ps` and `/proc/PID/comm`: exec'd from a descriptor it would have its number for a name.
 pub fn name_process() {
     // SAFETY: the pointer is to a NUL-terminated string of at most 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, c"saslauthd".as_ptr()) };
@@ -22,17 +22,26 @@ pub fn name_process() {
 
 /// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
 pub fn raise_descriptor_limit() -> usize {
+    raise_descriptor_limit_to(usize::MAX)
+}
+
+/// Raises the limit on open descriptors to `least` where it is lower and may be raised, and leaves it alone where it
+/// is not: programs of others go through all the numbers below it. Returns how far it may go.
+pub fn raise_descriptor_limit_to(least: usize) -> usize {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for the write.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == -1 {
         return 1024;
     }
-    let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
-    // SAFETY: `raised` outlives the call.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
-        limit = raised;
+    let least = libc::rlim_t::try_from(least).unwrap_or(libc::rlim_t::MAX).min(limit.rlim_max);
+    if limit.rlim_cur < least {
+        let raised = libc::rlimit { rlim_cur: least, ..limit };
+        // SAFETY: `raised` outlives the call.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == -1 {
+            limit.rlim_max = limit.rlim_cur;
+        }
     }
-    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+    usize::try_from(limit.rlim_max).unwrap_or(usize::MAX)
 }
 
 /// Ends this process without running what libraries have registered for its end: a PAM module that dawdles there

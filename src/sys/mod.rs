@@ -4,6 +4,7 @@ pub mod crypt;
 pub mod daemon;
 pub mod descriptor;
 pub mod harden;
+pub mod own_binary;
 pub mod pam;
 pub mod resolve;
 mod result;
