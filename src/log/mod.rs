@@ -6,6 +6,7 @@
 //! [`retry`] when it wakes.
 #![forbid(unsafe_code)]
 
+mod dev_log;
 mod escape;
 mod line;
 mod spool;
@@ -47,6 +48,8 @@ pub fn init(targets: LogTargets, verbose: bool) {
 /// Hands on a syslog datagram that a worker or a PAM module in it has made: unchanged to syslog, its text to the
 /// standard error stream.
 pub fn relay(datagram: &[u8]) {
+    // syslog(3) ends it so while it takes `/dev/log` for a stream.
+    let datagram = datagram.strip_suffix(&[dev_log::END]).unwrap_or(datagram);
     if let Sinks::Own { syslog, stderr } = &mut *LOGGER.sinks() {
         if let Some(stderr) = stderr {
             stderr.send(line::relayed_stderr_line(datagram).into_bytes());
@@ -189,6 +192,17 @@ mod tests {
             assert!(next(&dev_log).ends_with("only with -V"));
             log::trace!("never");
             assert_eq!(pending(Instant::now()), None);
+        });
+    }
+
+    #[test]
+    fn a_line_of_a_module_that_takes_syslog_for_a_stream_reaches_one_of_datagrams() {
+        let name = "a_line_of_a_module_that_takes_syslog_for_a_stream_reaches_one_of_datagrams";
+        with_private_dev(&format!("log::tests::{name}"), || {
+            let dev_log = listen_at_dev_log();
+            init(SYSLOG, false);
+            relay(b"<86>Nov  1 03:36:49 saslauthd[7]: x\0");
+            assert_eq!(next(&dev_log), "<86>Nov  1 03:36:49 saslauthd[7]: x");
         });
     }
 
