@@ -41,7 +41,7 @@ pub fn init(targets: LogTargets, verbose: bool) {
         Sinks::Own { syslog, .. } => syslog,
         Sinks::Frontend(_) => None,
     };
-    let syslog = targets.syslog.then(|| syslog.unwrap_or_else(|| Syslog::new(Path::new(DEV_LOG))));
+    let syslog = targets.syslog.then(|| syslog.unwrap_or_else(|| Box::new(Syslog::new(Path::new(DEV_LOG)))));
     install(Sinks::Own { syslog, stderr }, verbose);
 }
 
@@ -135,7 +135,7 @@ impl Log for Logger {
 
 /// Where the lines of this process go.
 enum Sinks {
-    Own { syslog: Option<Syslog>, stderr: Option<Stderr> },
+    Own { syslog: Option<Box<Syslog>>, stderr: Option<Stderr> },
     Frontend(worker::Send),
 }
 
@@ -160,10 +160,11 @@ impl Sinks {
     fn wait_for_reader(&self, limit: Duration) -> bool {
         let Self::Own { syslog, stderr } = self else { return false };
         let stderr = stderr.as_ref().and_then(Stderr::stalled);
-        let stalled: Vec<_> = [syslog.as_ref().and_then(Syslog::stalled), stderr.as_ref().map(AsFd::as_fd)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let stalled: Vec<_> =
+            [syslog.as_ref().and_then(|syslog| syslog.stalled()), stderr.as_ref().map(AsFd::as_fd)]
+                .into_iter()
+                .flatten()
+                .collect();
         !stalled.is_empty() && wait_writable(&stalled, limit)
     }
 }

@@ -5,9 +5,11 @@ use crate::config::Config;
 use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
 use crate::pool::WorkerId;
+use crate::strerror::strerror;
 use crate::sys::socket;
 use crate::sys::spawn::{Identity, Spawn};
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -63,11 +65,16 @@ impl Frontend {
         let mut frontend = Self { process, socket, state: State::Starting(deadline) };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
             .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))));
-        if told.is_err() {
-            // It would stay behind as a zombie.
-            let _ = frontend.process.kill().and_then(|()| frontend.process.wait());
+        let Err(error) = told else { return Ok(frontend) };
+        // Or it would stay behind as a zombie.
+        let _ = frontend.process.kill();
+        match frontend.process.wait() {
+            // It had ended before, so how says more than the error.
+            Ok(status) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(io::Error::other(format!("it {}", describe(status))))
+            }
+            _ => Err(error),
         }
-        told.map(|()| frontend)
     }
 
     /// Whether it should have become ready before `now`.
@@ -130,10 +137,50 @@ pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
     Ok((process, frontends))
 }
 
+/// What a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "as in StartError::ChildFailed"))]
+pub(super) enum Role {
+    Frontend,
+    Worker,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Frontend => "frontend",
+            Self::Worker => "worker",
+        })
+    }
+}
+
+/// What has become of a child that has not said why: all that can be told of it.
+#[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "as in StartError::ChildFailed"))]
+pub(super) enum Trouble {
+    /// It could not be started.
+    NotStarted(Role, io::Error),
+    /// It has ended.
+    Ended(Role, ExitStatus),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted(role, error) => {
+                write!(formatter, "a {role} cannot be started: {}", strerror(error))
+            }
+            Self::Ended(role, status) => write!(formatter, "a {role} {}", describe(*status)),
+        }
+    }
+}
+
 /// How a child ended, for the log.
 pub(super) fn describe(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("was killed by signal {signal}"),
+        // What the dynamic loader ends with when a library is missing.
+        (None, Some(127)) => "exited with status 127: a library may be missing".to_owned(),
         (None, Some(code)) => format!("exited with status {code}"),
         (None, None) => "ended".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! Everything that can keep the daemon from starting, and the exit status of each.
 #![forbid(unsafe_code)]
 
+use super::children::Trouble;
 use crate::config::file::Problem;
 use crate::frontend::start::TooFewDescriptors;
 use crate::mech::{MechanismError, failed_to_initialize};
@@ -40,6 +41,9 @@ pub(super) enum StartError {
     Mechanism(#[expect(dead_code, reason = "the sentence names it")] &'static str, MechanismError),
     /// The daemon's processes did not become ready.
     NotReady(&'static str),
+    /// Nor did they say why; what is known of the last that had trouble.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the supervisor's loop is to remember the trouble"))]
+    ChildFailed(&'static str, Trouble),
     /// The daemon ended without a word to the process that launched it.
     Died(Option<ExitStatus>),
     /// It was asked to stop before it was ready.
@@ -110,6 +114,9 @@ impl fmt::Display for StartError {
             Self::Settings(..) => formatter.write_str(&self.sentences().join("; ")),
             Self::Mechanism(_, error) => error.fmt(formatter),
             Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
+            Self::ChildFailed(why, trouble) => {
+                write!(formatter, "The daemon did not become ready: {why}; {trouble}")
+            }
             Self::Died(Some(status)) => {
                 write!(formatter, "The daemon ended before it was ready: {status}")
             }
@@ -121,3 +128,45 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::supervisor::children::Role;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn the_reason_of_any_child_is_told() {
+        let no_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
+        for (trouble, told) in [
+            (
+                Trouble::NotStarted(Role::Worker, no_memory()),
+                "a worker cannot be started: Cannot allocate memory",
+            ),
+            (
+                Trouble::Ended(Role::Frontend, ExitStatus::from_raw(libc::SIGKILL)),
+                "a frontend was killed by signal 9",
+            ),
+            (Trouble::Ended(Role::Worker, ExitStatus::from_raw(1 << 8)), "a worker exited with status 1"),
+        ] {
+            let error = StartError::ChildFailed("it took too long", trouble);
+            assert_eq!(
+                error.to_string(),
+                format!("The daemon did not become ready: it took too long; {told}")
+            );
+            assert_eq!(error.exit_status(), 1);
+        }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_found_again_names_proc_and_its_path() {
+        let error = io::Error::from_raw_os_error(libc::ENOENT);
+        let error = StartError::OwnBinary(NotFound { path: "/usr/sbin/saslauthd".into(), error });
+        assert_eq!(
+            error.to_string(),
+            "The program cannot be executed again: /proc is not mounted, and at /usr/sbin/saslauthd: No such file or \
+             directory"
+        );
+    }
+}

@@ -62,7 +62,7 @@ fn executed_path() -> OsString {
         return OsString::new();
     }
     // SAFETY: AT_EXECFN is the address of a string that the kernel has put above the stack, where it stays.
-    let path = unsafe { CStr::from_ptr(ptr::with_exposed_provenance(address as usize)) };
+    let path = unsafe { CStr::from_ptr(address as *const libc::c_char) };
     OsString::from_vec(path.to_bytes().to_owned())
 }
 
