@@ -151,7 +151,9 @@ impl RunningDovecot {
     /// How many logins it has accepted.
     pub fn logins(&self) -> usize {
         let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();
-        lines.iter().filter(|line| line.contains("imap-login: Info: Login:")).count()
+        // In the words of 2.3 and of 2.4.
+        let accepted = ["imap-login: Info: Login:", "imap-login: Info: Logged in:"];
+        lines.iter().filter(|line| accepted.iter().any(|words| line.contains(words))).count()
     }
 }
 
