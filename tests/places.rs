@@ -1,6 +1,6 @@
 //! Odd places to start in: without /proc, with next to no descriptors. It runs there, or says what is missing.
 
-use crate::support::{Launch, Probed, Program, Request};
+use crate::support::{FakeImap, Launch, Probed, Program, Request};
 
 for_both!(it_runs_without_proc,);
 
@@ -81,4 +81,23 @@ fn a_reason_of_a_frontend_reaches_whoever_starts_the_daemon_every_time() {
 fn limited(limit: u64, flags: &[&str]) -> Launch {
     let limit = format!("--nofile={limit}:{limit}");
     Launch::new(Program::Ours, flags).behind(&["prlimit", &limit])
+}
+
+/// Connections to servers have their share of what there is.
+#[test]
+fn with_few_descriptors_servers_are_asked_too() {
+    require!(Tool("prlimit"));
+    let server = FakeImap::new("* OK\r\n", "TAG OK\r\n").start();
+    for limit in ["26", "32", "64"] {
+        let nofile = format!("--nofile={limit}:{limit}");
+        let launch = Launch::new(Program::Ours, &["-a", "rimap", "-O", &server.option()]);
+        let daemon = launch.behind(&["prlimit", &nofile]).start_detached();
+        for _ in 0..3 {
+            let mut logins = [(); 3].map(|()| daemon.connect());
+            for login in &mut logins {
+                login.send(Request::new("anna", "right").bytes());
+            }
+            assert!(logins.iter_mut().all(|login| login.receive().is_ok()), "{limit}");
+        }
+    }
 }
