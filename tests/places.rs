@@ -1,6 +1,7 @@
 //! Odd places to start in: without /proc, with next to no descriptors. It runs there, or says what is missing.
 
-use crate::support::{FakeImap, Launch, Probed, Program, Request};
+use crate::support::{FakeImap, Launch, Probed, Program, Request, eventually};
+use std::fs;
 
 for_both!(it_runs_without_proc,);
 
@@ -99,5 +100,28 @@ fn with_few_descriptors_servers_are_asked_too() {
             }
             assert!(logins.iter_mut().all(|login| login.receive().is_ok()), "{limit}");
         }
+    }
+}
+
+/// An update puts another file in the place of the binary; the daemon goes on with the one that it was started from.
+#[test]
+fn its_processes_stay_the_binary_that_was_started() {
+    require!(Mounts);
+    for place in [&WITHOUT_PROC[..], &[]] {
+        let directory = tempfile::tempdir().unwrap();
+        let copy = directory.path().join("copy");
+        let from_copy = r#"cp "$2" "$1" && copy=$1 && shift 2 && exec "$copy" "$@""#;
+        let launch = Launch::new(Program::Ours, &["-a", "getpwent", "-n", "1"]).behind(place);
+        let daemon =
+            launch.behind(&["sh", "-c", from_copy, "copied", copy.to_str().unwrap()]).start_detached();
+        fs::write(directory.path().join("next"), "not this one").unwrap();
+        fs::rename(directory.path().join("next"), &copy).unwrap();
+        let before = daemon.children("worker");
+        before.iter().for_each(|worker| worker.signal("KILL"));
+        eventually("another worker is started", || {
+            let now = daemon.children("worker");
+            now.iter().any(|worker| !before.contains(worker)).then_some(())
+        });
+        assert_eq!(daemon.ask(&Request::new("st-nobody", "x")), "NO Invalid username");
     }
 }
