@@ -139,8 +139,9 @@ fn a_syslog_that_is_a_stream_gets_the_lines_of_daemon_and_modules(program: Progr
         let times = || log.all().iter().filter(|record| record.contains(&text)).count();
         eventually("it is logged each time", || (times() == 3).then_some(()));
     }
+    // pam_unix of Debian 13 has a program that logs by itself.
     for record in log.all() {
-        assert!(record.starts_with('<') && record.matches(" saslauthd[").count() == 1, "{record:?}");
+        assert!(record.starts_with('<') && record.matches(" saslauthd[").count() <= 1, "{record:?}");
     }
 }
 
