@@ -31,7 +31,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -56,7 +56,7 @@ fuzz: build-packages
 
 check: lint msrv deny
 
-lint: lint-files
+lint: lint-files lint-tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	cd fuzz && $(CARGO) fmt --check
@@ -66,6 +66,9 @@ lint: lint-files
 
 lint-files:
 	contrib/make/lint-files.sh
+
+lint-tools:
+	@contrib/make/lint-tools.sh
 
 # The oldest Rust that is promised.
 msrv:

@@ -230,18 +230,6 @@ fn a_client_that_is_turned_away_has_been_heard() {
     }
 }
 
-#[test]
-fn a_limit_on_descriptors_that_leaves_none_for_clients_stops_the_start() {
-    require!(Tool("prlimit"));
-    let launch = Launch::new(Program::Ours, &["-a", "getpwent", "-f"]).behind(&["prlimit", "--nofile=64:64"]);
-    let finished = launch.run();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(
-        finished.errors.contains("the limit of 64 open descriptors leaves none for clients"),
-        "{finished:?}"
-    );
-}
-
 /// accept(2) that fails for want of descriptors leaves the listener readable: a loop that asks again at once spins.
 #[test]
 fn a_frontend_without_descriptors_does_not_spin_and_recovers() {

@@ -9,6 +9,7 @@ for_both!(
     start_and_end_are_logged,
     refused_requests_are_logged_as_errors,
     a_module_logs_under_the_name_and_number_of_its_process,
+    a_syslog_that_is_a_stream_gets_the_lines_of_daemon_and_modules,
 );
 
 /// In 2.1.27 and 2.1.28 a lost macro leaves blanks where the function's name was; logwatch needs the name.
@@ -120,6 +121,28 @@ fn a_module_logs_under_the_name_and_number_of_its_process(program: Program) {
         service.name()
     );
     assert_eq!(text, expected);
+}
+
+/// As glibc's syslog(3) finds out.
+fn a_syslog_that_is_a_stream_gets_the_lines_of_daemon_and_modules(program: Program) {
+    require!(Root, Mounts);
+    let system = System::new().account("st-log", "x", Some("*:19000:0:99999:7:::"));
+    let log = system.stream_syslog();
+    let service = PamService::of("pam_unix.so nodelay", "pam_unix.so");
+    let daemon = Launch::new(program, &["-a", "pam"]).inside(&system).start();
+    for _ in 0..3 {
+        let request = Request::new("st-log", "wrong").service(service.name());
+        assert_eq!(daemon.ask(&request), "NO PAM auth error");
+    }
+    for text in [format!("pam_unix({}:auth): authentication failure", service.name()), "[user=st-log]".into()]
+    {
+        let times = || log.all().iter().filter(|record| record.contains(&text)).count();
+        eventually("it is logged each time", || (times() == 3).then_some(()));
+    }
+    // pam_unix of Debian 13 has a program that logs by itself.
+    for record in log.all() {
+        assert!(record.starts_with('<') && record.matches(" saslauthd[").count() <= 1, "{record:?}");
+    }
 }
 
 /// At the end of the line, where logwatch's pattern does not mind it.

@@ -27,6 +27,7 @@ mod modules;
 mod pam;
 mod passwdfile;
 mod peers;
+mod places;
 mod rimap;
 mod secrets;
 mod server_faults;

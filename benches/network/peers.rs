@@ -46,7 +46,7 @@ impl Peer {
         fs::write(directory.path().join("users"), lines.collect::<String>())?;
         let address = free_address()?;
         let file = directory.path().join("dovecot.conf");
-        fs::write(&file, dovecot_conf(directory.path(), address))?;
+        fs::write(&file, dovecot_conf(directory.path(), address)?)?;
         Self::start(directory, address, Command::new(DOVECOT).arg("-F").arg("-c").arg(file))
     }
 
@@ -106,21 +106,43 @@ fn free_address() -> Fallible<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn dovecot_conf(directory: &Path, address: SocketAddr) -> String {
+/// 2.4, that of Debian 13, has other names for settings than 2.3.
+fn dovecot_conf(directory: &Path, address: SocketAddr) -> Fallible<String> {
     let root = directory.display();
     let port = address.port();
-    format!(
-        "base_dir = {root}/run\nstate_dir = {root}/state\nlog_path = /dev/null\nprotocols = imap\n\
-         listen = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\nauth_mechanisms = plain\n\
-         auth_failure_delay = 0\nfirst_valid_uid = 0\nmail_location = maildir:{root}/mail\n\
-         mail_max_userip_connections = 0\n\
-         passdb {{\n driver = passwd-file\n args = username_format=%u {root}/users\n}}\n\
-         userdb {{\n driver = static\n args = uid=65534 gid=65534 home=/nonexistent\n}}\n\
+    let version = Command::new(DOVECOT).arg("--version").output()?.stdout;
+    let (first, own, count, forever) = if version.starts_with(b"2.3") {
+        (
+            "",
+            format!(
+                "disable_plaintext_auth = no\nmail_location = maildir:{root}/mail\n\
+                 passdb {{\n driver = passwd-file\n args = username_format=%u {root}/users\n}}\n\
+                 userdb {{\n driver = static\n args = uid=65534 gid=65534 home=/nonexistent\n}}\n"
+            ),
+            "service_count",
+            "0",
+        )
+    } else {
+        (
+            "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n",
+            format!(
+                "auth_allow_cleartext = yes\nmail_driver = maildir\nmail_path = {root}/mail\n\
+                 passdb passwd-file {{\n passwd_file_path = {root}/users\n}}\n\
+                 userdb static {{\n fields {{\n  uid = 65534\n  gid = 65534\n  home = /nonexistent\n }}\n}}\n"
+            ),
+            "restart_request_count",
+            "unlimited",
+        )
+    };
+    Ok(format!(
+        "{first}base_dir = {root}/run\nstate_dir = {root}/state\nlog_path = /dev/null\nprotocols = imap\n\
+         listen = 127.0.0.1\nssl = no\nauth_mechanisms = plain\nauth_failure_delay = 0\nfirst_valid_uid = 0\n\
+         mail_max_userip_connections = 0\n{own}\
          service imap-login {{\n inet_listener imap {{\n port = {port}\n}}\n inet_listener imaps {{\n port = 0\n}}\n \
-         service_count = 0\n client_limit = 4000\n process_min_avail = 1\n}}\n\
-         service imap {{\n service_count = 100000\n process_min_avail = 4\n}}\n\
+         {count} = {forever}\n client_limit = 4000\n process_min_avail = 1\n}}\n\
+         service imap {{\n {count} = 100000\n process_min_avail = 4\n}}\n\
          service anvil {{\n client_limit = 8000\n}}\n service auth {{\n client_limit = 8000\n}}\n"
-    )
+    ))
 }
 
 fn slapd_conf(directory: &Path) -> String {

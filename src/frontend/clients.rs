@@ -16,7 +16,7 @@ use mio::{Interest, Registry};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-/// How many connections beyond the bound are heard before they are turned away, and for how long; the next are cut.
+/// How many connections beyond the bound are heard at the most before they are turned away, and for how long; the next are cut.
 pub(super) const MOST_SURPLUS: usize = 64;
 const SURPLUS_TIME: Duration = Duration::from_secs(1);
 
@@ -28,6 +28,7 @@ pub(super) struct Clients {
     deadlines: BTreeSet<(Instant, ClientId)>,
     last: u64,
     surplus: usize,
+    most_surplus: usize,
     registry: Registry,
     service: Service,
     buffer: Secret,
@@ -42,12 +43,14 @@ pub(super) enum Step {
 }
 
 impl Clients {
-    pub(super) fn new(service: &Service, registry: Registry) -> Self {
+    /// Hears up to `most_surplus` beyond the bound of `service`.
+    pub(super) fn new(service: &Service, most_surplus: usize, registry: Registry) -> Self {
         Self {
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
             last: 0,
             surplus: 0,
+            most_surplus,
             registry,
             service: service.clone(),
             buffer: Secret::default(),
@@ -170,7 +173,7 @@ impl Clients {
 
     /// Whether not even one more can be heard and turned away.
     pub(super) fn are_full(&self) -> bool {
-        self.are_too_many() && self.surplus >= MOST_SURPLUS
+        self.are_too_many() && self.surplus >= self.most_surplus
     }
 
     /// Whether as many are served as may be.

@@ -14,9 +14,10 @@ pub(crate) mod start;
 mod token;
 mod workers;
 
-use crate::dispatch::{Action, ClientId, Dispatcher, Route};
-use crate::ipc::{FromFrontend, ToFrontend};
+use crate::dispatch::{Action, ClientId, Dispatcher};
+use crate::ipc::{FromFrontend, FrontendSetup, ToFrontend};
 use crate::log as logging;
+use crate::mech::failed_to_initialize;
 use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
 use crate::pool::WorkerId;
@@ -78,32 +79,62 @@ struct Frontend {
     give_up_at: Option<Instant>,
 }
 
+/// What a frontend serves with.
+struct Equipment {
+    poll: Poll,
+    listener: Listener,
+    clients: Clients,
+    workers: Workers,
+    network: Option<Box<dyn Network>>,
+    dispatcher: Dispatcher,
+}
+
+impl Equipment {
+    /// The sentence says why it cannot be had.
+    fn make(setup: FrontendSetup, listener: OwnedFd, control: &Control) -> Result<Self, String> {
+        let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
+        let mut service = setup.service;
+        let route = start::route(&service.mechanism);
+        let room = start::room(&service, route).map_err(|too_few| too_few.to_string())?;
+        service.max_connections = room.clients;
+        service.network.most_connections = room.connections;
+        let poll = Poll::new().map_err(cannot)?;
+        let registry = || poll.registry().try_clone().map_err(cannot);
+        let network = start::network(&service, &setup.sources, poll.registry())
+            .map_err(|error| failed_to_initialize(&service.mechanism, &error))?;
+        control.register(poll.registry()).map_err(cannot)?;
+        let key = random::key().map_err(cannot)?;
+        Ok(Self {
+            listener: Listener::new(listener).map_err(cannot)?,
+            clients: Clients::new(&service, room.surplus, registry()?),
+            workers: Workers::new(registry()?),
+            network,
+            dispatcher: Dispatcher::new(service, route, &key, Instant::now()),
+            poll,
+        })
+    }
+}
+
 impl Frontend {
     fn set_up() -> io::Result<Self> {
         let listener = spawn::inherited(spawn::LISTENER)?;
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
-        let mut service = setup.service;
-        let mut refuse = |reason: String| {
-            control.send(FromFrontend::Failed(reason.clone()));
-            io::Error::other(reason)
-        };
-        let poll = Poll::new()?;
-        let network = start::network(&service, &setup.sources, poll.registry())
-            .map_err(|error| refuse(error.to_string()))?;
-        let route = if network.is_some() { Route::Network } else { Route::Workers };
-        service.max_connections = start::room_for_clients(&service, route).map_err(refuse)?;
-        control.register(poll.registry())?;
-        let now = Instant::now();
+        let Equipment { poll, listener, clients, workers, network, dispatcher } =
+            Equipment::make(setup, listener, &control).map_err(|reason| {
+                // Whoever waits for the daemon to start is told.
+                control.send(FromFrontend::Failed(reason.clone()));
+                io::Error::other(reason)
+            })?;
         Ok(Self {
-            clients: Clients::new(&service, poll.registry().try_clone()?),
-            workers: Workers::new(poll.registry().try_clone()?),
-            dispatcher: Dispatcher::new(service, route, &random::key()?, now),
-            network,
-            listener: Listener::new(listener)?,
             poll,
             control,
+            listener,
+            clients,
+            workers,
+            network,
+            dispatcher,
             announced: false,
             draining: false,
             handover: None,
@@ -289,6 +320,7 @@ impl Frontend {
                 log::error!(target: "frontend", "{reason}");
                 self.dispatcher.handle_worker_gone(worker, now);
                 if !self.announced {
+                    let reason = failed_to_initialize(self.clients.mechanism(), &reason);
                     self.control.send(FromFrontend::Failed(reason));
                 }
             }

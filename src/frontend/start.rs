@@ -10,32 +10,102 @@ use crate::net::{Network, Wiring};
 use crate::strerror::strerror;
 use crate::sys::descriptor;
 use mio::Registry;
+use std::fmt;
 
-/// Descriptors that are neither clients within the bound nor workers: standard streams, sockets to supervisor and
-/// log, a spare, and clients that are turned away.
-const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_SURPLUS;
+/// Descriptors of a frontend that are neither of clients nor of workers nor of servers: standard streams (3), sockets
+/// to supervisor, mux, log and another frontend (4), the event loop and its copies (4), the log's standard error stream, the spare one,
+/// and two that are open for a moment only, as a file is or the socket of a worker that takes the place of another.
+const OTHER_DESCRIPTORS: usize = 15;
 
-/// How many clients can be served, at most `--max-connections`; or why none.
-pub(super) fn room_for_clients(service: &Service, route: Route) -> Result<usize, String> {
-    let limit = descriptor::raise_limit();
-    let (wanted, processes) = (service.max_connections, service.workers.most);
-    let room = limit.saturating_sub(OTHER_DESCRIPTORS + processes);
-    let room = match route {
-        Route::Workers => room,
-        Route::Network => room - service.network.most_connections.min(room / 2),
-    };
-    match room {
-        0 => Err(format!(
-            "the limit of {limit} open descriptors leaves none for clients beside {processes} processes"
-        )),
-        room if room < wanted => {
-            log::warn!(
-                target: "frontend",
-                "--max-connections={wanted} is more than the limit on open descriptors allows: {room} are served"
-            );
-            Ok(room)
+/// Descriptors that a supervisor needs to start: standard streams (3), its own binary, the event loop, signals (5), pid
+/// and lock file, mux (2), the launching process, log (2), a frontend, and what it takes to start a child (9).
+const DESCRIPTORS_OF_SUPERVISOR: usize = 26;
+
+/// How the descriptors that a frontend may have open are shared out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Clients that are served at a time.
+    pub(super) clients: usize,
+    /// Clients beyond them that are heard before they are turned away.
+    pub(super) surplus: usize,
+    /// Connections to servers, for each purpose.
+    pub(super) connections: usize,
+}
+
+/// The limit on open descriptors leaves no room to serve in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooFewDescriptors {
+    limit: usize,
+    needed: usize,
+    processes: usize,
+}
+
+impl fmt::Display for TooFewDescriptors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, needed, processes } = self;
+        write!(
+            formatter,
+            "The limit of {limit} open descriptors (ulimit -n) is too low: one client beside {processes} processes \
+             needs {needed}"
+        )
+    }
+}
+
+impl Room {
+    /// What fits below `limit`, one client at least.
+    fn below(limit: usize, service: &Service, route: Route) -> Result<Self, TooFewDescriptors> {
+        let needed = least_descriptors(service, route);
+        if limit < needed {
+            return Err(TooFewDescriptors { limit, needed, processes: service.workers.most });
         }
-        _ => Ok(wanted),
+        let free = limit.saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
+        let surplus = clients::MOST_SURPLUS.min(free / 8);
+        let connections = match route {
+            Route::Workers => 0,
+            Route::Network => service.network.most_connections.min((free - surplus) / 2),
+        };
+        let clients = service.max_connections.min(free - surplus - connections);
+        Ok(Self { clients, surplus, connections })
+    }
+}
+
+/// How many descriptors the processes of a daemon need to serve one client at a time.
+fn least_descriptors(service: &Service, route: Route) -> usize {
+    let client = match route {
+        Route::Workers => 1,
+        // And the connection over which is asked.
+        Route::Network => 2,
+    };
+    DESCRIPTORS_OF_SUPERVISOR.max(OTHER_DESCRIPTORS + service.workers.most + client)
+}
+
+/// Whether the processes of a daemon have the descriptors to start, which the limit is raised to if need be. For the
+/// supervisor, before there is anybody else.
+pub(crate) fn check_descriptors(service: &Service) -> Result<(), TooFewDescriptors> {
+    let route = route(&service.mechanism);
+    let limit = descriptor::raise_limit_to(least_descriptors(service, route));
+    Room::below(limit, service, route).map(drop)
+}
+
+/// The room that this process has, and a line in the log if it is less than was asked for.
+pub(super) fn room(service: &Service, route: Route) -> Result<Room, TooFewDescriptors> {
+    let room = Room::below(descriptor::raise_limit(), service, route)?;
+    if room.clients < service.max_connections {
+        log::warn!(
+            target: "frontend",
+            "--max-connections={} is more than the limit on open descriptors allows: {} are served",
+            service.max_connections,
+            room.clients
+        );
+    }
+    Ok(room)
+}
+
+/// Who answers the logins of this mechanism.
+pub(super) fn route(mechanism: &str) -> Route {
+    match mech::find(mechanism) {
+        Some(Mechanism { kind: Kind::Remote(_), .. }) => Route::Network,
+        Some(Mechanism { kind: Kind::Local(_), .. }) | None => Route::Workers,
     }
 }
 
@@ -51,4 +121,61 @@ pub(crate) fn network(
     let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
     let wiring = Wiring { registry, token: token::of_connection, mechanism: name };
     (remote.start)(sources, &service.network, wiring).map(Some)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cli::saslauthd::{Parsed, parse};
+
+    /// What is asked for by default: 5 processes, and more clients than most limits allow.
+    fn service(mechanism: &str) -> Service {
+        let line = ["saslauthd", "-a", mechanism, "-O", "/dev/null", "--max-connections=4096"];
+        match parse(line.map(Into::into)).unwrap() {
+            Parsed::Run(config) => config.service,
+            _ => panic!("the line asks for something else"),
+        }
+    }
+
+    #[test]
+    fn with_the_fewest_descriptors_one_client_is_served_and_with_fewer_none() {
+        for (mechanism, processes) in [("getpwent", 20), ("getpwent", 5), ("ldap", 20), ("ldap", 5)] {
+            let mut service = service(mechanism);
+            service.workers.most = processes;
+            let route = route(mechanism);
+            let least = least_descriptors(&service, route);
+            let room = Room::below(least, &service, route).unwrap();
+            assert!(room.clients >= 1, "{room:?}");
+            assert_eq!(room.connections >= 1, mechanism == "ldap", "{room:?}");
+            let refused = Room::below(least - 1, &service, route).unwrap_err().to_string();
+            let limit = least - 1;
+            assert_eq!(
+                refused,
+                format!(
+                    "The limit of {limit} open descriptors (ulimit -n) is too low: one client beside {processes} \
+                     processes needs {least}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn everybody_together_stays_below_the_limit_however_low() {
+        for mechanism in ["getpwent", "ldap"] {
+            let (service, route) = (service(mechanism), route(mechanism));
+            for limit in least_descriptors(&service, route)..8192 {
+                let room = Room::below(limit, &service, route).unwrap();
+                let all = room.clients + room.surplus + room.connections;
+                assert!(all + OTHER_DESCRIPTORS + service.workers.most <= limit, "{limit}: {room:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_descriptors_enough_everybody_gets_what_was_asked_for() {
+        let all = |connections| Room { clients: 4096, surplus: clients::MOST_SURPLUS, connections };
+        assert_eq!(Room::below(8192, &service("getpwent"), Route::Workers), Ok(all(0)));
+        assert_eq!(Room::below(8192, &service("ldap"), Route::Network), Ok(all(512)));
+    }
 }

@@ -6,6 +6,7 @@
 //! [`retry`] when it wakes.
 #![forbid(unsafe_code)]
 
+mod dev_log;
 mod escape;
 mod line;
 mod spool;
@@ -40,13 +41,15 @@ pub fn init(targets: LogTargets, verbose: bool) {
         Sinks::Own { syslog, .. } => syslog,
         Sinks::Frontend(_) => None,
     };
-    let syslog = targets.syslog.then(|| syslog.unwrap_or_else(|| Syslog::new(Path::new(DEV_LOG))));
+    let syslog = targets.syslog.then(|| syslog.unwrap_or_else(|| Box::new(Syslog::new(Path::new(DEV_LOG)))));
     install(Sinks::Own { syslog, stderr }, verbose);
 }
 
 /// Hands on a syslog datagram that a worker or a PAM module in it has made: unchanged to syslog, its text to the
 /// standard error stream.
 pub fn relay(datagram: &[u8]) {
+    // syslog(3) ends it so while it takes `/dev/log` for a stream.
+    let datagram = datagram.strip_suffix(&[dev_log::END]).unwrap_or(datagram);
     if let Sinks::Own { syslog, stderr } = &mut *LOGGER.sinks() {
         if let Some(stderr) = stderr {
             stderr.send(line::relayed_stderr_line(datagram).into_bytes());
@@ -132,7 +135,7 @@ impl Log for Logger {
 
 /// Where the lines of this process go.
 enum Sinks {
-    Own { syslog: Option<Syslog>, stderr: Option<Stderr> },
+    Own { syslog: Option<Box<Syslog>>, stderr: Option<Stderr> },
     Frontend(worker::Send),
 }
 
@@ -157,10 +160,11 @@ impl Sinks {
     fn wait_for_reader(&self, limit: Duration) -> bool {
         let Self::Own { syslog, stderr } = self else { return false };
         let stderr = stderr.as_ref().and_then(Stderr::stalled);
-        let stalled: Vec<_> = [syslog.as_ref().and_then(Syslog::stalled), stderr.as_ref().map(AsFd::as_fd)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let stalled: Vec<_> =
+            [syslog.as_ref().and_then(|syslog| syslog.stalled()), stderr.as_ref().map(AsFd::as_fd)]
+                .into_iter()
+                .flatten()
+                .collect();
         !stalled.is_empty() && wait_writable(&stalled, limit)
     }
 }
@@ -189,6 +193,17 @@ mod tests {
             assert!(next(&dev_log).ends_with("only with -V"));
             log::trace!("never");
             assert_eq!(pending(Instant::now()), None);
+        });
+    }
+
+    #[test]
+    fn a_line_of_a_module_that_takes_syslog_for_a_stream_reaches_one_of_datagrams() {
+        let name = "a_line_of_a_module_that_takes_syslog_for_a_stream_reaches_one_of_datagrams";
+        with_private_dev(&format!("log::tests::{name}"), || {
+            let dev_log = listen_at_dev_log();
+            init(SYSLOG, false);
+            relay(b"<86>Nov  1 03:36:49 saslauthd[7]: x\0");
+            assert_eq!(next(&dev_log), "<86>Nov  1 03:36:49 saslauthd[7]: x");
         });
     }
 

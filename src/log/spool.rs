@@ -78,10 +78,7 @@ impl Spool {
                     line.drain(..taken);
                     self.bytes -= taken;
                 }
-                Taken::Never => {
-                    self.dropped = self.dropped.saturating_add(1);
-                    self.forget_first();
-                }
+                Taken::Never => self.drop_first(),
                 Taken::Later => return Flow::Stalled,
                 Taken::Gone => return Flow::Broken,
             }
@@ -103,6 +100,14 @@ impl Spool {
         }
         self.push(notice);
         Flow::Stalled
+    }
+
+    /// Drops the line that comes next, and counts it.
+    pub(super) fn drop_first(&mut self) {
+        if !self.lines.is_empty() {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.forget_first();
     }
 
     fn forget_first(&mut self) {

@@ -3,11 +3,10 @@
 //! The C daemon calls syslog(3), which blocks while the reader of `/dev/log` is stalled, and with it the service.
 #![forbid(unsafe_code)]
 
+use super::dev_log::DevLog;
 use super::line;
 use super::spool::{Flow, Spool, Taken};
-use std::io::ErrorKind::{Interrupted, WouldBlock};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,11 +19,13 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest time until a syslog that came back gets what waits for it.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
-/// Datagrams for syslog, and those that it has not taken yet.
+/// Records for syslog, and those that it has not taken yet.
 pub(super) struct Syslog {
     path: PathBuf,
-    socket: Option<UnixDatagram>,
+    socket: Option<DevLog>,
     spool: Spool,
+    /// Whether the first record that waits has lost its beginning to the present connection, a stream.
+    half_sent: bool,
     /// Until when nobody looks for a syslog that was missing.
     missing_until: Option<Instant>,
     wait: Duration,
@@ -36,6 +37,7 @@ impl Syslog {
             path: path.to_owned(),
             socket: None,
             spool: Spool::default(),
+            half_sent: false,
             missing_until: None,
             wait: FIRST_WAIT,
         }
@@ -74,11 +76,24 @@ impl Syslog {
     }
 
     fn flush_connected(&mut self) -> Flow {
-        let Some(socket) = &self.socket else { return Flow::Broken };
+        let (Some(socket), half_sent) = (&self.socket, &mut self.half_sent) else { return Flow::Broken };
         let notice = |dropped| {
             line::own_datagram(&format!("{dropped} log messages were dropped while syslog did not take them"))
         };
-        self.spool.flush(notice, |datagram| hand_over(socket, datagram))
+        let flow = self.spool.flush(notice, |record| {
+            let taken = socket.hand_over(record);
+            match taken {
+                Taken::Part(_) => *half_sent = true,
+                Taken::Whole | Taken::Never => *half_sent = false,
+                Taken::Later | Taken::Gone => {}
+            }
+            taken
+        });
+        if flow == Flow::Broken && std::mem::take(half_sent) {
+            // Its other half alone is no record.
+            self.spool.drop_first();
+        }
+        flow
     }
 
     fn connect(&mut self, now: Instant) -> bool {
@@ -88,7 +103,7 @@ impl Syslog {
         if self.missing_until.is_some_and(|until| now < until) {
             return false;
         }
-        self.socket = connected(&self.path);
+        self.socket = DevLog::connect(&self.path).ok();
         if self.socket.is_some() {
             self.missing_until = None;
             self.wait = FIRST_WAIT;
@@ -104,32 +119,16 @@ impl Syslog {
     }
 }
 
-fn connected(path: &Path) -> Option<UnixDatagram> {
-    let socket = UnixDatagram::unbound().ok()?;
-    socket.set_nonblocking(true).ok()?;
-    socket.connect(path).ok()?;
-    Some(socket)
-}
-
-fn hand_over(socket: &UnixDatagram, datagram: &[u8]) -> Taken {
-    match socket.send(datagram) {
-        Ok(_) => Taken::Whole,
-        Err(error) if matches!(error.kind(), WouldBlock | Interrupted) => Taken::Later,
-        Err(error) => match error.raw_os_error() {
-            Some(libc::ENOBUFS | libc::ENOMEM) => Taken::Later,
-            Some(libc::EMSGSIZE) => Taken::Never,
-            _ => Taken::Gone,
-        },
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::io::{self, Read};
+    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+    use std::{fs, iter};
     use tempfile::TempDir;
 
+    /// A syslog of either kind.
     struct Reader {
         directory: TempDir,
         socket: Option<UnixDatagram>,
@@ -147,6 +146,11 @@ mod tests {
             self.socket = Some(socket);
         }
 
+        fn start_stream(&self) -> UnixListener {
+            let _ = fs::remove_file(self.path());
+            UnixListener::bind(self.path()).unwrap()
+        }
+
         fn stop(&mut self) {
             self.socket = None;
         }
@@ -158,10 +162,25 @@ mod tests {
         fn read(&self) -> Vec<String> {
             let mut buffer = [0; 1024];
             let socket = self.socket.as_ref().unwrap();
-            std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|length| (length, buffer)))
+            iter::from_fn(|| socket.recv(&mut buffer).ok().map(|length| (length, buffer)))
                 .map(|(length, buffer)| String::from_utf8(buffer.get(..length).unwrap().to_vec()).unwrap())
                 .collect()
         }
+    }
+
+    /// All records of a stream until it takes no more from us.
+    fn records(syslog: &mut Syslog, connection: &mut UnixStream) -> Vec<String> {
+        connection.set_nonblocking(true).unwrap();
+        let mut bytes = Vec::new();
+        loop {
+            let waits = syslog.pending(Instant::now()).is_some();
+            match connection.read_to_end(&mut bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !waits => break,
+                _ => syslog.flush(Instant::now()),
+            }
+        }
+        assert!(bytes.is_empty() || bytes.ends_with(b"\0"), "a record without its end");
+        String::from_utf8(bytes).unwrap().split_terminator('\0').map(str::to_owned).collect()
     }
 
     fn started() -> (Reader, Syslog) {
@@ -253,5 +272,69 @@ mod tests {
         reader.start();
         syslog.flush(now + FIRST_WAIT);
         assert_eq!(reader.read(), ["meanwhile"]);
+    }
+
+    #[test]
+    fn a_syslog_that_is_a_stream_gets_records_that_end_with_nul() {
+        let reader = Reader::absent();
+        let listener = reader.start_stream();
+        let mut syslog = Syslog::new(&reader.path());
+        syslog.send(b"one".to_vec(), Instant::now());
+        syslog.send(b"two".to_vec(), Instant::now());
+        let mut connection = listener.accept().unwrap().0;
+        assert_eq!(records(&mut syslog, &mut connection), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_stream_that_stops_reading_tears_no_record_and_loses_only_what_finds_no_room() {
+        let reader = Reader::absent();
+        let listener = reader.start_stream();
+        let mut syslog = Syslog::new(&reader.path());
+        let line = |number: usize| format!("{number} {}", "x".repeat(997));
+        (0..3000).for_each(|number| syslog.send(line(number).into_bytes(), Instant::now()));
+        assert!(syslog.stalled().is_some());
+        let mut read = records(&mut syslog, &mut listener.accept().unwrap().0);
+        let notice = read.pop().unwrap();
+        let dropped = 3000 - read.len();
+        assert!(
+            notice
+                .ends_with(&format!(": {dropped} log messages were dropped while syslog did not take them"))
+        );
+        assert!(read.iter().enumerate().all(|(number, read)| *read == line(number)), "in order, no gaps");
+    }
+
+    #[test]
+    fn a_record_that_was_half_sent_when_a_stream_ended_is_dropped_and_counted() {
+        let reader = Reader::absent();
+        let listener = reader.start_stream();
+        let mut syslog = Syslog::new(&reader.path());
+        // The kernel takes a part only of what is large.
+        let taken_in_part = (0..10).any(|_| {
+            syslog.send(vec![b'x'; 150_000], Instant::now());
+            syslog.half_sent
+        });
+        assert!(taken_in_part);
+        let ended = listener.accept().unwrap().0;
+        syslog.send(b"next".to_vec(), Instant::now());
+        drop((ended, listener));
+        let listener = reader.start_stream();
+        syslog.flush(Instant::now());
+        let mut connection = listener.accept().unwrap().0;
+        let read = records(&mut syslog, &mut connection);
+        assert_eq!(read.first().map(String::as_str), Some("next"), "{read:?}");
+        assert!(
+            read.last().unwrap().ends_with(": 1 log messages were dropped while syslog did not take them")
+        );
+    }
+
+    #[test]
+    fn a_syslog_that_comes_back_as_the_other_kind_is_found() {
+        let (mut reader, mut syslog) = started();
+        let now = Instant::now();
+        syslog.send(b"before".to_vec(), now);
+        reader.stop();
+        let listener = reader.start_stream();
+        syslog.send(b"after".to_vec(), now);
+        assert_eq!(records(&mut syslog, &mut listener.accept().unwrap().0), ["after"]);
     }
 }

@@ -111,3 +111,8 @@ impl fmt::Display for MechanismError {
 }
 
 impl std::error::Error for MechanismError {}
+
+/// What the daemon says when the mechanism of that name cannot be used.
+pub fn failed_to_initialize(name: &str, reason: &dyn fmt::Display) -> String {
+    format!("failed to initialize mechanism {name}: {reason}")
+}

@@ -4,9 +4,11 @@
 use crate::config::Config;
 use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
+use crate::strerror::strerror;
 use crate::sys::socket;
 use crate::sys::spawn::{Identity, Spawn};
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
@@ -53,10 +55,14 @@ impl Frontend {
         let mut frontend = Self { process, socket };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
             .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))));
-        if told.is_err() {
-            frontend.kill_and_reap();
+        let Err(error) = told else { return Ok(frontend) };
+        match frontend.kill_and_reap() {
+            // It had ended before, so how says more than the error.
+            Ok(status) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(io::Error::other(format!("it {}", describe(status))))
+            }
+            _ => Err(error),
         }
-        told.map(|()| frontend)
     }
 
     /// The process number.
@@ -76,8 +82,9 @@ impl Frontend {
     }
 
     /// Kills it and waits for its end: nobody else would collect it.
-    pub(super) fn kill_and_reap(&mut self) {
-        let _ = self.process.kill().and_then(|()| self.process.wait());
+    pub(super) fn kill_and_reap(&mut self) -> io::Result<ExitStatus> {
+        self.kill();
+        self.process.wait()
     }
 
     /// How it ended, if it has.
@@ -140,10 +147,48 @@ pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
     Ok((process, frontends))
 }
 
+/// What a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Frontend,
+    Worker,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Frontend => "frontend",
+            Self::Worker => "worker",
+        })
+    }
+}
+
+/// What has become of a child that has not said why: all that can be told of it.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It could not be started.
+    NotStarted(Role, io::Error),
+    /// It has ended.
+    Ended(Role, ExitStatus),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted(role, error) => {
+                write!(formatter, "a {role} cannot be started: {}", strerror(error))
+            }
+            Self::Ended(role, status) => write!(formatter, "a {role} {}", describe(*status)),
+        }
+    }
+}
+
 /// How a child ended, for the log.
 pub(super) fn describe(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("was killed by signal {signal}"),
+        // What the dynamic loader ends with when a library is missing.
+        (None, Some(127)) => "exited with status 127: a library may be missing".to_owned(),
         (None, Some(code)) => format!("exited with status {code}"),
         (None, None) => "ended".to_owned(),
     }

@@ -2,6 +2,7 @@
 //! never sees a client's byte.
 #![forbid(unsafe_code)]
 
+use super::children::{Role, Trouble, describe};
 use super::frontends::Frontends;
 use super::settings;
 use super::signals::Signals;
@@ -12,7 +13,6 @@ use crate::config::Config;
 use crate::config::sources::Sources;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
-use crate::mech::MechanismError;
 use crate::strerror::strerror;
 use crate::sys::spawn::Identity;
 use crate::sys::{process_tree, socket};
@@ -58,6 +58,8 @@ pub(super) struct EventLoop {
     handover: Option<OwnedFd>,
     /// Why a frontend said that it cannot serve.
     refusal: Option<String>,
+    /// What has become of the last child that did not say why.
+    trouble: Option<Trouble>,
 }
 
 impl EventLoop {
@@ -80,6 +82,7 @@ impl EventLoop {
             watch,
             handover: None,
             refusal: None,
+            trouble: None,
         };
         event_loop.carry_out();
         Ok(event_loop)
@@ -90,13 +93,12 @@ impl EventLoop {
         while self.succession.started().is_none() && self.refusal.is_none() {
             self.turn()?;
         }
+        let trouble = self.trouble.take();
         let error = match (self.refusal.take(), self.succession.started()) {
-            (Some(reason), _) => StartError::Mechanism(self.config.mechanism.name, MechanismError(reason)),
+            (Some(reason), _) => StartError::Refused(reason),
             (None, Some(Err(StartFailure::Stopped))) => StartError::Stopped,
-            (None, Some(Err(StartFailure::NotReady))) => StartError::NotReady("it took too long"),
-            (None, Some(Err(StartFailure::KeptDying))) => {
-                StartError::NotReady("its frontend ends; the log may say why")
-            }
+            (None, Some(Err(StartFailure::NotReady))) => StartError::NotReady("it took too long", trouble),
+            (None, Some(Err(StartFailure::KeptDying))) => StartError::NotReady("its frontend ends", trouble),
             (None, Some(Ok(())) | None) => return Ok(()),
         };
         self.kill_all();
@@ -204,6 +206,7 @@ impl EventLoop {
             }
             Err(error) => {
                 log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
+                self.trouble = Some(Trouble::NotStarted(Role::Worker, error));
                 self.frontends.tell(frontend, &ToFrontend::StartFailed);
             }
         }
@@ -211,15 +214,19 @@ impl EventLoop {
 
     /// Collects the children that have ended, and tells the frontends of those workers they may not know of.
     fn reap(&mut self) {
-        for (worker, frontend) in self.workers.reap() {
+        for (worker, frontend, status) in self.workers.reap() {
+            if !status.success() {
+                self.trouble = Some(Trouble::Ended(Role::Worker, status));
+            }
             self.frontends.tell(frontend, &ToFrontend::WorkerDied(worker));
         }
-        for (id, pid, how) in self.frontends.reap() {
+        for (id, pid, status) in self.frontends.reap() {
             self.workers.kill_those_of(id);
             if self.succession.handle_ended(id, Instant::now()) {
                 log::debug!(target: "handle_sigchld", "child exited: {pid}");
             } else {
-                log::error!(target: "supervisor", "Frontend {pid} {how}");
+                log::error!(target: "supervisor", "Frontend {pid} {}", describe(status));
+                self.trouble = Some(Trouble::Ended(Role::Frontend, status));
             }
         }
         // As the first process of a container it is made the parent of whoever has lost theirs.
@@ -260,6 +267,7 @@ impl EventLoop {
     fn start_frontend(&mut self, id: FrontendId, sources: &Sources) {
         if let Err(error) = self.frontends.start(id, &self.config, sources) {
             log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
+            self.trouble = Some(Trouble::NotStarted(Role::Frontend, error));
             self.succession.handle_ended(id, Instant::now());
         }
     }

@@ -1,7 +1,7 @@
 //! The frontend processes: started, spoken to, killed and reaped. Which of them is to do what, `succession` decides.
 #![forbid(unsafe_code)]
 
-use super::children::{Frontend, describe};
+use super::children::Frontend;
 use super::succession::FrontendId;
 use crate::config::Config;
 use crate::config::sources::Sources;
@@ -14,6 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::ExitStatus;
 
 /// What one frontend may ask for before the others and the signals get their turn.
 pub(super) const MESSAGES_AT_ONCE: usize = 16;
@@ -45,7 +46,7 @@ impl Frontends {
             self.registry.register(&mut SourceFd(&frontend.descriptor()), Token(id.0), Interest::READABLE);
         log::debug!(target: "have_baby", "forked child: {}", frontend.pid());
         if registered.is_err() {
-            frontend.kill_and_reap();
+            let _ = frontend.kill_and_reap();
         } else {
             self.processes.insert(id, frontend);
         }
@@ -125,9 +126,9 @@ impl Frontends {
     }
 
     /// Collects those that have ended: which, its process number, and how.
-    pub(super) fn reap(&mut self) -> Vec<(FrontendId, u32, String)> {
+    pub(super) fn reap(&mut self) -> Vec<(FrontendId, u32, ExitStatus)> {
         let ended = |(id, frontend): (&FrontendId, &mut Frontend)| {
-            frontend.try_reap().map(|status| (*id, frontend.pid(), describe(status)))
+            frontend.try_reap().map(|status| (*id, frontend.pid(), status))
         };
         let ended: Vec<_> = self.processes.iter_mut().filter_map(ended).collect();
         ended.iter().for_each(|(id, ..)| drop(self.processes.remove(id)));

@@ -19,10 +19,11 @@ pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 use crate::cli;
 use crate::config::sources::Sources;
 use crate::config::{Config, LogTargets};
+use crate::frontend::start;
 use crate::generated::build;
 use crate::log as logging;
-use crate::sys::inherited;
 use crate::sys::spawn::{self, Identity};
+use crate::sys::{inherited, own_binary};
 use detach::{Detached, Launch};
 use event_loop::{EventLoop, Watch};
 use mux::Mux;
@@ -42,7 +43,7 @@ pub fn run(config: Config) -> ExitCode {
     // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.verbose);
-    let status = match start(&config) {
+    let status = match prepare(&config) {
         Ok((Detached::Launcher(status), _)) => ExitCode::from(status),
         Ok((Detached::Daemon(launch), sources)) => serve(config, sources, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
@@ -52,7 +53,10 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 /// What is done before the daemon parts from the process that launched it.
-fn start(config: &Config) -> Result<(Detached, Sources), StartError> {
+fn prepare(config: &Config) -> Result<(Detached, Sources), StartError> {
+    // Before the working directory changes.
+    own_binary::open().map_err(StartError::OwnBinary)?;
+    start::check_descriptors(&config.service).map_err(StartError::Descriptors)?;
     let sources =
         settings::read(config).map_err(|problems| StartError::Settings(config.mechanism.name, problems))?;
     run_directory::enter(&config.run_directory)?;

@@ -1,9 +1,12 @@
 //! Everything that can keep the daemon from starting, and the exit status of each.
 #![forbid(unsafe_code)]
 
+use super::children::Trouble;
 use crate::config::file::Problem;
-use crate::mech::MechanismError;
+use crate::frontend::start::TooFewDescriptors;
+use crate::mech::failed_to_initialize;
 use crate::strerror::strerror;
+use crate::sys::own_binary::NotFound;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +15,10 @@ use std::process::ExitStatus;
 /// Why the daemon does not start. Shown once, by the launching process and in the log.
 #[derive(Debug)]
 pub(super) enum StartError {
+    /// The running binary cannot be found again, to start the other processes from it.
+    OwnBinary(NotFound),
+    /// The limit on open descriptors leaves no room to serve in.
+    Descriptors(TooFewDescriptors),
     /// The run directory is missing and cannot be made.
     MakeDirectory(PathBuf, io::Error),
     /// The run directory cannot be entered.
@@ -30,10 +37,10 @@ pub(super) enum StartError {
     User(String, Option<io::Error>),
     /// The mechanism cannot be used with its settings.
     Settings(&'static str, Vec<Problem>),
-    /// The mechanism cannot be used.
-    Mechanism(&'static str, MechanismError),
-    /// The daemon's processes did not become ready.
-    NotReady(&'static str),
+    /// A frontend says that it cannot serve: its own sentence.
+    Refused(String),
+    /// The daemon's processes did not become ready, and what is known of the last one that had trouble.
+    NotReady(&'static str, Option<Trouble>),
     /// The daemon ended without a word to the process that launched it.
     Died(Option<ExitStatus>),
     /// It was asked to stop before it was ready.
@@ -59,13 +66,18 @@ impl StartError {
     }
 }
 
-fn failed_to_initialize(mechanism: &str, reason: &dyn fmt::Display) -> String {
-    format!("failed to initialize mechanism {mechanism}: {reason}")
-}
-
 impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OwnBinary(NotFound { path, error }) => {
+                write!(
+                    formatter,
+                    "The program cannot be executed again: /proc is not mounted, and at {}: {}",
+                    path.display(),
+                    strerror(error)
+                )
+            }
+            Self::Descriptors(too_few) => too_few.fmt(formatter),
             Self::MakeDirectory(path, error) => {
                 write!(
                     formatter,
@@ -97,8 +109,11 @@ impl fmt::Display for StartError {
                 write!(formatter, "The account {name} for --user could not be looked up: {}", strerror(error))
             }
             Self::Settings(..) => formatter.write_str(&self.sentences().join("; ")),
-            Self::Mechanism(name, error) => formatter.write_str(&failed_to_initialize(name, error)),
-            Self::NotReady(why) => write!(formatter, "The daemon did not become ready: {why}"),
+            Self::Refused(reason) => formatter.write_str(reason),
+            Self::NotReady(why, None) => write!(formatter, "The daemon did not become ready: {why}"),
+            Self::NotReady(why, Some(trouble)) => {
+                write!(formatter, "The daemon did not become ready: {why}; {trouble}")
+            }
             Self::Died(Some(status)) => {
                 write!(formatter, "The daemon ended before it was ready: {status}")
             }
@@ -110,3 +125,45 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::supervisor::children::Role;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn the_reason_of_any_child_is_told() {
+        let no_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
+        for (trouble, told) in [
+            (
+                Trouble::NotStarted(Role::Worker, no_memory()),
+                "a worker cannot be started: Cannot allocate memory",
+            ),
+            (
+                Trouble::Ended(Role::Frontend, ExitStatus::from_raw(libc::SIGKILL)),
+                "a frontend was killed by signal 9",
+            ),
+            (Trouble::Ended(Role::Worker, ExitStatus::from_raw(1 << 8)), "a worker exited with status 1"),
+        ] {
+            let error = StartError::NotReady("it took too long", Some(trouble));
+            assert_eq!(
+                error.to_string(),
+                format!("The daemon did not become ready: it took too long; {told}")
+            );
+            assert_eq!(error.exit_status(), 1);
+        }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_found_again_names_proc_and_its_path() {
+        let error = io::Error::from_raw_os_error(libc::ENOENT);
+        let error = StartError::OwnBinary(NotFound { path: "/usr/sbin/saslauthd".into(), error });
+        assert_eq!(
+            error.to_string(),
+            "The program cannot be executed again: /proc is not mounted, and at /usr/sbin/saslauthd: No such file or \
+             directory"
+        );
+    }
+}

@@ -86,15 +86,15 @@ impl Workers {
         self.processes.is_empty()
     }
 
-    /// Collects those that have ended; returns those whose frontends may not know it.
-    pub(super) fn reap(&mut self) -> Vec<(WorkerId, FrontendId)> {
+    /// Collects those that have ended; returns those whose frontends may not know it, and how they ended.
+    pub(super) fn reap(&mut self) -> Vec<(WorkerId, FrontendId, ExitStatus)> {
         let mut unexpected = Vec::new();
         self.processes.retain(|id, worker| match worker.process.try_wait() {
             Ok(None) => true,
             Ok(Some(status)) => {
                 worker.log_end(status);
                 if !worker.expected_to_die {
-                    unexpected.push((*id, worker.frontend));
+                    unexpected.push((*id, worker.frontend, status));
                 }
                 false
             }

@@ -8,17 +8,26 @@ use std::time::Duration;
 
 /// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
 pub fn raise_limit() -> usize {
+    raise_limit_to(usize::MAX)
+}
+
+/// Raises the limit on open descriptors to `least` where it is lower and may be raised, and leaves it alone where it
+/// is not: programs of others go through all the numbers below it. Returns how far it may go.
+pub fn raise_limit_to(least: usize) -> usize {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for the write.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == -1 {
         return 1024;
     }
-    let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
-    // SAFETY: `raised` outlives the call.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
-        limit = raised;
+    let least = libc::rlim_t::try_from(least).unwrap_or(libc::rlim_t::MAX).min(limit.rlim_max);
+    if limit.rlim_cur < least {
+        let raised = libc::rlimit { rlim_cur: least, ..limit };
+        // SAFETY: `raised` outlives the call.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == -1 {
+            limit.rlim_max = limit.rlim_cur;
+        }
     }
-    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+    usize::try_from(limit.rlim_max).unwrap_or(usize::MAX)
 }
 
 /// Whether this process can open one more.

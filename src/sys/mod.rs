@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod descriptor;
 pub mod inherited;
 pub mod memory;
+pub mod own_binary;
 pub mod pam;
 pub mod process;
 pub mod process_state;

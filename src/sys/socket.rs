@@ -63,7 +63,8 @@ pub fn send(socket: BorrowedFd<'_>, message: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Receives one message into `buffer`: its length, or `None` when the peer is gone.
+/// Receives one message into `buffer`: its length, or `None` when the peer is gone and everything it has said is
+/// received.
 ///
 /// # Errors
 /// `WouldBlock` when there is none on a non-blocking socket; `InvalidData` when it is larger than `buffer`.
@@ -74,7 +75,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<u
             libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_TRUNC)
         };
         match check_size(received) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_to_be_asked_again(&error) => {}
             Err(error) => return Err(error),
             // No message of ours is empty, so zero is always the end.
             Ok(0) => return Ok(None),
@@ -82,6 +83,12 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<u
             Ok(length) => return Ok(Some(length)),
         }
     }
+}
+
+/// A signal came, or the peer has ended without reading all that it was sent. The kernel tells the latter once and
+/// before what the peer has said, which may be why it has ended.
+fn is_to_be_asked_again(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset)
 }
 
 /// Room for one descriptor in a control message, aligned as the kernel wants it.
@@ -131,7 +138,7 @@ pub fn receive_with_descriptor(
         header.msg_controllen = control_space() as _;
         // SAFETY: `header`, `part`, `control` and `buffer` live until the call returns.
         match check_size(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) }) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_to_be_asked_again(&error) => {}
             result => break result?,
         }
     };
@@ -232,6 +239,25 @@ mod tests {
         drop(one);
         assert_eq!(receive(other.as_fd(), &mut [0; 8]).unwrap(), None);
         assert_eq!(send(other.as_fd(), b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn the_last_words_of_a_peer_that_did_not_listen_are_heard() {
+        let mut buffer = [0; 16];
+        for with_descriptor in [false, true] {
+            let (one, other) = pair().unwrap();
+            send(other.as_fd(), b"never read").unwrap();
+            send(one.as_fd(), b"why").unwrap();
+            drop(one);
+            let mut next = || {
+                if with_descriptor {
+                    receive_with_descriptor(other.as_fd(), &mut buffer).unwrap().map(|(length, _)| length)
+                } else {
+                    receive(other.as_fd(), &mut buffer).unwrap()
+                }
+            };
+            assert_eq!([next(), next()], [Some(3), None]);
+        }
     }
 
     #[test]

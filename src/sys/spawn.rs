@@ -1,8 +1,10 @@
 //! Starting the daemon's own binary again as one of its children.
 
+use super::own_binary::{self, Execution};
 use super::result::check;
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -13,11 +15,8 @@ pub const CONTROL: RawFd = 3;
 /// The descriptor on which a frontend finds the listening mux socket.
 pub const LISTENER: RawFd = 4;
 
-/// The lowest number to which descriptors are moved out of the way before they take their fixed places.
-const OUT_OF_THE_WAY: RawFd = 16;
-
-/// The running binary, even if another one has taken its place on disk.
-const OWN_BINARY: &str = "/proc/self/exe";
+/// The last of the standard streams.
+const LAST_STREAM: RawFd = 2;
 
 /// What libc's clock is set by: the log lines of all processes are to carry the same time.
 const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
@@ -54,12 +53,16 @@ impl Spawn<'_> {
     /// nothing but the descriptors named here.
     ///
     /// # Errors
-    /// Those of fork(2), execve(2) and of changing the account.
+    /// Those of fork(2), execveat(2) and of changing the account; `NotFound` without the running binary.
     pub fn start(self) -> io::Result<Child> {
-        let control = duplicate(self.control)?;
-        let listener = self.listener.map(duplicate).transpose()?;
+        let execution = self.execution()?;
+        // Neither a copy nor a descriptor of the library's own may be where another one is to go.
+        let mut in_the_way = Vec::new();
+        let control = duplicate(self.control, &mut in_the_way)?;
+        let listener = self.listener.map(|listener| duplicate(listener, &mut in_the_way)).transpose()?;
         let identity = self.identity.cloned();
-        let mut command = Command::new(OWN_BINARY);
+        // The library makes the child and tells of its errors; it executes nothing unless the kernel has no execveat.
+        let mut command = Command::new(own_binary::BY_PROC);
         command.arg0(self.role).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(if self.inherit_stderr { Stdio::inherit() } else { Stdio::null() });
         if !self.inherit_environment {
@@ -79,10 +82,20 @@ impl Spawn<'_> {
                 if let Some(identity) = &identity {
                     become_account(identity)?;
                 }
-                die_with(parent)
+                die_with(parent)?;
+                match execution.execute() {
+                    error if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
+                    error => Err(error),
+                }
             });
         }
         command.spawn()
+    }
+
+    fn execution(&self) -> io::Result<Execution> {
+        let binary = own_binary::open().map_err(|not_found| not_found.error)?;
+        let variables = self.inherit_environment.then(env::vars_os).into_iter().flatten();
+        Execution::of(binary, self.role, variables)
     }
 }
 
@@ -120,33 +133,115 @@ fn become_account(identity: &Identity) -> io::Result<()> {
     }
 }
 
-fn duplicate(descriptor: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone.
-    unsafe {
-        let copy = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-        check(copy)?;
-        Ok(OwnedFd::from_raw_fd(copy))
+/// A copy above the fixed places. The copies that land in one of them stay there until the child is started.
+fn duplicate(descriptor: BorrowedFd<'_>, in_the_way: &mut Vec<OwnedFd>) -> io::Result<OwnedFd> {
+    loop {
+        // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone.
+        let copy = unsafe {
+            let copy = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CONTROL);
+            check(copy)?;
+            OwnedFd::from_raw_fd(copy)
+        };
+        if copy.as_raw_fd() > LISTENER {
+            return Ok(copy);
+        }
+        in_the_way.push(copy);
     }
 }
 
 /// Takes over a descriptor that the parent has put at its fixed place, and keeps it from further children.
 ///
 /// # Errors
-/// `NotFound` when there is nothing at that place.
+/// `NotFound` when nothing is at that place, or something that has an owner.
 pub fn inherited(place: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: F_SETFD takes a number; it fails on a descriptor that is not open.
-    if unsafe { libc::fcntl(place, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+    if !has_no_owner(place) {
         return Err(io::Error::from(io::ErrorKind::NotFound));
     }
-    // SAFETY: it is open, and the children call this once for each place before they open anything.
+    // SAFETY: F_SETFD takes a number. From here on the descriptor counts as owned.
+    check(unsafe { libc::fcntl(place, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and nobody owned it until now.
     Ok(unsafe { OwnedFd::from_raw_fd(place) })
 }
 
 /// Closes whatever the launcher left open beside the standard streams: a daemon that kept the end of a pipe would
-/// keep the script at its other end waiting for ever. To be called before anything else is opened.
+/// keep the script at its other end waiting for ever. What this program has opened itself stays open.
 pub fn close_inherited_descriptors() {
-    const FIRST: libc::c_uint = 3;
-    const FLAGS: libc::c_uint = 0;
-    // SAFETY: nothing in this process owns a descriptor yet; an old kernel without the call fails harmlessly.
-    unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, FLAGS) };
+    for descriptor in open_descriptors().into_iter().filter(|descriptor| has_no_owner(*descriptor)) {
+        // SAFETY: nobody owns it, so nobody will miss it.
+        unsafe { libc::close(descriptor) };
+    }
+}
+
+/// Whether this program was started with this descriptor and nobody has taken it over yet. Whatever a program
+/// inherits is not close-on-exec, or it would not be there; whatever is opened here is, by the standard library, by
+/// mio and in src/sys. Modules and libraries in C may do otherwise, but none has run when a process of ours starts.
+fn has_no_owner(descriptor: RawFd) -> bool {
+    // SAFETY: F_GETFD takes a number; it fails on a descriptor that is not open.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+    descriptor > LAST_STREAM && flags != -1 && flags & libc::FD_CLOEXEC == 0
+}
+
+/// The numbers of all open descriptors. Without /proc of all that may be open, within reason.
+fn open_descriptors() -> Vec<RawFd> {
+    const WITHIN_REASON: RawFd = 65536;
+    match fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+        Err(_) => (0..WITHIN_REASON).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::descriptor::pipe;
+    use crate::sys::testing::passes_in_own_process;
+    use std::io::{Read, Write};
+    use std::os::fd::{AsFd, IntoRawFd};
+
+    /// As a launcher leaves it behind: open, and nobody's.
+    fn left_behind(descriptor: OwnedFd) -> RawFd {
+        let number = descriptor.into_raw_fd();
+        // SAFETY: F_SETFD takes numbers.
+        check(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }).unwrap();
+        number
+    }
+
+    #[test]
+    fn a_descriptor_is_taken_over_once_and_never_from_an_owner() {
+        let owned = fs::File::open("/dev/null").unwrap();
+        assert_eq!(inherited(owned.as_raw_fd()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let place = left_behind(owned.into());
+        let taken = inherited(place).unwrap();
+        assert_eq!(inherited(place).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(taken.as_raw_fd(), place);
+        for stream in 0..=LAST_STREAM {
+            assert!(inherited(stream).is_err(), "{stream}");
+        }
+    }
+
+    #[test]
+    fn what_the_launcher_left_open_is_closed_and_what_was_opened_here_is_not() {
+        passes_in_own_process(
+            "sys::spawn::tests::what_the_launcher_left_open_is_closed_and_what_was_opened_here_is_not",
+            || {
+                let (reader, writer) = pipe().unwrap();
+                left_behind(writer);
+                let (_kept, still_owned) = pipe().unwrap();
+                close_inherited_descriptors();
+                assert_eq!(fs::File::from(reader).read(&mut [0]).unwrap(), 0, "its other end has ended");
+                fs::File::from(still_owned).write_all(b"x").unwrap();
+            },
+        );
+    }
+
+    #[test]
+    fn copies_for_a_child_are_out_of_the_way_of_its_fixed_places() {
+        let (one, other) = pipe().unwrap();
+        let mut in_the_way = Vec::new();
+        for descriptor in [one.as_fd(), other.as_fd()] {
+            assert!(duplicate(descriptor, &mut in_the_way).unwrap().as_raw_fd() > LISTENER);
+        }
+        assert!(in_the_way.iter().all(|copy| (CONTROL..=LISTENER).contains(&copy.as_raw_fd())));
+    }
 }

@@ -6,9 +6,8 @@
 use super::result::check;
 use super::socket;
 use std::ffi::CStr;
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// What glibc calls us in each message; it keeps the pointer, so it lives for ever.
 const IDENT: &CStr = c"saslauthd";
@@ -32,15 +31,18 @@ pub struct SyslogRedirect {
 }
 
 impl SyslogRedirect {
-    /// Connects syslog(3) anew and puts `socket` in place of the connection. `None` when `/dev/log` is missing or
-    /// no datagram socket, since glibc then has no descriptor that could be replaced: try again later.
+    /// Connects syslog(3) anew and puts `socket` in place of the connection. `None` when `/dev/log` is missing, since
+    /// glibc then has no descriptor that could be replaced: try again later. Where `/dev/log` is a stream, each message
+    /// has a NUL byte at its end.
     pub fn install(socket: BorrowedFd<'_>) -> Option<Self> {
         let socket = socket.try_clone_to_owned().ok()?;
         let identity = Identity::of(socket.as_raw_fd())?;
         close();
-        let before = datagram_sockets().ok()?;
+        let descriptor = lowest_free_descriptor(socket.as_fd()).ok()?;
         open();
-        let descriptor = datagram_sockets().ok()?.into_iter().find(|socket| !before.contains(socket))?;
+        if !is_local_socket(descriptor) {
+            return None;
+        }
         replace(descriptor, socket.as_fd()).ok()?;
         Some(Self { socket, descriptor, identity })
     }
@@ -71,15 +73,20 @@ fn replace(descriptor: RawFd, socket: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::dup3(socket.as_raw_fd(), descriptor, libc::O_CLOEXEC) })
 }
 
-fn datagram_sockets() -> io::Result<Vec<RawFd>> {
-    let entries = fs::read_dir("/proc/self/fd")?;
-    let descriptors = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Ok(descriptors.filter(|&descriptor| is_local_datagram_socket(descriptor)).collect())
+/// The one that the kernel gives to whoever asks next, which POSIX promises.
+fn lowest_free_descriptor(any: BorrowedFd<'_>) -> io::Result<RawFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone, and is closed
+    // again.
+    unsafe {
+        let copy = libc::fcntl(any.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0);
+        check(copy)?;
+        drop(OwnedFd::from_raw_fd(copy));
+        Ok(copy)
+    }
 }
 
-fn is_local_datagram_socket(descriptor: RawFd) -> bool {
+fn is_local_socket(descriptor: RawFd) -> bool {
     socket::option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
-        && socket::option(descriptor, libc::SO_TYPE) == Some(libc::SOCK_DGRAM)
 }
 
 /// Which file a descriptor stands for.
@@ -104,7 +111,9 @@ impl Identity {
 mod tests {
     use super::*;
     use crate::sys::testing::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
-    use std::os::unix::net::UnixDatagram;
+    use std::fs;
+    use std::io::Read;
+    use std::os::unix::net::{UnixDatagram, UnixListener};
 
     fn in_private_dev(test: &str, body: impl FnOnce()) {
         with_private_dev(&format!("sys::syslog::tests::{test}"), body);
@@ -133,6 +142,26 @@ mod tests {
             assert!(text.starts_with("<86>") && text.ends_with(&sender), "{text}");
             assert!(nothing_arrived(&dev_log));
             assert!(redirect.is_intact());
+        });
+    }
+
+    #[test]
+    fn messages_of_modules_come_to_us_where_dev_log_is_a_stream() {
+        in_private_dev("messages_of_modules_come_to_us_where_dev_log_is_a_stream", || {
+            let dev_log = UnixListener::bind("/dev/log").unwrap();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let mut redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            for text in [c"first", c"second"] {
+                say(text);
+                let expected = format!(": {}\0", text.to_str().unwrap());
+                assert!(next(&ours).ends_with(&expected), "{expected:?}");
+                assert!(redirect.ensure());
+            }
+            let mut nothing = Vec::new();
+            let mut connection = dev_log.accept().unwrap().0;
+            connection.set_nonblocking(true).unwrap();
+            let _ = connection.read_to_end(&mut nothing);
+            assert_eq!(nothing, b"", "nothing arrived");
         });
     }
 

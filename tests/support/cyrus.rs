@@ -17,6 +17,9 @@ const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cyrus");
 /// What the tests run of it.
 pub const PROGRAM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cyrus/usr/lib/cyrus/bin/imapd");
 
+/// Where packages have programs and libraries: those of Debian 13 have nothing in /lib.
+const ROOTS: [&str; 2] = ["lib", "usr"];
+
 /// Cyrus refuses to be root.
 const USER: u32 = 65534;
 
@@ -35,10 +38,10 @@ impl Cyrus {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let address = own_address();
-        for name in ["lib", "usr"] {
+        for unpacked in ROOTS.map(|name| Path::new(PACKAGES).join(name)).iter().filter(|path| path.is_dir()) {
             // Where the tests were built the user of Cyrus may not be allowed to go.
             let mut copy = Command::new("cp");
-            copy.arg("-a").arg(Path::new(PACKAGES).join(name)).arg(directory.path());
+            copy.arg("-a").arg(unpacked).arg(directory.path());
             assert!(copy.status().unwrap().success());
         }
         configure(directory.path(), address, users);
@@ -64,7 +67,7 @@ fn command(directory: &Path) -> Command {
 
 fn libraries(directory: &Path) -> OsString {
     let below = |name: &str| -> Vec<PathBuf> {
-        let entries = fs::read_dir(directory.join(name)).unwrap();
+        let entries = fs::read_dir(directory.join(name)).into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
     };
     std::env::join_paths(["lib", "usr/lib"].into_iter().flat_map(below)).unwrap()

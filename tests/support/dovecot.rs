@@ -1,5 +1,7 @@
 //! A Dovecot with everything of its own, as Debian packages it.
 
+mod configuration;
+
 use crate::support::address::own_address;
 use crate::support::background::Background;
 use crate::support::certificates::Certificate;
@@ -91,55 +93,11 @@ impl Dovecot {
         fs::set_permissions(mail, fs::Permissions::from_mode(0o777)).unwrap();
         fs::write(directory.path().join("users"), &self.users).unwrap();
         let root = directory.path().display().to_string();
-        fs::write(directory.path().join("dovecot.conf"), self.configuration(&root)).unwrap();
+        fs::write(directory.path().join("dovecot.conf"), configuration::of(&self, &root)).unwrap();
         let has_tls = self.certificate.is_some();
         let mut dovecot = RunningDovecot { directory, address: self.address, has_tls, background: None };
         dovecot.start_again();
         dovecot
-    }
-
-    fn configuration(&self, directory: &str) -> String {
-        let tls = self.certificate.as_ref().map_or_else(|| "ssl = no\n".to_owned(), |files| self.tls(files));
-        let plaintext = if self.is_encrypted_only { "yes" } else { "no" };
-        let (address, delay) = (self.address, self.failure_delay);
-        format!(
-            // Without the penalty, which delays whoever has failed before.
-            "base_dir = {directory}/run\n\
-             state_dir = {directory}/state\n\
-             log_path = /dev/stderr\n\
-             protocols = imap\n\
-             listen = {address}\n\
-             {tls}\
-             disable_plaintext_auth = {plaintext}\n\
-             auth_mechanisms = plain login\n\
-             auth_failure_delay = {delay} secs\n\
-             auth_username_chars =\n\
-             auth_username_format = %u\n\
-             first_valid_uid = 0\n\
-             mail_location = maildir:{directory}/mail/box\n\
-             mail_max_userip_connections = 0\n\
-             passdb {{\n driver = passwd-file\n args = username_format=%u {directory}/users\n}}\n\
-             userdb {{\n driver = static\n args = uid=65534 gid=65534 home={directory}/mail\n}}\n\
-             service imap-login {{\n\
-             inet_listener imap {{\n port = {PORT}\n}}\n\
-             inet_listener imaps {{\n port = {TLS_PORT}\n ssl = yes\n}}\n\
-             service_count = 0\n\
-             process_min_avail = 1\n}}\n\
-             service anvil {{\nunix_listener anvil-auth-penalty {{\n mode = 0\n}}\n}}\n"
-        )
-    }
-
-    fn tls(&self, files: &Certificate) -> String {
-        let required = if self.is_encrypted_only { "required" } else { "yes" };
-        let (certificate, key) = (files.certificate.display(), files.key.display());
-        let client = self.client_authority.as_ref().map_or_else(String::new, |authority| {
-            let file = authority.display();
-            format!(
-                "ssl_ca = <{file}\nssl_verify_client_cert = yes\nssl_require_crl = no\n\
-                 auth_ssl_require_client_cert = yes\n"
-            )
-        });
-        format!("ssl = {required}\nssl_cert = <{certificate}\nssl_key = <{key}\n{client}")
     }
 }
 
@@ -193,7 +151,9 @@ impl RunningDovecot {
     /// How many logins it has accepted.
     pub fn logins(&self) -> usize {
         let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();
-        lines.iter().filter(|line| line.contains("imap-login: Info: Login:")).count()
+        // In the words of 2.3 and of 2.4.
+        let accepted = ["imap-login: Info: Login:", "imap-login: Info: Logged in:"];
+        lines.iter().filter(|line| accepted.iter().any(|words| line.contains(words))).count()
     }
 }
 

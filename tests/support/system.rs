@@ -4,10 +4,10 @@
 
 use crate::support::lines::Lines;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -16,7 +16,15 @@ use tempfile::TempDir;
 const ENTER: &str = r#"
 directory=$1; shift
 for file in passwd shadow hosts pam.d/other ldap/ldap.conf; do
-    if [ -e "$directory/etc/$file" ]; then mount --bind "$directory/etc/$file" "/etc/$file" || exit 97; fi
+    if [ ! -e "$directory/etc/$file" ]; then continue; fi
+    # Only what is there can be mounted over: otherwise all of /etc gives way to a copy, in which it is.
+    if [ ! -e "/etc/$file" ]; then
+        if [ ! -e "$directory/copy" ]; then
+            cp -a /etc "$directory/copy" && mount --bind "$directory/copy" /etc || exit 97
+        fi
+        mkdir -p "$(dirname "/etc/$file")" && touch "/etc/$file" || exit 97
+    fi
+    mount --bind "$directory/etc/$file" "/etc/$file" || exit 97
 done
 for node in null zero full random urandom tty; do
     mount --bind "/dev/$node" "$directory/dev/$node" || exit 97
@@ -83,10 +91,11 @@ impl System {
 
     fn append(&self, name: &str, line: &str) {
         let (own, real) = (self.etc(name), Path::new("/etc").join(name));
-        if !own.exists() {
+        // A bare system has no /etc/hosts.
+        if !own.exists() && real.exists() {
             fs::copy(real, &own).unwrap();
         }
-        OpenOptions::new().append(true).open(own).unwrap().write_all(line.as_bytes()).unwrap();
+        OpenOptions::new().create(true).append(true).open(own).unwrap().write_all(line.as_bytes()).unwrap();
     }
 
     fn etc(&self, name: &str) -> PathBuf {
@@ -102,6 +111,26 @@ impl System {
             let mut buffer = [0; 8192];
             while let Ok(length) = socket.recv(&mut buffer) {
                 collected.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+            }
+        });
+        lines
+    }
+
+    /// Opens a /dev/log that is a stream, in which a record ends with a NUL byte, and collects the records.
+    pub fn stream_syslog(&self) -> Lines {
+        let path = self.log_path();
+        let listener = UnixListener::bind(&path).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+        let lines = Lines::default();
+        let collected = lines.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let collected = collected.clone();
+                std::thread::spawn(move || {
+                    for record in BufReader::new(stream).split(0).map_while(Result::ok) {
+                        collected.push(String::from_utf8_lossy(&record).into_owned());
+                    }
+                });
             }
         });
         lines
