@@ -3,7 +3,7 @@
 use super::own_binary::{self, Execution};
 use super::result::check;
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -65,10 +65,7 @@ impl Spawn<'_> {
         let mut command = Command::new(own_binary::BY_PROC);
         command.arg0(self.role).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(if self.inherit_stderr { Stdio::inherit() } else { Stdio::null() });
-        if !self.inherit_environment {
-            let kept = TIME_ZONE.into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
-            command.env_clear().envs(kept);
-        }
+        command.env_clear().envs(self.environment());
         let parent = std::process::id();
         let places =
             [Some((control.as_raw_fd(), CONTROL)), listener.as_ref().map(|fd| (fd.as_raw_fd(), LISTENER))];
@@ -94,8 +91,12 @@ impl Spawn<'_> {
 
     fn execution(&self) -> io::Result<Execution> {
         let binary = own_binary::open().map_err(|not_found| not_found.error)?;
-        let variables = self.inherit_environment.then(env::vars_os).into_iter().flatten();
-        Execution::of(binary, self.role, variables)
+        Execution::of(binary, self.role, self.environment())
+    }
+
+    fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + use<> {
+        let everything = self.inherit_environment;
+        env::vars_os().filter(move |(name, _)| everything || TIME_ZONE.iter().any(|kept| name == kept))
     }
 }
 
