@@ -4,6 +4,7 @@
 use super::Waiting;
 use crate::credentials::Credentials;
 use crate::errand::{ErrandId, ErrandResult, Task};
+use crate::origin::Origin;
 use crate::outcome::Outcome;
 use crate::pool::{JobId, WorkerId};
 use std::net::IpAddr;
@@ -36,9 +37,12 @@ pub enum Action {
     /// Kill the worker.
     Kill(WorkerId),
     /// Ask the servers; answered by `handle_decision`.
-    Ask(JobId, Credentials),
-    /// Nobody waits for the servers' answer any more.
+    Ask(JobId, Origin, Credentials),
+    /// Nobody waits for the servers' answer any more: what is asked for it is given up.
     Abandon(JobId),
+    /// All who waited for the login have hung up. If nothing is being asked for it, it is over, which
+    /// `handle_decision` tells.
+    Withdraw(JobId),
     /// Tell whoever sent the errand.
     Report(ErrandId, ErrandResult),
     /// Write a line to the log.

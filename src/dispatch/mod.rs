@@ -22,6 +22,7 @@ use crate::config::Service;
 use crate::credentials::Credentials;
 use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Task};
 use crate::ipc;
+use crate::origin::Origin;
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::{JobId, Order, Pool, WorkerId};
 use queue_watch::QueueWatch;
@@ -36,7 +37,11 @@ struct Job {
     credentials: Option<Credentials>,
     /// With a cache only.
     fingerprint: Option<Fingerprint>,
-    clients: Vec<ClientId>,
+    /// Who waits for it. When all have hung up it is dropped, unless it is being decided.
+    clients: BTreeSet<ClientId>,
+    origin: Origin,
+    /// What a worker does for it, with [`Route::Network`].
+    errand: Option<JobId>,
     submitted: Instant,
     deadline: Instant,
 }
@@ -47,6 +52,14 @@ struct Commission {
     /// Until a worker has it.
     errand: Option<Errand>,
     deadline: Instant,
+}
+
+/// What a client waits for.
+enum Waits {
+    /// The end of a job.
+    Job(JobId),
+    /// The end of the delay of its reply.
+    Delay(Outcome, Instant),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +78,8 @@ pub struct Dispatcher {
     commissions: HashMap<JobId, Commission>,
     /// With a cache: the call that decides about each fingerprint.
     in_flight: HashMap<Fingerprint, JobId>,
-    held_replies: HashMap<ClientId, Outcome>,
+    /// All who have no reply yet.
+    clients: HashMap<ClientId, Waits>,
     timers: BTreeSet<(Instant, Timer)>,
     last_job: u64,
     queue_watch: QueueWatch,
@@ -84,7 +98,7 @@ impl Dispatcher {
             jobs: HashMap::new(),
             commissions: HashMap::new(),
             in_flight: HashMap::new(),
-            held_replies: HashMap::new(),
+            clients: HashMap::new(),
             timers: BTreeSet::new(),
             last_job: 0,
             queue_watch,
@@ -94,8 +108,14 @@ impl Dispatcher {
         dispatcher
     }
 
-    /// A client has sent a whole request.
-    pub fn handle_request(&mut self, client: ClientId, mut credentials: Credentials, now: Instant) {
+    /// A client has sent a whole request; `uid`, asked only when it matters, is the user it runs as.
+    pub fn handle_request(
+        &mut self,
+        client: ClientId,
+        mut credentials: Credentials,
+        uid: impl FnOnce() -> u32,
+        now: Instant,
+    ) {
         if self.service.append_realm {
             credentials.append_realm();
         }
@@ -103,13 +123,24 @@ impl Dispatcher {
         if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
             if cache.lookup(fingerprint, now) {
                 let names = Rc::new(Names::of(&mut credentials));
-                return self.decide(&names, &[client], Outcome::ACCEPT, Source::Cache);
+                return self.decide(&names, [client], Outcome::ACCEPT, Source::Cache);
             }
-            if let Some(job) = self.in_flight.get(fingerprint).and_then(|job| self.jobs.get_mut(job)) {
-                return job.clients.push(client);
+            if let Some(&id) = self.in_flight.get(fingerprint) {
+                return self.join(id, client);
             }
         }
-        self.submit(client, credentials, fingerprint, now);
+        let origin = Origin::client(uid(), &credentials.login, credentials.client);
+        self.submit(client, credentials, origin, fingerprint, now);
+    }
+
+    /// A client has closed its connection, and waits for nothing any more. Its job is dropped with the last who waits
+    /// for it, unless it is being decided: that goes on, and an acceptance is remembered.
+    pub fn handle_hang_up(&mut self, client: ClientId, now: Instant) {
+        match self.clients.remove(&client) {
+            Some(Waits::Job(id)) => self.leave(id, client, now),
+            Some(Waits::Delay(_, until)) => drop(self.timers.remove(&(until, Timer::HeldReply(client)))),
+            None => {}
+        }
     }
 
     /// A worker that was asked for exists.
@@ -123,12 +154,12 @@ impl Dispatcher {
     }
 
     /// A worker can take its first job.
-    pub fn handle_ready(&mut self, worker: WorkerId) {
-        self.pool.handle_ready(worker);
+    pub fn handle_ready(&mut self, worker: WorkerId, now: Instant) {
+        self.pool.handle_ready(worker, now);
     }
 
-    /// A worker is to do this; answered by [`Action::Report`].
-    pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, now: Instant) {
+    /// A worker is to do this, for one login or for all; answered by [`Action::Report`].
+    pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, login: Option<JobId>, now: Instant) {
         if !ipc::has_room_for(&errand, self.service.limits) {
             let failed = ErrandResult::Failed("it is too long for a worker".to_owned());
             return self.actions.push_back(Action::Report(id, failed));
@@ -137,7 +168,14 @@ impl Dispatcher {
         let deadline = now + self.service.request_timeout;
         self.commissions.insert(job, Commission { id, errand: Some(errand), deadline });
         self.timers.insert((deadline, Timer::Deadline(job)));
-        self.pool.submit(job, now);
+        let origin = match login.and_then(|login| self.jobs.get_mut(&login)) {
+            Some(login) => {
+                login.errand = Some(job);
+                login.origin.clone()
+            }
+            None => Origin::event_loop(),
+        };
+        self.pool.submit(job, origin, now);
     }
 
     /// A worker has answered.
@@ -203,7 +241,7 @@ impl Dispatcher {
             self.finish(job, Outcome::internal_failure(reason).into(), now);
         }
         self.commissions.clear();
-        for client in self.held_replies.keys().copied().collect::<Vec<_>>() {
+        for client in self.clients.keys().copied().collect::<Vec<_>>() {
             self.release(client);
         }
         self.timers.clear();
@@ -227,7 +265,7 @@ impl Dispatcher {
 
     /// Whether every request has had its reply.
     pub fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.held_replies.is_empty()
+        self.jobs.is_empty() && self.clients.is_empty()
     }
 
     fn action_for(&mut self, order: Order) -> Option<Action> {
@@ -255,6 +293,7 @@ impl Dispatcher {
         &mut self,
         client: ClientId,
         credentials: Credentials,
+        origin: Origin,
         fingerprint: Option<Fingerprint>,
         now: Instant,
     ) {
@@ -268,24 +307,68 @@ impl Dispatcher {
             names,
             credentials: Some(credentials),
             fingerprint,
-            clients: vec![client],
+            clients: BTreeSet::new(),
+            origin,
+            errand: None,
             submitted: now,
             deadline,
         };
         self.jobs.insert(id, job);
         self.timers.insert((deadline, Timer::Deadline(id)));
+        self.join(id, client);
         self.route(id, now);
+    }
+
+    fn join(&mut self, id: JobId, client: ClientId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.clients.insert(client);
+            self.clients.insert(client, Waits::Job(id));
+        }
+    }
+
+    fn leave(&mut self, id: JobId, client: ClientId, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.clients.remove(&client);
+        if !job.clients.is_empty() {
+            return;
+        }
+        let errand = job.errand;
+        match self.route {
+            Route::Workers if self.pool.withdraw(id, now) => drop(self.forget(id)),
+            Route::Workers => {}
+            Route::Network => {
+                self.actions.push_back(Action::Withdraw(id));
+                if let Some(errand) = errand.filter(|errand| self.pool.withdraw(*errand, now)) {
+                    self.report(
+                        errand,
+                        ErrandResult::Failed("nobody waits for the login any more".to_owned()),
+                    );
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, id: JobId) -> Option<Job> {
+        let job = self.jobs.remove(&id)?;
+        self.timers.remove(&(job.deadline, Timer::Deadline(id)));
+        if let Some(fingerprint) = &job.fingerprint {
+            self.in_flight.remove(fingerprint);
+        }
+        Some(job)
     }
 
     fn route(&mut self, id: JobId, now: Instant) {
         match self.route {
             Route::Workers => {
-                self.pool.submit(id, now);
+                let origin = self.jobs.get(&id).map(|job| job.origin.clone());
+                origin.into_iter().for_each(|origin| self.pool.submit(id, origin, now));
                 self.watch_queue(now);
             }
             Route::Network => {
-                let credentials = self.jobs.get_mut(&id).and_then(|job| job.credentials.take());
-                self.actions.extend(credentials.map(|credentials| Action::Ask(id, credentials)));
+                let Some(job) = self.jobs.get_mut(&id) else { return };
+                let credentials = job.credentials.take();
+                let origin = job.origin.clone();
+                self.actions.extend(credentials.map(|credentials| Action::Ask(id, origin, credentials)));
             }
         }
     }
@@ -333,22 +416,21 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, id: JobId, verdict: Verdict, now: Instant) {
-        let Some(job) = self.jobs.remove(&id) else { return };
-        self.timers.remove(&(job.deadline, Timer::Deadline(id)));
-        if let Some(fingerprint) = job.fingerprint {
-            self.in_flight.remove(&fingerprint);
-            if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &verdict.outcome) {
-                cache.remember(fingerprint, now);
-            }
+        let Some(mut job) = self.forget(id) else { return };
+        if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &verdict.outcome) {
+            job.fingerprint.take().into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
         }
         let held_until = match &verdict.outcome {
             Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(job.deadline).min(job.deadline),
             Outcome::Accept(_) | Outcome::Unavailable(_) => now,
         };
-        if held_until > now {
+        if job.clients.is_empty() && !matches!(verdict.outcome, Outcome::Unavailable(_)) {
+            // Log readers count failures: hanging up early must not hide one.
+            self.log_decision(&job.names, &verdict.outcome, Source::Mechanism);
+        } else if held_until > now {
             self.hold(&job.names, job.clients, verdict.outcome, held_until);
         } else {
-            self.decide(&job.names, &job.clients, verdict.outcome, Source::Mechanism);
+            self.decide(&job.names, job.clients, verdict.outcome, Source::Mechanism);
         }
     }
 }

@@ -25,6 +25,10 @@ fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
     of_all_seeds(|seed| World::new(seed).run());
 }
 
+fn place(origin: &Origin) -> Place {
+    (origin.uid, text(&origin.login.name))
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -42,6 +46,9 @@ enum Process {
     /// Will never answer: its message was lost, or it hangs.
     Stuck,
 }
+
+/// A user, and the login asked about.
+type Place = (Option<u32>, String);
 
 struct Asked {
     login: String,
@@ -62,7 +69,11 @@ struct World {
     /// What the servers have been asked and have not decided: login and password.
     network: BTreeMap<JobId, (String, String)>,
     /// Errands that have no result yet.
-    errands: BTreeSet<ErrandId>,
+    errands: BTreeMap<ErrandId, Place>,
+    /// Who holds each worker that has something to do.
+    held: HashMap<WorkerId, Place>,
+    /// How often a user who waits and holds no worker has seen another one get one.
+    overtaken: BTreeMap<(Option<u32>, Option<u32>), usize>,
     last_errand: u64,
     /// Orders to start a worker that the supervisor has not carried out yet.
     ordered: usize,
@@ -103,7 +114,9 @@ impl World {
             processes: HashMap::new(),
             route,
             network: BTreeMap::new(),
-            errands: BTreeSet::new(),
+            errands: BTreeMap::new(),
+            held: HashMap::new(),
+            overtaken: BTreeMap::new(),
             last_errand: 0,
             ordered: 0,
             last_worker: 0,
@@ -125,10 +138,11 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.random.below(18) {
+        match self.random.below(20) {
             0..=4 => self.ask(),
             5..=6 if self.route == Route::Network => self.decide(),
             5..=8 => self.answer(),
+            18..=19 => self.hang_up(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
             9 => self.kill_a_worker(),
@@ -149,8 +163,18 @@ impl World {
         let password = format!("password{}", self.random.below(3));
         let deadline = self.now + self.service.request_timeout;
         let credentials = credentials(&login, &password);
+        let uid = self.random.below(3) as u32;
         self.asked.insert(client, Asked { login, password, deadline });
-        self.dispatcher.handle_request(client, credentials, self.now);
+        self.dispatcher.handle_request(client, credentials, || uid, self.now);
+    }
+
+    fn hang_up(&mut self) {
+        let mut clients: Vec<_> = self.asked.keys().copied().collect();
+        clients.sort();
+        if let Some(client) = self.random.pick(&clients) {
+            self.asked.remove(&client);
+            self.dispatcher.handle_hang_up(client, self.now);
+        }
     }
 
     fn answer(&mut self) {
@@ -164,6 +188,7 @@ impl World {
         else {
             return;
         };
+        self.held.remove(&worker);
         let verdict = self.verdict(login, password);
         self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict), self.now);
     }
@@ -201,15 +226,21 @@ impl World {
         }
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);
-        self.errands.insert(id);
+        let mut logins: Vec<_> = self.network.keys().copied().collect();
+        logins.retain(|login| self.dispatcher.jobs[login].errand.is_none());
+        let login = self.random.pick(&logins).filter(|_| self.route == Route::Network);
+        let origin =
+            login.map_or_else(Origin::event_loop, |login| self.dispatcher.jobs[&login].origin.clone());
+        self.errands.insert(id, place(&origin));
         let errand = Errand::Resolve { host: "localhost".into(), service: "389".into() };
-        self.dispatcher.handle_errand(id, errand, self.now);
+        self.dispatcher.handle_errand(id, errand, login, self.now);
     }
 
     fn run_an_errand(&mut self) {
         let running: Vec<_> = self.workers_that(|process| matches!(process, Process::Errand(_)));
         let Some(worker) = self.random.pick(&running) else { return };
         let Some(Process::Errand(job)) = self.processes.insert(worker, Process::Idle) else { return };
+        self.held.remove(&worker);
         let answer = if self.random.one_in(10) {
             Answer::Verdict(Outcome::ACCEPT.into())
         } else {
@@ -222,6 +253,7 @@ impl World {
         let all: Vec<_> = self.workers_that(|_| true);
         if let Some(worker) = self.random.pick(&all) {
             self.processes.remove(&worker);
+            self.held.remove(&worker);
             self.dispatcher.handle_worker_gone(worker, self.now);
         }
     }
@@ -234,7 +266,7 @@ impl World {
         }
         let job = JobId(1 + self.random.below(self.last_client.max(1)));
         if self.random.one_in(2) && self.processes.get(&worker) != Some(&Process::Booting) {
-            self.dispatcher.handle_ready(worker);
+            self.dispatcher.handle_ready(worker, self.now);
         } else if self.processes.get(&worker) != Some(&Process::Stuck) {
             let verdict = Answer::Verdict(Outcome::ACCEPT.into());
             self.dispatcher.handle_answer(worker, job, verdict, self.now);
@@ -259,7 +291,7 @@ impl World {
         let booting: Vec<_> = self.workers_that(|process| *process == Process::Booting);
         if let Some(worker) = self.random.pick(&booting) {
             self.processes.insert(worker, Process::Idle);
-            self.dispatcher.handle_ready(worker);
+            self.dispatcher.handle_ready(worker, self.now);
         }
     }
 
@@ -289,17 +321,28 @@ impl World {
                 }
                 Action::Kill(worker) => {
                     self.processes.remove(&worker);
+                    self.held.remove(&worker);
                 }
-                Action::Ask(job, credentials) => {
+                Action::Withdraw(job) => self.withdraw(job),
+                Action::Ask(job, _, credentials) => {
                     let asked = (text(&credentials.login), text(credentials.password.as_bytes()));
                     assert_eq!(self.network.insert(job, asked), None, "asked twice");
                 }
                 Action::Abandon(job) => {
                     self.network.remove(&job);
                 }
-                Action::Report(id, _) => assert!(self.errands.remove(&id), "exactly one result"),
+                Action::Report(id, _) => assert!(self.errands.remove(&id).is_some(), "exactly one result"),
                 Action::Log(_) => {}
             }
+        }
+    }
+
+    /// The driver gives up a login that nobody waits for if nothing is being asked for it.
+    fn withdraw(&mut self, job: JobId) {
+        assert!(self.dispatcher.jobs[&job].clients.is_empty(), "somebody waits for it");
+        if self.random.one_in(2) && self.network.remove(&job).is_some() {
+            let verdict = Outcome::internal_failure("nobody waits").into();
+            self.dispatcher.handle_decision(job, verdict, self.now);
         }
     }
 
@@ -309,6 +352,7 @@ impl World {
             return self.dispatcher.handle_undelivered(worker, job, task, self.now);
         }
         assert_eq!(self.processes.get(&worker), Some(&Process::Idle), "one request at a time");
+        self.note_turn(worker, job);
         let process = match task {
             _ if self.random.one_in(20) => Process::Stuck,
             Task::Verify(credentials) => {
@@ -319,6 +363,35 @@ impl World {
             Task::Errand(_) => Process::Errand(job),
         };
         self.processes.insert(worker, process);
+    }
+
+    /// Nobody who waits and holds no worker sees another user get two, and nothing is done that nobody waits for.
+    fn note_turn(&mut self, worker: WorkerId, id: JobId) {
+        let served = match (self.dispatcher.jobs.get(&id), self.dispatcher.commissions.get(&id)) {
+            (Some(job), _) => {
+                assert!(!job.clients.is_empty(), "a login that nobody waits for");
+                place(&job.origin)
+            }
+            (_, Some(commission)) => self.errands[&commission.id].clone(),
+            _ => panic!("a job that is over"),
+        };
+        self.held.insert(worker, served.clone());
+        let starving = self.starving();
+        self.overtaken.retain(|(user, _), _| starving.contains(user));
+        for user in starving {
+            let count = self.overtaken.entry((user, served.0)).or_default();
+            *count += 1;
+            assert!(*count <= 1, "overtaken twice by the same user");
+        }
+    }
+
+    /// The users who wait for a worker and hold none.
+    fn starving(&self) -> BTreeSet<Option<u32>> {
+        let jobs = self.dispatcher.jobs.values().filter(|job| job.credentials.is_some());
+        let errands = self.dispatcher.commissions.values().filter(|commission| commission.errand.is_some());
+        let errands = errands.map(|commission| self.errands[&commission.id].0);
+        let waiting = jobs.map(|job| job.origin.uid).chain(errands);
+        waiting.filter(|user| !self.held.values().any(|(holder, _)| holder == user)).collect()
     }
 
     /// Invariants 1, 2 and 3, for one reply.
@@ -340,17 +413,16 @@ impl World {
 
     fn check(&mut self) {
         self.verdicts.clear();
+        let starving = self.starving();
+        self.overtaken.retain(|(user, _), _| starving.contains(user));
         // Invariant 1: nobody waits beyond the deadline.
         let due = self.dispatcher.next_timeout();
         for asked in self.asked.values() {
             assert!(due.is_some_and(|due| due <= asked.deadline), "a client would be forgotten");
         }
         assert!(self.errands.is_empty() || due.is_some(), "an errand would be forgotten");
-        // Invariant 4: nobody waits while a worker could serve.
-        assert!(
-            self.dispatcher.pool.waiting() == 0 || self.dispatcher.pool.idle() == 0,
-            "idle beside a queue"
-        );
+        // Invariant 4: no user waits without a worker while one could serve.
+        assert!(self.dispatcher.pool.idle() == 0 || self.starving().is_empty(), "idle beside a queue");
         // Invariant 5: the only passwords are those of requests that wait for a worker.
         let held = secret::alive() - self.secrets_before;
         let waiting = self.dispatcher.pool.waiting();
@@ -358,9 +430,13 @@ impl World {
         assert_eq!(held, waiting - errands, "a password outlives its use");
         // Invariant 6: everything is bounded.
         assert!(self.dispatcher.pool.size() <= self.service.workers.most);
-        assert!(self.dispatcher.jobs.len() + self.dispatcher.held_replies.len() <= self.asked.len());
+        assert_eq!(self.dispatcher.clients.len(), self.asked.len());
+        let abandoned = || self.dispatcher.jobs.values().filter(|job| job.clients.is_empty());
+        assert!(abandoned().all(|job| job.credentials.is_none()), "it is kept although nobody waits");
+        let abandoned = abandoned().count();
+        assert!(self.dispatcher.jobs.len() <= self.asked.len() + abandoned);
         assert_eq!(self.dispatcher.commissions.len(), self.errands.len());
-        assert!(self.dispatcher.timers.len() <= self.asked.len() + self.errands.len());
+        assert!(self.dispatcher.timers.len() <= self.asked.len() + abandoned + self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
         if let Some(cache) = &self.dispatcher.cache {
             assert!(cache.len() <= cache.most());
@@ -369,7 +445,7 @@ impl World {
 
     /// Left alone, every client is answered: with nothing but time.
     fn finish(&mut self) {
-        while !self.asked.is_empty() || !self.errands.is_empty() {
+        while !self.dispatcher.is_idle() || !self.errands.is_empty() {
             let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
             self.now = self.now.max(due);
             self.dispatcher.handle_timeout(self.now);

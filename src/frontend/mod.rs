@@ -8,6 +8,7 @@ mod clients;
 mod control;
 mod echoes;
 mod listener;
+mod places;
 mod record;
 pub(crate) mod start;
 mod token;
@@ -136,7 +137,7 @@ impl Frontend {
             Source::Control => self.handle_control(now)?,
             Source::Listener => self.listener.handle_readable(),
             Source::Client(client) => {
-                let step = self.clients.handle_readable(client, now);
+                let step = self.clients.handle_event(client, event, now);
                 self.take(step, now);
             }
             Source::Connection(connection) => {
@@ -157,20 +158,31 @@ impl Frontend {
     fn accept(&mut self, now: Instant) {
         for _ in 0..listener::BATCH {
             let Some(stream) = self.listener.accept(now) else { return };
-            if self.clients.are_full() || self.listener.is_short_of_descriptors() {
-                self.clients.cut(stream, now);
+            if self.listener.is_short_of_descriptors() && !self.clients.has_descriptor_for(&stream, now) {
                 continue;
             }
             let step = self.clients.welcome(stream, now);
+            let asks = match &step {
+                Step::Request(client, _) => Some(*client),
+                Step::Nothing | Step::Invalid(..) | Step::HungUp(_) => None,
+            };
             self.take(step, now);
             self.carry_out(now);
+            asks.into_iter().for_each(|client| self.clients.await_hang_up(client));
         }
     }
 
     fn take(&mut self, step: Step, now: Instant) {
+        for client in self.clients.take_displaced() {
+            self.dispatcher.handle_hang_up(client, now);
+        }
         match step {
             Step::Nothing => {}
-            Step::Request(client, credentials) => self.dispatcher.handle_request(client, credentials, now),
+            Step::Request(client, credentials) => {
+                let uid = || self.clients.uid(client);
+                self.dispatcher.handle_request(client, credentials, uid, now);
+            }
+            Step::HungUp(client) => self.dispatcher.handle_hang_up(client, now),
             Step::Invalid(client, invalid) => {
                 log::error!(target: "do_request", "{invalid}");
                 self.clients.reply_text(client, &invalid.reply(), now);
@@ -218,7 +230,7 @@ impl Frontend {
     fn handle_worker(&mut self, heard: FromWorkers, now: Instant) {
         match heard {
             FromWorkers::Ready(worker) => {
-                self.dispatcher.handle_ready(worker);
+                self.dispatcher.handle_ready(worker, now);
                 if !self.announced {
                     self.announced = true;
                     self.control.send(FromFrontend::Ready);
@@ -254,7 +266,9 @@ impl Frontend {
                 Some(NetworkAction::Decided(job, verdict)) => {
                     self.dispatcher.handle_decision(job, verdict, now);
                 }
-                Some(NetworkAction::Errand(id, errand)) => self.dispatcher.handle_errand(id, errand, now),
+                Some(NetworkAction::Errand(id, errand, login)) => {
+                    self.dispatcher.handle_errand(id, errand, login, now);
+                }
             }
         }
     }
@@ -273,9 +287,14 @@ impl Frontend {
                 self.workers.remove(worker);
                 self.control.send(FromFrontend::Kill(worker));
             }
-            Action::Ask(job, credentials) => {
+            Action::Ask(job, origin, credentials) => {
                 if let Some(network) = &mut self.network {
-                    network.ask(job, credentials, now);
+                    network.ask(job, origin, credentials, now);
+                }
+            }
+            Action::Withdraw(job) => {
+                if let Some(network) = &mut self.network {
+                    network.withdraw(job, now);
                 }
             }
             Action::Abandon(job) => {

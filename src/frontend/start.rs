@@ -13,7 +13,7 @@ use mio::Registry;
 
 /// Descriptors that are neither clients within the bound nor workers: standard streams, sockets to supervisor and
 /// log, a spare, and clients that are turned away.
-const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_SURPLUS;
+const OTHER_DESCRIPTORS: usize = 32 + clients::MOST_BEYOND;
 
 /// How many clients can be served, at most `--max-connections`; or why none.
 pub(super) fn room_for_clients(service: &Service, route: Route) -> Result<usize, String> {

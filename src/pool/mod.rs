@@ -8,6 +8,8 @@ pub(crate) mod backoff;
 mod tests;
 
 use crate::config::WorkerSettings;
+use crate::fair_queue::FairQueue;
+use crate::origin::Origin;
 use backoff::Backoff;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -39,7 +41,11 @@ pub struct Pool {
     workers: HashMap<WorkerId, Worker>,
     /// Last in, first out: a few busy workers keep warm while the others stay asleep.
     idle: Vec<WorkerId>,
-    queue: VecDeque<JobId>,
+    /// In the turn of those they come from, who share the workers. It is bounded by the connections: each waits for
+    /// one job at the most.
+    queue: FairQueue<JobId>,
+    /// Of the jobs that wait or that a worker has.
+    origins: HashMap<JobId, Origin>,
     /// Workers asked for that have not come yet.
     awaited: usize,
     backoff: Backoff,
@@ -66,7 +72,8 @@ impl Pool {
             settings,
             workers: HashMap::new(),
             idle: Vec::new(),
-            queue: VecDeque::new(),
+            queue: FairQueue::default(),
+            origins: HashMap::new(),
             awaited: 0,
             backoff: Backoff::default(),
             orders: VecDeque::new(),
@@ -74,20 +81,32 @@ impl Pool {
     }
 
     /// A job waits for a worker.
-    pub fn submit(&mut self, job: JobId, now: Instant) {
-        self.queue.push_back(job);
-        self.assign();
+    pub fn submit(&mut self, job: JobId, origin: Origin, now: Instant) {
+        self.queue.insert(&origin, job.0, job);
+        self.origins.insert(job, origin);
+        self.assign(now);
         self.start_missing(now);
     }
 
     /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
     pub fn abandon(&mut self, job: JobId, now: Instant) {
-        self.queue.retain(|waiting| *waiting != job);
-        let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
-        if let Some((&worker, _)) = busy {
-            self.kill(worker);
+        if !self.withdraw(job, now) {
+            let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
+            if let Some((&worker, _)) = busy {
+                self.kill(worker, now);
+            }
         }
         self.start_missing(now);
+    }
+
+    /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
+    pub fn withdraw(&mut self, job: JobId, now: Instant) -> bool {
+        let withdrawn = self.origins.get(&job).is_some_and(|origin| self.queue.remove(origin, job.0));
+        if withdrawn {
+            self.origins.remove(&job);
+            self.assign(now);
+        }
+        withdrawn
     }
 
     /// A worker that was asked for exists and gets itself ready.
@@ -105,13 +124,13 @@ impl Pool {
     }
 
     /// The worker can take its first job.
-    pub fn handle_ready(&mut self, id: WorkerId) {
+    pub fn handle_ready(&mut self, id: WorkerId, now: Instant) {
         let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Starting) else {
-            return self.kill(id);
+            return self.kill(id, now);
         };
         worker.state = State::Idle;
         self.idle.push(id);
-        self.assign();
+        self.assign(now);
     }
 
     /// The worker has answered. `false` if it answered a job that it was not given: it is killed for that, and
@@ -119,7 +138,7 @@ impl Pool {
     #[must_use]
     pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> bool {
         let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Busy(job)) else {
-            self.kill(id);
+            self.kill(id, now);
             self.start_missing(now);
             return false;
         };
@@ -131,20 +150,20 @@ impl Pool {
         } else {
             worker.state = State::Idle;
             self.idle.push(id);
-            self.assign();
         }
+        self.release(job, now);
         self.start_missing(now);
         true
     }
 
     /// The worker is dead. Returns the job that died with it.
     pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
-        let worker = self.workers.remove(&id)?;
-        self.idle.retain(|idle| *idle != id);
+        let worker = self.forget_worker(id)?;
         let job = match worker.state {
             State::Busy(job) => Some(job),
             State::Starting | State::Idle => None,
         };
+        job.into_iter().for_each(|job| self.release(job, now));
         // A death at work has cost a request, and whoever sends those that kill must not hold up the others.
         if job.is_none() {
             self.backoff.handle_death(now);
@@ -156,20 +175,26 @@ impl Pool {
     /// The job could not be handed to the worker, which is gone: it goes to the next one, since nobody has seen it.
     pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
         self.backoff.handle_death(now);
-        self.handle_gone(worker, now);
-        self.queue.push_front(job);
-        self.assign();
+        self.forget_worker(worker);
+        if let Some(origin) = self.origins.get(&job) {
+            self.queue.insert_again(origin, job.0, job);
+        }
         self.start_missing(now);
+        self.assign(now);
     }
 
     /// The time that [`Pool::next_timeout`] named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.assign(now);
         self.start_missing(now);
     }
 
-    /// When workers that had to be held back may be started.
+    /// When workers that had to be held back may be started, or an idle worker may do what was beyond a share.
     pub fn next_timeout(&self) -> Option<Instant> {
-        if self.missing() > 0 { self.backoff.held_until() } else { None }
+        let start = if self.missing() > 0 { self.backoff.held_until() } else { None };
+        let are_kept_free = !self.idle.is_empty() && !self.queue.is_empty();
+        let assign = if are_kept_free { self.queue.next_to_forget() } else { None };
+        [start, assign].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -197,21 +222,43 @@ impl Pool {
         &self.settings
     }
 
-    fn assign(&mut self) {
-        while !self.queue.is_empty() {
-            let Some(id) = self.idle.pop() else { return };
-            let Some(worker) = self.workers.get_mut(&id) else { continue };
-            let Some(job) = self.queue.pop_front() else { return };
-            worker.state = State::Busy(job);
+    fn assign(&mut self, now: Instant) {
+        if self.idle.is_empty() || self.queue.is_empty() {
+            return;
+        }
+        self.queue.forget(now);
+        while let Some(&id) = self.idle.last() {
+            let Some((origin, number, &job)) = self.queue.next(self.settings.most) else { return };
+            let origin = origin.clone();
+            self.queue.take(&origin, number);
+            self.idle.pop();
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.state = State::Busy(job);
+            }
             self.orders.push_back(Order::Send(id, job));
         }
     }
 
-    fn kill(&mut self, id: WorkerId) {
-        if self.workers.remove(&id).is_some() {
-            self.idle.retain(|idle| *idle != id);
-            self.orders.push_back(Order::Kill(id));
+    /// A worker has done with the job, in whatever way.
+    fn release(&mut self, job: JobId, now: Instant) {
+        if let Some(origin) = self.origins.remove(&job) {
+            self.queue.release(&origin, now);
         }
+        self.assign(now);
+    }
+
+    fn kill(&mut self, id: WorkerId, now: Instant) {
+        let Some(worker) = self.forget_worker(id) else { return };
+        self.orders.push_back(Order::Kill(id));
+        if let State::Busy(job) = worker.state {
+            self.release(job, now);
+        }
+    }
+
+    fn forget_worker(&mut self, id: WorkerId) -> Option<Worker> {
+        let worker = self.workers.remove(&id)?;
+        self.idle.retain(|idle| *idle != id);
+        Some(worker)
     }
 
     fn start_missing(&mut self, now: Instant) {

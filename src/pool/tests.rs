@@ -6,6 +6,10 @@ fn settings(most: usize, ready: usize, requests_each: u32) -> WorkerSettings {
     WorkerSettings { most, ready, requests_each, flag: WorkerFlag::Processes }
 }
 
+fn anna() -> Origin {
+    Origin::client(1000, b"anna", None)
+}
+
 fn orders(pool: &mut Pool) -> Vec<Order> {
     std::iter::from_fn(|| pool.next_order()).collect()
 }
@@ -17,7 +21,7 @@ fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
     assert_eq!(orders(&mut pool), vec![Order::Start; count]);
     for number in 1..=count as u64 {
         pool.handle_started(WorkerId(number));
-        pool.handle_ready(WorkerId(number));
+        pool.handle_ready(WorkerId(number), now);
     }
     pool
 }
@@ -34,7 +38,7 @@ fn jobs_are_served_in_the_order_in_which_they_came() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     for job in 1..=3 {
-        pool.submit(JobId(job), now);
+        pool.submit(JobId(job), anna(), now);
     }
     for job in 1..=3 {
         assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(job))]);
@@ -46,7 +50,7 @@ fn jobs_are_served_in_the_order_in_which_they_came() {
 fn a_dead_worker_gives_back_its_job_and_is_replaced() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.submit(JobId(7), now);
+    pool.submit(JobId(7), anna(), now);
     orders(&mut pool);
     assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(7)));
     assert_eq!(orders(&mut pool), [Order::Start]);
@@ -64,7 +68,7 @@ fn a_worker_that_answers_out_of_turn_is_killed_and_its_answer_does_not_count() {
 fn a_worker_that_says_ready_twice_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.handle_ready(WorkerId(1));
+    pool.handle_ready(WorkerId(1), now);
     assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1))]);
 }
 
@@ -73,7 +77,7 @@ fn a_worker_retires_after_its_share_of_requests() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 2), now);
     for job in [JobId(1), JobId(2)] {
-        pool.submit(job, now);
+        pool.submit(job, anna(), now);
         assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), job)]);
         assert!(pool.handle_answer(WorkerId(1), job, now));
     }
@@ -85,7 +89,7 @@ fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(3, 1, 1), now);
     for job in 1..=5 {
-        pool.submit(JobId(job), now);
+        pool.submit(JobId(job), anna(), now);
     }
     assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1)), Order::Start, Order::Start]);
     assert!(pool.handle_answer(WorkerId(1), JobId(1), now));
@@ -97,8 +101,8 @@ fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
 fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.submit(JobId(1), now);
-    pool.submit(JobId(2), now);
+    pool.submit(JobId(1), anna(), now);
+    pool.submit(JobId(2), anna(), now);
     orders(&mut pool);
     pool.abandon(JobId(2), now);
     assert_eq!(orders(&mut pool), []);
@@ -111,7 +115,7 @@ fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
 fn an_undelivered_job_goes_first_to_the_next_worker() {
     let now = Instant::now();
     let mut pool = pool_of(2, settings(2, 2, 100), now);
-    pool.submit(JobId(1), now);
+    pool.submit(JobId(1), anna(), now);
     assert_eq!(orders(&mut pool), [Order::Send(WorkerId(2), JobId(1))]);
     pool.handle_undelivered(WorkerId(2), JobId(1), now);
     assert_eq!(orders(&mut pool), [Order::Start, Order::Send(WorkerId(1), JobId(1))]);

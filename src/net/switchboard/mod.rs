@@ -2,8 +2,8 @@
 //!
 //! Pure: events and `now` go in through the `handle_…` methods, [`Order`]s come out of [`Switchboard::next_order`].
 //!
-//! - A question waits in its lane's queue and takes the first connection that is free for it; connections are opened
-//!   as the queue needs them (`waiting`, `lane`, `opening`).
+//! - A question waits in its lane's queue, in turn by user and login, and takes the first connection that is free for it;
+//!   connections are opened as the queue needs them (`waiting`, `lane`, `opening`).
 //! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
 //!   lane is used, a connection without a question finds out whether it is back; then it gets one question at a time
 //!   until it answers (`health`). While all servers of a lane are known to fail, questions are given up at once.
@@ -33,6 +33,7 @@ pub use order::{Event, Order, Stage, Target};
 
 use super::ConnectionId;
 use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, QuestionId};
+use crate::origin::Origin;
 use connection::Connection;
 use lane::Switch;
 use queue::{Ticket, Wish};
@@ -46,6 +47,7 @@ use std::time::{Duration, Instant};
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 struct Question {
+    origin: Origin,
     lane: LaneId,
     deadline: Instant,
     ticket: Ticket,
@@ -123,6 +125,7 @@ impl Switchboard {
     pub fn ask(
         &mut self,
         question: QuestionId,
+        origin: &Origin,
         id: LaneId,
         lane: &Rc<Lane>,
         deadline: Instant,
@@ -136,6 +139,7 @@ impl Switchboard {
         let hopeful = self.attend(id, now);
         self.last_ticket += 1;
         let asked = Question {
+            origin: origin.clone(),
             lane: id,
             deadline,
             ticket: Ticket(self.last_ticket),
@@ -149,6 +153,11 @@ impl Switchboard {
         self.timers.insert((deadline, Timer::Question(question)));
         self.enqueue(question);
         self.settle(now);
+    }
+
+    /// Whether it waits for a connection and has not been asked.
+    pub fn is_waiting(&self, question: QuestionId) -> bool {
+        self.questions.get(&question).is_some_and(|question| question.state == State::Waiting)
     }
 
     /// Nobody waits for the answer any more.

@@ -15,6 +15,7 @@ use super::health::Standing;
 use super::tests::{failure, lane, named, numbered};
 use super::*;
 use crate::mech::remote::{Order as ServerOrder, Server, Sharing, Timeouts};
+use crate::origin::Origin;
 use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
 
@@ -136,7 +137,9 @@ impl World {
             let id = QuestionId(self.last_question);
             let asked = Asked { lane: LaneId(lane), deadline, tries: BTreeMap::new(), on: None };
             self.asked.insert(id, asked);
-            self.board.ask(id, LaneId(lane), &self.lanes[lane], deadline, self.now);
+            let uid = self.random.below(3) as u32;
+            let origin = Origin::client(uid, &[self.random.below(3) as u8], None);
+            self.board.ask(id, &origin, LaneId(lane), &self.lanes[lane], deadline, self.now);
             self.carry_out();
         }
     }

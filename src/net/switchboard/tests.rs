@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::mech::remote::{Address, Order as ServerOrder, Server, Sharing, Timeouts, TlsMode, TlsSettings};
+use crate::origin::Origin;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -24,6 +25,10 @@ fn server(host: &str, number: u16) -> Server {
 }
 
 /// A lane in which each connection carries one question at a time.
+fn anna() -> Origin {
+    Origin::client(1000, b"anna", None)
+}
+
 pub(super) fn lane(servers: Vec<Server>) -> Lane {
     Lane {
         servers,
@@ -92,7 +97,7 @@ impl Scene {
     fn ask(&mut self) -> u64 {
         self.last_question += 1;
         let deadline = self.now + 30 * SECOND;
-        self.board.ask(QuestionId(self.last_question), LANE, &self.lane, deadline, self.now);
+        self.board.ask(QuestionId(self.last_question), &anna(), LANE, &self.lane, deadline, self.now);
         self.carry_out();
         self.last_question
     }

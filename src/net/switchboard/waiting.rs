@@ -59,7 +59,7 @@ impl Switchboard {
         let Some(question) = self.questions.get_mut(&id) else { return };
         question.state = State::Waiting;
         if let Some(switch) = self.lanes.get_mut(&question.lane) {
-            switch.queue.insert(question.wish, question.ticket, id);
+            switch.queue.insert(question.wish, &question.origin, question.ticket, id);
         }
         self.unsettled.insert(question.lane);
         self.set_question_timer(id, None);
@@ -68,7 +68,7 @@ impl Switchboard {
     pub(super) fn dequeue(&mut self, id: QuestionId) {
         let Some(question) = self.questions.get(&id) else { return };
         if let Some(switch) = self.lanes.get_mut(&question.lane) {
-            switch.queue.remove(question.wish, question.ticket);
+            switch.queue.remove(question.wish, &question.origin, question.ticket);
         }
     }
 

@@ -353,7 +353,7 @@ fn health_is_shared_by_the_lanes_that_name_the_server() {
     let (_, connection) = scene.opened();
     scene.refuse(connection);
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LaneId(1), &scene.lane, deadline, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), LaneId(1), &scene.lane, deadline, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.last(), Some(&(9, failure("refused"))));
 }
@@ -431,7 +431,7 @@ fn an_order_that_is_out_of_date_is_not_given() {
     let mut scene = Scene::with(1, Sharing::InTurn);
     let connection = scene.warm_up();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LANE, &scene.lane, deadline, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.lane, deadline, scene.now);
     scene.board.abandon(QuestionId(9), scene.now);
     scene.board.handle_broken(connection, failure("closed"), false, scene.now);
     assert_eq!(scene.board.next_order(), None, "neither the question nor the end of its connection");
@@ -463,7 +463,7 @@ fn what_fails_for_one_party_does_not_fail_for_another() {
     for party in [0, 1] {
         let lane = Rc::new(Lane { party, ..lane(vec![numbered(0)]) });
         let question = QuestionId(100 + party as u64);
-        scene.board.ask(question, LaneId(1 + party), &lane, deadline, scene.now);
+        scene.board.ask(question, &anna(), LaneId(1 + party), &lane, deadline, scene.now);
         scene.carry_out();
         assert_eq!(scene.opened.len(), party, "party {party}");
         assert_eq!(scene.given_up.len(), 2, "party {party}");
