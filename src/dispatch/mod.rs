@@ -108,12 +108,13 @@ impl Dispatcher {
         dispatcher
     }
 
-    /// A client has sent a whole request; `uid`, asked only when it matters, is the user it runs as.
+    /// A client has sent a whole request. `uid`, asked only when it matters, is the user it runs as, and `None` when it
+    /// has hung up already: then nothing more is done for it.
     pub fn handle_request(
         &mut self,
         client: ClientId,
         mut credentials: Credentials,
-        uid: impl FnOnce() -> u32,
+        uid: impl FnOnce() -> Option<u32>,
         now: Instant,
     ) {
         if self.service.append_realm {
@@ -129,7 +130,8 @@ impl Dispatcher {
                 return self.join(id, client);
             }
         }
-        let origin = Origin::client(uid(), &credentials.login, credentials.client);
+        let Some(uid) = uid() else { return };
+        let origin = Origin::client(uid, &credentials.login, credentials.client);
         self.submit(client, credentials, origin, fingerprint, now);
     }
 

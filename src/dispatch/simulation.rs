@@ -165,7 +165,7 @@ impl World {
         let credentials = credentials(&login, &password);
         let uid = self.random.below(3) as u32;
         self.asked.insert(client, Asked { login, password, deadline });
-        self.dispatcher.handle_request(client, credentials, || uid, self.now);
+        self.dispatcher.handle_request(client, credentials, || Some(uid), self.now);
     }
 
     fn hang_up(&mut self) {

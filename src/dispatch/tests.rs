@@ -102,7 +102,7 @@ impl Scene {
 
     fn ask_as(&mut self, uid: u32, client: u64, login: &str, password: &str) {
         let credentials = credentials(login, password);
-        self.dispatcher.handle_request(ClientId(client), credentials, || uid, self.now);
+        self.dispatcher.handle_request(ClientId(client), credentials, || Some(uid), self.now);
         self.settle();
     }
 
@@ -249,7 +249,7 @@ fn the_realm_is_joined_before_the_cache_is_asked() {
     let mut scene = Scene::new(Service { append_realm: true, ..service(1, true) });
     let mut with_realm = credentials("anna", "secret");
     with_realm.realm = b"example.org".to_vec();
-    scene.dispatcher.handle_request(ClientId(1), with_realm, || 0, scene.now);
+    scene.dispatcher.handle_request(ClientId(1), with_realm, || Some(0), scene.now);
     scene.settle();
     scene.answer(0, Outcome::ACCEPT);
     let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
@@ -303,6 +303,14 @@ fn a_login_that_nobody_waits_for_any_more_is_never_sent() {
     assert_eq!(scene.sent.len(), 2);
     assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (3, Outcome::ACCEPT)]);
     assert!(scene.dispatcher.is_idle());
+}
+
+#[test]
+fn nothing_is_begun_for_a_client_that_has_hung_up_already() {
+    let mut scene = Scene::new(service(1, true));
+    scene.dispatcher.handle_request(ClientId(1), credentials("anna", "secret"), || None, scene.now);
+    scene.settle();
+    assert!(scene.sent.is_empty() && scene.dispatcher.is_idle() && scene.dispatcher.in_flight.is_empty());
 }
 
 #[test]

@@ -181,9 +181,15 @@ impl Clients {
         }
     }
 
-    /// The user who asks.
-    pub(super) fn uid(&self, id: ClientId) -> u32 {
-        self.clients.get(&id).map_or(UNKNOWN_USER, Client::uid)
+    /// The user who asks, unless it has hung up: then the connection is closed. What is asked of the kernel is cheaper
+    /// than to begin a check for nobody.
+    pub(super) fn uid_if_there(&mut self, id: ClientId) -> Option<u32> {
+        let client = self.clients.get(&id)?;
+        if socket::has_hung_up(client.stream.as_fd()) {
+            self.remove(id);
+            return None;
+        }
+        Some(client.uid())
     }
 
     /// Answers a client whom nobody could be asked about.
@@ -250,7 +256,8 @@ impl Clients {
         if !self.complaints.is_due(now) {
             return;
         }
-        let whose = victim.map_or(uid, |victim| self.uid(victim));
+        let victims = victim.and_then(|victim| self.clients.get(&victim)).map(Client::uid);
+        let whose = victims.unwrap_or(uid);
         let (all, held) = (self.places.held(), self.places.held_by(whose));
         let what = if victim.is_some() {
             "one of those makes room"

@@ -179,7 +179,7 @@ impl Frontend {
         match step {
             Step::Nothing => {}
             Step::Request(client, credentials) => {
-                let uid = || self.clients.uid(client);
+                let uid = || self.clients.uid_if_there(client);
                 self.dispatcher.handle_request(client, credentials, uid, now);
             }
             Step::HungUp(client) => self.dispatcher.handle_hang_up(client, now),
