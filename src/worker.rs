@@ -1,7 +1,7 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
-use crate::errand::{Answer, Errand, ErrandResult, Task};
+use crate::errand::{Answer, Errand, ErrandResult, Purpose};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
@@ -128,10 +128,10 @@ impl Worker {
         say(&self.socket, &FromWorker::Ready)?;
         let user = harden::effective_user();
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
-            let ToWorker::Task(job, task) = message else { return Err(WorkerError::Malformed) };
+            let ToWorker::Job(job, purpose) = message else { return Err(WorkerError::Malformed) };
             spawn::renew_death_signal();
             self.redirect_syslog();
-            let answer = self.carry_out(task);
+            let answer = self.carry_out(purpose);
             say(&self.socket, &FromWorker::Answer(job, answer))?;
             if harden::effective_user() != user {
                 log::error!(
@@ -155,13 +155,15 @@ impl Worker {
         self.next_look = Some(now + LOOK_FOR_SYSLOG);
     }
 
-    fn carry_out(&mut self, task: Task) -> Answer {
-        match (task, &mut self.mechanism) {
-            (Task::Verify(credentials), Some(mechanism)) => Answer::Verdict(mechanism.verify(&credentials)),
-            (Task::Verify(_), None) => {
+    fn carry_out(&mut self, purpose: Purpose) -> Answer {
+        match (purpose, &mut self.mechanism) {
+            (Purpose::CheckLogin(credentials), Some(mechanism)) => {
+                Answer::Verdict(mechanism.verify(&credentials))
+            }
+            (Purpose::CheckLogin(_), None) => {
                 Answer::Verdict(Outcome::internal_failure("a worker was asked that has no mechanism").into())
             }
-            (Task::Errand(errand), _) => Answer::Errand(do_errand(errand)),
+            (Purpose::Errand(errand), _) => Answer::Errand(do_errand(errand)),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Waiting;
 use crate::credentials::Credentials;
-use crate::errand::{ErrandId, ErrandResult, Task};
+use crate::errand::{ErrandId, ErrandResult, Purpose};
 use crate::origin::Origin;
 use crate::outcome::Outcome;
 use crate::pool::{JobId, WorkerId};
@@ -30,8 +30,8 @@ pub enum Action {
     Reply(ClientId, Outcome),
     /// Have a worker started; answered by `handle_worker` or `handle_start_failed`.
     StartWorker,
-    /// Hand the task to the worker; wipe it afterwards.
-    Send(WorkerId, JobId, Task),
+    /// Hand the job to the worker; wipe it afterwards.
+    Send(WorkerId, JobId, Purpose),
     /// Let the worker end.
     Retire(WorkerId),
     /// Kill the worker.

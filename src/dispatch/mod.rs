@@ -20,7 +20,7 @@ pub use queue_watch::Waiting;
 use crate::cache::{Cache, Fingerprint};
 use crate::config::Service;
 use crate::credentials::Credentials;
-use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Task};
+use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Purpose};
 use crate::ipc;
 use crate::origin::Origin;
 use crate::outcome::{Outcome, Verdict};
@@ -30,28 +30,42 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
 
-/// A call of the mechanism, for one client or several that asked the same.
+/// Something that a worker or the servers are to do.
 struct Job {
-    names: Rc<Names>,
-    /// Until a worker or the driver of the servers has them.
-    credentials: Option<Credentials>,
-    /// With a cache only.
-    fingerprint: Option<Fingerprint>,
-    /// Who waits for it. When all have hung up it is dropped, unless it is being decided.
-    clients: BTreeSet<ClientId>,
+    /// Until a worker or the driver of the servers has it.
+    purpose: Option<Purpose>,
+    asker: Asker,
     origin: Origin,
-    /// What a worker does for it, with [`Route::Network`].
-    errand: Option<JobId>,
     submitted: Instant,
     deadline: Instant,
 }
 
-/// An errand that a worker is to run.
-struct Commission {
-    id: ErrandId,
-    /// Until a worker has it.
-    errand: Option<Errand>,
-    deadline: Instant,
+/// Who gets the answer.
+enum Asker {
+    /// Clients, to a login.
+    Clients(Login),
+    /// The driver of the servers, to an errand.
+    Driver(ErrandId),
+}
+
+/// A login that is being decided, for one client or several that asked the same.
+struct Login {
+    names: Rc<Names>,
+    /// With a cache only.
+    fingerprint: Option<Fingerprint>,
+    /// When all have hung up the job is dropped, unless it is being decided.
+    clients: BTreeSet<ClientId>,
+    /// What a worker does for it, with [`Route::Network`].
+    errand: Option<JobId>,
+}
+
+impl Job {
+    fn login(&mut self) -> Option<&mut Login> {
+        match &mut self.asker {
+            Asker::Clients(login) => Some(login),
+            Asker::Driver(_) => None,
+        }
+    }
 }
 
 /// What a client waits for.
@@ -75,7 +89,6 @@ pub struct Dispatcher {
     cache: Option<Cache>,
     pool: Pool,
     jobs: HashMap<JobId, Job>,
-    commissions: HashMap<JobId, Commission>,
     /// With a cache: the call that decides about each fingerprint.
     in_flight: HashMap<Fingerprint, JobId>,
     /// All who have no reply yet.
@@ -96,7 +109,6 @@ impl Dispatcher {
             service,
             route,
             jobs: HashMap::new(),
-            commissions: HashMap::new(),
             in_flight: HashMap::new(),
             clients: HashMap::new(),
             timers: BTreeSet::new(),
@@ -166,17 +178,12 @@ impl Dispatcher {
             let failed = ErrandResult::Failed("it is too long for a worker".to_owned());
             return self.actions.push_back(Action::Report(id, failed));
         }
-        let job = self.next_job();
-        let deadline = now + self.service.request_timeout;
-        self.commissions.insert(job, Commission { id, errand: Some(errand), deadline });
-        self.timers.insert((deadline, Timer::Deadline(job)));
-        let origin = match login.and_then(|login| self.jobs.get_mut(&login)) {
-            Some(login) => {
-                login.errand = Some(job);
-                login.origin.clone()
-            }
-            None => Origin::event_loop(),
-        };
+        let origin = login.and_then(|login| self.jobs.get(&login)).map(|login| login.origin.clone());
+        let origin = origin.unwrap_or_else(Origin::event_loop);
+        let job = self.add(Purpose::Errand(errand), Asker::Driver(id), origin.clone(), now);
+        if let Some(login) = login.and_then(|login| self.jobs.get_mut(&login)).and_then(Job::login) {
+            login.errand = Some(job);
+        }
         self.pool.submit(job, origin, now);
     }
 
@@ -185,12 +192,10 @@ impl Dispatcher {
         if !self.pool.handle_answer(worker, job, now) {
             return self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
         }
-        match answer {
-            Answer::Verdict(verdict) if self.jobs.contains_key(&job) => self.finish(job, verdict, now),
-            Answer::Errand(result) if self.commissions.contains_key(&job) => self.report(job, result),
-            Answer::Verdict(_) | Answer::Errand(_) => {
-                self.fail(job, "the worker answered something else", now);
-            }
+        match (answer, self.jobs.get(&job).map(|job| &job.asker)) {
+            (Answer::Verdict(verdict), Some(Asker::Clients(_))) => self.finish(job, verdict, now),
+            (Answer::Errand(result), Some(Asker::Driver(_))) => self.report(job, result),
+            _ => self.fail(job, "the worker answered something else", now),
         }
     }
 
@@ -206,19 +211,10 @@ impl Dispatcher {
         }
     }
 
-    /// A worker was gone before it could be handed the task, which comes back.
-    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, task: Task, now: Instant) {
-        match task {
-            Task::Verify(credentials) => {
-                if let Some(job) = self.jobs.get_mut(&id) {
-                    job.credentials = Some(credentials);
-                }
-            }
-            Task::Errand(errand) => {
-                if let Some(commission) = self.commissions.get_mut(&id) {
-                    commission.errand = Some(errand);
-                }
-            }
+    /// A worker was gone before it could be handed the job, which comes back.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, purpose: Purpose, now: Instant) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.purpose = Some(purpose);
         }
         self.pool.handle_undelivered(worker, id, now);
     }
@@ -240,9 +236,8 @@ impl Dispatcher {
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.abandon(job, now);
-            self.finish(job, Outcome::internal_failure(reason).into(), now);
+            self.fail(job, reason, now);
         }
-        self.commissions.clear();
         for client in self.clients.keys().copied().collect::<Vec<_>>() {
             self.release(client);
         }
@@ -265,9 +260,10 @@ impl Dispatcher {
         self.actions.pop_front()
     }
 
-    /// Whether every request has had its reply.
+    /// Whether every request has had its reply and no login is being decided.
     pub fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.clients.is_empty()
+        let mut jobs = self.jobs.values();
+        self.clients.is_empty() && jobs.all(|job| matches!(job.asker, Asker::Driver(_)))
     }
 
     fn action_for(&mut self, order: Order) -> Option<Action> {
@@ -275,20 +271,8 @@ impl Dispatcher {
             Order::Start => Action::StartWorker,
             Order::Retire(worker) => Action::Retire(worker),
             Order::Kill(worker) => Action::Kill(worker),
-            Order::Send(worker, id) => Action::Send(worker, id, self.take_task(id)?),
+            Order::Send(worker, id) => Action::Send(worker, id, self.jobs.get_mut(&id)?.purpose.take()?),
         })
-    }
-
-    fn take_task(&mut self, id: JobId) -> Option<Task> {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            return job.credentials.take().map(Task::Verify);
-        }
-        self.commissions.get_mut(&id)?.errand.take().map(Task::Errand)
-    }
-
-    fn next_job(&mut self) -> JobId {
-        self.last_job += 1;
-        JobId(self.last_job)
     }
 
     fn submit(
@@ -299,42 +283,38 @@ impl Dispatcher {
         fingerprint: Option<Fingerprint>,
         now: Instant,
     ) {
-        let id = self.next_job();
-        let deadline = now + self.service.request_timeout;
-        if let Some(fingerprint) = &fingerprint {
-            self.in_flight.insert(fingerprint.clone(), id);
-        }
         let names = Rc::new(Names::copy_of(&credentials));
-        let job = Job {
-            names,
-            credentials: Some(credentials),
-            fingerprint,
-            clients: BTreeSet::new(),
-            origin,
-            errand: None,
-            submitted: now,
-            deadline,
-        };
-        self.jobs.insert(id, job);
-        self.timers.insert((deadline, Timer::Deadline(id)));
+        let login = Login { names, fingerprint: fingerprint.clone(), clients: BTreeSet::new(), errand: None };
+        let id = self.add(Purpose::CheckLogin(credentials), Asker::Clients(login), origin, now);
+        self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
         self.join(id, client);
         self.route(id, now);
     }
 
+    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, now: Instant) -> JobId {
+        self.last_job += 1;
+        let id = JobId(self.last_job);
+        let deadline = now + self.service.request_timeout;
+        let job = Job { purpose: Some(purpose), asker, origin, submitted: now, deadline };
+        self.jobs.insert(id, job);
+        self.timers.insert((deadline, Timer::Deadline(id)));
+        id
+    }
+
     fn join(&mut self, id: JobId, client: ClientId) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.clients.insert(client);
+        if let Some(login) = self.jobs.get_mut(&id).and_then(Job::login) {
+            login.clients.insert(client);
             self.clients.insert(client, Waits::Job(id));
         }
     }
 
     fn leave(&mut self, id: JobId, client: ClientId, now: Instant) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.clients.remove(&client);
-        if !job.clients.is_empty() {
+        let Some(login) = self.jobs.get_mut(&id).and_then(Job::login) else { return };
+        login.clients.remove(&client);
+        if !login.clients.is_empty() {
             return;
         }
-        let errand = job.errand;
+        let errand = login.errand;
         match self.route {
             Route::Workers if self.pool.withdraw(id, now) => drop(self.forget(id)),
             Route::Workers => {}
@@ -351,9 +331,9 @@ impl Dispatcher {
     }
 
     fn forget(&mut self, id: JobId) -> Option<Job> {
-        let job = self.jobs.remove(&id)?;
+        let mut job = self.jobs.remove(&id)?;
         self.timers.remove(&(job.deadline, Timer::Deadline(id)));
-        if let Some(fingerprint) = &job.fingerprint {
+        if let Some(fingerprint) = job.login().and_then(|login| login.fingerprint.as_ref()) {
             self.in_flight.remove(fingerprint);
         }
         Some(job)
@@ -368,25 +348,21 @@ impl Dispatcher {
             }
             Route::Network => {
                 let Some(job) = self.jobs.get_mut(&id) else { return };
-                let credentials = job.credentials.take();
-                let origin = job.origin.clone();
-                self.actions.extend(credentials.map(|credentials| Action::Ask(id, origin, credentials)));
+                if let Some(Purpose::CheckLogin(credentials)) = job.purpose.take() {
+                    self.actions.push_back(Action::Ask(id, job.origin.clone(), credentials));
+                }
             }
         }
     }
 
     fn time_out(&mut self, id: JobId, now: Instant) {
         self.abandon(id, now);
-        let waited = match (self.jobs.get(&id), self.commissions.get(&id)) {
-            (Some(job), _) => job.credentials.is_some(),
-            (None, Some(commission)) => commission.errand.is_some(),
-            (None, None) => return,
-        };
-        if waited {
+        let Some(job) = self.jobs.get(&id) else { return };
+        if job.purpose.is_some() {
             return self.fail(id, "no process was free within the request timeout", now);
         }
-        if let Some(job) = self.jobs.get(&id).filter(|_| self.route == Route::Workers) {
-            let event = Event::TimedOut(Rc::clone(&job.names), self.service.request_timeout);
+        if let (Asker::Clients(login), Route::Workers) = (&job.asker, self.route) {
+            let event = Event::TimedOut(Rc::clone(&login.names), self.service.request_timeout);
             self.actions.push_back(Action::Log(event));
         }
         self.fail(id, "no answer within the request timeout", now);
@@ -394,45 +370,44 @@ impl Dispatcher {
 
     /// Whoever works on the job need not any more.
     fn abandon(&mut self, id: JobId, now: Instant) {
-        if self.route == Route::Network && self.jobs.contains_key(&id) {
-            self.actions.push_back(Action::Abandon(id));
-        } else {
-            self.pool.abandon(id, now);
+        let is_login = self.jobs.get_mut(&id).and_then(Job::login).is_some();
+        match self.route {
+            Route::Network if is_login => self.actions.push_back(Action::Abandon(id)),
+            Route::Network | Route::Workers => self.pool.abandon(id, now),
         }
     }
 
     /// Nobody can tell how the job would have ended.
     fn fail(&mut self, id: JobId, reason: &'static str, now: Instant) {
-        if self.commissions.contains_key(&id) {
-            self.report(id, ErrandResult::Failed(reason.to_owned()));
-        } else {
-            self.finish(id, Outcome::internal_failure(reason).into(), now);
+        match self.jobs.get(&id).map(|job| &job.asker) {
+            Some(Asker::Driver(_)) => self.report(id, ErrandResult::Failed(reason.to_owned())),
+            Some(Asker::Clients(_)) => self.finish(id, Outcome::internal_failure(reason).into(), now),
+            None => {}
         }
     }
 
     fn report(&mut self, id: JobId, result: ErrandResult) {
-        if let Some(commission) = self.commissions.remove(&id) {
-            self.timers.remove(&(commission.deadline, Timer::Deadline(id)));
-            self.actions.push_back(Action::Report(commission.id, result));
+        if let Some(Job { asker: Asker::Driver(errand), .. }) = self.forget(id) {
+            self.actions.push_back(Action::Report(errand, result));
         }
     }
 
     fn finish(&mut self, id: JobId, verdict: Verdict, now: Instant) {
-        let Some(mut job) = self.forget(id) else { return };
+        let Some(Job { asker: Asker::Clients(login), deadline, .. }) = self.forget(id) else { return };
         if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &verdict.outcome) {
-            job.fingerprint.take().into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
+            login.fingerprint.into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
         }
         let held_until = match &verdict.outcome {
-            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(job.deadline).min(job.deadline),
+            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(deadline).min(deadline),
             Outcome::Accept(_) | Outcome::Unavailable(_) => now,
         };
-        if job.clients.is_empty() && !matches!(verdict.outcome, Outcome::Unavailable(_)) {
+        if login.clients.is_empty() && !matches!(verdict.outcome, Outcome::Unavailable(_)) {
             // Log readers count failures: hanging up early must not hide one.
-            self.log_decision(&job.names, &verdict.outcome, Source::Mechanism);
+            self.log_decision(&login.names, &verdict.outcome, Source::Mechanism);
         } else if held_until > now {
-            self.hold(&job.names, job.clients, verdict.outcome, held_until);
+            self.hold(&login.names, login.clients, verdict.outcome, held_until);
         } else {
-            self.decide(&job.names, job.clients, verdict.outcome, Source::Mechanism);
+            self.decide(&login.names, login.clients, verdict.outcome, Source::Mechanism);
         }
     }
 }

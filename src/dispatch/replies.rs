@@ -51,7 +51,7 @@ impl Dispatcher {
     pub(super) fn watch_queue(&mut self, now: Instant) {
         let waiting = self.pool.waiting();
         let oldest = || {
-            let waiting = self.jobs.values().filter(|job| job.credentials.is_some());
+            let waiting = self.jobs.values().filter(|job| job.purpose.is_some());
             waiting.map(|job| job.submitted).min()
         };
         if let Some((logins, longest)) = self.queue_watch.observe(waiting, oldest, now) {

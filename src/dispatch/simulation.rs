@@ -25,6 +25,13 @@ fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
     of_all_seeds(|seed| World::new(seed).run());
 }
 
+fn login_of(job: &Job) -> Option<&Login> {
+    match &job.asker {
+        Asker::Clients(login) => Some(login),
+        Asker::Driver(_) => None,
+    }
+}
+
 fn place(origin: &Origin) -> Place {
     (origin.uid, text(&origin.login.name))
 }
@@ -69,7 +76,7 @@ struct World {
     /// What the servers have been asked and have not decided: login and password.
     network: BTreeMap<JobId, (String, String)>,
     /// Errands that have no result yet.
-    errands: BTreeMap<ErrandId, Place>,
+    errands: BTreeSet<ErrandId>,
     /// Who holds each worker that has something to do.
     held: HashMap<WorkerId, Place>,
     /// How often a user who waits and holds no worker has seen another one get one.
@@ -114,7 +121,7 @@ impl World {
             processes: HashMap::new(),
             route,
             network: BTreeMap::new(),
-            errands: BTreeMap::new(),
+            errands: BTreeSet::new(),
             held: HashMap::new(),
             overtaken: BTreeMap::new(),
             last_errand: 0,
@@ -227,11 +234,9 @@ impl World {
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);
         let mut logins: Vec<_> = self.network.keys().copied().collect();
-        logins.retain(|login| self.dispatcher.jobs[login].errand.is_none());
+        logins.retain(|login| login_of(&self.dispatcher.jobs[login]).is_some_and(|one| one.errand.is_none()));
         let login = self.random.pick(&logins).filter(|_| self.route == Route::Network);
-        let origin =
-            login.map_or_else(Origin::event_loop, |login| self.dispatcher.jobs[&login].origin.clone());
-        self.errands.insert(id, place(&origin));
+        self.errands.insert(id);
         let errand = Errand::Resolve { host: "localhost".into(), service: "389".into() };
         self.dispatcher.handle_errand(id, errand, login, self.now);
     }
@@ -315,7 +320,7 @@ impl World {
             match action {
                 Action::Reply(client, outcome) => self.judge(client, &outcome),
                 Action::StartWorker => self.ordered += 1,
-                Action::Send(worker, job, task) => self.deliver(worker, job, task),
+                Action::Send(worker, job, purpose) => self.deliver(worker, job, purpose),
                 Action::Retire(worker) => {
                     assert_eq!(self.processes.remove(&worker), Some(Process::Idle), "retired at work");
                 }
@@ -331,7 +336,7 @@ impl World {
                 Action::Abandon(job) => {
                     self.network.remove(&job);
                 }
-                Action::Report(id, _) => assert!(self.errands.remove(&id).is_some(), "exactly one result"),
+                Action::Report(id, _) => assert!(self.errands.remove(&id), "exactly one result"),
                 Action::Log(_) => {}
             }
         }
@@ -339,42 +344,39 @@ impl World {
 
     /// The driver gives up a login that nobody waits for if nothing is being asked for it.
     fn withdraw(&mut self, job: JobId) {
-        assert!(self.dispatcher.jobs[&job].clients.is_empty(), "somebody waits for it");
+        let login = login_of(&self.dispatcher.jobs[&job]).unwrap();
+        assert!(login.clients.is_empty(), "somebody waits for it");
         if self.random.one_in(2) && self.network.remove(&job).is_some() {
             let verdict = Outcome::internal_failure("nobody waits").into();
             self.dispatcher.handle_decision(job, verdict, self.now);
         }
     }
 
-    fn deliver(&mut self, worker: WorkerId, job: JobId, task: Task) {
+    fn deliver(&mut self, worker: WorkerId, job: JobId, purpose: Purpose) {
         if self.random.one_in(20) || !self.processes.contains_key(&worker) {
             self.processes.remove(&worker);
-            return self.dispatcher.handle_undelivered(worker, job, task, self.now);
+            return self.dispatcher.handle_undelivered(worker, job, purpose, self.now);
         }
         assert_eq!(self.processes.get(&worker), Some(&Process::Idle), "one request at a time");
         self.note_turn(worker, job);
-        let process = match task {
+        let process = match purpose {
             _ if self.random.one_in(20) => Process::Stuck,
-            Task::Verify(credentials) => {
+            Purpose::CheckLogin(credentials) => {
                 assert_eq!(self.route, Route::Workers);
                 let password = text(credentials.password.as_bytes());
                 Process::Working(job, text(&credentials.login), password)
             }
-            Task::Errand(_) => Process::Errand(job),
+            Purpose::Errand(_) => Process::Errand(job),
         };
         self.processes.insert(worker, process);
     }
 
     /// Nobody who waits and holds no worker sees another user get two, and nothing is done that nobody waits for.
     fn note_turn(&mut self, worker: WorkerId, id: JobId) {
-        let served = match (self.dispatcher.jobs.get(&id), self.dispatcher.commissions.get(&id)) {
-            (Some(job), _) => {
-                assert!(!job.clients.is_empty(), "a login that nobody waits for");
-                place(&job.origin)
-            }
-            (_, Some(commission)) => self.errands[&commission.id].clone(),
-            _ => panic!("a job that is over"),
-        };
+        let job = &self.dispatcher.jobs[&id];
+        let nobody_waits = login_of(job).is_some_and(|login| login.clients.is_empty());
+        assert!(!nobody_waits, "a login that nobody waits for");
+        let served = place(&job.origin);
         self.held.insert(worker, served.clone());
         let starving = self.starving();
         self.overtaken.retain(|(user, _), _| starving.contains(user));
@@ -387,10 +389,8 @@ impl World {
 
     /// The users who wait for a worker and hold none.
     fn starving(&self) -> BTreeSet<Option<u32>> {
-        let jobs = self.dispatcher.jobs.values().filter(|job| job.credentials.is_some());
-        let errands = self.dispatcher.commissions.values().filter(|commission| commission.errand.is_some());
-        let errands = errands.map(|commission| self.errands[&commission.id].0);
-        let waiting = jobs.map(|job| job.origin.uid).chain(errands);
+        let waiting = self.dispatcher.jobs.values().filter(|job| job.purpose.is_some());
+        let waiting = waiting.map(|job| job.origin.uid);
         waiting.filter(|user| !self.held.values().any(|(holder, _)| holder == user)).collect()
     }
 
@@ -426,16 +426,18 @@ impl World {
         // Invariant 5: the only passwords are those of requests that wait for a worker.
         let held = secret::alive() - self.secrets_before;
         let waiting = self.dispatcher.pool.waiting();
-        let errands = self.dispatcher.commissions.values().filter(|one| one.errand.is_some()).count();
+        let is_waiting_errand = |job: &&Job| matches!(job.purpose, Some(Purpose::Errand(_)));
+        let errands = self.dispatcher.jobs.values().filter(is_waiting_errand).count();
         assert_eq!(held, waiting - errands, "a password outlives its use");
         // Invariant 6: everything is bounded.
         assert!(self.dispatcher.pool.size() <= self.service.workers.most);
         assert_eq!(self.dispatcher.clients.len(), self.asked.len());
-        let abandoned = || self.dispatcher.jobs.values().filter(|job| job.clients.is_empty());
-        assert!(abandoned().all(|job| job.credentials.is_none()), "it is kept although nobody waits");
-        let abandoned = abandoned().count();
-        assert!(self.dispatcher.jobs.len() <= self.asked.len() + abandoned);
-        assert_eq!(self.dispatcher.commissions.len(), self.errands.len());
+        let jobs = || self.dispatcher.jobs.values();
+        let nobody_waits = |job: &&Job| login_of(job).is_some_and(|login| login.clients.is_empty());
+        let abandoned = jobs().filter(nobody_waits).count();
+        assert!(jobs().filter(nobody_waits).all(|job| job.purpose.is_none()), "kept although nobody waits");
+        assert!(self.dispatcher.jobs.len() <= self.asked.len() + abandoned + self.errands.len());
+        assert_eq!(jobs().filter(|job| login_of(job).is_none()).count(), self.errands.len());
         assert!(self.dispatcher.timers.len() <= self.asked.len() + abandoned + self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
         if let Some(cache) = &self.dispatcher.cache {

@@ -261,8 +261,8 @@ fn a_request_that_could_not_be_handed_over_goes_to_another_worker() {
     let mut scene = Scene::new(service(2, false));
     scene.ask(1, "anna", "secret");
     let (worker, job) = scene.sent[0];
-    let task = Task::Verify(credentials("anna", "secret"));
-    scene.dispatcher.handle_undelivered(worker, job, task, scene.now);
+    let purpose = Purpose::CheckLogin(credentials("anna", "secret"));
+    scene.dispatcher.handle_undelivered(worker, job, purpose, scene.now);
     scene.settle();
     assert_eq!(scene.sent.len(), 2);
     assert_ne!(scene.sent[1].0, worker);

@@ -277,9 +277,9 @@ impl Frontend {
         match action {
             Action::Reply(client, outcome) => self.reply(client, &outcome, now),
             Action::StartWorker => self.control.send(FromFrontend::Start),
-            Action::Send(worker, job, task) => {
-                if !self.workers.send(worker, job, &task) {
-                    self.dispatcher.handle_undelivered(worker, job, task, now);
+            Action::Send(worker, job, purpose) => {
+                if !self.workers.send(worker, job, &purpose) {
+                    self.dispatcher.handle_undelivered(worker, job, purpose, now);
                 }
             }
             Action::Retire(worker) => self.workers.remove(worker),

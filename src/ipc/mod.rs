@@ -12,7 +12,7 @@ mod worker;
 pub use codec::Malformed;
 pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
-pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_task};
+pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
 
 use crate::config::Limits;
 use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
@@ -27,7 +27,7 @@ pub const LARGEST_SETUP: usize = LARGEST_FILE + LARGEST_LDAP_CONF + LARGEST_MESS
 /// The longest stored password in bytes that a worker has room for beside the longest password.
 pub const LONGEST_STORED: usize = 8192;
 
-/// The size in bytes of the largest task within `limits`: its fields, their lengths, tag, number and address.
+/// The size in bytes of the largest job within `limits`: its fields, their lengths, tag, number and address.
 pub const fn largest_request(limits: Limits) -> usize {
     let names = 3 * limits.field;
     limits.password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + 128

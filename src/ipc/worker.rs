@@ -1,4 +1,4 @@
-//! Between frontend and worker: a task, its answer.
+//! Between frontend and worker: a job, its answer.
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer};
@@ -6,7 +6,7 @@ use super::errand::{decode_errand, decode_result, encode_errand, encode_result};
 use super::{LARGEST_MESSAGE, largest_request};
 use crate::config::Limits;
 use crate::credentials::Credentials;
-use crate::errand::{Answer, Task};
+use crate::errand::{Answer, Purpose};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::pool::JobId;
 use crate::secret::Secret;
@@ -47,7 +47,7 @@ pub enum ToWorker {
     /// How to work; first and once.
     Setup(WorkerSetup),
     /// Do this.
-    Task(JobId, Task),
+    Job(JobId, Purpose),
 }
 
 /// From a worker.
@@ -56,7 +56,7 @@ pub enum FromWorker {
     Ready,
     /// The mechanism cannot be used, and why.
     Failed(String),
-    /// The answer to the task of that number.
+    /// The answer to the job of that number.
     Answer(JobId, Answer),
 }
 
@@ -74,10 +74,10 @@ impl WorkerSetup {
 }
 
 /// The message that gives a worker something to do.
-pub fn encode_task(job: JobId, task: &Task) -> Secret {
-    match task {
-        Task::Verify(credentials) => encode_request(job, credentials),
-        Task::Errand(errand) => encode_errand(job, errand),
+pub fn encode_job(job: JobId, purpose: &Purpose) -> Secret {
+    match purpose {
+        Purpose::CheckLogin(credentials) => encode_request(job, credentials),
+        Purpose::Errand(errand) => encode_errand(job, errand),
     }
 }
 
@@ -108,8 +108,8 @@ impl ToWorker {
                 verbose: reader.flag()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
             }),
-            VERIFY => Self::Task(JobId(reader.number()?), Task::Verify(decode_request(&mut reader)?)),
-            ERRAND => Self::Task(JobId(reader.number()?), Task::Errand(decode_errand(&mut reader)?)),
+            VERIFY => Self::Job(JobId(reader.number()?), Purpose::CheckLogin(decode_request(&mut reader)?)),
+            ERRAND => Self::Job(JobId(reader.number()?), Purpose::Errand(decode_errand(&mut reader)?)),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
@@ -230,7 +230,8 @@ mod tests {
             client: Some("2001:db8::7".parse().unwrap()),
         };
         let message = encode_request(JobId(9), &credentials);
-        let Ok(ToWorker::Task(JobId(9), Task::Verify(arrived))) = ToWorker::decode(message.as_bytes()) else {
+        let Ok(ToWorker::Job(JobId(9), Purpose::CheckLogin(arrived))) = ToWorker::decode(message.as_bytes())
+        else {
             panic!()
         };
         assert_eq!(arrived.login, credentials.login);
