@@ -122,7 +122,7 @@ pub(crate) fn run(bench: &Bench, attack: Attack, findings: &mut Findings) -> Fal
         eprintln!("{}: {}", attack.name(), kind.name());
         let server = Server::start(kind, &["-a", "pam"])?;
         let socket = server.socket();
-        let directory = socket.parent().unwrap_or(Path::new("/"));
+        let directory = socket.parent().unwrap_or_else(|| Path::new("/"));
         fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?;
         let right = vec![request(account.name(), account.password(), service.name())];
         let groups = vec![Group { clients: 1, requests: right, right: true }];
