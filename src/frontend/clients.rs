@@ -8,8 +8,8 @@ use crate::config::{OnUnavailable, Service};
 use crate::credentials::Credentials;
 use crate::dispatch::ClientId;
 use crate::outcome::Outcome;
+use crate::rate_limit::RateLimit;
 use crate::secret::Secret;
-use crate::seldom::Seldom;
 use crate::strerror::strerror;
 use crate::sys::socket;
 use crate::wire::Invalid;
@@ -46,7 +46,7 @@ pub(super) struct Clients {
     registry: Registry,
     service: Service,
     buffer: Secret,
-    complaints: Seldom,
+    complaints: RateLimit,
 }
 
 /// What came of looking at a connection.
@@ -70,7 +70,7 @@ impl Clients {
             registry,
             service: service.clone(),
             buffer: Secret::default(),
-            complaints: Seldom::default(),
+            complaints: RateLimit::default(),
         }
     }
 

@@ -6,10 +6,10 @@
 mod client;
 mod clients;
 mod control;
-mod echoes;
 mod listener;
 mod places;
 mod record;
+mod repeated_lines;
 pub(crate) mod start;
 mod token;
 mod workers;

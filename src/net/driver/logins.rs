@@ -3,7 +3,7 @@
 
 use super::{Asked, Driver, Login, Pending, Sender};
 use crate::errand::{Errand, ErrandId};
-use crate::mech::remote::{Exchange, Failure, LaneId, Protocol, QuestionId, Step};
+use crate::mech::remote::{Exchange, Failure, PoolId, Protocol, QuestionId, Step};
 use crate::net::NetworkAction;
 use crate::origin::Origin;
 use crate::pool::JobId;
@@ -20,8 +20,8 @@ impl<P: Protocol> Driver<P> {
         step: impl FnOnce(&mut P::Exchange) -> Step<P::Question>,
     ) {
         let waits_for = match step(&mut exchange) {
-            Step::Ask(lane, question) => {
-                Pending::Question(self.put(login, &origin, lane, question, deadline, now))
+            Step::Ask(pool, question) => {
+                Pending::Question(self.put(login, &origin, pool, question, deadline, now))
             }
             Step::Errand(errand) => Pending::Errand(self.send(Sender::Exchange(login), errand)),
             Step::Done(verdict) => return self.actions.push_back(NetworkAction::Decided(login, verdict)),
@@ -33,7 +33,7 @@ impl<P: Protocol> Driver<P> {
         &mut self,
         login: JobId,
         origin: &Origin,
-        lane: LaneId,
+        pool: PoolId,
         question: P::Question,
         deadline: Instant,
         now: Instant,
@@ -41,7 +41,7 @@ impl<P: Protocol> Driver<P> {
         self.last_question += 1;
         let id = QuestionId(self.last_question);
         self.questions.insert(id, Asked { login, question });
-        self.switchboard.ask(id, origin, lane, &self.protocol.lane(lane), deadline, now);
+        self.upstream.ask(id, origin, pool, &self.protocol.pool(pool), deadline, now);
         id
     }
 
@@ -50,7 +50,7 @@ impl<P: Protocol> Driver<P> {
         let id = ErrandId(self.last_errand);
         let login = match sender {
             Sender::Exchange(login) => Some(login),
-            Sender::Session(_) | Sender::Switchboard { .. } => None,
+            Sender::Session(_) | Sender::UpstreamManager { .. } => None,
         };
         self.errands.insert(id, sender);
         self.actions.push_back(NetworkAction::Errand(id, errand, login));

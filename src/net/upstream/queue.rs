@@ -6,7 +6,7 @@ use crate::mech::remote::QuestionId;
 use crate::origin::Origin;
 use std::collections::BTreeMap;
 
-/// How many servers of a lane are used: the bits of [`Tried`].
+/// How many servers of a pool are used: the bits of [`Tried`].
 pub(super) const MOST_SERVERS: usize = 64;
 
 /// The places of the servers that a question has tried.
@@ -33,7 +33,7 @@ pub(super) struct Wish {
 
 /// The place of a question among those of its login: the order in which they came, whatever they have tried since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket(pub(super) u64);
+pub(super) struct SequenceNumber(pub(super) u64);
 
 /// Grouped by what they wish for, so that nobody has to look at each: there are few groups.
 #[derive(Default)]
@@ -44,19 +44,25 @@ pub(super) struct Queue {
 pub(super) struct Group {
     pub(super) wish: Wish,
     /// Of the one whose turn it is: between groups the older goes first.
-    pub(super) oldest: Ticket,
+    pub(super) oldest: SequenceNumber,
     pub(super) question: QuestionId,
     pub(super) size: usize,
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, wish: Wish, origin: &Origin, ticket: Ticket, question: QuestionId) {
-        self.groups.entry(wish).or_default().insert(origin, ticket.0, question);
+    pub(super) fn insert(
+        &mut self,
+        wish: Wish,
+        origin: &Origin,
+        sequence_number: SequenceNumber,
+        question: QuestionId,
+    ) {
+        self.groups.entry(wish).or_default().insert(origin, sequence_number.0, question);
     }
 
-    pub(super) fn remove(&mut self, wish: Wish, origin: &Origin, ticket: Ticket) {
+    pub(super) fn remove(&mut self, wish: Wish, origin: &Origin, sequence_number: SequenceNumber) {
         let Some(group) = self.groups.get_mut(&wish) else { return };
-        group.pass(origin, ticket.0);
+        group.pass(origin, sequence_number.0);
         if group.is_empty() {
             self.groups.remove(&wish);
         }
@@ -65,7 +71,12 @@ impl Queue {
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
         self.groups.iter().filter_map(|(wish, questions)| {
             let (_, oldest, question) = questions.next(usize::MAX)?;
-            Some(Group { wish: *wish, oldest: Ticket(oldest), question: *question, size: questions.len() })
+            Some(Group {
+                wish: *wish,
+                oldest: SequenceNumber(oldest),
+                question: *question,
+                size: questions.len(),
+            })
         })
     }
 
