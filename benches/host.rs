@@ -38,7 +38,8 @@ pub(crate) fn check_requirements(options: &Options) -> Fallible<()> {
         return Err(format!("{PAM_DIRECTORY} is missing: the benchmark needs Linux-PAM.").into());
     }
     let has_useradd = ["useradd", "userdel", "chpasswd"].iter().all(|tool| find_program(tool).is_some());
-    if options.runs(Scenario::Guessing) && !has_useradd {
+    let with_account = [Scenario::Guessing, Scenario::HangUp, Scenario::Silent];
+    if with_account.iter().any(|scenario| options.runs(*scenario)) && !has_useradd {
         return Err("useradd, userdel or chpasswd is missing: `apt-get install passwd`.".into());
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod crowd;
 mod echo;
 mod flood;
 mod guessing;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crowd::Attack;
 use host::PamService;
 use options::{Options, Scenario, Task};
 use report::Findings;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 fn run() -> Fallible<ExitCode> {
     match Options::parse(std::env::args().skip(1))? {
         Task::Echo(socket) => echo::serve(&socket).map(|()| ExitCode::SUCCESS),
+        Task::Attack(attack, socket) => attack.run(&socket).map(|()| ExitCode::SUCCESS),
         Task::Nothing => {
             eprintln!("daemons: nothing measured; run `cargo bench --bench daemons`.");
             Ok(ExitCode::SUCCESS)
@@ -89,6 +92,8 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::Cached => throughput::cached(&bench, &mut findings)?,
             Scenario::Permit => throughput::permit(&bench, &mut findings)?,
             Scenario::Guessing => guessing::run(&bench, &mut findings)?,
+            Scenario::HangUp => crowd::run(&bench, Attack::HangUp, &mut findings)?,
+            Scenario::Silent => crowd::run(&bench, Attack::Silent, &mut findings)?,
             Scenario::Memory => memory::run(&bench, &mut findings)?,
             Scenario::Names => second_pass::run(&bench, &mut findings)?,
             Scenario::SlowImap => network::slow_imap(&bench, &mut findings)?,

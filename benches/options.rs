@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Fallible;
+use crate::crowd::Attack;
 use crate::server::Kind;
 
 /// What `--help` prints.
@@ -13,18 +14,22 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --quick          one round, one second a measurement, fewer requests
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
-  --scenario NAME  only these: cached, permit, guessing, memory, names, slow-imap, dovecot,
+  --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
                    ldap-bind, ldap-fastbind, hung (may be repeated)
   --server NAME    only these: ours, C, echo (may be repeated)
 ";
 
 /// The hidden argument with which the benchmark runs itself as the echo server.
 pub(crate) const ECHO_SERVER: &str = "--echo-server";
+/// The hidden argument with which it runs itself as an attacker.
+pub(crate) const ATTACK: &str = "--attack";
 
 /// What this process is to do.
 pub(crate) enum Task {
     /// Be the echo server on this socket.
     Echo(PathBuf),
+    /// Attack the daemon on this socket.
+    Attack(Attack, PathBuf),
     /// Measure.
     Measure(Options),
     /// Print the usage.
@@ -42,6 +47,10 @@ pub(crate) enum Scenario {
     Permit,
     /// A right password among guessers, whose failures `pam_unix` delays.
     Guessing,
+    /// Others log in while a user sends logins and hangs up.
+    HangUp,
+    /// Others log in while a user is silent on thousands of connections.
+    Silent,
     /// Memory at rest and its growth.
     Memory,
     /// More names than the cache of the C daemon holds.
@@ -60,10 +69,12 @@ pub(crate) enum Scenario {
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Cached,
         Self::Permit,
         Self::Guessing,
+        Self::HangUp,
+        Self::Silent,
         Self::Memory,
         Self::Names,
         Self::SlowImap,
@@ -78,6 +89,8 @@ impl Scenario {
             Self::Cached => "cached",
             Self::Permit => "permit",
             Self::Guessing => "guessing",
+            Self::HangUp => Attack::HangUp.name(),
+            Self::Silent => Attack::Silent.name(),
             Self::Memory => "memory",
             Self::Names => "names",
             Self::SlowImap => "slow-imap",
@@ -113,6 +126,7 @@ impl Options {
                 || arguments.next().ok_or_else(|| format!("The argument {argument} needs a value."));
             match argument.as_str() {
                 ECHO_SERVER => return Ok(Task::Echo(value()?.into())),
+                ATTACK => return Ok(Task::Attack(Attack::named(&value()?)?, value()?.into())),
                 "--bench" => bench = true,
                 "--quick" => quick = true,
                 "--help" | "-h" => return Ok(Task::Help),

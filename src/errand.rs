@@ -62,18 +62,18 @@ pub enum ErrandResult {
     Failed(String),
 }
 
-/// What a worker is asked.
-pub enum Task {
+/// What the job of a worker is for.
+pub enum Purpose {
     /// Check a login.
-    Verify(Credentials),
+    CheckLogin(Credentials),
     /// Do what would block the event loop.
     Errand(Errand),
 }
 
 /// What a worker answers.
 pub enum Answer {
-    /// To [`Task::Verify`].
+    /// To [`Purpose::CheckLogin`].
     Verdict(Verdict),
-    /// To [`Task::Errand`].
+    /// To [`Purpose::Errand`].
     Errand(ErrandResult),
 }

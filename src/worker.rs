@@ -3,7 +3,7 @@
 
 mod fitness;
 
-use crate::errand::{Answer, Errand, ErrandResult, Task};
+use crate::errand::{Answer, Errand, ErrandResult, Purpose};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
@@ -132,10 +132,10 @@ impl Worker {
     fn serve(&mut self) -> Result<(), WorkerError> {
         say(&self.socket, &FromWorker::Ready)?;
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
-            let ToWorker::Task(job, task) = message else { return Err(WorkerError::Malformed) };
+            let ToWorker::Job(job, purpose) = message else { return Err(WorkerError::Malformed) };
             spawn::renew_death_signal();
             self.redirect_syslog();
-            let answer = self.carry_out(task);
+            let answer = self.carry_out(purpose);
             // Before the answer: with it comes the next task.
             let unfit = self.fitness.judge(self.completion_of(&answer));
             if let Some(unfit) = &unfit {
@@ -172,13 +172,15 @@ impl Worker {
         self.next_look = Some(now + LOOK_FOR_SYSLOG);
     }
 
-    fn carry_out(&mut self, task: Task) -> Answer {
-        match (task, &mut self.mechanism) {
-            (Task::Verify(credentials), Some(mechanism)) => Answer::Verdict(mechanism.verify(&credentials)),
-            (Task::Verify(_), None) => {
+    fn carry_out(&mut self, purpose: Purpose) -> Answer {
+        match (purpose, &mut self.mechanism) {
+            (Purpose::CheckLogin(credentials), Some(mechanism)) => {
+                Answer::Verdict(mechanism.verify(&credentials))
+            }
+            (Purpose::CheckLogin(_), None) => {
                 Answer::Verdict(Outcome::internal_failure("a worker was asked that has no mechanism").into())
             }
-            (Task::Errand(errand), _) => Answer::Errand(do_errand(errand)),
+            (Purpose::Errand(errand), _) => Answer::Errand(do_errand(errand)),
         }
     }
 }

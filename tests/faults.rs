@@ -193,7 +193,7 @@ fn a_client_that_never_stops_sending_is_cut() {
 }
 
 #[test]
-fn at_the_bound_of_connections_the_newest_is_told_at_once() {
+fn at_the_bound_of_connections_the_longest_silent_one_makes_room() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &["--max-connections=10"]);
     // A connection of before, closed by now, may count until the frontend has seen it.
@@ -203,13 +203,28 @@ fn at_the_bound_of_connections_the_newest_is_told_at_once() {
     let mut clients: Vec<_> =
         (0..10).map(|_| eventually("there is room", || stays(site.daemon.connect()))).collect();
     let start = Instant::now();
-    let answer = site.ask_roughly("user", "right");
-    assert!(answer.is_none(), "{answer:?}");
+    assert_eq!(site.ask("user", "right"), "OK", "who has something to say is served");
     assert!(start.elapsed() < AT_ONCE);
+    assert_eq!(clients[0].receive(), Answer::Nothing, "the first is told");
     site.daemon.log.wait_for("--max-connections");
     let last = clients.last_mut().unwrap();
     assert_eq!(last.send(site.probe.request("user", "right").bytes()).receive(), "OK", "who is in is served");
-    clients.pop();
+}
+
+#[test]
+fn at_the_bound_nobody_who_waits_for_an_answer_makes_room_for_one_of_the_same_user() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["--max-connections=5", "-n", "2"]);
+    let waits = || {
+        let mut waiting = site.begin_roughly("gate", "right");
+        waiting.receive_within(Duration::from_millis(20)).is_none().then_some(waiting)
+    };
+    let mut waiting: Vec<_> = (0..5).map(|_| eventually("there is room", waits)).collect();
+    let start = Instant::now();
+    let answer = site.ask_roughly("user", "right");
+    assert!(answer.is_none() && start.elapsed() < AT_ONCE, "{answer:?}");
+    site.probe.open_gate();
+    assert!(waiting.iter_mut().all(|client| client.receive() == "OK"));
     eventually("there is room again", || site.ask_roughly("user", "right").is_ok().then_some(()));
 }
 
@@ -218,8 +233,8 @@ fn at_the_bound_of_connections_the_newest_is_told_at_once() {
 fn a_client_that_is_turned_away_has_been_heard() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &["--max-connections=1"]);
-    let _silent = eventually("there is room", || {
-        let mut connection = site.daemon.connect();
+    let _waiting = eventually("there is room", || {
+        let mut connection = site.begin_roughly("gate", "right");
         connection.receive_within(Duration::from_millis(20)).is_none().then_some(connection)
     });
     for _ in 0..50 {

@@ -3,7 +3,8 @@
 
 use super::Waiting;
 use crate::credentials::Credentials;
-use crate::errand::{ErrandId, ErrandResult, Task};
+use crate::errand::{ErrandId, ErrandResult, Purpose};
+use crate::origin::Origin;
 use crate::outcome::Outcome;
 use crate::pool::{JobId, WorkerId};
 use std::net::IpAddr;
@@ -29,16 +30,19 @@ pub enum Action {
     Reply(ClientId, Outcome),
     /// Have a worker started; answered by `handle_worker` or `handle_start_failed`.
     StartWorker,
-    /// Hand the task to the worker; wipe it afterwards.
-    Send(WorkerId, JobId, Task),
+    /// Hand the job to the worker; wipe it afterwards.
+    Send(WorkerId, JobId, Purpose),
     /// Let the worker end.
     Retire(WorkerId),
     /// Kill the worker.
     Kill(WorkerId),
     /// Ask the servers; answered by `handle_decision`.
-    Ask(JobId, Credentials),
-    /// Nobody waits for the servers' answer any more.
+    Ask(JobId, Origin, Credentials),
+    /// Nobody waits for the servers' answer any more: what is asked for it is given up.
     Abandon(JobId),
+    /// All who waited for the login have hung up. If nothing is being asked for it, it is over, which
+    /// `handle_decision` tells.
+    Withdraw(JobId),
     /// Tell whoever sent the errand.
     Report(ErrandId, ErrandResult),
     /// Write a line to the log.

@@ -20,8 +20,9 @@ pub use queue_watch::Waiting;
 use crate::cache::{Cache, Fingerprint};
 use crate::config::Service;
 use crate::credentials::Credentials;
-use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Task};
+use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Purpose};
 use crate::ipc;
+use crate::origin::Origin;
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::{JobId, Order, Pool, WorkerId};
 use queue_watch::QueueWatch;
@@ -29,24 +30,53 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
 
-/// A call of the mechanism, for one client or several that asked the same.
+/// Something that a worker or the servers are to do.
 struct Job {
-    names: Rc<Names>,
-    /// Until a worker or the driver of the servers has them.
-    credentials: Option<Credentials>,
-    /// With a cache only.
-    fingerprint: Option<Fingerprint>,
-    clients: Vec<ClientId>,
+    /// Until a worker or the driver of the servers has it.
+    purpose: Option<Purpose>,
+    asker: Asker,
+    origin: Origin,
     submitted: Instant,
     deadline: Instant,
 }
 
-/// An errand that a worker is to run.
-struct Commission {
-    id: ErrandId,
-    /// Until a worker has it.
-    errand: Option<Errand>,
-    deadline: Instant,
+/// Why a job has no answer whose worker said something else than that.
+const OUT_OF_TURN: &str = "the worker answered something else";
+
+/// Who gets the answer.
+enum Asker {
+    /// Clients, to a login.
+    Clients(Login),
+    /// The driver of the servers, to an errand.
+    Driver(ErrandId),
+}
+
+/// A login that is being decided, for one client or several that asked the same.
+struct Login {
+    names: Rc<Names>,
+    /// With a cache only.
+    fingerprint: Option<Fingerprint>,
+    /// When all have hung up the job is dropped, unless it is being decided.
+    clients: BTreeSet<ClientId>,
+    /// What a worker does for it, with [`Route::Network`].
+    errand: Option<JobId>,
+}
+
+impl Job {
+    fn login(&mut self) -> Option<&mut Login> {
+        match &mut self.asker {
+            Asker::Clients(login) => Some(login),
+            Asker::Driver(_) => None,
+        }
+    }
+}
+
+/// What a client waits for.
+enum Waits {
+    /// The end of a job.
+    Job(JobId),
+    /// The end of the delay of its reply.
+    Delay(Outcome, Instant),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,10 +92,10 @@ pub struct Dispatcher {
     cache: Option<Cache>,
     pool: Pool,
     jobs: HashMap<JobId, Job>,
-    commissions: HashMap<JobId, Commission>,
     /// With a cache: the call that decides about each fingerprint.
     in_flight: HashMap<Fingerprint, JobId>,
-    held_replies: HashMap<ClientId, Outcome>,
+    /// All who have no reply yet.
+    clients: HashMap<ClientId, Waits>,
     timers: BTreeSet<(Instant, Timer)>,
     last_job: u64,
     queue_watch: QueueWatch,
@@ -82,9 +112,8 @@ impl Dispatcher {
             service,
             route,
             jobs: HashMap::new(),
-            commissions: HashMap::new(),
             in_flight: HashMap::new(),
-            held_replies: HashMap::new(),
+            clients: HashMap::new(),
             timers: BTreeSet::new(),
             last_job: 0,
             queue_watch,
@@ -94,8 +123,15 @@ impl Dispatcher {
         dispatcher
     }
 
-    /// A client has sent a whole request.
-    pub fn handle_request(&mut self, client: ClientId, mut credentials: Credentials, now: Instant) {
+    /// A client has sent a whole request. `uid`, asked only when it matters, is the user it runs as, and `None` when it
+    /// has hung up already: then nothing more is done for it.
+    pub fn handle_request(
+        &mut self,
+        client: ClientId,
+        mut credentials: Credentials,
+        uid: impl FnOnce() -> Option<u32>,
+        now: Instant,
+    ) {
         if self.service.append_realm {
             credentials.append_realm();
         }
@@ -103,13 +139,25 @@ impl Dispatcher {
         if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
             if cache.lookup(fingerprint, now) {
                 let names = Rc::new(Names::of(&mut credentials));
-                return self.decide(&names, &[client], Outcome::ACCEPT, Source::Cache);
+                return self.decide(&names, [client], Outcome::ACCEPT, Source::Cache);
             }
-            if let Some(job) = self.in_flight.get(fingerprint).and_then(|job| self.jobs.get_mut(job)) {
-                return job.clients.push(client);
+            if let Some(&id) = self.in_flight.get(fingerprint) {
+                return self.join(id, client);
             }
         }
-        self.submit(client, credentials, fingerprint, now);
+        let Some(uid) = uid() else { return };
+        let origin = Origin::client(uid, &credentials.login, credentials.client);
+        self.submit(client, credentials, origin, fingerprint, now);
+    }
+
+    /// A client has closed its connection, and waits for nothing any more. Its job is dropped with the last who waits
+    /// for it, unless it is being decided: that goes on, and an acceptance is remembered.
+    pub fn handle_hang_up(&mut self, client: ClientId, now: Instant) {
+        match self.clients.remove(&client) {
+            Some(Waits::Job(id)) => self.leave(id, client, now),
+            Some(Waits::Delay(_, until)) => drop(self.timers.remove(&(until, Timer::HeldReply(client)))),
+            None => {}
+        }
     }
 
     /// A worker that was asked for exists.
@@ -123,8 +171,11 @@ impl Dispatcher {
     }
 
     /// A worker can take its first job.
-    pub fn handle_ready(&mut self, worker: WorkerId) {
-        self.pool.handle_ready(worker);
+    pub fn handle_ready(&mut self, worker: WorkerId, now: Instant) {
+        if let Some(lost) = self.pool.handle_ready(worker, now) {
+            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+            self.fail(lost, OUT_OF_TURN, now);
+        }
     }
 
     /// A worker ends with the answer that it is about to give.
@@ -132,30 +183,31 @@ impl Dispatcher {
         self.pool.handle_retiring(worker, now);
     }
 
-    /// A worker is to do this; answered by [`Action::Report`].
-    pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, now: Instant) {
+    /// A worker is to do this, for one login or for all; answered by [`Action::Report`].
+    pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, login: Option<JobId>, now: Instant) {
         if !ipc::has_room_for(&errand, self.service.limits) {
             let failed = ErrandResult::Failed("it is too long for a worker".to_owned());
             return self.actions.push_back(Action::Report(id, failed));
         }
-        let job = self.next_job();
-        let deadline = now + self.service.request_timeout;
-        self.commissions.insert(job, Commission { id, errand: Some(errand), deadline });
-        self.timers.insert((deadline, Timer::Deadline(job)));
-        self.pool.submit(job, now);
+        let origin = login.and_then(|login| self.jobs.get(&login)).map(|login| login.origin.clone());
+        let origin = origin.unwrap_or_else(Origin::event_loop);
+        let job = self.add(Purpose::Errand(errand), Asker::Driver(id), origin.clone(), now);
+        if let Some(login) = login.and_then(|login| self.jobs.get_mut(&login)).and_then(Job::login) {
+            login.errand = Some(job);
+        }
+        self.pool.submit(job, origin, now);
     }
 
     /// A worker has answered.
     pub fn handle_answer(&mut self, worker: WorkerId, job: JobId, answer: Answer, now: Instant) {
-        if !self.pool.handle_answer(worker, job, now) {
-            return self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+        if let Err(lost) = self.pool.handle_answer(worker, job, now) {
+            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+            return lost.into_iter().for_each(|lost| self.fail(lost, OUT_OF_TURN, now));
         }
-        match answer {
-            Answer::Verdict(verdict) if self.jobs.contains_key(&job) => self.finish(job, verdict, now),
-            Answer::Errand(result) if self.commissions.contains_key(&job) => self.report(job, result),
-            Answer::Verdict(_) | Answer::Errand(_) => {
-                self.fail(job, "the worker answered something else", now);
-            }
+        match (answer, self.jobs.get(&job).map(|job| &job.asker)) {
+            (Answer::Verdict(verdict), Some(Asker::Clients(_))) => self.finish(job, verdict, now),
+            (Answer::Errand(result), Some(Asker::Driver(_))) => self.report(job, result),
+            _ => self.fail(job, OUT_OF_TURN, now),
         }
     }
 
@@ -171,19 +223,10 @@ impl Dispatcher {
         }
     }
 
-    /// A worker was gone before it could be handed the task, which comes back.
-    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, task: Task, now: Instant) {
-        match task {
-            Task::Verify(credentials) => {
-                if let Some(job) = self.jobs.get_mut(&id) {
-                    job.credentials = Some(credentials);
-                }
-            }
-            Task::Errand(errand) => {
-                if let Some(commission) = self.commissions.get_mut(&id) {
-                    commission.errand = Some(errand);
-                }
-            }
+    /// A worker was gone before it could be handed the job, which comes back.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, purpose: Purpose, now: Instant) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.purpose = Some(purpose);
         }
         self.pool.handle_undelivered(worker, id, now);
     }
@@ -203,20 +246,19 @@ impl Dispatcher {
 
     /// From now on the mechanism is asked about every request: others serve by newer settings already, and what was
     /// found by the old ones, or is being found, answers no request that comes after that.
-    pub fn forget(&mut self) {
+    pub fn forget_all(&mut self) {
         self.cache = None;
         self.in_flight.clear();
-        self.jobs.values_mut().for_each(|job| job.fingerprint = None);
+        self.jobs.values_mut().filter_map(Job::login).for_each(|login| login.fingerprint = None);
     }
 
     /// Answers everybody who waits for a mechanism as unavailable, and those held back at once.
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.abandon(job, now);
-            self.finish(job, Outcome::internal_failure(reason).into(), now);
+            self.fail(job, reason, now);
         }
-        self.commissions.clear();
-        for client in self.held_replies.keys().copied().collect::<Vec<_>>() {
+        for client in self.clients.keys().copied().collect::<Vec<_>>() {
             self.release(client);
         }
         self.timers.clear();
@@ -238,9 +280,10 @@ impl Dispatcher {
         self.actions.pop_front()
     }
 
-    /// Whether every request has had its reply.
+    /// Whether every request has had its reply and no login is being decided.
     pub fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.held_replies.is_empty()
+        let mut jobs = self.jobs.values();
+        self.clients.is_empty() && jobs.all(|job| matches!(job.asker, Asker::Driver(_)))
     }
 
     fn action_for(&mut self, order: Order) -> Option<Action> {
@@ -252,73 +295,98 @@ impl Dispatcher {
                 self.actions.push_back(Action::Log(Event::NeverReady(worker)));
                 Action::Kill(worker)
             }
-            Order::Send(worker, id) => Action::Send(worker, id, self.take_task(id)?),
+            Order::Send(worker, id) => Action::Send(worker, id, self.jobs.get_mut(&id)?.purpose.take()?),
         })
-    }
-
-    fn take_task(&mut self, id: JobId) -> Option<Task> {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            return job.credentials.take().map(Task::Verify);
-        }
-        self.commissions.get_mut(&id)?.errand.take().map(Task::Errand)
-    }
-
-    fn next_job(&mut self) -> JobId {
-        self.last_job += 1;
-        JobId(self.last_job)
     }
 
     fn submit(
         &mut self,
         client: ClientId,
         credentials: Credentials,
+        origin: Origin,
         fingerprint: Option<Fingerprint>,
         now: Instant,
     ) {
-        let id = self.next_job();
-        let deadline = now + self.service.request_timeout;
-        if let Some(fingerprint) = &fingerprint {
-            self.in_flight.insert(fingerprint.clone(), id);
-        }
         let names = Rc::new(Names::copy_of(&credentials));
-        let job = Job {
-            names,
-            credentials: Some(credentials),
-            fingerprint,
-            clients: vec![client],
-            submitted: now,
-            deadline,
-        };
+        let login = Login { names, fingerprint: fingerprint.clone(), clients: BTreeSet::new(), errand: None };
+        let id = self.add(Purpose::CheckLogin(credentials), Asker::Clients(login), origin, now);
+        self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        self.join(id, client);
+        self.route(id, now);
+    }
+
+    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, now: Instant) -> JobId {
+        self.last_job += 1;
+        let id = JobId(self.last_job);
+        let deadline = now + self.service.request_timeout;
+        let job = Job { purpose: Some(purpose), asker, origin, submitted: now, deadline };
         self.jobs.insert(id, job);
         self.timers.insert((deadline, Timer::Deadline(id)));
-        self.route(id, now);
+        id
+    }
+
+    fn join(&mut self, id: JobId, client: ClientId) {
+        if let Some(login) = self.jobs.get_mut(&id).and_then(Job::login) {
+            login.clients.insert(client);
+            self.clients.insert(client, Waits::Job(id));
+        }
+    }
+
+    fn leave(&mut self, id: JobId, client: ClientId, now: Instant) {
+        let Some(login) = self.jobs.get_mut(&id).and_then(Job::login) else { return };
+        login.clients.remove(&client);
+        if !login.clients.is_empty() {
+            return;
+        }
+        let errand = login.errand;
+        match self.route {
+            Route::Workers if self.pool.withdraw(id, now) => drop(self.forget(id)),
+            Route::Workers => {}
+            Route::Network => {
+                self.actions.push_back(Action::Withdraw(id));
+                if let Some(errand) = errand.filter(|errand| self.pool.withdraw(*errand, now)) {
+                    self.report(
+                        errand,
+                        ErrandResult::Failed("nobody waits for the login any more".to_owned()),
+                    );
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, id: JobId) -> Option<Job> {
+        let mut job = self.jobs.remove(&id)?;
+        self.timers.remove(&(job.deadline, Timer::Deadline(id)));
+        if let Some(fingerprint) = job.login().and_then(|login| login.fingerprint.as_ref()) {
+            self.in_flight.remove(fingerprint);
+        }
+        Some(job)
     }
 
     fn route(&mut self, id: JobId, now: Instant) {
         match self.route {
             Route::Workers => {
-                self.pool.submit(id, now);
+                let origin = self.jobs.get(&id).map(|job| job.origin.clone());
+                origin.into_iter().for_each(|origin| self.pool.submit(id, origin, now));
                 self.watch_queue(now);
             }
             Route::Network => {
-                let credentials = self.jobs.get_mut(&id).and_then(|job| job.credentials.take());
-                self.actions.extend(credentials.map(|credentials| Action::Ask(id, credentials)));
+                let Some(job) = self.jobs.get_mut(&id) else { return };
+                if let Some(Purpose::CheckLogin(credentials)) = job.purpose.take() {
+                    self.actions.push_back(Action::Ask(id, job.origin.clone(), credentials));
+                }
             }
         }
     }
 
     fn time_out(&mut self, id: JobId, now: Instant) {
         self.abandon(id, now);
-        let waited = match (self.jobs.get(&id), self.commissions.get(&id)) {
-            (Some(job), _) => job.credentials.is_some(),
-            (None, Some(commission)) => commission.errand.is_some(),
-            (None, None) => return,
-        };
-        if waited {
+        let Some(job) = self.jobs.get(&id) else { return };
+        if job.purpose.is_some() {
             return self.fail(id, "no process was free within the request timeout", now);
         }
-        if let Some(job) = self.jobs.get(&id).filter(|_| self.route == Route::Workers) {
-            let event = Event::TimedOut(Rc::clone(&job.names), self.service.request_timeout);
+        if let (Asker::Clients(login), Route::Workers) = (&job.asker, self.route) {
+            let event = Event::TimedOut(Rc::clone(&login.names), self.service.request_timeout);
             self.actions.push_back(Action::Log(event));
         }
         self.fail(id, "no answer within the request timeout", now);
@@ -326,46 +394,44 @@ impl Dispatcher {
 
     /// Whoever works on the job need not any more.
     fn abandon(&mut self, id: JobId, now: Instant) {
-        if self.route == Route::Network && self.jobs.contains_key(&id) {
-            self.actions.push_back(Action::Abandon(id));
-        } else {
-            self.pool.abandon(id, now);
+        let is_login = self.jobs.get_mut(&id).and_then(Job::login).is_some();
+        match self.route {
+            Route::Network if is_login => self.actions.push_back(Action::Abandon(id)),
+            Route::Network | Route::Workers => self.pool.abandon(id, now),
         }
     }
 
     /// Nobody can tell how the job would have ended.
     fn fail(&mut self, id: JobId, reason: &'static str, now: Instant) {
-        if self.commissions.contains_key(&id) {
-            self.report(id, ErrandResult::Failed(reason.to_owned()));
-        } else {
-            self.finish(id, Outcome::internal_failure(reason).into(), now);
+        match self.jobs.get(&id).map(|job| &job.asker) {
+            Some(Asker::Driver(_)) => self.report(id, ErrandResult::Failed(reason.to_owned())),
+            Some(Asker::Clients(_)) => self.finish(id, Outcome::internal_failure(reason).into(), now),
+            None => {}
         }
     }
 
     fn report(&mut self, id: JobId, result: ErrandResult) {
-        if let Some(commission) = self.commissions.remove(&id) {
-            self.timers.remove(&(commission.deadline, Timer::Deadline(id)));
-            self.actions.push_back(Action::Report(commission.id, result));
+        if let Some(Job { asker: Asker::Driver(errand), .. }) = self.forget(id) {
+            self.actions.push_back(Action::Report(errand, result));
         }
     }
 
     fn finish(&mut self, id: JobId, verdict: Verdict, now: Instant) {
-        let Some(job) = self.jobs.remove(&id) else { return };
-        self.timers.remove(&(job.deadline, Timer::Deadline(id)));
-        if let Some(fingerprint) = job.fingerprint {
-            self.in_flight.remove(&fingerprint);
-            if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &verdict.outcome) {
-                cache.remember(fingerprint, now);
-            }
+        let Some(Job { asker: Asker::Clients(login), deadline, .. }) = self.forget(id) else { return };
+        if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &verdict.outcome) {
+            login.fingerprint.into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
         }
         let held_until = match &verdict.outcome {
-            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(job.deadline).min(job.deadline),
+            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(deadline).min(deadline),
             Outcome::Accept(_) | Outcome::Unavailable(_) => now,
         };
-        if held_until > now {
-            self.hold(&job.names, job.clients, verdict.outcome, held_until);
+        if login.clients.is_empty() && !matches!(verdict.outcome, Outcome::Unavailable(_)) {
+            // Log readers count failures: hanging up early must not hide one.
+            self.log_decision(&login.names, &verdict.outcome, Source::Mechanism);
+        } else if held_until > now {
+            self.hold(&login.names, login.clients, verdict.outcome, held_until);
         } else {
-            self.decide(&job.names, &job.clients, verdict.outcome, Source::Mechanism);
+            self.decide(&login.names, login.clients, verdict.outcome, Source::Mechanism);
         }
     }
 }

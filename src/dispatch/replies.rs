@@ -1,8 +1,9 @@
 //! The one reply: now, or when the delay that PAM wants is over; and the warning when logins wait.
 #![forbid(unsafe_code)]
 
-use super::{Action, ClientId, Dispatcher, Event, Names, Source, Timer, Waiting};
+use super::{Action, ClientId, Dispatcher, Event, Names, Source, Timer, Waiting, Waits};
 use crate::outcome::Outcome;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -11,19 +12,19 @@ impl Dispatcher {
     pub(super) fn hold(
         &mut self,
         names: &Rc<Names>,
-        clients: Vec<ClientId>,
+        clients: BTreeSet<ClientId>,
         outcome: Outcome,
         until: Instant,
     ) {
         for client in clients {
             self.log_decision(names, &outcome, Source::Mechanism);
-            self.held_replies.insert(client, outcome.clone());
+            self.clients.insert(client, Waits::Delay(outcome.clone(), until));
             self.timers.insert((until, Timer::HeldReply(client)));
         }
     }
 
     pub(super) fn release(&mut self, client: ClientId) {
-        if let Some(outcome) = self.held_replies.remove(&client) {
+        if let Some(Waits::Delay(outcome, _)) = self.clients.remove(&client) {
             self.actions.push_back(Action::Reply(client, outcome));
         }
     }
@@ -31,12 +32,13 @@ impl Dispatcher {
     pub(super) fn decide(
         &mut self,
         names: &Rc<Names>,
-        clients: &[ClientId],
+        clients: impl IntoIterator<Item = ClientId>,
         outcome: Outcome,
         source: Source,
     ) {
         for client in clients {
-            self.actions.push_back(Action::Reply(*client, outcome.clone()));
+            self.clients.remove(&client);
+            self.actions.push_back(Action::Reply(client, outcome.clone()));
             self.log_decision(names, &outcome, source);
         }
     }
@@ -49,7 +51,7 @@ impl Dispatcher {
     pub(super) fn watch_queue(&mut self, now: Instant) {
         let waiting = self.pool.waiting();
         let oldest = || {
-            let waiting = self.jobs.values().filter(|job| job.credentials.is_some());
+            let waiting = self.jobs.values().filter(|job| job.purpose.is_some());
             waiting.map(|job| job.submitted).min()
         };
         if let Some((logins, longest)) = self.queue_watch.observe(waiting, oldest, now) {

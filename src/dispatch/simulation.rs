@@ -26,6 +26,17 @@ fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
     of_all_seeds(|seed| World::new(seed).run());
 }
 
+fn login_of(job: &Job) -> Option<&Login> {
+    match &job.asker {
+        Asker::Clients(login) => Some(login),
+        Asker::Driver(_) => None,
+    }
+}
+
+fn place(origin: &Origin) -> Place {
+    (origin.uid, text(&origin.login.name))
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -43,6 +54,9 @@ enum Process {
     /// Will never answer: its message was lost, or it hangs.
     Stuck,
 }
+
+/// A user, and the login asked about.
+type Place = (Option<u32>, String);
 
 struct Asked {
     login: String,
@@ -66,6 +80,10 @@ struct World {
     network: BTreeMap<JobId, (String, String)>,
     /// Errands that have no result yet.
     errands: BTreeSet<ErrandId>,
+    /// Who holds each worker that has something to do.
+    held: HashMap<WorkerId, Place>,
+    /// How often a user who waits and holds no worker has seen another one get one.
+    overtaken: BTreeMap<(Option<u32>, Option<u32>), usize>,
     last_errand: u64,
     /// Orders to start a worker that the supervisor has not carried out yet.
     ordered: usize,
@@ -108,6 +126,8 @@ impl World {
             route,
             network: BTreeMap::new(),
             errands: BTreeSet::new(),
+            held: HashMap::new(),
+            overtaken: BTreeMap::new(),
             last_errand: 0,
             ordered: 0,
             last_worker: 0,
@@ -129,10 +149,11 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.random.below(18) {
+        match self.random.below(20) {
             0..=4 => self.ask(),
             5..=6 if self.route == Route::Network => self.decide(),
             5..=8 => self.answer(),
+            18..=19 => self.hang_up(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
             9 => self.kill_a_worker(),
@@ -153,8 +174,18 @@ impl World {
         let password = format!("password{}", self.random.below(3));
         let deadline = self.now + self.service.request_timeout;
         let credentials = credentials(&login, &password);
+        let uid = self.random.below(3) as u32;
         self.asked.insert(client, Asked { login, password, deadline });
-        self.dispatcher.handle_request(client, credentials, self.now);
+        self.dispatcher.handle_request(client, credentials, || Some(uid), self.now);
+    }
+
+    fn hang_up(&mut self) {
+        let mut clients: Vec<_> = self.asked.keys().copied().collect();
+        clients.sort();
+        if let Some(client) = self.random.pick(&clients) {
+            self.asked.remove(&client);
+            self.dispatcher.handle_hang_up(client, self.now);
+        }
     }
 
     fn answer(&mut self) {
@@ -168,6 +199,7 @@ impl World {
         else {
             return;
         };
+        self.held.remove(&worker);
         let verdict = self.verdict(login, password);
         if self.random.one_in(8) {
             self.retiring.insert(worker);
@@ -209,15 +241,19 @@ impl World {
         }
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);
+        let mut logins: Vec<_> = self.network.keys().copied().collect();
+        logins.retain(|login| login_of(&self.dispatcher.jobs[login]).is_some_and(|one| one.errand.is_none()));
+        let login = self.random.pick(&logins).filter(|_| self.route == Route::Network);
         self.errands.insert(id);
         let errand = Errand::Resolve { host: "localhost".into(), service: "389".into() };
-        self.dispatcher.handle_errand(id, errand, self.now);
+        self.dispatcher.handle_errand(id, errand, login, self.now);
     }
 
     fn run_an_errand(&mut self) {
         let running: Vec<_> = self.workers_that(|process| matches!(process, Process::Errand(_)));
         let Some(worker) = self.random.pick(&running) else { return };
         let Some(Process::Errand(job)) = self.processes.insert(worker, Process::Idle) else { return };
+        self.held.remove(&worker);
         let answer = if self.random.one_in(10) {
             Answer::Verdict(Outcome::ACCEPT.into())
         } else {
@@ -230,6 +266,7 @@ impl World {
         let all: Vec<_> = self.workers_that(|_| true);
         if let Some(worker) = self.random.pick(&all) {
             self.processes.remove(&worker);
+            self.held.remove(&worker);
             self.dispatcher.handle_worker_gone(worker, self.now);
         }
     }
@@ -244,7 +281,7 @@ impl World {
         if self.random.one_in(6) {
             self.dispatcher.handle_retiring(worker, self.now);
         } else if self.random.one_in(2) && !matches!(self.processes.get(&worker), Some(Process::Booting(_))) {
-            self.dispatcher.handle_ready(worker);
+            self.dispatcher.handle_ready(worker, self.now);
         } else if self.processes.get(&worker) != Some(&Process::Stuck) {
             let verdict = Answer::Verdict(Outcome::ACCEPT.into());
             self.dispatcher.handle_answer(worker, job, verdict, self.now);
@@ -269,7 +306,7 @@ impl World {
         let booting: Vec<_> = self.workers_that(|process| matches!(process, Process::Booting(_)));
         if let Some(worker) = self.random.pick(&booting) {
             self.processes.insert(worker, Process::Idle);
-            self.dispatcher.handle_ready(worker);
+            self.dispatcher.handle_ready(worker, self.now);
         }
     }
 
@@ -293,14 +330,16 @@ impl World {
             match action {
                 Action::Reply(client, outcome) => self.judge(client, &outcome),
                 Action::StartWorker => self.ordered += 1,
-                Action::Send(worker, job, task) => self.deliver(worker, job, task),
+                Action::Send(worker, job, purpose) => self.deliver(worker, job, purpose),
                 Action::Retire(worker) => {
                     assert_eq!(self.processes.remove(&worker), Some(Process::Idle), "retired at work");
                 }
                 Action::Kill(worker) => {
                     self.processes.remove(&worker);
+                    self.held.remove(&worker);
                 }
-                Action::Ask(job, credentials) => {
+                Action::Withdraw(job) => self.withdraw(job),
+                Action::Ask(job, _, credentials) => {
                     let asked = (text(&credentials.login), text(credentials.password.as_bytes()));
                     assert_eq!(self.network.insert(job, asked), None, "asked twice");
                 }
@@ -313,23 +352,57 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, worker: WorkerId, job: JobId, task: Task) {
+    /// The driver gives up a login that nobody waits for if nothing is being asked for it.
+    fn withdraw(&mut self, job: JobId) {
+        let login = login_of(&self.dispatcher.jobs[&job]).unwrap();
+        assert!(login.clients.is_empty(), "somebody waits for it");
+        if self.random.one_in(2) && self.network.remove(&job).is_some() {
+            let verdict = Outcome::internal_failure("nobody waits").into();
+            self.dispatcher.handle_decision(job, verdict, self.now);
+        }
+    }
+
+    fn deliver(&mut self, worker: WorkerId, job: JobId, purpose: Purpose) {
         if self.random.one_in(20) || !self.processes.contains_key(&worker) {
             self.processes.remove(&worker);
-            return self.dispatcher.handle_undelivered(worker, job, task, self.now);
+            return self.dispatcher.handle_undelivered(worker, job, purpose, self.now);
         }
         assert_eq!(self.processes.get(&worker), Some(&Process::Idle), "one request at a time");
         assert!(!self.retiring.contains(&worker), "a job for one that has given its last answer");
-        let process = match task {
+        self.note_turn(worker, job);
+        let process = match purpose {
             _ if self.random.one_in(20) => Process::Stuck,
-            Task::Verify(credentials) => {
+            Purpose::CheckLogin(credentials) => {
                 assert_eq!(self.route, Route::Workers);
                 let password = text(credentials.password.as_bytes());
                 Process::Working(job, text(&credentials.login), password)
             }
-            Task::Errand(_) => Process::Errand(job),
+            Purpose::Errand(_) => Process::Errand(job),
         };
         self.processes.insert(worker, process);
+    }
+
+    /// Nobody who waits and holds no worker sees another user get two, and nothing is done that nobody waits for.
+    fn note_turn(&mut self, worker: WorkerId, id: JobId) {
+        let job = &self.dispatcher.jobs[&id];
+        let nobody_waits = login_of(job).is_some_and(|login| login.clients.is_empty());
+        assert!(!nobody_waits, "a login that nobody waits for");
+        let served = place(&job.origin);
+        self.held.insert(worker, served.clone());
+        let starving = self.starving();
+        self.overtaken.retain(|(user, _), _| starving.contains(user));
+        for user in starving {
+            let count = self.overtaken.entry((user, served.0)).or_default();
+            *count += 1;
+            assert!(*count <= 1, "overtaken twice by the same user");
+        }
+    }
+
+    /// The users who wait for a worker and hold none.
+    fn starving(&self) -> BTreeSet<Option<u32>> {
+        let waiting = self.dispatcher.jobs.values().filter(|job| job.purpose.is_some());
+        let waiting = waiting.map(|job| job.origin.uid);
+        waiting.filter(|user| !self.held.values().any(|(holder, _)| holder == user)).collect()
     }
 
     /// Invariants 1, 2 and 3, for one reply.
@@ -351,6 +424,8 @@ impl World {
 
     fn check(&mut self) {
         self.verdicts.clear();
+        let starving = self.starving();
+        self.overtaken.retain(|(user, _), _| starving.contains(user));
         // Invariant 1: nobody waits beyond the deadline.
         let due = self.dispatcher.next_timeout();
         for asked in self.asked.values() {
@@ -359,21 +434,24 @@ impl World {
         assert!(self.errands.is_empty() || due.is_some(), "an errand would be forgotten");
         let in_time = |process: &Process| !matches!(process, Process::Booting(since) if *since + START_TIME <= self.now);
         assert!(self.processes.values().all(in_time), "a worker that never becomes ready is kept");
-        // Invariant 4: nobody waits while a worker could serve.
-        assert!(
-            self.dispatcher.pool.waiting() == 0 || self.dispatcher.pool.idle() == 0,
-            "idle beside a queue"
-        );
+        // Invariant 4: no user waits without a worker while one could serve.
+        assert!(self.dispatcher.pool.idle() == 0 || self.starving().is_empty(), "idle beside a queue");
         // Invariant 5: the only passwords are those of requests that wait for a worker.
         let held = secret::alive() - self.secrets_before;
         let waiting = self.dispatcher.pool.waiting();
-        let errands = self.dispatcher.commissions.values().filter(|one| one.errand.is_some()).count();
+        let is_waiting_errand = |job: &&Job| matches!(job.purpose, Some(Purpose::Errand(_)));
+        let errands = self.dispatcher.jobs.values().filter(is_waiting_errand).count();
         assert_eq!(held, waiting - errands, "a password outlives its use");
         // Invariant 6: everything is bounded.
         assert!(self.dispatcher.pool.size() <= self.service.workers.most);
-        assert!(self.dispatcher.jobs.len() + self.dispatcher.held_replies.len() <= self.asked.len());
-        assert_eq!(self.dispatcher.commissions.len(), self.errands.len());
-        assert!(self.dispatcher.timers.len() <= self.asked.len() + self.errands.len());
+        assert_eq!(self.dispatcher.clients.len(), self.asked.len());
+        let jobs = || self.dispatcher.jobs.values();
+        let nobody_waits = |job: &&Job| login_of(job).is_some_and(|login| login.clients.is_empty());
+        let abandoned = jobs().filter(nobody_waits).count();
+        assert!(jobs().filter(nobody_waits).all(|job| job.purpose.is_none()), "kept although nobody waits");
+        assert!(self.dispatcher.jobs.len() <= self.asked.len() + abandoned + self.errands.len());
+        assert_eq!(jobs().filter(|job| login_of(job).is_none()).count(), self.errands.len());
+        assert!(self.dispatcher.timers.len() <= self.asked.len() + abandoned + self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
         if let Some(cache) = &self.dispatcher.cache {
             assert!(cache.len() <= cache.most());
@@ -382,7 +460,7 @@ impl World {
 
     /// Left alone, every client is answered: with nothing but time.
     fn finish(&mut self) {
-        while !self.asked.is_empty() || !self.errands.is_empty() {
+        while !self.dispatcher.is_idle() || !self.errands.is_empty() {
             let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
             self.now = self.now.max(due);
             self.dispatcher.handle_timeout(self.now);

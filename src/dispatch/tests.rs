@@ -44,6 +44,7 @@ struct Scene {
     killed: Vec<WorkerId>,
     asked: Vec<JobId>,
     abandoned: Vec<JobId>,
+    withdrawn: Vec<JobId>,
     reports: Vec<(ErrandId, ErrandResult)>,
     events: Vec<Event>,
     workers: u64,
@@ -65,6 +66,7 @@ impl Scene {
             killed: Vec::new(),
             asked: Vec::new(),
             abandoned: Vec::new(),
+            withdrawn: Vec::new(),
             reports: Vec::new(),
             events: Vec::new(),
             workers: 0,
@@ -80,12 +82,13 @@ impl Scene {
                 Action::StartWorker => {
                     self.workers += 1;
                     self.dispatcher.handle_worker(WorkerId(self.workers), self.now);
-                    self.dispatcher.handle_ready(WorkerId(self.workers));
+                    self.dispatcher.handle_ready(WorkerId(self.workers), self.now);
                 }
                 Action::Send(worker, job, _) => self.sent.push((worker, job)),
                 Action::Kill(worker) => self.killed.push(worker),
                 Action::Retire(_) => {}
-                Action::Ask(job, _) => self.asked.push(job),
+                Action::Ask(job, ..) => self.asked.push(job),
+                Action::Withdraw(job) => self.withdrawn.push(job),
                 Action::Abandon(job) => self.abandoned.push(job),
                 Action::Report(id, result) => self.reports.push((id, result)),
                 Action::Log(event) => self.events.push(event),
@@ -94,7 +97,17 @@ impl Scene {
     }
 
     fn ask(&mut self, client: u64, login: &str, password: &str) {
-        self.dispatcher.handle_request(ClientId(client), credentials(login, password), self.now);
+        self.ask_as(1000, client, login, password);
+    }
+
+    fn ask_as(&mut self, uid: u32, client: u64, login: &str, password: &str) {
+        let credentials = credentials(login, password);
+        self.dispatcher.handle_request(ClientId(client), credentials, || Some(uid), self.now);
+        self.settle();
+    }
+
+    fn hang_up(&mut self, client: u64) {
+        self.dispatcher.handle_hang_up(ClientId(client), self.now);
         self.settle();
     }
 
@@ -236,7 +249,7 @@ fn the_realm_is_joined_before_the_cache_is_asked() {
     let mut scene = Scene::new(Service { append_realm: true, ..service(1, true) });
     let mut with_realm = credentials("anna", "secret");
     with_realm.realm = b"example.org".to_vec();
-    scene.dispatcher.handle_request(ClientId(1), with_realm, scene.now);
+    scene.dispatcher.handle_request(ClientId(1), with_realm, || Some(0), scene.now);
     scene.settle();
     scene.answer(0, Outcome::ACCEPT);
     let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
@@ -248,8 +261,8 @@ fn a_request_that_could_not_be_handed_over_goes_to_another_worker() {
     let mut scene = Scene::new(service(2, false));
     scene.ask(1, "anna", "secret");
     let (worker, job) = scene.sent[0];
-    let task = Task::Verify(credentials("anna", "secret"));
-    scene.dispatcher.handle_undelivered(worker, job, task, scene.now);
+    let purpose = Purpose::CheckLogin(credentials("anna", "secret"));
+    scene.dispatcher.handle_undelivered(worker, job, purpose, scene.now);
     scene.settle();
     assert_eq!(scene.sent.len(), 2);
     assert_ne!(scene.sent[1].0, worker);
@@ -276,6 +289,91 @@ fn logins_that_wait_long_are_told_of() {
     let waiting: Vec<_> = scene.events.iter().filter(|event| matches!(event, Event::Waiting(_))).collect();
     assert_eq!(waiting.len(), 1);
     assert!(matches!(waiting[0], Event::Waiting(Waiting { logins: 3, flag: WorkerFlag::Processes, .. })));
+}
+
+#[test]
+fn a_login_that_nobody_waits_for_any_more_is_never_sent() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    scene.ask(2, "bert", "secret");
+    scene.ask(3, "carl", "secret");
+    scene.hang_up(2);
+    scene.answer(0, Outcome::ACCEPT);
+    scene.answer(1, Outcome::ACCEPT);
+    assert_eq!(scene.sent.len(), 2);
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (3, Outcome::ACCEPT)]);
+    assert!(scene.dispatcher.is_idle());
+}
+
+#[test]
+fn nothing_is_begun_for_a_client_that_has_hung_up_already() {
+    let mut scene = Scene::new(service(1, true));
+    scene.dispatcher.handle_request(ClientId(1), credentials("anna", "secret"), || None, scene.now);
+    scene.settle();
+    assert!(scene.sent.is_empty() && scene.dispatcher.is_idle() && scene.dispatcher.in_flight.is_empty());
+}
+
+#[test]
+fn a_check_that_runs_goes_on_without_its_client_is_logged_and_may_be_remembered() {
+    let mut scene = Scene::new(service(1, true));
+    scene.ask(1, "anna", "secret");
+    scene.hang_up(1);
+    assert_eq!(scene.killed, []);
+    scene.answer(0, Outcome::ACCEPT);
+    assert_eq!((scene.replies.len(), scene.events.len()), (0, 1));
+    scene.ask(2, "anna", "secret");
+    assert_eq!(scene.replies, [(2, Outcome::ACCEPT)]);
+    assert_eq!(scene.sent.len(), 1);
+}
+
+#[test]
+fn a_joined_login_goes_on_while_anyone_waits_for_it() {
+    let mut scene = Scene::new(service(1, true));
+    scene.ask(1, "anna", "secret");
+    scene.ask(2, "bert", "secret");
+    scene.ask(3, "bert", "secret");
+    scene.hang_up(2);
+    scene.answer(0, Outcome::ACCEPT);
+    scene.answer(1, Outcome::ACCEPT);
+    assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (3, Outcome::ACCEPT)]);
+}
+
+#[test]
+fn a_client_that_hangs_up_during_its_delay_holds_nothing() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "wrong");
+    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: 2 * SECOND });
+    scene.hang_up(1);
+    assert!(scene.dispatcher.is_idle() && scene.dispatcher.timers.is_empty());
+    scene.pass(2 * SECOND);
+    assert_eq!(scene.replies, []);
+}
+
+#[test]
+fn an_errand_for_a_login_that_nobody_waits_for_any_more_is_not_run() {
+    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    scene.dispatcher.handle_errand(ErrandId(1), resolve(), None, scene.now);
+    scene.ask(1, "anna", "secret");
+    let login = scene.asked[0];
+    scene.dispatcher.handle_errand(ErrandId(2), resolve(), Some(login), scene.now);
+    scene.settle();
+    scene.hang_up(1);
+    assert_eq!(scene.withdrawn, [login]);
+    assert!(matches!(scene.reports[..], [(ErrandId(2), ErrandResult::Failed(_))]));
+    assert_eq!(scene.sent.len(), 1, "the first goes on");
+}
+
+#[test]
+fn a_user_who_asks_a_hundred_times_delays_another_by_a_turn() {
+    let mut scene = Scene::new(service(1, false));
+    for client in 1..=100 {
+        scene.ask_as(65534, client, "anna", "secret");
+    }
+    scene.ask_as(1000, 101, "bert", "secret");
+    scene.answer(0, Outcome::ACCEPT);
+    (1..3).for_each(|index| scene.answer(index, Outcome::ACCEPT));
+    let answered: Vec<_> = scene.replies.iter().map(|(client, _)| *client).collect();
+    assert_eq!(answered, [1, 2, 101]);
 }
 
 fn resolve() -> Errand {
@@ -308,7 +406,7 @@ fn servers_that_never_decide_are_let_go_at_the_request_timeout() {
 #[test]
 fn an_errand_goes_to_a_worker_and_its_result_to_whoever_sent_it() {
     let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(7), resolve(), scene.now);
+    scene.dispatcher.handle_errand(ErrandId(7), resolve(), None, scene.now);
     scene.settle();
     let (worker, job) = scene.sent[0];
     let answer = Answer::Errand(ErrandResult::PasswordChecked(true));
@@ -320,10 +418,10 @@ fn an_errand_goes_to_a_worker_and_its_result_to_whoever_sent_it() {
 #[test]
 fn an_errand_whose_worker_dies_or_hangs_has_failed() {
     let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(1), resolve(), scene.now);
+    scene.dispatcher.handle_errand(ErrandId(1), resolve(), None, scene.now);
     scene.settle();
     scene.dispatcher.handle_worker_gone(scene.sent[0].0, scene.now);
-    scene.dispatcher.handle_errand(ErrandId(2), resolve(), scene.now);
+    scene.dispatcher.handle_errand(ErrandId(2), resolve(), None, scene.now);
     scene.settle();
     scene.pass(60 * SECOND);
     let failed = |report: &(ErrandId, ErrandResult)| matches!(report.1, ErrandResult::Failed(_));
@@ -337,7 +435,7 @@ fn an_errand_that_no_worker_has_room_for_fails_at_once_and_costs_no_worker() {
     let mut stored = Secret::default();
     stored.resize(1 << 20);
     let errand = Errand::CheckPassword { password: Secret::copy_of(b"secret"), stored };
-    scene.dispatcher.handle_errand(ErrandId(1), errand, scene.now);
+    scene.dispatcher.handle_errand(ErrandId(1), errand, None, scene.now);
     scene.settle();
     assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));
     assert!(scene.sent.is_empty());
@@ -346,7 +444,7 @@ fn an_errand_that_no_worker_has_room_for_fails_at_once_and_costs_no_worker() {
 #[test]
 fn a_verdict_is_no_answer_to_an_errand() {
     let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(1), resolve(), scene.now);
+    scene.dispatcher.handle_errand(ErrandId(1), resolve(), None, scene.now);
     scene.settle();
     scene.answer(0, Outcome::ACCEPT);
     assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));

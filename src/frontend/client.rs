@@ -1,6 +1,7 @@
 //! One connection: the bytes it has sent so far, and the one reply.
 #![forbid(unsafe_code)]
 
+use super::places::Standing;
 use crate::config::Limits;
 use crate::credentials::Credentials;
 use crate::secret::Secret;
@@ -20,24 +21,36 @@ const MOST_DRAINED: usize = 1024 * 1024;
 
 pub(super) struct Client {
     pub(super) stream: UnixStream,
-    decoder: Decoder,
+    pub(super) place: Place,
     pub(super) state: State,
-    /// When the connection is given up, if it is being timed.
-    pub(super) deadline: Option<Instant>,
-    drained: usize,
-    /// One connection too many: it is answered as unavailable, but not before it has said what it wants, since a
-    /// client that is cut off while it writes may die of the broken pipe.
-    pub(super) surplus: bool,
 }
 
+/// Whether it counts among the connections of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nobody has asked yet: most are answered at once. It is not registered with the event loop.
+    Unknown,
+    /// It holds a place.
+    Held { uid: u32 },
+    /// It is one too many of a user, and heard nevertheless: a client that is cut off while it writes may die of the
+    /// broken pipe.
+    Beyond { uid: u32 },
+}
+
 pub(super) enum State {
-    /// The request is not complete. `registered` with the event loop after the first look.
-    Reading { registered: bool },
+    /// The request is not complete. `times`: since when it has been awaited and until when it is; `None` on the first
+    /// look.
+    Reading { decoder: Decoder, times: Option<Times> },
     /// The request is being decided. Nothing is read meanwhile. `in_pieces`: it came in several.
     Deciding { in_pieces: bool },
-    /// Answered and closed for writing; what still comes is thrown away.
-    Draining,
+    /// Answered and closed for writing; what still comes is thrown away and counted.
+    Draining { times: Times, drained: usize },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) since: Instant,
+    pub(super) until: Instant,
 }
 
 /// What reading from a connection led to.
@@ -51,15 +64,9 @@ pub(super) enum Heard {
 }
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, limits: Limits, surplus: bool) -> Self {
-        Self {
-            stream,
-            decoder: Decoder::new(limits),
-            state: State::Reading { registered: false },
-            deadline: None,
-            drained: 0,
-            surplus,
-        }
+    pub(super) fn new(stream: UnixStream, limits: Limits) -> Self {
+        let state = State::Reading { decoder: Decoder::new(limits), times: None };
+        Self { stream, place: Place::Unknown, state }
     }
 
     /// Reads what there is, through `buffer`, which is wiped again.
@@ -74,12 +81,7 @@ impl Client {
                 Err(_) => return Heard::End,
             };
             let received = buffer.as_bytes().get(..length).unwrap_or_default();
-            let heard = match self.state {
-                // A full buffer may not be all that has come.
-                State::Reading { registered } => self.decode(received, registered || length == READ_SIZE),
-                State::Deciding { .. } => Heard::Nothing,
-                State::Draining => self.drain(length),
-            };
+            let heard = self.state.hear(received);
             buffer.wipe_first(length);
             match heard {
                 // On the first look a short read means that there is no more; an event will tell.
@@ -90,38 +92,18 @@ impl Client {
         }
     }
 
-    fn decode(&mut self, received: &[u8], in_pieces: bool) -> Heard {
-        match self.decoder.decode(received) {
-            Decoded::Incomplete => Heard::Nothing,
-            Decoded::Request(credentials) => {
-                self.state = State::Deciding { in_pieces };
-                Heard::Request(credentials)
-            }
-            Decoded::Invalid(invalid) => {
-                // The rest of what is too long is still on its way.
-                self.state = State::Deciding { in_pieces: true };
-                Heard::Invalid(invalid)
-            }
-        }
-    }
-
-    fn drain(&mut self, length: usize) -> Heard {
-        self.drained += length;
-        if self.drained > MOST_DRAINED { Heard::End } else { Heard::Nothing }
-    }
-
     fn is_new(&self) -> bool {
-        self.state == State::Reading { registered: false }
+        matches!(self.state, State::Reading { times: None, .. })
     }
 
     /// Whether it has not sent a byte.
     pub(super) fn is_silent(&self) -> bool {
-        matches!(self.state, State::Reading { .. }) && self.decoder.is_untouched()
+        matches!(&self.state, State::Reading { decoder, .. } if decoder.is_untouched())
     }
 
     /// Whether it hung up in the middle of a request.
     pub(super) fn is_half_sent(&self) -> bool {
-        matches!(self.state, State::Reading { .. }) && !self.decoder.is_untouched()
+        matches!(&self.state, State::Reading { decoder, .. } if !decoder.is_untouched())
     }
 
     /// Sends the reply in one write. A fresh socket has room for the longest; where it has not, the client does
@@ -137,8 +119,55 @@ impl Client {
     }
 
     /// Ends the conversation from this side, so that clients that wait for the end see it at once.
-    pub(super) fn finish_writing(&mut self) -> io::Result<()> {
-        self.state = State::Draining;
+    pub(super) fn finish_writing(&mut self, times: Times) -> io::Result<()> {
+        self.state = State::Draining { times, drained: 0 };
         self.stream.shutdown(Shutdown::Write)
+    }
+}
+
+impl State {
+    /// Takes what was read.
+    fn hear(&mut self, received: &[u8]) -> Heard {
+        match self {
+            Self::Reading { decoder, times } => {
+                // A full buffer may not be all that has come.
+                let in_pieces = times.is_some() || received.len() == READ_SIZE;
+                match decoder.decode(received) {
+                    Decoded::Incomplete => Heard::Nothing,
+                    Decoded::Request(credentials) => {
+                        *self = Self::Deciding { in_pieces };
+                        Heard::Request(credentials)
+                    }
+                    Decoded::Invalid(invalid) => {
+                        // The rest of what is too long is still on its way.
+                        *self = Self::Deciding { in_pieces: true };
+                        Heard::Invalid(invalid)
+                    }
+                }
+            }
+            Self::Deciding { .. } => Heard::Nothing,
+            Self::Draining { drained, .. } => {
+                *drained += received.len();
+                if *drained > MOST_DRAINED { Heard::End } else { Heard::Nothing }
+            }
+        }
+    }
+
+    /// When the connection is given up, if it is being timed.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Reading { times, .. } => times.map(|times| times.until),
+            Self::Deciding { .. } => None,
+            Self::Draining { times, .. } => Some(times.until),
+        }
+    }
+
+    /// What it waits for.
+    pub(super) fn standing(&self) -> Standing {
+        match self {
+            Self::Reading { times: Some(times), .. } => Standing::Silent(times.since),
+            Self::Reading { times: None, .. } | Self::Deciding { .. } => Standing::Owed,
+            Self::Draining { times, .. } => Standing::Answered(times.since),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! All connections: bounded in number, each given a bounded time to send its request.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Heard, State};
+use super::client::{Client, Heard, Place, State, Times};
+use super::places::Places;
 use super::token;
 use crate::config::{OnUnavailable, Service};
 use crate::credentials::Credentials;
@@ -10,25 +11,39 @@ use crate::outcome::Outcome;
 use crate::rate_limit::RateLimit;
 use crate::secret::Secret;
 use crate::strerror::strerror;
+use crate::sys::socket;
 use crate::wire::Invalid;
+use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Interest, Registry};
 use std::collections::{BTreeSet, HashMap};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// How many connections beyond the bound are heard at the most before they are turned away, and for how long; the next are cut.
-pub(super) const MOST_SURPLUS: usize = 64;
-const SURPLUS_TIME: Duration = Duration::from_secs(1);
+/// How many connections that find no room are heard at the most before they are turned away, and for how long; the next are cut.
+pub(super) const MAX_BEYOND: usize = 64;
+const TIME_BEYOND: Duration = Duration::from_secs(1);
+
+/// How long a connection may be silent before it makes room for another silent one of the same user. Clients write as
+/// soon as they are connected.
+const MAY_BE_SILENT: Duration = Duration::from_secs(1);
 
 /// How long an answered client that sent its request in pieces may go on sending.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// The user of a peer that the kernel does not name, which unix sockets do not have.
+const UNKNOWN_USER: u32 = u32::MAX;
 
 pub(super) struct Clients {
     clients: HashMap<ClientId, Client>,
     deadlines: BTreeSet<(Instant, ClientId)>,
     last: u64,
-    surplus: usize,
-    most_surplus: usize,
+    places: Places,
+    /// How many are heard without a place, and how many may be.
+    beyond: usize,
+    max_beyond: usize,
+    /// Those that had to make room while they waited for an answer.
+    displaced: Vec<ClientId>,
     registry: Registry,
     service: Service,
     buffer: Secret,
@@ -40,17 +55,21 @@ pub(super) enum Step {
     Nothing,
     Request(ClientId, Credentials),
     Invalid(ClientId, Invalid),
+    /// It has hung up while its request was being decided.
+    HungUp(ClientId),
 }
 
 impl Clients {
-    /// Hears up to `most_surplus` beyond the bound of `service`.
-    pub(super) fn new(service: &Service, most_surplus: usize, registry: Registry) -> Self {
+    /// Hears up to `max_beyond` connections that find no room.
+    pub(super) fn new(service: &Service, max_beyond: usize, registry: Registry) -> Self {
         Self {
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
             last: 0,
-            surplus: 0,
-            most_surplus,
+            places: Places::default(),
+            beyond: 0,
+            max_beyond,
+            displaced: Vec::new(),
             registry,
             service: service.clone(),
             buffer: Secret::default(),
@@ -67,63 +86,118 @@ impl Clients {
     pub(super) fn welcome(&mut self, stream: UnixStream, now: Instant) -> Step {
         self.last += 1;
         let id = ClientId(self.last);
-        let surplus = self.are_too_many();
-        if surplus {
-            self.complain(now);
-        }
-        let mut client = Client::new(stream, self.service.limits, surplus);
-        let heard = client.read(&mut self.buffer);
-        match heard {
-            Heard::End => return Step::Nothing,
+        let mut client = Client::new(stream, self.service.limits);
+        match client.read(&mut self.buffer) {
+            Heard::End => Step::Nothing,
             Heard::Nothing => {
-                let interest = Interest::READABLE;
-                if let Err(error) = self.registry.register(&mut client.stream, token::of_client(id), interest)
-                {
-                    log::error!(target: "frontend", "A connection could not be watched and is closed: {}", strerror(&error));
-                    return Step::Nothing;
-                }
-                client.state = State::Reading { registered: true };
-                let time = if surplus { SURPLUS_TIME } else { self.service.read_timeout };
-                self.time(&mut client, id, now + time);
+                self.await_request(id, client, now);
+                Step::Nothing
             }
-            Heard::Request(_) | Heard::Invalid(_) => {}
+            heard @ (Heard::Request(_) | Heard::Invalid(_)) => {
+                let has_room = self.has_room() || self.make_room(client.uid(), now, now);
+                if !has_room {
+                    client.place = Place::Beyond { uid: client.uid() };
+                }
+                self.add(id, client);
+                self.step(id, heard, now)
+            }
         }
-        self.surplus += usize::from(surplus);
-        self.clients.insert(id, client);
-        self.step(id, heard, now)
     }
 
-    /// Reads on.
-    pub(super) fn handle_readable(&mut self, id: ClientId, now: Instant) -> Step {
-        let Some(client) = self.clients.get_mut(&id) else { return Step::Nothing };
-        if matches!(client.state, State::Deciding { .. }) {
-            return Step::Nothing;
+    /// Waits for the rest of the request.
+    fn await_request(&mut self, id: ClientId, mut client: Client, now: Instant) {
+        let uid = client.uid();
+        let (place, time) = if self.has_room() || self.make_room(uid, a_while_before(now), now) {
+            (Place::Held { uid }, self.service.read_timeout)
+        } else if self.beyond < self.max_beyond {
+            (Place::Beyond { uid }, TIME_BEYOND)
+        } else {
+            return;
+        };
+        if let State::Reading { times, .. } = &mut client.state {
+            *times = Some(Times { since: now, until: now + time });
         }
+        if self.watch(id, &mut client) {
+            client.place = place;
+            self.add(id, client);
+        }
+    }
+
+    /// Has the event loop tell when the client hangs up, unless it has been answered already.
+    pub(super) fn await_hang_up(&mut self, id: ClientId) {
+        let is_new = |client: &Client| client.place == Place::Unknown;
+        if !self.clients.get(&id).is_some_and(is_new) {
+            return;
+        }
+        let Some(mut client) = self.clients.remove(&id) else { return };
+        client.place = Place::Held { uid: client.uid() };
+        // Not watched it is served all the same.
+        self.watch(id, &mut client);
+        self.add(id, client);
+    }
+
+    fn watch(&mut self, id: ClientId, client: &mut Client) -> bool {
+        let watched = self.registry.register(&mut client.stream, token::of_client(id), Interest::READABLE);
+        if let Err(error) = &watched {
+            log::error!(target: "frontend", "A connection could not be watched: {}", strerror(error));
+        }
+        watched.is_ok()
+    }
+
+    /// Looks at a connection of which the event loop tells something.
+    pub(super) fn handle_event(&mut self, id: ClientId, event: &Event, now: Instant) -> Step {
+        let waits = |client: &Client| matches!(client.state, State::Deciding { .. });
+        if !self.clients.get(&id).is_some_and(waits) {
+            return self.read_on(id, now);
+        }
+        // One that has only finished writing waits for its answer.
+        if event.is_write_closed() && self.remove(id).is_some() {
+            return Step::HungUp(id);
+        }
+        Step::Nothing
+    }
+
+    /// Reads what has come on a connection since the last look.
+    pub(super) fn read_on(&mut self, id: ClientId, now: Instant) -> Step {
+        let Some(mut client) = self.remove(id) else { return Step::Nothing };
         let heard = client.read(&mut self.buffer);
-        if matches!(heard, Heard::Request(_) | Heard::Invalid(_)) {
-            Self::stop_timing(&mut self.deadlines, client, id);
+        if let (Place::Beyond { uid }, Heard::Request(_)) = (client.place, &heard) {
+            if self.has_room() || self.make_room(uid, now, now) {
+                client.place = Place::Held { uid };
+            }
         }
+        self.add(id, client);
         self.step(id, heard, now)
     }
 
     fn step(&mut self, id: ClientId, heard: Heard, now: Instant) -> Step {
-        let surplus = self.clients.get(&id).is_some_and(|client| client.surplus);
-        match heard {
-            Heard::Nothing => Step::Nothing,
-            Heard::Request(_) | Heard::Invalid(_) if surplus => {
-                self.reply_unavailable(id, &Outcome::internal_failure("too many connections"), now);
+        let place = self.clients.get(&id).map(|client| client.place);
+        match (heard, place) {
+            (Heard::Nothing, _) => Step::Nothing,
+            (Heard::Request(_) | Heard::Invalid(_), Some(Place::Beyond { .. })) => {
+                self.reply_unavailable(id, &too_many(), now);
                 Step::Nothing
             }
-            Heard::Request(credentials) => Step::Request(id, credentials),
-            Heard::Invalid(invalid) => Step::Invalid(id, invalid),
-            Heard::End => {
-                if self.clients.get(&id).is_some_and(Client::is_half_sent) {
+            (Heard::Request(credentials), _) => Step::Request(id, credentials),
+            (Heard::Invalid(invalid), _) => Step::Invalid(id, invalid),
+            (Heard::End, _) => {
+                if self.remove(id).is_some_and(|client| client.is_half_sent()) {
                     log::debug!(target: "frontend", "A client hung up in the middle of its request");
                 }
-                self.remove(id);
                 Step::Nothing
             }
         }
+    }
+
+    /// The user who asks, unless it has hung up: then the connection is closed. What is asked of the kernel is cheaper
+    /// than to begin a check for nobody.
+    pub(super) fn uid_if_there(&mut self, id: ClientId) -> Option<u32> {
+        let client = self.clients.get(&id)?;
+        if socket::has_hung_up(client.stream.as_fd()) {
+            self.remove(id);
+            return None;
+        }
+        Some(client.uid())
     }
 
     /// Answers a client whom nobody could be asked about.
@@ -141,49 +215,73 @@ impl Clients {
     pub(super) fn reply_text(&mut self, id: ClientId, text: &str, now: Instant) {
         let Some(mut client) = self.remove(id) else { return };
         client.write(text);
-        if client.state == (State::Deciding { in_pieces: false }) || client.finish_writing().is_err() {
+        let times = Times { since: now, until: now + DRAIN_TIME };
+        if matches!(client.state, State::Deciding { in_pieces: false })
+            || client.finish_writing(times).is_err()
+        {
             return;
         }
-        let interest = Interest::READABLE;
         // Again or for the first time, so that what has come already is told of too.
         let _ = self.registry.deregister(&mut client.stream);
-        if self.registry.register(&mut client.stream, token::of_client(id), interest).is_ok() {
-            self.time(&mut client, id, now + DRAIN_TIME);
-            self.surplus += usize::from(client.surplus);
-            self.clients.insert(id, client);
+        if self.watch(id, &mut client) {
+            if client.place == Place::Unknown {
+                client.place = Place::Held { uid: client.uid() };
+            }
+            self.add(id, client);
         }
     }
 
-    /// Cuts a connection for which there is not even room to be turned away.
-    pub(super) fn cut(&mut self, stream: UnixStream, now: Instant) {
-        self.complain(now);
-        drop(stream);
+    /// Makes room for a connection that has got the last descriptor, or cuts it.
+    pub(super) fn has_descriptor_for(&mut self, stream: &UnixStream, now: Instant) -> bool {
+        self.make_room(uid_of(stream), a_while_before(now), now)
     }
 
-    fn complain(&mut self, now: Instant) {
-        if self.complaints.is_due(now) {
-            log::warn!(
-                target: "frontend",
-                "{} connections are open and a new one is turned away; a larger --max-connections or limit on open \
-                 descriptors would help",
-                self.clients.len() - self.surplus
-            );
+    fn has_room(&self) -> bool {
+        self.places.held() < self.service.max_connections
+    }
+
+    /// Ends a connection so that one more of the user finds room; see [`Places::who_makes_room`].
+    fn make_room(&mut self, uid: u32, since: Instant, now: Instant) -> bool {
+        let victim = self.places.who_makes_room(uid, since);
+        self.complain(uid, victim, now);
+        let Some(mut client) = victim.and_then(|victim| self.remove(victim)) else { return false };
+        if matches!(client.state, State::Deciding { .. }) {
+            self.displaced.extend(victim);
         }
+        let is_answered = matches!(client.state, State::Draining { .. });
+        if !is_answered && self.service.on_unavailable == OnUnavailable::No {
+            client.write(&too_many().reply());
+        }
+        true
     }
 
-    /// Whether not even one more can be heard and turned away.
-    pub(super) fn are_full(&self) -> bool {
-        self.are_too_many() && self.surplus >= self.most_surplus
+    /// Those that had to make room although they were owed an answer: as if they had hung up.
+    pub(super) fn take_displaced(&mut self) -> Vec<ClientId> {
+        std::mem::take(&mut self.displaced)
     }
 
-    /// Whether as many are served as may be.
-    fn are_too_many(&self) -> bool {
-        self.clients.len() - self.surplus >= self.service.max_connections
+    fn complain(&mut self, uid: u32, victim: Option<ClientId>, now: Instant) {
+        if !self.complaints.is_due(now) {
+            return;
+        }
+        let victims = victim.and_then(|victim| self.clients.get(&victim)).map(Client::uid);
+        let whose = victims.unwrap_or(uid);
+        let (all, held) = (self.places.held(), self.places.held_by(whose));
+        let what = if victim.is_some() {
+            "one of those makes room"
+        } else {
+            "a new one of that user is turned away"
+        };
+        log::warn!(
+            target: "frontend",
+            "{all} connections are open, {held} of them by the user with the number {whose}, and {what}; a larger \
+             --max-connections or limit on open descriptors would help"
+        );
     }
 
     /// Whether nobody waits for a reply or is in the middle of a request.
     pub(super) fn are_all_answered(&self) -> bool {
-        self.clients.values().all(|client| client.state == State::Draining)
+        self.clients.values().all(|client| matches!(client.state, State::Draining { .. }))
     }
 
     /// Those that have not sent a byte.
@@ -217,7 +315,8 @@ impl Clients {
     /// Closes the connections whose time is over.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(_, id)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
-            if self.remove(id).is_some_and(|client| client.state != State::Draining && !client.surplus) {
+            let Some(client) = self.remove(id) else { return };
+            if matches!((&client.state, client.place), (State::Reading { .. }, Place::Held { .. })) {
                 log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout");
             }
         }
@@ -227,21 +326,47 @@ impl Clients {
         self.deadlines.first().map(|(due, _)| *due)
     }
 
-    fn time(&mut self, client: &mut Client, id: ClientId, deadline: Instant) {
-        client.deadline = Some(deadline);
-        self.deadlines.insert((deadline, id));
-    }
-
-    fn stop_timing(deadlines: &mut BTreeSet<(Instant, ClientId)>, client: &mut Client, id: ClientId) {
-        if let Some(deadline) = client.deadline.take() {
-            deadlines.remove(&(deadline, id));
+    fn add(&mut self, id: ClientId, client: Client) {
+        self.deadlines.extend(client.state.deadline().map(|deadline| (deadline, id)));
+        match client.place {
+            Place::Unknown => {}
+            Place::Held { uid } => self.places.enter(uid, id, client.state.standing()),
+            Place::Beyond { .. } => self.beyond += 1,
         }
+        self.clients.insert(id, client);
     }
 
     fn remove(&mut self, id: ClientId) -> Option<Client> {
-        let mut client = self.clients.remove(&id)?;
-        self.surplus -= usize::from(client.surplus);
-        Self::stop_timing(&mut self.deadlines, &mut client, id);
+        let client = self.clients.remove(&id)?;
+        if let Some(deadline) = client.state.deadline() {
+            self.deadlines.remove(&(deadline, id));
+        }
+        match client.place {
+            Place::Unknown => {}
+            Place::Held { uid } => self.places.leave(uid, id, client.state.standing()),
+            Place::Beyond { .. } => self.beyond = self.beyond.saturating_sub(1),
+        }
         Some(client)
     }
+}
+
+fn a_while_before(now: Instant) -> Instant {
+    now.checked_sub(MAY_BE_SILENT).unwrap_or(now)
+}
+
+fn uid_of(stream: &UnixStream) -> u32 {
+    socket::peer_user(stream.as_fd()).unwrap_or(UNKNOWN_USER)
+}
+
+impl Client {
+    fn uid(&self) -> u32 {
+        match self.place {
+            Place::Unknown => uid_of(&self.stream),
+            Place::Held { uid } | Place::Beyond { uid } => uid,
+        }
+    }
+}
+
+fn too_many() -> Outcome {
+    Outcome::internal_failure("too many connections")
 }

@@ -8,6 +8,7 @@ mod clients;
 mod control;
 mod handover;
 mod listener;
+mod places;
 mod record;
 mod repeated_lines;
 pub(crate) mod start;
@@ -106,7 +107,7 @@ impl Equipment {
         let key = random::key().map_err(cannot)?;
         Ok(Self {
             listener: Listener::new(listener).map_err(cannot)?,
-            clients: Clients::new(&service, room.surplus, registry()?),
+            clients: Clients::new(&service, room.beyond, registry()?),
             workers: Workers::new(registry()?),
             network,
             dispatcher: Dispatcher::new(service, route, &key, Instant::now()),
@@ -182,7 +183,7 @@ impl Frontend {
             // Whatever it says is for the next frontend.
             Source::Client(client) if self.is_given_away(client) => {}
             Source::Client(client) => {
-                let step = self.clients.handle_readable(client, now);
+                let step = self.clients.handle_event(client, event, now);
                 self.take(step, now);
             }
             Source::Connection(connection) => {
@@ -203,20 +204,31 @@ impl Frontend {
     fn accept(&mut self, now: Instant) {
         for _ in 0..listener::BATCH {
             let Some(stream) = self.listener.accept(now) else { return };
-            if self.clients.are_full() || self.listener.is_short_of_descriptors() {
-                self.clients.cut(stream, now);
+            if self.listener.is_short_of_descriptors() && !self.clients.has_descriptor_for(&stream, now) {
                 continue;
             }
             let step = self.clients.welcome(stream, now);
+            let asks = match &step {
+                Step::Request(client, _) => Some(*client),
+                Step::Nothing | Step::Invalid(..) | Step::HungUp(_) => None,
+            };
             self.take(step, now);
             self.carry_out(now);
+            asks.into_iter().for_each(|client| self.clients.await_hang_up(client));
         }
     }
 
     fn take(&mut self, step: Step, now: Instant) {
+        for client in self.clients.take_displaced() {
+            self.dispatcher.handle_hang_up(client, now);
+        }
         match step {
             Step::Nothing => {}
-            Step::Request(client, credentials) => self.dispatcher.handle_request(client, credentials, now),
+            Step::Request(client, credentials) => {
+                let uid = || self.clients.uid_if_there(client);
+                self.dispatcher.handle_request(client, credentials, uid, now);
+            }
+            Step::HungUp(client) => self.dispatcher.handle_hang_up(client, now),
             Step::Invalid(client, invalid) => {
                 log::error!(target: "do_request", "{invalid}");
                 self.clients.reply_text(client, &invalid.reply(), now);
@@ -260,7 +272,7 @@ impl Frontend {
         self.draining = true;
         self.listener.close(self.poll.registry());
         self.control.send(FromFrontend::Closed);
-        self.dispatcher.forget();
+        self.dispatcher.forget_all();
         self.begin_handover(next, self.clients.all_silent(), now);
         if hurry {
             self.clients.give_up_unfinished();
@@ -292,7 +304,7 @@ impl Frontend {
                 self.handover = None;
                 // Their events were left alone.
                 for client in silent {
-                    let step = self.clients.handle_readable(client, now);
+                    let step = self.clients.read_on(client, now);
                     self.take(step, now);
                 }
             }
@@ -306,7 +318,7 @@ impl Frontend {
     fn handle_worker(&mut self, heard: FromWorkers, now: Instant) {
         match heard {
             FromWorkers::Ready(worker) => {
-                self.dispatcher.handle_ready(worker);
+                self.dispatcher.handle_ready(worker, now);
                 if !self.announced {
                     self.announced = true;
                     self.control.send(FromFrontend::Ready);
@@ -344,7 +356,9 @@ impl Frontend {
                 Some(NetworkAction::Decided(job, verdict)) => {
                     self.dispatcher.handle_decision(job, verdict, now);
                 }
-                Some(NetworkAction::Errand(id, errand)) => self.dispatcher.handle_errand(id, errand, now),
+                Some(NetworkAction::Errand(id, errand, login)) => {
+                    self.dispatcher.handle_errand(id, errand, login, now);
+                }
             }
         }
     }
@@ -353,9 +367,9 @@ impl Frontend {
         match action {
             Action::Reply(client, outcome) => self.reply(client, &outcome, now),
             Action::StartWorker => self.control.send(FromFrontend::Start),
-            Action::Send(worker, job, task) => {
-                if !self.workers.send(worker, job, &task) {
-                    self.dispatcher.handle_undelivered(worker, job, task, now);
+            Action::Send(worker, job, purpose) => {
+                if !self.workers.send(worker, job, &purpose) {
+                    self.dispatcher.handle_undelivered(worker, job, purpose, now);
                 }
             }
             Action::Retire(worker) => self.workers.remove(worker),
@@ -363,9 +377,14 @@ impl Frontend {
                 self.workers.remove(worker);
                 self.control.send(FromFrontend::Kill(worker));
             }
-            Action::Ask(job, credentials) => {
+            Action::Ask(job, origin, credentials) => {
                 if let Some(network) = &mut self.network {
-                    network.ask(job, credentials, now);
+                    network.ask(job, origin, credentials, now);
+                }
+            }
+            Action::Withdraw(job) => {
+                if let Some(network) = &mut self.network {
+                    network.withdraw(job, now);
                 }
             }
             Action::Abandon(job) => {

@@ -27,7 +27,7 @@ pub(super) struct Room {
     /// Clients that are served at a time.
     pub(super) clients: usize,
     /// Clients beyond them that are heard before they are turned away.
-    pub(super) surplus: usize,
+    pub(super) beyond: usize,
     /// Connections to servers, for each purpose.
     pub(super) connections: usize,
 }
@@ -59,13 +59,13 @@ impl Room {
             return Err(TooFewDescriptors { limit, needed, processes: service.workers.most });
         }
         let free = limit.saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
-        let surplus = clients::MOST_SURPLUS.min(free / 8);
+        let beyond = clients::MAX_BEYOND.min(free / 8);
         let connections = match route {
             Route::Workers => 0,
-            Route::Network => service.network.most_connections.min((free - surplus) / 2),
+            Route::Network => service.network.most_connections.min((free - beyond) / 2),
         };
-        let clients = service.max_connections.min(free - surplus - connections);
-        Ok(Self { clients, surplus, connections })
+        let clients = service.max_connections.min(free - beyond - connections);
+        Ok(Self { clients, beyond, connections })
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
             let (service, route) = (service(mechanism), route(mechanism));
             for limit in least_descriptors(&service, route)..8192 {
                 let room = Room::below(limit, &service, route).unwrap();
-                let all = room.clients + room.surplus + room.connections;
+                let all = room.clients + room.beyond + room.connections;
                 assert!(all + OTHER_DESCRIPTORS + service.workers.most <= limit, "{limit}: {room:?}");
             }
         }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn with_descriptors_enough_everybody_gets_what_was_asked_for() {
-        let all = |connections| Room { clients: 4096, surplus: clients::MOST_SURPLUS, connections };
+        let all = |connections| Room { clients: 4096, beyond: clients::MAX_BEYOND, connections };
         assert_eq!(Room::below(8192, &service("getpwent"), Route::Workers), Ok(all(0)));
         assert_eq!(Room::below(8192, &service("ldap"), Route::Network), Ok(all(512)));
     }

@@ -3,8 +3,8 @@
 
 use super::repeated_lines::RepeatedLines;
 use super::token;
-use crate::errand::{Answer, Task};
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_task};
+use crate::errand::{Answer, Purpose};
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_job};
 use crate::pool::{JobId, WorkerId};
 use crate::sys::socket;
 use mio::unix::SourceFd;
@@ -64,18 +64,18 @@ impl Workers {
         heard
     }
 
-    /// Hands over a task. `false`, and the socket is closed, if the worker could not take it: it has none in
+    /// Hands over a job. `false`, and the socket is closed, if the worker could not take it: it has none in
     /// hand, so its buffer is empty, and any error means that it is gone.
-    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, task: &Task) -> bool {
+    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, purpose: &Purpose) -> bool {
         let Some(socket) = self.sockets.get(&worker) else { return false };
-        let sent = socket::send(socket.as_fd(), encode_task(job, task).as_bytes()).is_ok();
+        let sent = socket::send(socket.as_fd(), encode_job(job, purpose).as_bytes()).is_ok();
         if !sent {
             self.remove(worker);
         }
         sent
     }
 
-    /// Reads what the worker has sent. It sends nothing between an answer and the next task, so reading ends
+    /// Reads what the worker has sent. It sends nothing between an answer and the next job, so reading ends
     /// there without asking the kernel for more, unless it is known that the end has come (`closed`).
     pub(super) fn handle_readable(&mut self, worker: WorkerId, closed: bool) -> Vec<FromWorkers> {
         let mut heard = Vec::new();

@@ -127,8 +127,8 @@ fn digest_of(number: u64) -> Result<Digest, Malformed> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::errand::{Answer, Task};
-    use crate::ipc::{FromWorker, LONGEST_STORED, ToWorker, encode_task};
+    use crate::errand::{Answer, Purpose};
+    use crate::ipc::{FromWorker, LONGEST_STORED, ToWorker, encode_job};
 
     fn errands() -> Vec<Errand> {
         let secret = |text: &str| Secret::copy_of(text.as_bytes());
@@ -159,12 +159,12 @@ mod tests {
     #[test]
     fn every_errand_arrives_as_it_was_sent_and_no_part_of_one_does() {
         for errand in errands() {
-            let message = encode_task(JobId(5), &Task::Errand(errand));
+            let message = encode_job(JobId(5), &Purpose::Errand(errand));
             for length in 0..message.len() {
                 assert!(ToWorker::decode(&message.as_bytes()[..length]).is_err());
             }
-            let Ok(ToWorker::Task(JobId(5), task)) = ToWorker::decode(message.as_bytes()) else { panic!() };
-            assert_eq!(encode_task(JobId(5), &task).as_bytes(), message.as_bytes());
+            let Ok(ToWorker::Job(JobId(5), purpose)) = ToWorker::decode(message.as_bytes()) else { panic!() };
+            assert_eq!(encode_job(JobId(5), &purpose).as_bytes(), message.as_bytes());
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
         stored.resize(LONGEST_STORED);
         let errand = Errand::CheckPassword { password, stored };
         assert!(has_room_for(&errand, Limits::DEFAULT));
-        let message = encode_task(JobId(5), &Task::Errand(errand));
+        let message = encode_job(JobId(5), &Purpose::Errand(errand));
         assert!(message.len() <= largest_request(Limits::DEFAULT));
     }
 
@@ -210,7 +210,7 @@ mod tests {
         };
         let most = largest_request(Limits::DEFAULT);
         let longest = (0..most).rev().find(|length| has_room_for(&errand(*length), Limits::DEFAULT)).unwrap();
-        let message = encode_task(JobId(5), &Task::Errand(errand(longest)));
+        let message = encode_job(JobId(5), &Purpose::Errand(errand(longest)));
         assert!((most - 32..=most).contains(&message.len()), "{} of {most}", message.len());
         assert!(!has_room_for(&errand(most), Limits::DEFAULT));
     }

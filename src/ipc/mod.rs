@@ -12,7 +12,7 @@ mod worker;
 pub use codec::Malformed;
 pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
-pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_task};
+pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
 
 use crate::config::Limits;
 use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
@@ -27,10 +27,10 @@ pub const LARGEST_SETUP: usize = LARGEST_FILE + LARGEST_LDAP_CONF + LARGEST_MESS
 /// The longest stored password in bytes that a worker has room for beside the longest password.
 pub const LONGEST_STORED: usize = 8192;
 
-/// Room in bytes for what a task has beside its fields: tag, number, the length of each field, a client address.
-const REST_OF_TASK: usize = 128;
+/// Room in bytes for what a job has beside its fields: tag, number, the length of each field, a client address.
+const REST_OF_JOB: usize = 128;
 
-/// The size in bytes of the largest task within `limits`. What the decoder of requests lets pass fits, and so does an
+/// The size in bytes of the largest job within `limits`. What the decoder of requests lets pass fits, and so does an
 /// errand that [`has_room_for`] lets pass. Nothing else in the daemon computes it.
 ///
 /// A login can be as long as two names and the `@` between them, since `-r` appends the realm to it. With the largest
@@ -40,7 +40,7 @@ pub const fn largest_request(limits: Limits) -> usize {
     let Limits { password, field } = limits;
     let login = field + 1 + field;
     let names = login + field + field;
-    password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + REST_OF_TASK
+    password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + REST_OF_JOB
 }
 
 /// The first byte before a log line of the worker itself; workers may say the same side by side.

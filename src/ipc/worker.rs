@@ -1,12 +1,12 @@
-//! Between frontend and worker: a task, its answer.
+//! Between frontend and worker: a job, its answer.
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer};
 use super::errand::{decode_errand, decode_result, encode_errand, encode_result};
-use super::{LARGEST_MESSAGE, REST_OF_TASK};
+use super::{LARGEST_MESSAGE, REST_OF_JOB};
 use crate::config::Limits;
 use crate::credentials::Credentials;
-use crate::errand::{Answer, Task};
+use crate::errand::{Answer, Purpose};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::pool::JobId;
 use crate::secret::Secret;
@@ -50,7 +50,7 @@ pub enum ToWorker {
     /// How to work; first and once.
     Setup(WorkerSetup),
     /// Do this.
-    Task(JobId, Task),
+    Job(JobId, Purpose),
 }
 
 /// From a worker.
@@ -59,9 +59,9 @@ pub enum FromWorker {
     Ready,
     /// The mechanism cannot be used, and why.
     Failed(String),
-    /// The answer that comes next is the last: this process ends with it, and must get no further task.
+    /// The answer that comes next is the last: this process ends with it, and must get no further job.
     Retiring,
-    /// The answer to the task of that number.
+    /// The answer to the job of that number.
     Answer(JobId, Answer),
 }
 
@@ -80,17 +80,17 @@ impl WorkerSetup {
 }
 
 /// The message that gives a worker something to do.
-pub fn encode_task(job: JobId, task: &Task) -> Secret {
-    match task {
-        Task::Verify(credentials) => encode_request(job, credentials),
-        Task::Errand(errand) => encode_errand(job, errand),
+pub fn encode_job(job: JobId, purpose: &Purpose) -> Secret {
+    match purpose {
+        Purpose::CheckLogin(credentials) => encode_request(job, credentials),
+        Purpose::Errand(errand) => encode_errand(job, errand),
     }
 }
 
 fn encode_request(job: JobId, credentials: &Credentials) -> Secret {
     let Credentials { login, password, service, realm, .. } = credentials;
     // All of it at once, so that the password is in one place only.
-    let size = login.len() + password.len() + service.len() + realm.len() + REST_OF_TASK;
+    let size = login.len() + password.len() + service.len() + realm.len() + REST_OF_JOB;
     Writer::new(VERIFY, size)
         .number(job.0)
         .string(login)
@@ -113,8 +113,8 @@ impl ToWorker {
                 limits: Limits { password: reader.size()?, field: reader.size()? },
                 most_growth: reader.number()?,
             }),
-            VERIFY => Self::Task(JobId(reader.number()?), Task::Verify(decode_request(&mut reader)?)),
-            ERRAND => Self::Task(JobId(reader.number()?), Task::Errand(decode_errand(&mut reader)?)),
+            VERIFY => Self::Job(JobId(reader.number()?), Purpose::CheckLogin(decode_request(&mut reader)?)),
+            ERRAND => Self::Job(JobId(reader.number()?), Purpose::Errand(decode_errand(&mut reader)?)),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
@@ -295,7 +295,8 @@ mod tests {
             client: Some("2001:db8::7".parse().unwrap()),
         };
         let message = encode_request(JobId(9), &credentials);
-        let Ok(ToWorker::Task(JobId(9), Task::Verify(arrived))) = ToWorker::decode(message.as_bytes()) else {
+        let Ok(ToWorker::Job(JobId(9), Purpose::CheckLogin(arrived))) = ToWorker::decode(message.as_bytes())
+        else {
             panic!()
         };
         assert_eq!(arrived.login, credentials.login);

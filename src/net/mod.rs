@@ -13,6 +13,7 @@ pub mod upstream;
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandId, ErrandResult};
+use crate::origin::Origin;
 use crate::outcome::Verdict;
 use crate::pool::JobId;
 use std::time::Instant;
@@ -24,10 +25,14 @@ pub struct ConnectionId(pub u64);
 /// A mechanism that asks servers, as the event loop sees it.
 pub trait Network {
     /// Checks one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
-    fn ask(&mut self, login: JobId, credentials: Credentials, now: Instant);
+    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant);
 
     /// Nobody waits for the login any more.
     fn abandon(&mut self, login: JobId, now: Instant);
+
+    /// All who waited for the login have hung up: it ends as unavailable if its question only waits for a connection.
+    /// What is being asked is asked to the end.
+    fn withdraw(&mut self, login: JobId, now: Instant);
 
     /// The event loop has seen something on a connection.
     fn handle_event(&mut self, connection: ConnectionId, event: &mio::event::Event, now: Instant);
@@ -52,8 +57,8 @@ pub trait Network {
 pub enum NetworkAction {
     /// A login is decided.
     Decided(JobId, Verdict),
-    /// A worker is to do this; answered by [`Network::handle_errand`].
-    Errand(ErrandId, Errand),
+    /// A worker is to do this, for one login or for all; answered by [`Network::handle_errand`].
+    Errand(ErrandId, Errand, Option<JobId>),
 }
 
 /// What a driver needs of the event loop.

@@ -8,6 +8,8 @@ pub(crate) mod backoff;
 mod tests;
 
 use crate::config::WorkerSettings;
+use crate::fair_queue::FairQueue;
+use crate::origin::Origin;
 use backoff::Backoff;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -44,7 +46,11 @@ pub struct Pool {
     workers: HashMap<WorkerId, Worker>,
     /// In turn: one that has gone bad without being noticed must not get every login that comes alone.
     idle: VecDeque<WorkerId>,
-    queue: VecDeque<JobId>,
+    /// In the turn of those they come from, who share the workers. It is bounded by the connections: each waits for
+    /// one job at the most.
+    queue: FairQueue<JobId>,
+    /// Of the jobs that wait or that a worker has.
+    origins: HashMap<JobId, Origin>,
     /// Workers asked for that have not come yet.
     awaited: usize,
     backoff: Backoff,
@@ -71,7 +77,8 @@ impl Pool {
             settings,
             workers: HashMap::new(),
             idle: VecDeque::new(),
-            queue: VecDeque::new(),
+            queue: FairQueue::default(),
+            origins: HashMap::new(),
             awaited: 0,
             backoff: Backoff::default(),
             orders: VecDeque::new(),
@@ -79,20 +86,32 @@ impl Pool {
     }
 
     /// A job waits for a worker.
-    pub fn submit(&mut self, job: JobId, now: Instant) {
-        self.queue.push_back(job);
-        self.assign();
+    pub fn submit(&mut self, job: JobId, origin: Origin, now: Instant) {
+        self.queue.insert(&origin, job.0, job);
+        self.origins.insert(job, origin);
+        self.assign(now);
         self.start_missing(now);
     }
 
     /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
     pub fn abandon(&mut self, job: JobId, now: Instant) {
-        self.queue.retain(|waiting| *waiting != job);
-        let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
-        if let Some((&worker, _)) = busy {
-            self.kill(worker);
+        if !self.withdraw(job, now) {
+            let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
+            if let Some((&worker, _)) = busy {
+                self.kill(worker, now);
+            }
         }
         self.start_missing(now);
+    }
+
+    /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
+    pub fn withdraw(&mut self, job: JobId, now: Instant) -> bool {
+        let withdrawn = self.origins.get(&job).is_some_and(|origin| self.queue.remove(origin, job.0));
+        if withdrawn {
+            self.origins.remove(&job);
+            self.assign(now);
+        }
+        withdrawn
     }
 
     /// A worker that was asked for exists and gets itself ready.
@@ -109,34 +128,40 @@ impl Pool {
         self.start_missing(now);
     }
 
-    /// The worker can take its first job.
-    pub fn handle_ready(&mut self, id: WorkerId) {
+    /// The worker can take its first job. One that has said so before is killed; returns the job that it had.
+    #[must_use]
+    pub fn handle_ready(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
         let starting = |worker: &&mut Worker| matches!(worker.state, State::Starting(_));
-        let Some(worker) = self.workers.get_mut(&id).filter(starting) else { return self.kill(id) };
+        let Some(worker) = self.workers.get_mut(&id).filter(starting) else {
+            return self.kill(id, now);
+        };
         worker.state = State::Idle;
         self.idle.push_back(id);
-        self.assign();
+        self.assign(now);
+        None
     }
 
-    /// The worker ends with the answer that it is about to give, whatever its share.
+    /// The worker ends with the answer that it is about to give, whatever its share. One that was not asked is killed.
     pub fn handle_retiring(&mut self, id: WorkerId, now: Instant) {
         let busy = |worker: &&mut Worker| matches!(worker.state, State::Busy(_));
         if let Some(worker) = self.workers.get_mut(&id).filter(busy) {
             worker.requests_left = 1;
         } else {
-            self.kill(id);
+            self.kill(id, now);
             self.start_missing(now);
         }
     }
 
-    /// The worker has answered. `false` if it answered a job that it was not given: it is killed for that, and
-    /// its answer counts for nothing.
-    #[must_use]
-    pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> bool {
+    /// The worker has answered.
+    ///
+    /// # Errors
+    /// It answered a job that it was not given: it is killed for that, and its answer counts for nothing. Names the job
+    /// that it had.
+    pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> Result<(), Option<JobId>> {
         let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Busy(job)) else {
-            self.kill(id);
+            let lost = self.kill(id, now);
             self.start_missing(now);
-            return false;
+            return Err(lost);
         };
         self.backoff.handle_success();
         worker.requests_left = worker.requests_left.saturating_sub(1);
@@ -146,20 +171,20 @@ impl Pool {
         } else {
             worker.state = State::Idle;
             self.idle.push_back(id);
-            self.assign();
         }
+        self.release(job, now);
         self.start_missing(now);
-        true
+        Ok(())
     }
 
     /// The worker is dead. Returns the job that died with it.
     pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
-        let worker = self.workers.remove(&id)?;
-        self.idle.retain(|idle| *idle != id);
+        let worker = self.forget_worker(id)?;
         let job = match worker.state {
             State::Busy(job) => Some(job),
             State::Starting(_) | State::Idle => None,
         };
+        job.into_iter().for_each(|job| self.release(job, now));
         // A death at work has cost a request, and whoever sends those that kill must not hold up the others.
         if job.is_none() {
             self.backoff.handle_death(now);
@@ -171,22 +196,29 @@ impl Pool {
     /// The job could not be handed to the worker, which is gone: it goes to the next one, since nobody has seen it.
     pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
         self.backoff.handle_death(now);
-        self.handle_gone(worker, now);
-        self.queue.push_front(job);
-        self.assign();
+        self.forget_worker(worker);
+        if let Some(origin) = self.origins.get(&job) {
+            self.queue.insert_again(origin, job.0, job);
+        }
         self.start_missing(now);
+        self.assign(now);
     }
 
     /// The time that [`Pool::next_timeout`] named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.give_up_late(now);
+        self.assign(now);
         self.start_missing(now);
     }
 
-    /// When workers that had to be held back may be started, or one that starts must be ready.
+    /// When workers that had to be held back may be started, one that starts must be ready, or an idle one may do what
+    /// was beyond a share.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let held = if self.missing() > 0 { self.backoff.held_until() } else { None };
-        held.into_iter().chain(self.starting().map(|(_, deadline)| deadline)).min()
+        let start = if self.missing() > 0 { self.backoff.held_until() } else { None };
+        let are_kept_free = !self.idle.is_empty() && !self.queue.is_empty();
+        let assign = if are_kept_free { self.queue.next_to_forget() } else { None };
+        let ready = self.starting().map(|(_, deadline)| deadline).min();
+        [start, assign, ready].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -214,21 +246,44 @@ impl Pool {
         &self.settings
     }
 
-    fn assign(&mut self) {
-        while !self.queue.is_empty() {
-            let Some(id) = self.idle.pop_front() else { return };
-            let Some(worker) = self.workers.get_mut(&id) else { continue };
-            let Some(job) = self.queue.pop_front() else { return };
-            worker.state = State::Busy(job);
+    fn assign(&mut self, now: Instant) {
+        if self.idle.is_empty() || self.queue.is_empty() {
+            return;
+        }
+        self.queue.forget(now);
+        while let Some(&id) = self.idle.front() {
+            let Some((origin, number, &job)) = self.queue.next(self.settings.most) else { return };
+            let origin = origin.clone();
+            self.queue.take(&origin, number);
+            self.idle.pop_front();
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.state = State::Busy(job);
+            }
             self.orders.push_back(Order::Send(id, job));
         }
     }
 
-    fn kill(&mut self, id: WorkerId) {
-        if self.workers.remove(&id).is_some() {
-            self.idle.retain(|idle| *idle != id);
-            self.orders.push_back(Order::Kill(id));
+    /// A worker has done with the job, in whatever way.
+    fn release(&mut self, job: JobId, now: Instant) {
+        if let Some(origin) = self.origins.remove(&job) {
+            self.queue.release(&origin, now);
         }
+        self.assign(now);
+    }
+
+    /// Returns the job that it had.
+    fn kill(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
+        let worker = self.forget_worker(id)?;
+        self.orders.push_back(Order::Kill(id));
+        let State::Busy(job) = worker.state else { return None };
+        self.release(job, now);
+        Some(job)
+    }
+
+    fn forget_worker(&mut self, id: WorkerId) -> Option<Worker> {
+        let worker = self.workers.remove(&id)?;
+        self.idle.retain(|idle| *idle != id);
+        Some(worker)
     }
 
     /// The workers that are not ready yet, and until when they must be.

@@ -6,6 +6,10 @@ fn settings(most: usize, ready: usize, requests_each: u32) -> WorkerSettings {
     WorkerSettings { most, ready, requests_each, flag: WorkerFlag::Processes }
 }
 
+fn anna() -> Origin {
+    Origin::client(1000, b"anna", None)
+}
+
 fn orders(pool: &mut Pool) -> Vec<Order> {
     std::iter::from_fn(|| pool.next_order()).collect()
 }
@@ -17,7 +21,7 @@ fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
     assert_eq!(orders(&mut pool), vec![Order::Start; count]);
     for number in 1..=count as u64 {
         pool.handle_started(WorkerId(number), now);
-        pool.handle_ready(WorkerId(number));
+        assert_eq!(pool.handle_ready(WorkerId(number), now), None);
     }
     pool
 }
@@ -34,11 +38,11 @@ fn jobs_are_served_in_the_order_in_which_they_came() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     for job in 1..=3 {
-        pool.submit(JobId(job), now);
+        pool.submit(JobId(job), anna(), now);
     }
     for job in 1..=3 {
         assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(job))]);
-        assert!(pool.handle_answer(WorkerId(1), JobId(job), now));
+        assert_eq!(pool.handle_answer(WorkerId(1), JobId(job), now), Ok(()));
     }
 }
 
@@ -46,7 +50,7 @@ fn jobs_are_served_in_the_order_in_which_they_came() {
 fn a_dead_worker_gives_back_its_job_and_is_replaced() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.submit(JobId(7), now);
+    pool.submit(JobId(7), anna(), now);
     orders(&mut pool);
     assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(7)));
     assert_eq!(orders(&mut pool), [Order::Start]);
@@ -56,15 +60,32 @@ fn a_dead_worker_gives_back_its_job_and_is_replaced() {
 fn a_worker_that_answers_out_of_turn_is_killed_and_its_answer_does_not_count() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    assert!(!pool.handle_answer(WorkerId(1), JobId(9), now));
+    assert_eq!(pool.handle_answer(WorkerId(1), JobId(9), now), Err(None));
     assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+}
+
+/// Otherwise its client would wait for the request timeout.
+#[test]
+fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
+    let now = Instant::now();
+    let speaks: [fn(&mut Pool, Instant) -> Option<JobId>; 2] = [
+        |pool, now| pool.handle_answer(WorkerId(1), JobId(9), now).unwrap_err(),
+        |pool, now| pool.handle_ready(WorkerId(1), now),
+    ];
+    for speak in speaks {
+        let mut pool = pool_of(1, settings(1, 1, 100), now);
+        pool.submit(JobId(1), anna(), now);
+        orders(&mut pool);
+        assert_eq!(speak(&mut pool, now), Some(JobId(1)));
+        assert_eq!(orders(&mut pool).first(), Some(&Order::Kill(WorkerId(1))));
+    }
 }
 
 #[test]
 fn a_worker_that_says_ready_twice_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.handle_ready(WorkerId(1));
+    assert_eq!(pool.handle_ready(WorkerId(1), now), None);
     assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1))]);
 }
 
@@ -73,9 +94,9 @@ fn a_worker_retires_after_its_share_of_requests() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 2), now);
     for job in [JobId(1), JobId(2)] {
-        pool.submit(job, now);
+        pool.submit(job, anna(), now);
         assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), job)]);
-        assert!(pool.handle_answer(WorkerId(1), job, now));
+        assert_eq!(pool.handle_answer(WorkerId(1), job, now), Ok(()));
     }
     assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
 }
@@ -84,12 +105,12 @@ fn a_worker_retires_after_its_share_of_requests() {
 fn a_worker_that_retires_gets_no_further_job() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.submit(JobId(1), now);
-    pool.submit(JobId(2), now);
+    pool.submit(JobId(1), anna(), now);
+    pool.submit(JobId(2), anna(), now);
     assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1))]);
     pool.handle_retiring(WorkerId(1), now);
     assert_eq!(orders(&mut pool), [], "it has not answered yet");
-    assert!(pool.handle_answer(WorkerId(1), JobId(1), now));
+    assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(()));
     assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
     assert_eq!(pool.waiting(), 1);
 }
@@ -98,7 +119,7 @@ fn a_worker_that_retires_gets_no_further_job() {
 fn a_worker_that_dies_between_its_farewell_and_its_answer_gives_back_its_job() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.submit(JobId(1), now);
+    pool.submit(JobId(1), anna(), now);
     orders(&mut pool);
     pool.handle_retiring(WorkerId(1), now);
     assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(1)));
@@ -118,9 +139,9 @@ fn workers_are_taken_in_turn() {
     let now = Instant::now();
     let mut pool = pool_of(3, settings(3, 3, 100), now);
     for (job, worker) in (1..=7).zip([1, 2, 3].into_iter().cycle()) {
-        pool.submit(JobId(job), now);
+        pool.submit(JobId(job), anna(), now);
         assert_eq!(orders(&mut pool), [Order::Send(WorkerId(worker), JobId(job))]);
-        assert!(pool.handle_answer(WorkerId(worker), JobId(job), now));
+        assert_eq!(pool.handle_answer(WorkerId(worker), JobId(job), now), Ok(()));
     }
 }
 
@@ -154,10 +175,10 @@ fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(3, 1, 1), now);
     for job in 1..=5 {
-        pool.submit(JobId(job), now);
+        pool.submit(JobId(job), anna(), now);
     }
     assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1)), Order::Start, Order::Start]);
-    assert!(pool.handle_answer(WorkerId(1), JobId(1), now));
+    assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(()));
     assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
     assert_eq!(pool.size(), 3);
 }
@@ -166,8 +187,8 @@ fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
 fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    pool.submit(JobId(1), now);
-    pool.submit(JobId(2), now);
+    pool.submit(JobId(1), anna(), now);
+    pool.submit(JobId(2), anna(), now);
     orders(&mut pool);
     pool.abandon(JobId(2), now);
     assert_eq!(orders(&mut pool), []);
@@ -180,7 +201,7 @@ fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
 fn an_undelivered_job_goes_first_to_the_next_worker() {
     let now = Instant::now();
     let mut pool = pool_of(2, settings(2, 2, 100), now);
-    pool.submit(JobId(1), now);
+    pool.submit(JobId(1), anna(), now);
     assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1))]);
     pool.handle_undelivered(WorkerId(1), JobId(1), now);
     assert_eq!(orders(&mut pool), [Order::Start, Order::Send(WorkerId(2), JobId(1))]);

@@ -192,6 +192,34 @@ pub(super) fn option(descriptor: RawFd, option: libc::c_int) -> Option<libc::c_i
     (result == 0).then_some(value)
 }
 
+/// The effective user of the process that connected to a unix socket, as it was then: SO_PEERCRED, unix(7).
+///
+/// # Errors
+/// Those of getsockopt(2); none on a connected unix socket.
+pub fn peer_user(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let mut length = socklen_of::<libc::ucred>();
+    // SAFETY: `peer` has the size that `length` tells.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut length,
+        )
+    };
+    check(result).map(|()| peer.uid)
+}
+
+/// Whether the other end is closed, so that nobody can read what is written. One that has only finished writing is not.
+pub fn has_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = libc::pollfd { fd: socket.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: the pointer is that of one pollfd, which outlives the call; it does not wait.
+    let ready = unsafe { libc::poll(&raw mut polled, 1, 0) };
+    ready > 0 && polled.revents & (libc::POLLHUP | libc::POLLERR) != 0
+}
+
 fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     // SAFETY: the pointer and length are those of `value`.
     check(unsafe {
@@ -281,6 +309,25 @@ mod tests {
         let mut byte = [0];
         arrived.read_exact(&mut byte).unwrap();
         assert_eq!(&byte, b"!");
+    }
+
+    #[test]
+    fn the_user_at_the_other_end_is_known() {
+        use std::os::unix::fs::MetadataExt;
+        let (one, _other) = UnixStream::pair().unwrap();
+        let own = std::fs::metadata("/proc/self").unwrap().uid();
+        assert_eq!(peer_user(one.as_fd()).unwrap(), own);
+        assert!(peer_user(std::fs::File::open("/dev/null").unwrap().as_fd()).is_err());
+    }
+
+    #[test]
+    fn a_peer_that_has_finished_writing_has_not_hung_up() {
+        let (one, other) = UnixStream::pair().unwrap();
+        assert!(!has_hung_up(one.as_fd()));
+        other.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(!has_hung_up(one.as_fd()));
+        drop(other);
+        assert!(has_hung_up(one.as_fd()));
     }
 
     #[test]

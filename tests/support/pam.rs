@@ -193,6 +193,13 @@ impl Probed {
         connection.receive()
     }
 
+    /// Sends a login to a daemon that may refuse to read it, and leaves its answer for later.
+    pub fn begin_roughly(&self, login: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Connection {
+        let mut connection = self.daemon.connect();
+        let _ = connection.try_send(&self.probe.request(login, password).bytes());
+        connection
+    }
+
     /// Sends a login and leaves its answer for later.
     pub fn begin(&self, login: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Connection {
         let mut connection = self.daemon.connect();

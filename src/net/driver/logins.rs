@@ -5,6 +5,7 @@ use super::{Asked, Driver, Login, Pending, Sender};
 use crate::errand::{Errand, ErrandId};
 use crate::mech::remote::{Exchange, Failure, PoolId, Protocol, QuestionId, Step};
 use crate::net::NetworkAction;
+use crate::origin::Origin;
 use crate::pool::JobId;
 use std::time::Instant;
 
@@ -13,21 +14,25 @@ impl<P: Protocol> Driver<P> {
         &mut self,
         login: JobId,
         mut exchange: P::Exchange,
+        origin: Origin,
         deadline: Instant,
         now: Instant,
         step: impl FnOnce(&mut P::Exchange) -> Step<P::Question>,
     ) {
         let waits_for = match step(&mut exchange) {
-            Step::Ask(pool, question) => Pending::Question(self.put(login, pool, question, deadline, now)),
+            Step::Ask(pool, question) => {
+                Pending::Question(self.put(login, &origin, pool, question, deadline, now))
+            }
             Step::Errand(errand) => Pending::Errand(self.send(Sender::Exchange(login), errand)),
             Step::Done(verdict) => return self.actions.push_back(NetworkAction::Decided(login, verdict)),
         };
-        self.logins.insert(login, Login { exchange, deadline, waits_for });
+        self.logins.insert(login, Login { exchange, origin, deadline, waits_for });
     }
 
     pub(super) fn put(
         &mut self,
         login: JobId,
+        origin: &Origin,
         pool: PoolId,
         question: P::Question,
         deadline: Instant,
@@ -36,22 +41,26 @@ impl<P: Protocol> Driver<P> {
         self.last_question += 1;
         let id = QuestionId(self.last_question);
         self.questions.insert(id, Asked { login, question });
-        self.upstream.ask(id, pool, &self.protocol.pool(pool), deadline, now);
+        self.upstream.ask(id, origin, pool, &self.protocol.pool(pool), deadline, now);
         id
     }
 
     pub(super) fn send(&mut self, sender: Sender, errand: Errand) -> ErrandId {
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);
+        let login = match sender {
+            Sender::Exchange(login) => Some(login),
+            Sender::Session(_) | Sender::UpstreamManager { .. } => None,
+        };
         self.errands.insert(id, sender);
-        self.actions.push_back(NetworkAction::Errand(id, errand));
+        self.actions.push_back(NetworkAction::Errand(id, errand, login));
         id
     }
 
     pub(super) fn answer(&mut self, question: QuestionId, answer: Result<P::Answer, Failure>, now: Instant) {
         let Some(Asked { login, .. }) = self.questions.remove(&question) else { return };
-        if let Some(Login { exchange, deadline, .. }) = self.logins.remove(&login) {
-            self.step(login, exchange, deadline, now, |exchange| exchange.handle_answer(answer));
+        if let Some(Login { exchange, origin, deadline, .. }) = self.logins.remove(&login) {
+            self.step(login, exchange, origin, deadline, now, |exchange| exchange.handle_answer(answer));
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::errand::{ErrandId, ErrandResult};
 use crate::mech::MechanismError;
-use crate::mech::remote::{Exchange, Protocol, QuestionId, Session, TlsMode};
+use crate::mech::remote::{Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
+use crate::origin::Origin;
 use crate::pool::JobId;
 use crate::secret::Secret;
 use std::collections::{HashMap, VecDeque};
@@ -61,6 +62,7 @@ pub struct Driver<P: Protocol> {
 
 struct Login<E> {
     exchange: E,
+    origin: Origin,
     deadline: Instant,
     waits_for: Pending,
 }
@@ -115,10 +117,10 @@ impl<P: Protocol> Driver<P> {
 }
 
 impl<P: Protocol> Network for Driver<P> {
-    fn ask(&mut self, login: JobId, credentials: Credentials, now: Instant) {
+    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant) {
         let exchange = self.protocol.exchange(credentials);
         let deadline = now + self.total_timeout;
-        self.step(login, exchange, deadline, now, Exchange::begin);
+        self.step(login, exchange, origin, deadline, now, Exchange::begin);
         self.carry_out(now);
     }
 
@@ -130,6 +132,18 @@ impl<P: Protocol> Network for Driver<P> {
             }
             Some(Pending::Errand(errand)) => drop(self.errands.remove(&errand)),
             None => {}
+        }
+        self.carry_out(now);
+    }
+
+    fn withdraw(&mut self, login: JobId, now: Instant) {
+        let waits_for = self.logins.get(&login).map(|login| login.waits_for);
+        if let Some(Pending::Question(question)) = waits_for {
+            if self.upstream.is_waiting(question) {
+                self.upstream.abandon(question, now);
+                let failure = Failure::new(FailureKind::Internal, "nobody waits for the login any more");
+                self.answer(question, Err(failure), now);
+            }
         }
         self.carry_out(now);
     }
@@ -153,8 +167,10 @@ impl<P: Protocol> Network for Driver<P> {
                 }
             }
             Some(Sender::Exchange(login)) => {
-                if let Some(Login { exchange, deadline, .. }) = self.logins.remove(&login) {
-                    self.step(login, exchange, deadline, now, |exchange| exchange.handle_errand(result));
+                if let Some(Login { exchange, origin, deadline, .. }) = self.logins.remove(&login) {
+                    self.step(login, exchange, origin, deadline, now, |exchange| {
+                        exchange.handle_errand(result)
+                    });
                 }
             }
             // Nobody waits for it any more.

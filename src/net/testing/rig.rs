@@ -69,7 +69,8 @@ impl Rig {
             realm: Vec::new(),
             client: None,
         };
-        self.network.ask(JobId(number), credentials, now);
+        let origin = crate::origin::Origin::client(0, &credentials.login, None);
+        self.network.ask(JobId(number), origin, credentials, now);
     }
 
     pub(in crate::net) fn abandon(&mut self, number: u64) {
@@ -120,7 +121,7 @@ impl Rig {
         while let Some(action) = self.network.next_action() {
             match action {
                 NetworkAction::Decided(login, verdict) => self.decided.push((login, verdict.outcome)),
-                NetworkAction::Errand(id, errand) => self.errands.push((id, errand)),
+                NetworkAction::Errand(id, errand, _) => self.errands.push((id, errand)),
             }
         }
     }

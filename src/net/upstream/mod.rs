@@ -2,8 +2,8 @@
 //!
 //! Pure: events and `now` go in through the `handle_…` methods, [`Command`]s come out of [`UpstreamManager::next_command`].
 //!
-//! - A question waits in its pool's queue and takes the first connection that is free for it; connections are opened
-//!   as the queue needs them (`waiting`, `connection_pool`, `opening`).
+//! - A question waits in its pool's queue, in turn by user and login, and takes the first connection that is free for it;
+//!   connections are opened as the queue needs them (`waiting`, `connection_pool`, `opening`).
 //! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
 //!   pool is used, a connection without a question finds out whether it is back; then it gets one question at a time
 //!   until it answers (`health`). While all servers of a pool are known to fail, questions are given up at once.
@@ -33,6 +33,7 @@ pub use command::{Command, Event, Stage, Target};
 
 use super::ConnectionId;
 use crate::mech::remote::{Failure, FailureKind, PoolId, PoolSettings, QuestionId};
+use crate::origin::Origin;
 use connection::Connection;
 use connection_pool::ConnectionPool;
 use queue::{SequenceNumber, Wish};
@@ -46,6 +47,7 @@ use std::time::{Duration, Instant};
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 struct Question {
+    origin: Origin,
     pool: PoolId,
     deadline: Instant,
     sequence_number: SequenceNumber,
@@ -123,6 +125,7 @@ impl UpstreamManager {
     pub fn ask(
         &mut self,
         question: QuestionId,
+        origin: &Origin,
         id: PoolId,
         pool: &Rc<PoolSettings>,
         deadline: Instant,
@@ -136,6 +139,7 @@ impl UpstreamManager {
         let hopeful = self.attend(id, now);
         self.last_sequence_number += 1;
         let asked = Question {
+            origin: origin.clone(),
             pool: id,
             deadline,
             sequence_number: SequenceNumber(self.last_sequence_number),
@@ -149,6 +153,11 @@ impl UpstreamManager {
         self.timers.insert((deadline, Timer::Question(question)));
         self.enqueue(question);
         self.settle(now);
+    }
+
+    /// Whether it waits for a connection and has not been asked.
+    pub fn is_waiting(&self, question: QuestionId) -> bool {
+        self.questions.get(&question).is_some_and(|question| question.state == State::Waiting)
     }
 
     /// Nobody waits for the answer any more.

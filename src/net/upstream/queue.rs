@@ -1,7 +1,9 @@
-//! Questions that wait for a connection, oldest first.
+//! Questions that wait for a connection, in the turn of those they come from.
 #![forbid(unsafe_code)]
 
+use crate::fair_queue::FairQueue;
 use crate::mech::remote::QuestionId;
+use crate::origin::Origin;
 use std::collections::BTreeMap;
 
 /// How many servers of a pool are used: the bits of [`Tried`].
@@ -29,31 +31,38 @@ pub(super) struct Wish {
     pub(super) hopeful: bool,
 }
 
-/// The place in the queue of a question: the order in which they came, whatever they have tried since.
+/// The place of a question among those of its login: the order in which they came, whatever they have tried since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SequenceNumber(pub(super) u64);
 
 /// Grouped by what they wish for, so that nobody has to look at each: there are few groups.
 #[derive(Default)]
 pub(super) struct Queue {
-    groups: BTreeMap<Wish, BTreeMap<SequenceNumber, QuestionId>>,
+    groups: BTreeMap<Wish, FairQueue<QuestionId>>,
 }
 
 pub(super) struct Group {
     pub(super) wish: Wish,
+    /// Of the one whose turn it is: between groups the older goes first.
     pub(super) oldest: SequenceNumber,
     pub(super) question: QuestionId,
     pub(super) size: usize,
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, wish: Wish, sequence_number: SequenceNumber, question: QuestionId) {
-        self.groups.entry(wish).or_default().insert(sequence_number, question);
+    pub(super) fn insert(
+        &mut self,
+        wish: Wish,
+        origin: &Origin,
+        sequence_number: SequenceNumber,
+        question: QuestionId,
+    ) {
+        self.groups.entry(wish).or_default().insert(origin, sequence_number.0, question);
     }
 
-    pub(super) fn remove(&mut self, wish: Wish, sequence_number: SequenceNumber) {
+    pub(super) fn remove(&mut self, wish: Wish, origin: &Origin, sequence_number: SequenceNumber) {
         let Some(group) = self.groups.get_mut(&wish) else { return };
-        group.remove(&sequence_number);
+        group.pass(origin, sequence_number.0);
         if group.is_empty() {
             self.groups.remove(&wish);
         }
@@ -61,13 +70,18 @@ impl Queue {
 
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
         self.groups.iter().filter_map(|(wish, questions)| {
-            let (oldest, question) = questions.first_key_value()?;
-            Some(Group { wish: *wish, oldest: *oldest, question: *question, size: questions.len() })
+            let (_, oldest, question) = questions.next(usize::MAX)?;
+            Some(Group {
+                wish: *wish,
+                oldest: SequenceNumber(oldest),
+                question: *question,
+                size: questions.len(),
+            })
         })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.groups.values().map(BTreeMap::len).sum()
+        self.groups.values().map(FairQueue::len).sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -15,6 +15,7 @@ use super::health::Standing;
 use super::tests::{failure, named, numbered, pool};
 use super::*;
 use crate::mech::remote::{Server, ServerOrder, Sharing, Timeouts};
+use crate::origin::Origin;
 use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
 
@@ -136,7 +137,9 @@ impl World {
             let id = QuestionId(self.last_question);
             let asked = Asked { pool: PoolId(pool), deadline, tries: BTreeMap::new(), on: None };
             self.asked.insert(id, asked);
-            self.board.ask(id, PoolId(pool), &self.pools[pool], deadline, self.now);
+            let uid = self.random.below(3) as u32;
+            let origin = Origin::client(uid, &[self.random.below(3) as u8], None);
+            self.board.ask(id, &origin, PoolId(pool), &self.pools[pool], deadline, self.now);
             self.carry_out();
         }
     }

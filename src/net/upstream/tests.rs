@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::mech::remote::{Address, Server, ServerOrder, Sharing, Timeouts, TlsMode, TlsSettings};
+use crate::origin::Origin;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -24,6 +25,10 @@ fn server(host: &str, number: u16) -> Server {
 }
 
 /// A pool in which each connection carries one question at a time.
+fn anna() -> Origin {
+    Origin::client(1000, b"anna", None)
+}
+
 pub(super) fn pool(servers: Vec<Server>) -> PoolSettings {
     PoolSettings {
         servers,
@@ -92,7 +97,7 @@ impl Scene {
     fn ask(&mut self) -> u64 {
         self.last_question += 1;
         let deadline = self.now + 30 * SECOND;
-        self.board.ask(QuestionId(self.last_question), LANE, &self.pool, deadline, self.now);
+        self.board.ask(QuestionId(self.last_question), &anna(), LANE, &self.pool, deadline, self.now);
         self.carry_out();
         self.last_question
     }

@@ -60,7 +60,7 @@ impl UpstreamManager {
         let Some(question) = self.questions.get_mut(&id) else { return };
         question.state = State::Waiting;
         if let Some(pool) = self.pools.get_mut(&question.pool) {
-            pool.queue.insert(question.wish, question.sequence_number, id);
+            pool.queue.insert(question.wish, &question.origin, question.sequence_number, id);
         }
         self.unsettled.insert(question.pool);
         self.set_question_timer(id, None);
@@ -69,7 +69,7 @@ impl UpstreamManager {
     pub(super) fn dequeue(&mut self, id: QuestionId) {
         let Some(question) = self.questions.get(&id) else { return };
         if let Some(pool) = self.pools.get_mut(&question.pool) {
-            pool.queue.remove(question.wish, question.sequence_number);
+            pool.queue.remove(question.wish, &question.origin, question.sequence_number);
         }
     }
 

@@ -115,7 +115,7 @@ fn nobody_waits_in_the_queue_beyond_the_deadline() {
     scene.warm_up();
     scene.ask();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LANE, &scene.pool, deadline, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, deadline, scene.now);
     scene.pass(SECOND);
     let (question, failure) = scene.given_up.remove(0);
     assert_eq!((question, failure.kind), (9, FailureKind::Contact));
@@ -126,7 +126,7 @@ fn nobody_waits_in_the_queue_beyond_the_deadline() {
 fn a_question_on_its_way_is_given_up_at_its_deadline() {
     let mut scene = Scene::with(2, Sharing::Sequential);
     let connection = scene.warm_up();
-    scene.board.ask(QuestionId(9), LANE, &scene.pool, scene.now + 3 * SECOND, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, scene.now + 3 * SECOND, scene.now);
     scene.pass(3 * SECOND);
     assert_eq!(scene.given_up.len(), 1);
     assert_eq!(scene.given_up[0].1.reason, "no answer from test://127.0.0.1:1000 within 3 s");
@@ -136,7 +136,7 @@ fn a_question_on_its_way_is_given_up_at_its_deadline() {
 #[test]
 fn a_question_without_time_is_given_up_at_once() {
     let mut scene = Scene::with(1, Sharing::Sequential);
-    scene.board.ask(QuestionId(9), LANE, &scene.pool, scene.now, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, scene.now, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.len(), 1);
     assert!(scene.opened.is_empty());

@@ -353,7 +353,7 @@ fn health_is_shared_by_the_lanes_that_name_the_server() {
     let (_, connection) = scene.opened();
     scene.refuse(connection);
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), PoolId(1), &scene.pool, deadline, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), PoolId(1), &scene.pool, deadline, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.last(), Some(&(9, failure("refused"))));
 }
@@ -431,7 +431,7 @@ fn an_order_that_is_out_of_date_is_not_given() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LANE, &scene.pool, deadline, scene.now);
+    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, deadline, scene.now);
     scene.board.abandon(QuestionId(9), scene.now);
     scene.board.handle_broken(connection, failure("closed"), false, scene.now);
     assert_eq!(scene.board.next_command(), None, "neither the question nor the end of its connection");
@@ -463,7 +463,7 @@ fn what_fails_for_one_party_does_not_fail_for_another() {
     for party in [0, 1] {
         let pool = Rc::new(PoolSettings { party, ..pool(vec![numbered(0)]) });
         let question = QuestionId(100 + party as u64);
-        scene.board.ask(question, PoolId(1 + party), &pool, deadline, scene.now);
+        scene.board.ask(question, &anna(), PoolId(1 + party), &pool, deadline, scene.now);
         scene.carry_out();
         assert_eq!(scene.opened.len(), party, "party {party}");
         assert_eq!(scene.given_up.len(), 2, "party {party}");
