@@ -4,7 +4,6 @@
 //! [`settings`] say what a login needs, a [`session`] speaks on one connection, an [`exchange`] makes the verdict.
 #![forbid(unsafe_code)]
 
-pub mod base64;
 pub mod ber;
 pub mod cipher;
 pub mod dn;
@@ -18,7 +17,6 @@ pub mod referral;
 pub mod response;
 pub mod result_code;
 pub mod sasl;
-pub mod schemes;
 pub mod scram;
 pub mod session;
 pub mod settings;

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::super::question::Entry;
-use super::super::schemes::Stored;
 use super::{Check, Next, Stage, reject, unavailable};
 use crate::errand::{Errand, ErrandResult};
 use crate::mech::remote::Step;
+use crate::mech::schemes::Stored;
 use crate::secret::Secret;
 
 /// What has not been compared yet, since that takes long.

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::base64;
-use super::scram::{MOST_ROUNDS, derive_key};
+use super::pbkdf2::{MOST_ROUNDS, derive_key};
 use crate::errand::Digest;
 use crate::mech::local::password;
 use crate::secret::Secret;
