@@ -16,6 +16,7 @@ for_both!(
     fields_of_256_bytes_are_accepted,
     a_field_over_the_limit_is_refused_as_soon_as_its_length_is_known,
     a_login_with_a_nul_never_passes_for_its_beginning,
+    a_nul_at_the_end_of_a_field_only_ends_it,
     bytes_above_127_reach_the_mechanism_as_they_came,
     connecting_and_closing_is_silent,
     half_a_request_gets_no_reply,
@@ -123,6 +124,21 @@ fn a_login_with_a_nul_never_passes_for_its_beginning(program: Program) {
     }
 }
 
+/// MariaDB's plugin counts the NUL behind its password into it.
+fn a_nul_at_the_end_of_a_field_only_ends_it(program: Program) {
+    require!(Root, Compiler);
+    let site = Probed::start(program, &[]);
+    let name = site.probe.name().to_owned();
+    assert_eq!(site.ask("user", "right\0"), "OK");
+    assert_eq!(site.ask("user\0", "right"), "OK");
+    assert_eq!(site.daemon.ask(&site.probe.request("user", "right").realm("\0")), "OK");
+    assert_eq!(site.daemon.ask(&Request::new("user", "right").service(format!("{name}\0"))), "OK");
+    assert_eq!(site.ask("user", "wrong\0"), "NO PAM auth error");
+    assert_eq!(site.ask("\0", "right"), "NO NULL login received");
+    assert_eq!(site.ask("user", "\0"), "NO NULL password received");
+    assert!(site.probe.calls().iter().all(|call| call.login == "user" && call.service == name));
+}
+
 fn bytes_above_127_reach_the_mechanism_as_they_came(program: Program) {
     require!(Root, Compiler);
     let site = Probed::start(program, &[]);
@@ -227,17 +243,18 @@ fn a_client_that_keeps_its_end_open_holds_nothing() {
 }
 
 #[test]
-fn a_nul_in_any_of_the_four_fields_is_refused() {
+fn a_nul_before_the_end_of_any_of_the_four_fields_is_refused() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &[]);
     let name = site.probe.name().to_owned();
     let requests = [
         site.probe.request("us\0er", "right"),
-        site.probe.request("user\0", "right"),
-        site.probe.request("\0", "right"),
-        site.probe.request("user", "right\0"),
+        site.probe.request("user\0\0", "right"),
+        site.probe.request("\0\0", "right"),
+        site.probe.request("user", "right\0x"),
+        site.probe.request("user", "\0right"),
         site.probe.request("user", "right").realm("re\0alm"),
-        Request::new("user", "right").service(format!("{name}\0")),
+        Request::new("user", "right").service(format!("{name}\0\0")),
     ];
     for request in requests {
         let answer = site.daemon.ask(&request);
