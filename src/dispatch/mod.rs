@@ -162,7 +162,7 @@ impl Dispatcher {
     /// A worker is dead, or said something that makes no sense: whatever it held cannot be decided.
     pub fn handle_worker_gone(&mut self, worker: WorkerId, now: Instant) {
         if let Some(job) = self.pool.handle_gone(worker, now) {
-            self.fail(job, "the worker process died", now);
+            self.fail_with(job, "the worker process died", Outcome::broken_off, now);
         }
     }
 
@@ -200,7 +200,7 @@ impl Dispatcher {
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.abandon(job, now);
-            self.finish(job, Outcome::internal_failure(reason).into(), now);
+            self.finish(job, Outcome::broken_off(reason).into(), now);
         }
         self.commissions.clear();
         for client in self.held_replies.keys().copied().collect::<Vec<_>>() {
@@ -318,10 +318,20 @@ impl Dispatcher {
 
     /// Nobody can tell how the job would have ended.
     fn fail(&mut self, id: JobId, reason: &'static str, now: Instant) {
+        self.fail_with(id, reason, Outcome::internal_failure, now);
+    }
+
+    fn fail_with(
+        &mut self,
+        id: JobId,
+        reason: &'static str,
+        outcome: fn(&'static str) -> Outcome,
+        now: Instant,
+    ) {
         if self.commissions.contains_key(&id) {
             self.report(id, ErrandResult::Failed(reason.to_owned()));
         } else {
-            self.finish(id, Outcome::internal_failure(reason).into(), now);
+            self.finish(id, outcome(reason).into(), now);
         }
     }
 
@@ -342,8 +352,11 @@ impl Dispatcher {
             }
         }
         let held_until = match &verdict.outcome {
-            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(job.deadline).min(job.deadline),
-            Outcome::Accept(_) | Outcome::Unavailable(_) => now,
+            // Unavailable too: some logins bring that about, and guessing by them must not be for free.
+            Outcome::Reject(_) | Outcome::Unavailable(_) => {
+                now.checked_add(verdict.delay).unwrap_or(job.deadline).min(job.deadline)
+            }
+            Outcome::Accept(_) => now,
         };
         if held_until > now {
             self.hold(&job.names, job.clients, verdict.outcome, held_until);

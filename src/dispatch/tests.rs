@@ -138,6 +138,19 @@ fn a_failure_is_held_back_as_long_as_pam_wants_without_holding_a_worker() {
     assert_eq!(scene.replies[1], (1, reject));
 }
 
+/// By a login of which its modules cannot tell nobody guesses faster than by others.
+#[test]
+fn an_outage_that_pam_wants_to_be_delayed_is_held_back_too() {
+    let mut scene = Scene::new(service(1, false));
+    let unavailable = Outcome::unavailable("PAM auth error", "pam_authenticate: x");
+    scene.ask(1, "anna@nowhere.test", "guess");
+    scene.answer(0, Verdict { outcome: unavailable.clone(), delay: 2 * SECOND });
+    scene.pass(2 * SECOND - Duration::from_nanos(1));
+    assert_eq!(scene.replies, []);
+    scene.pass(Duration::from_nanos(1));
+    assert_eq!(scene.replies, [(1, unavailable)]);
+}
+
 #[test]
 fn an_acceptance_is_never_held_back() {
     let mut scene = Scene::new(service(1, false));

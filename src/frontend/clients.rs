@@ -126,8 +126,8 @@ impl Clients {
     /// Answers a client whom nobody could be asked about.
     pub(super) fn reply_unavailable(&mut self, id: ClientId, outcome: &Outcome, now: Instant) {
         match self.service.on_unavailable {
-            OnUnavailable::No => self.reply_text(id, &outcome.reply(), now),
-            OnUnavailable::Close => {
+            OnUnavailable::No if !outcome.breaks_off() => self.reply_text(id, &outcome.reply(), now),
+            OnUnavailable::No | OnUnavailable::Close => {
                 self.remove(id);
             }
         }

@@ -159,10 +159,10 @@ fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
     let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0).duration(verdict.delay);
     let writer = match &verdict.outcome {
         Outcome::Accept(text) => writer.number(ACCEPT).string(cut(text)).string(b""),
-        Outcome::Reject(Refusal { text, reason }) => {
+        Outcome::Reject(Refusal { text, reason, .. }) => {
             writer.number(REJECT).string(cut(text)).string(cut(reason))
         }
-        Outcome::Unavailable(Refusal { text, reason }) => {
+        Outcome::Unavailable(Refusal { text, reason, .. }) => {
             writer.number(UNAVAILABLE).string(cut(text)).string(cut(reason))
         }
     };
