@@ -24,6 +24,7 @@ mod ldap;
 mod lifecycle;
 mod log;
 mod modules;
+mod outages;
 mod pam;
 mod passwdfile;
 mod peers;
