@@ -32,5 +32,6 @@ mod rimap;
 mod secrets;
 mod server_faults;
 mod shadow;
+mod shadow_dates;
 mod testsaslauthd;
 mod wire;
