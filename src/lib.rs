@@ -19,6 +19,7 @@ pub mod errand;
 pub mod frontend;
 pub mod ipc;
 pub mod log;
+pub mod login_format;
 pub mod mech;
 pub mod net;
 pub mod outcome;
@@ -36,6 +37,7 @@ mod strerror;
 pub mod supervisor;
 pub mod sys;
 pub mod testsaslauthd;
+pub mod tokens;
 pub mod wire;
 pub mod worker;
 

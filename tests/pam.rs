@@ -219,6 +219,30 @@ fn with_r_the_realm_is_part_of_the_login(program: Program) {
     assert_eq!(logins(&site.probe), ["user@example.org", "user", "user@example.com@example.org", twice]);
 }
 
+#[test]
+fn a_login_format_decides_what_the_modules_see() {
+    require!(Root, Compiler);
+    for (format, login, realm, seen) in [
+        ("%U", "anna@example.org", "", "anna"),
+        ("%U", "anna", "example.org", "anna"),
+        ("%LU", "ANNA@Example.org", "", "anna"),
+        ("%LU@%Ld", "Anna", "Example.ORG", "anna@example.org"),
+        ("%r\\%U", "anna@example.org", "AD", "AD\\anna"),
+        ("%u%R", "anna", "example.org", "anna@example.org"),
+    ] {
+        let site = Probed::start(Program::Ours, &["-c", &format!("--login-format={format}")]);
+        let request = |password: &str| site.probe.request(login, password).realm(realm);
+        assert_eq!(site.daemon.ask(&request("right")), "OK", "{format}");
+        assert_eq!(site.daemon.ask(&request("wrong")), "NO PAM auth error", "{format}");
+        assert_eq!(logins(&site.probe), [seen, seen], "{format}");
+        let line = format!("auth failure: [user={}]", seen.replace('\\', "\\x5C"));
+        site.daemon.log.wait_for(&line);
+    }
+    let site = Probed::start(Program::Ours, &["--login-format=%U"]);
+    assert_eq!(site.ask("@example.org", "right"), "NO NULL login received");
+    assert_eq!(site.probe.calls(), []);
+}
+
 /// C of 2.1.28 does not know the client address.
 #[test]
 fn pam_gets_the_client_as_a_bare_address() {

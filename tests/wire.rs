@@ -263,6 +263,23 @@ fn a_nul_before_the_end_of_any_of_the_four_fields_is_refused() {
     assert_eq!(site.probe.calls(), []);
 }
 
+/// Firstyear's PAM client takes nothing else.
+#[test]
+fn a_bare_reply_is_one_word() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["--reply-text=bare", "--on-unavailable=no"]);
+    for (login, password, reply) in [
+        ("user", "right", "OK"),
+        ("user", "wrong", "NO"),
+        ("expired", "right", "NO"),
+        ("offline", "right", "NO"),
+        ("", "right", "NO"),
+        (&*"x".repeat(1025), "right", "NO"),
+    ] {
+        assert_eq!(site.ask_roughly(login, password), reply, "{login}");
+    }
+}
+
 #[test]
 fn the_longest_fields_of_the_default_limits_are_accepted() {
     require!(Root, Compiler);

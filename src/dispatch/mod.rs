@@ -1,6 +1,6 @@
 //! The heart: from a request to its one reply.
 //!
-//! checks → `-r` → cache → an identical request in flight → mechanism → verdict → delay owed for a failure → reply
+//! checks → `-r`, `--login-format` → cache → an identical request in flight → mechanism → verdict → delay owed for a failure → reply
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -96,8 +96,11 @@ impl Dispatcher {
 
     /// A client has sent a whole request.
     pub fn handle_request(&mut self, client: ClientId, mut credentials: Credentials, now: Instant) {
-        if self.service.append_realm {
-            credentials.append_realm();
+        if let Some(format) = &self.service.login_format {
+            if let Err(refusal) = format.apply(&mut credentials, self.service.limits) {
+                let names = Rc::new(Names::of(&mut credentials));
+                return self.decide(&names, &[client], Outcome::Reject(refusal), Source::Mechanism);
+            }
         }
         let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials));
         if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {

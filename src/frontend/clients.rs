@@ -3,7 +3,7 @@
 
 use super::client::{Client, Heard, State};
 use super::token;
-use crate::config::{OnUnavailable, Service};
+use crate::config::{OnUnavailable, ReplyText, Service};
 use crate::credentials::Credentials;
 use crate::dispatch::ClientId;
 use crate::outcome::Outcome;
@@ -137,7 +137,10 @@ impl Clients {
     /// does; after what may still be on its way otherwise.
     pub(super) fn reply_text(&mut self, id: ClientId, text: &str, now: Instant) {
         let Some(mut client) = self.remove(id) else { return };
-        client.write(text);
+        client.write(match self.service.reply_text {
+            ReplyText::Full => text,
+            ReplyText::Bare => text.split(' ').next().unwrap_or_default(),
+        });
         if client.state == (State::Deciding { in_pieces: false }) || client.finish_writing().is_err() {
             return;
         }

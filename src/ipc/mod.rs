@@ -16,6 +16,7 @@ pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_task};
 
 use crate::config::Limits;
 use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
+use crate::login_format::LoginFormat;
 
 /// The largest message in bytes that is neither a request nor a frontend's setup: a verdict, a log line.
 pub const LARGEST_MESSAGE: usize = 16 * 1024;
@@ -29,7 +30,7 @@ pub const LONGEST_STORED: usize = 8192;
 
 /// The size in bytes of the largest task within `limits`: its fields, their lengths, tag, number and address.
 pub const fn largest_request(limits: Limits) -> usize {
-    let names = 3 * limits.field;
+    let names = LoginFormat::longest_login(limits) + 2 * limits.field;
     limits.password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + 128
 }
 

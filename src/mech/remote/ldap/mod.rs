@@ -22,8 +22,9 @@ pub mod session;
 pub mod settings;
 #[cfg(test)]
 mod testing;
-pub mod tokens;
 pub mod uri;
+
+pub use crate::tokens;
 
 use super::{Lane, LaneId, Protocol, TlsMode};
 use crate::config::NetworkSettings;
