@@ -64,10 +64,11 @@ fn the_files_of_other_programs_are_read_as_they_are() {
         (0..).zip(hashes).map(|(number, hash)| format!("user{number}:{hash}:1000:1000::/home:/bin/sh\n"));
     let file = File::new(&lines.collect::<String>());
     let daemon = file.launch().start();
-    for number in 0..5 {
-        assert_eq!(ask(&daemon, &format!("user{number}"), "right"), "OK", "{}", hashes[number]);
-        assert_eq!(ask(&daemon, &format!("user{number}"), "wrong"), "NO Incorrect password");
-        assert_eq!(ask(&daemon, &format!("user{number}"), hashes[number]), "NO Incorrect password");
+    for (number, hash) in hashes.iter().enumerate().take(5) {
+        let login = format!("user{number}");
+        assert_eq!(ask(&daemon, &login, "right"), "OK", "{hash}");
+        assert_eq!(ask(&daemon, &login, "wrong"), "NO Incorrect password", "{hash}");
+        assert_eq!(ask(&daemon, &login, hash), "NO Incorrect password");
     }
     for number in 5..hashes.len() {
         assert_eq!(ask(&daemon, &format!("user{number}"), "right"), "NO Invalid username");
