@@ -1,7 +1,7 @@
 //! The protocol on the socket: what clients may send, in which pieces, and the bytes they get back.
 
 use crate::support::client::counted;
-use crate::support::{Answer, Probe, Probed, Program, Request};
+use crate::support::{Answer, Daemon, Probe, Probed, Program, Request};
 use std::time::{Duration, Instant};
 
 for_both!(
@@ -290,6 +290,16 @@ fn the_longest_fields_of_the_default_limits_are_accepted() {
     assert_eq!(site.ask(&login, "p".repeat(8192)), "NO PAM auth error");
     let all = Request::new(&login, "p".repeat(8192)).service("s".repeat(1024)).realm("r".repeat(1024));
     assert_ne!(site.daemon.ask(&all.address("a".repeat(1024))), "NO ");
+}
+
+/// The longest request of all: each field at the bound of its option, and the realm once more behind the login.
+#[test]
+fn the_longest_login_that_r_makes_reaches_the_mechanism() {
+    let flags = ["-a", "getpwent", "-r", "--max-field=16384", "--max-password=65535"];
+    let daemon = Daemon::start(Program::Ours, &flags);
+    let field = |letter: &str| letter.repeat(16_384);
+    let request = Request::new(field("l"), "p".repeat(65_535)).service(field("s")).realm(field("r"));
+    assert_eq!(daemon.ask(&request), "NO Invalid username");
 }
 
 #[test]
