@@ -23,12 +23,30 @@ const MOST_ARGON2_MEMORY: u32 = 1 << 20;
 /// The most passes over that memory.
 const MOST_ARGON2_PASSES: u32 = 100;
 
+/// Why a stored password was not compared: a sentence for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotCompared {
+    /// It is of a scheme that nobody knows, or not what its scheme says, and so no password's.
+    Malformed(String),
+    /// The library that computes hashes has failed, which says nothing.
+    Failed(String),
+}
+
+impl NotCompared {
+    /// The sentence.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Malformed(text) | Self::Failed(text) => text,
+        }
+    }
+}
+
 /// Whether `password` is the one that `stored` stands for. Takes as long as the scheme wants.
 ///
 /// # Errors
 /// When `stored` has a scheme that nobody knows, or is not what its scheme says; the sentence is for the log.
 pub fn check(password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    Stored::parse(stored)?.check(password)
+    Stored::parse(stored).and_then(|stored| stored.check(password)).map_err(NotCompared::into_text)
 }
 
 /// A stored password, taken apart.
@@ -108,7 +126,7 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When there is a scheme that nobody knows.
-    pub fn parse(stored: &'a [u8]) -> Result<Self, String> {
+    pub fn parse(stored: &'a [u8]) -> Result<Self, NotCompared> {
         let scheme = stored.strip_prefix(b"{").and_then(|rest| {
             let end = rest.iter().position(|byte| *byte == b'}').filter(|end| *end > 0)?;
             rest.split_at_checked(end)
@@ -116,7 +134,8 @@ impl<'a> Stored<'a> {
         let Some((name, rest)) = scheme else { return Ok(Self::new(Scheme::Plain, stored)) };
         let (name, encoding) = Encoding::of_scheme(name);
         let known = SCHEMES.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
-        let (_, scheme) = known.ok_or("the stored password has a scheme that is not known")?;
+        let (_, scheme) =
+            known.ok_or_else(|| malformed("the stored password has a scheme that is not known"))?;
         let value = rest.get(1..).unwrap_or_default();
         let scheme = match scheme {
             // Dovecot's {MD5} is md5crypt.
@@ -133,11 +152,11 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When there is a scheme that nobody knows.
-    pub fn parse_hash(stored: &'a [u8]) -> Result<Self, String> {
+    pub fn parse_hash(stored: &'a [u8]) -> Result<Self, NotCompared> {
         if stored.starts_with(b"{") {
             let parsed = Self::parse(stored)?;
             // A brace that is not closed is no scheme.
-            return if parsed.value.len() < stored.len() { Ok(parsed) } else { Err(NO_HASH.to_owned()) };
+            return if parsed.value.len() < stored.len() { Ok(parsed) } else { Err(malformed(NO_HASH)) };
         }
         let scheme = match stored {
             hash if hash.starts_with(apr1::MAGIC) => Scheme::Apr1,
@@ -155,17 +174,17 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When the value is not what its scheme says.
-    pub fn inspect(&self) -> Result<(), String> {
+    pub fn inspect(&self) -> Result<(), NotCompared> {
         match self.scheme {
             Scheme::Plain => self.encoding.plain(self.value).map(drop),
             Scheme::Hashed { hash, salted } => {
                 self.encoding.hash(self.value, hash().size(), salted).map(drop)
             }
-            Scheme::Crypt => is_of_crypt(self.value).then_some(()).ok_or_else(|| NO_HASH.to_owned()),
+            Scheme::Crypt => is_of_crypt(self.value).then_some(()).ok_or_else(|| malformed(NO_HASH)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value).map(drop),
             Scheme::Scram(digest) => Scram::parse(digest, self.value).map(drop),
             Scheme::Argon2 => parse_argon2(self.value).map(drop),
-            Scheme::Apr1 => Apr1::parse(self.value).map(drop).ok_or_else(|| MALFORMED.to_owned()),
+            Scheme::Apr1 => Apr1::parse(self.value).map(drop).ok_or_else(|| malformed(MALFORMED)),
         }
     }
 
@@ -181,7 +200,7 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When the value is not what its scheme says.
-    pub fn check(&self, password: &[u8]) -> Result<bool, String> {
+    pub fn check(&self, password: &[u8]) -> Result<bool, NotCompared> {
         if password.is_empty() || self.value.is_empty() {
             return Ok(false);
         }
@@ -195,40 +214,49 @@ impl<'a> Stored<'a> {
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value)?.check(password),
             Scheme::Scram(digest) => Scram::parse(digest, self.value)?.check(password),
             Scheme::Argon2 => check_argon2(password, self.value),
-            Scheme::Apr1 => Apr1::parse(self.value).ok_or(MALFORMED)?.check(password),
+            Scheme::Apr1 => Apr1::parse(self.value).ok_or_else(|| malformed(MALFORMED))?.check(password),
         }
     }
 }
 
 /// Compares hashes, so that the time does not tell the length either.
-fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, String> {
+fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     let hash = MessageDigest::sha256();
     Ok(hash_of(hash, &[password])?.ct_eq(&hash_of(hash, &[stored])?).into())
 }
 
-fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, String> {
+fn not_computed(error: openssl::error::ErrorStack) -> NotCompared {
+    NotCompared::Failed(format!("OpenSSL cannot compute a hash: {error}"))
+}
+
+fn malformed(text: impl Into<String>) -> NotCompared {
+    NotCompared::Malformed(text.into())
+}
+
+fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, NotCompared> {
     let hashed = Hasher::new(hash).and_then(|mut hasher| {
         parts.iter().try_for_each(|part| hasher.update(part))?;
         hasher.finish()
     });
-    hashed.map_err(|error| format!("OpenSSL cannot compute a hash: {error}"))
+    hashed.map_err(not_computed)
 }
 
 /// A PHC string, such as `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`.
-fn parse_argon2(stored: &[u8]) -> Result<PasswordHash<'_>, String> {
-    let stored = std::str::from_utf8(stored).map_err(|_| "the stored {ARGON2} password is not text")?;
+fn parse_argon2(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
+    let stored =
+        std::str::from_utf8(stored).map_err(|_| malformed("the stored {ARGON2} password is not text"))?;
     let stored = PasswordHash::new(stored).map_err(malformed_argon2)?;
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
     if memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
-        return Err(format!(
+        return Err(malformed(format!(
             "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB or {MOST_ARGON2_PASSES} passes"
-        ));
+        )));
     }
     Ok(stored)
 }
 
-fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, String> {
+fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     match Argon2::default().verify_password(password, &parse_argon2(stored)?) {
         Ok(()) => Ok(true),
         Err(argon2::password_hash::Error::Password) => Ok(false),
@@ -236,8 +264,8 @@ fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, String> {
     }
 }
 
-fn malformed_argon2(error: argon2::password_hash::Error) -> String {
-    format!("the stored {{ARGON2}} password: {error}")
+fn malformed_argon2(error: argon2::password_hash::Error) -> NotCompared {
+    malformed(format!("the stored {{ARGON2}} password: {error}"))
 }
 
 /// What [`Stored::inspect`] says of a hash without a scheme. It is mostly a file made for another program, or a

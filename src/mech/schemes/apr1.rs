@@ -1,6 +1,7 @@
 //! `$apr1$` of Apache's htpasswd: the md5crypt of FreeBSD with another name in it, which crypt(3) does not know.
 #![forbid(unsafe_code)]
 
+use super::{NotCompared, not_computed};
 use crate::secret::Secret;
 use openssl::hash::{Hasher, MessageDigest};
 use subtle::ConstantTimeEq;
@@ -40,8 +41,8 @@ impl<'a> Apr1<'a> {
     ///
     /// # Errors
     /// When OpenSSL is not allowed to use MD5.
-    pub(super) fn check(&self, password: &[u8]) -> Result<bool, String> {
-        let hash = self.hash(password).map_err(|error| format!("OpenSSL cannot compute a hash: {error}"))?;
+    pub(super) fn check(&self, password: &[u8]) -> Result<bool, NotCompared> {
+        let hash = self.hash(password).map_err(not_computed)?;
         Ok(letters(hash.as_bytes()).ct_eq(self.letters).into())
     }
 

@@ -1,7 +1,7 @@
 //! How the bytes of a stored password are written: base64, or hexadecimal digits as Dovecot has them too.
 #![forbid(unsafe_code)]
 
-use super::MALFORMED;
+use super::{MALFORMED, NotCompared, malformed};
 use crate::mech::base64;
 use crate::secret::Secret;
 
@@ -29,25 +29,30 @@ impl Encoding {
     }
 
     /// A password that is not hashed.
-    pub(super) fn plain(self, value: &[u8]) -> Result<Secret, String> {
+    pub(super) fn plain(self, value: &[u8]) -> Result<Secret, NotCompared> {
         match self {
             Self::Any => Ok(Secret::copy_of(value)),
-            Self::Base64 => base64::decode(value).ok_or_else(|| MALFORMED.to_owned()),
-            Self::Hex => hexadecimal(value).ok_or_else(|| MALFORMED.to_owned()),
+            Self::Base64 => base64::decode(value).ok_or_else(|| malformed(MALFORMED)),
+            Self::Hex => hexadecimal(value).ok_or_else(|| malformed(MALFORMED)),
         }
     }
 
     /// A hash of `size` bytes and the salt behind it, which may be there if it is `salted`.
-    pub(super) fn hash(self, value: &[u8], size: usize, salted: bool) -> Result<(Secret, Secret), String> {
+    pub(super) fn hash(
+        self,
+        value: &[u8],
+        size: usize,
+        salted: bool,
+    ) -> Result<(Secret, Secret), NotCompared> {
         let bytes = match self {
             Self::Any if !salted && value.len() == 2 * size => hexadecimal(value),
             Self::Any | Self::Base64 => base64::decode(value),
             Self::Hex => hexadecimal(value),
         };
-        let bytes = bytes.ok_or(MALFORMED)?;
-        let (hash, salt) = bytes.as_bytes().split_at_checked(size).ok_or(MALFORMED)?;
+        let bytes = bytes.ok_or_else(|| malformed(MALFORMED))?;
+        let (hash, salt) = bytes.as_bytes().split_at_checked(size).ok_or_else(|| malformed(MALFORMED))?;
         if !salted && !salt.is_empty() {
-            return Err(MALFORMED.to_owned());
+            return Err(malformed(MALFORMED));
         }
         Ok((Secret::copy_of(hash), Secret::copy_of(salt)))
     }

@@ -63,7 +63,7 @@ fn all() -> impl Iterator<Item = &'static str> {
     [DOVEADM, HTPASSWD, OTHERS].into_iter().flatten().copied()
 }
 
-fn check_hash(password: &[u8], stored: &str) -> Result<bool, String> {
+fn check_hash(password: &[u8], stored: &str) -> Result<bool, NotCompared> {
     Stored::parse_hash(stored.as_bytes())?.check(password)
 }
 

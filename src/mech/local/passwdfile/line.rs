@@ -62,7 +62,7 @@ pub(super) fn parse(line: &[u8]) -> Line<'_> {
         (_, Some(b"")) => Line::Bad(Fault::NoHash),
         (login, Some(hash)) => match Stored::parse_hash(hash).and_then(|stored| stored.inspect()) {
             Ok(()) => Line::Login { login: login.unwrap_or_default(), hash },
-            Err(why) => Line::Bad(Fault::Hash(why)),
+            Err(why) => Line::Bad(Fault::Hash(why.into_text())),
         },
     }
 }

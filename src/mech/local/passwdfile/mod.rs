@@ -19,7 +19,7 @@ mod report;
 use super::password;
 use crate::config::file::Problem;
 use crate::credentials::Credentials;
-use crate::mech::schemes::Stored;
+use crate::mech::schemes::{NotCompared, Stored};
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism, MechanismError};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
@@ -79,7 +79,7 @@ impl LocalMechanism for Passwdfile {
             Ok(Lookup::Known(hash)) => match check_hash(&credentials.password, &hash) {
                 Ok(true) => Outcome::ACCEPT,
                 Ok(false) => Outcome::reject("Incorrect password"),
-                Err(reason) => Outcome::internal_failure(reason),
+                Err(reason) => Outcome::internal_failure(reason.into_text()),
             },
             Ok(Lookup::Unknown(stand_in)) => {
                 spend_time(&credentials.password, stand_in.as_ref());
@@ -91,7 +91,7 @@ impl LocalMechanism for Passwdfile {
 }
 
 /// The error is for the log: OpenSSL may not be allowed to compute such a hash.
-fn check_hash(password: &Secret, hash: &Secret) -> Result<bool, String> {
+fn check_hash(password: &Secret, hash: &Secret) -> Result<bool, NotCompared> {
     Stored::parse_hash(hash.as_bytes())?.check(password.as_bytes())
 }
 
