@@ -12,8 +12,8 @@ mod proof_tests;
 #[cfg(test)]
 mod tests;
 
-use super::lanes::{Lanes, Place};
 use super::message::{Proof, Request};
+use super::pools::{Place, Pools};
 use super::question::{Answer, Question};
 use super::referral::{self, Target};
 use super::response::LdapResult;
@@ -37,7 +37,7 @@ const MOST_FOLLOWED: usize = 5;
 /// One login.
 pub struct Check {
     plan: Rc<Plan>,
-    lanes: Rc<Lanes>,
+    pools: Rc<Pools>,
     credentials: Credentials,
     stage: Stage,
     /// Referrals followed so far.
@@ -80,8 +80,8 @@ type Next = Step<Question>;
 
 impl Check {
     /// The login, to be checked as `plan` says.
-    pub fn new(plan: Rc<Plan>, lanes: Rc<Lanes>, credentials: Credentials) -> Self {
-        Self { plan, lanes, credentials, stage: Stage::Nothing, followed: 0 }
+    pub fn new(plan: Rc<Plan>, pools: Rc<Pools>, credentials: Credentials) -> Self {
+        Self { plan, pools, credentials, stage: Stage::Nothing, followed: 0 }
     }
 
     fn settings(&self) -> &Settings {
@@ -169,7 +169,7 @@ impl Check {
             return Err(Hindrance::TooMany);
         }
         let place = match &target.server {
-            Some(server) => self.lanes.referred(self.settings(), server.clone()).ok_or(Hindrance::TooMany)?,
+            Some(server) => self.pools.referred(self.settings(), server.clone()).ok_or(Hindrance::TooMany)?,
             None => self.plan.home,
         };
         self.followed += 1;

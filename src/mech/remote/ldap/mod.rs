@@ -9,9 +9,9 @@ pub mod cipher;
 pub mod dn;
 pub mod exchange;
 pub mod filter;
-pub mod lanes;
 pub mod ldap_conf;
 pub mod message;
+pub mod pools;
 pub mod question;
 pub mod referral;
 pub mod response;
@@ -26,7 +26,7 @@ pub mod uri;
 
 pub use crate::tokens;
 
-use super::{Lane, LaneId, Protocol, TlsMode};
+use super::{PoolId, PoolSettings, Protocol, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
 use crate::config::sources::Sources;
@@ -34,7 +34,7 @@ use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
 use exchange::Check;
-use lanes::{Lanes, Place};
+use pools::{Place, Pools};
 use question::{Answer, Question};
 use session::LdapSession;
 use settings::{Realms, Settings};
@@ -70,15 +70,15 @@ pub struct Plan {
 /// The mechanism at work.
 pub struct Ldap {
     plans: Realms<Rc<Plan>>,
-    lanes: Rc<Lanes>,
+    pools: Rc<Pools>,
 }
 
 impl Ldap {
     /// Asks the servers of each realm in the way of `network`.
     pub fn new(realms: Realms<Settings>, network: &NetworkSettings) -> Self {
-        let lanes = Lanes::new(network);
-        let plans = realms.map(|settings| Rc::new(Plan { home: lanes.home(&settings), settings }));
-        Self { plans, lanes: Rc::new(lanes) }
+        let pools = Pools::new(network);
+        let plans = realms.map(|settings| Rc::new(Plan { home: pools.home(&settings), settings }));
+        Self { plans, pools: Rc::new(pools) }
     }
 }
 
@@ -88,22 +88,22 @@ impl Protocol for Ldap {
     type Session = LdapSession;
     type Exchange = Check;
 
-    fn lanes(&self) -> Vec<LaneId> {
-        self.lanes.ids()
+    fn pools(&self) -> Vec<PoolId> {
+        self.pools.ids()
     }
 
-    fn lane(&self, lane: LaneId) -> Rc<Lane> {
-        self.lanes.lane(lane)
+    fn pool(&self, pool: PoolId) -> Rc<PoolSettings> {
+        self.pools.pool(pool)
     }
 
-    fn session(&self, lane: LaneId, server: usize) -> LdapSession {
+    fn session(&self, pool: PoolId, server: usize) -> LdapSession {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
-        let tls = self.lane(lane).servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
-        LdapSession::new(tls == TlsMode::StartTls, self.lanes.account(lane))
+        let tls = self.pool(pool).servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
+        LdapSession::new(tls == TlsMode::StartTls, self.pools.account(pool))
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {
         let plan = self.plans.of(&credentials.login, &credentials.realm);
-        Check::new(Rc::clone(plan), Rc::clone(&self.lanes), credentials)
+        Check::new(Rc::clone(plan), Rc::clone(&self.pools), credentials)
     }
 }

@@ -1,8 +1,8 @@
 //! Finding entries, on as many servers as referrals lead to.
 #![forbid(unsafe_code)]
 
-use super::super::lanes::Place;
 use super::super::message::{NO_ATTRIBUTES, Request, Scope, Search};
+use super::super::pools::Place;
 use super::super::question::{Entry, Found, Question};
 use super::super::response::LdapResult;
 use super::super::result_code::ResultCode;

@@ -10,7 +10,7 @@ use crate::config::NetworkSettings;
 use crate::config::file::Text;
 use crate::config::sources::Sources;
 use crate::errand::Errand;
-use crate::mech::remote::{FailureKind, LaneId, Protocol};
+use crate::mech::remote::{FailureKind, PoolId, Protocol};
 use crate::outcome::Verdict;
 
 fn ldap(file: &str) -> Ldap {
@@ -26,7 +26,7 @@ const SERVICE: &str = "ldap_bind_dn: cn=service\nldap_bind_pw: service-pw\nldap_
 struct Login {
     ldap: Ldap,
     check: Check,
-    lane: LaneId,
+    pool: PoolId,
     errand: Option<Errand>,
     step: String,
 }
@@ -41,7 +41,7 @@ impl Login {
             realm: realm.into(),
             client: None,
         });
-        let mut login = Self { ldap, check, lane: LaneId(99), errand: None, step: String::new() };
+        let mut login = Self { ldap, check, pool: PoolId(99), errand: None, step: String::new() };
         let step = login.check.begin();
         login.note(step);
         login
@@ -53,8 +53,8 @@ impl Login {
 
     fn note(&mut self, step: Step<Question>) {
         self.step = match step {
-            Step::Ask(lane, question) => {
-                self.lane = lane;
+            Step::Ask(pool, question) => {
+                self.pool = pool;
                 shown(&question)
             }
             Step::Errand(errand) => {
@@ -99,10 +99,10 @@ impl Login {
 
     /// The servers that the last question goes to, and as whom.
     fn asked(&self) -> String {
-        let lane = self.ldap.lane(self.lane);
+        let pool = self.ldap.pool(self.pool);
         let servers: Vec<_> =
-            lane.servers.iter().map(|server| format!("{}+{:?}", server.name, server.tls)).collect();
-        let account = self.check.lanes.account(self.lane).map(|account| account.name());
+            pool.servers.iter().map(|server| format!("{}+{:?}", server.name, server.tls)).collect();
+        let account = self.check.pools.account(self.pool).map(|account| account.name());
         format!("{} as {}", servers.join(" "), account.unwrap_or_else(|| "the user".to_owned()))
     }
 
@@ -548,7 +548,7 @@ fn realms_with_the_same_servers_and_account_share_their_connections() {
         "{SERVICE}[realm a]\nldap_filter: x=%u\n[realm b]\nldap_servers: ldap://b/\n[realm c]\nldap_bind_pw: other\n"
     ));
     // The general ones; others with b; others with the other account, whose failures are its own.
-    assert_eq!(ldap.lanes().len(), 6);
+    assert_eq!(ldap.pools().len(), 6);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::settings::{Account, Settings};
 use crate::config::NetworkSettings;
-use crate::mech::remote::{Lane, LaneId, Server, Sharing, Timeouts, TlsSettings};
+use crate::mech::remote::{PoolId, PoolSettings, Server, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,18 +21,18 @@ const MOST_REFERRED: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// For what the service account does.
-    pub search: LaneId,
+    pub search: PoolId,
     /// For binds of users.
-    pub bind: LaneId,
+    pub bind: PoolId,
 }
 
-/// All lanes. Equal ones are one, so that realms with the same servers and account share their connections.
-pub struct Lanes {
+/// All pools. Equal ones are one, so that realms with the same servers and account share their connections.
+pub struct Pools {
     network: NetworkSettings,
-    nowhere: Rc<Lane>,
+    nowhere: Rc<PoolSettings>,
     entries: RefCell<Vec<Entry>>,
     referred: RefCell<Vec<Server>>,
-    /// Who connects, by [`Lane::party`].
+    /// Who connects, by [`PoolSettings::party`].
     parties: RefCell<Vec<Party>>,
 }
 
@@ -41,17 +41,17 @@ type Party = (Rc<Account>, Rc<TlsSettings>);
 
 #[derive(Clone)]
 struct Entry {
-    lane: Rc<Lane>,
+    pool: Rc<PoolSettings>,
     /// `None` for binds of users.
     account: Option<Rc<Account>>,
 }
 
-impl Lanes {
+impl Pools {
     /// None yet, to be used in the way of `network`.
     pub fn new(network: &NetworkSettings) -> Self {
         Self {
             network: network.clone(),
-            nowhere: Rc::new(lane_of(network, Vec::new(), Sharing::InTurn)),
+            nowhere: Rc::new(pool_of(network, Vec::new(), Sharing::Sequential)),
             entries: RefCell::default(),
             referred: RefCell::default(),
             parties: RefCell::default(),
@@ -75,43 +75,44 @@ impl Lanes {
         Some(self.place(settings, vec![server]))
     }
 
-    /// The lane of that number; numbers are only given out here, so a strange one gets a lane without servers.
-    pub fn lane(&self, id: LaneId) -> Rc<Lane> {
+    /// The pool of that number; numbers are only given out here, so a strange one gets a pool without servers.
+    pub fn pool(&self, id: PoolId) -> Rc<PoolSettings> {
         self.entries
             .borrow()
             .get(id.0)
-            .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.lane))
+            .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.pool))
     }
 
     /// Who binds on its connections before the first question; `None` when the questions are binds.
-    pub fn account(&self, id: LaneId) -> Option<Rc<Account>> {
+    pub fn account(&self, id: PoolId) -> Option<Rc<Account>> {
         self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
     }
 
     /// All there are.
-    pub fn ids(&self) -> Vec<LaneId> {
-        (0..self.entries.borrow().len()).map(LaneId).collect()
+    pub fn ids(&self) -> Vec<PoolId> {
+        (0..self.entries.borrow().len()).map(PoolId).collect()
     }
 
     fn place(&self, settings: &Settings, servers: Vec<Server>) -> Place {
-        let lane = |sharing| self.make(settings, servers.clone(), sharing);
+        let pool = |sharing| self.make(settings, servers.clone(), sharing);
         Place {
-            search: self.find(lane(Sharing::Together(SEARCHES_TOGETHER)), Some(Rc::clone(&settings.account))),
-            bind: self.find(lane(Sharing::InTurn), None),
+            search: self
+                .find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), Some(Rc::clone(&settings.account))),
+            bind: self.find(pool(Sharing::Sequential), None),
         }
     }
 
-    fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> Lane {
-        let lane = lane_of(&self.network, servers, sharing);
+    fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> PoolSettings {
+        let pool = pool_of(&self.network, servers, sharing);
         let timeouts = match settings.timeout {
             Some(timeout) => Timeouts { connect: timeout, tls: timeout, operation: timeout },
             None => Timeouts {
-                connect: lane.timeouts.connect.min(TIMEOUT),
-                tls: lane.timeouts.tls.min(TIMEOUT),
-                operation: lane.timeouts.operation.min(TIMEOUT),
+                connect: pool.timeouts.connect.min(TIMEOUT),
+                tls: pool.timeouts.tls.min(TIMEOUT),
+                operation: pool.timeouts.operation.min(TIMEOUT),
             },
         };
-        Lane { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..lane }
+        PoolSettings { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..pool }
     }
 
     fn party(&self, settings: &Settings) -> usize {
@@ -123,19 +124,19 @@ impl Lanes {
         })
     }
 
-    fn find(&self, lane: Lane, account: Option<Rc<Account>>) -> LaneId {
+    fn find(&self, pool: PoolSettings, account: Option<Rc<Account>>) -> PoolId {
         let mut entries = self.entries.borrow_mut();
-        let same = |entry: &Entry| *entry.lane == lane && entry.account == account;
+        let same = |entry: &Entry| *entry.pool == pool && entry.account == account;
         let found = entries.iter().position(same);
-        LaneId(found.unwrap_or_else(|| {
-            entries.push(Entry { lane: Rc::new(lane), account });
+        PoolId(found.unwrap_or_else(|| {
+            entries.push(Entry { pool: Rc::new(pool), account });
             entries.len() - 1
         }))
     }
 }
 
-fn lane_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> Lane {
-    Lane {
+fn pool_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> PoolSettings {
+    PoolSettings {
         servers,
         order: network.order,
         sharing,
