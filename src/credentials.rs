@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 ///
 /// Deliberately neither `Debug` nor `Clone`: see [`Secret`].
 pub struct Credentials {
-    /// The account, after `-r` perhaps with `@realm` at its end. Not empty, no NUL.
+    /// The account, as `-r` or `--login-format` has made it. Not empty, no NUL.
     pub login: Vec<u8>,
     /// The password. Not empty, no NUL.
     pub password: Secret,
@@ -18,23 +18,6 @@ pub struct Credentials {
     pub realm: Vec<u8>,
     /// The bare address of the client's client, when one was sent that is an address.
     pub client: Option<IpAddr>,
-}
-
-impl Credentials {
-    /// `-r`: makes the login `login@realm` when there is a realm and the login does not end in it already.
-    ///
-    /// The C daemon appends it a second time (`user@realm@realm`); the realm itself stays as it is in both.
-    pub fn append_realm(&mut self) {
-        if self.realm.is_empty() || self.login_ends_in_realm() {
-            return;
-        }
-        self.login.push(b'@');
-        self.login.extend_from_slice(&self.realm);
-    }
-
-    fn login_ends_in_realm(&self) -> bool {
-        self.login.strip_suffix(self.realm.as_slice()).is_some_and(|user| user.ends_with(b"@"))
-    }
 }
 
 /// The address in the optional fifth field of a request.
@@ -64,33 +47,6 @@ fn address_of_host_and_port(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn credentials(login: &str, realm: &str) -> Credentials {
-        Credentials {
-            login: login.into(),
-            password: Secret::copy_of(b"x"),
-            service: Vec::new(),
-            realm: realm.into(),
-            client: None,
-        }
-    }
-
-    #[test]
-    fn the_realm_is_appended_once() {
-        for (login, realm, expected) in [
-            ("anna", "example.org", "anna@example.org"),
-            ("anna@example.org", "example.org", "anna@example.org"),
-            ("anna@example.com", "example.org", "anna@example.com@example.org"),
-            ("annaexample.org", "example.org", "annaexample.org@example.org"),
-            ("anna", "", "anna"),
-            ("example.org", "example.org", "example.org@example.org"),
-        ] {
-            let mut credentials = credentials(login, realm);
-            credentials.append_realm();
-            assert_eq!(String::from_utf8_lossy(&credentials.login), expected);
-            assert_eq!(credentials.realm, realm.as_bytes());
-        }
-    }
 
     #[test]
     fn the_client_address_is_bare_in_every_spelling_that_clients_use() {

@@ -20,6 +20,7 @@ pub mod fair_queue;
 pub mod frontend;
 pub mod ipc;
 pub mod log;
+pub mod login_format;
 pub mod mech;
 pub mod net;
 pub mod origin;
@@ -38,6 +39,7 @@ mod strerror;
 pub mod supervisor;
 pub mod sys;
 pub mod testsaslauthd;
+pub mod tokens;
 pub mod wire;
 pub mod worker;
 

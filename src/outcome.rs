@@ -28,18 +28,20 @@ pub struct Refusal {
     pub text: Cow<'static, str>,
     /// What the log says after `reason=`.
     pub reason: Cow<'static, str>,
+    /// Whether the C daemon has no text for it either, since its process is gone with the connection.
+    pub breaks_off: bool,
 }
 
 impl Refusal {
     /// A refusal whose reply and log line say the same.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
-        Self { reason: text.clone(), text }
+        Self { reason: text.clone(), text, breaks_off: false }
     }
 
     /// A refusal whose reply is the C daemon's `text` while the log gives the real `reason`.
     pub fn with_reason(text: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), reason: reason.into() }
+        Self { text: text.into(), reason: reason.into(), breaks_off: false }
     }
 }
 
@@ -60,6 +62,17 @@ impl Outcome {
     /// Could not be asked, for a reason of the daemon's own: a dead worker, a deadline, too many connections.
     pub fn internal_failure(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::unavailable("internal mechanism failure", reason)
+    }
+
+    /// Could not be asked, and the C daemon would close the connection too: a worker died, the daemon is stopping.
+    pub fn broken_off(reason: impl Into<Cow<'static, str>>) -> Self {
+        let refusal = Refusal::with_reason("internal mechanism failure", reason);
+        Self::Unavailable(Refusal { breaks_off: true, ..refusal })
+    }
+
+    /// Whether a client of the C daemon would see its connection close without a reply.
+    pub fn breaks_off(&self) -> bool {
+        matches!(self, Self::Unavailable(Refusal { breaks_off: true, .. }))
     }
 
     /// The reply text, at most [`LONGEST_REPLY`] bytes and without NUL (C ends its strings there).

@@ -63,7 +63,7 @@ pub enum Invalid {
     EmptyLogin,
     /// The password is empty.
     EmptyPassword,
-    /// A string holds a NUL, where the C daemon would silently cut it and log in as somebody else.
+    /// A string holds a NUL before its end, where the C daemon would silently cut it and log in as somebody else.
     HoldsNul(Field),
 }
 
@@ -131,7 +131,7 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
     let mut fields: [&[u8]; 4] = [&[]; 4];
     for (field, value) in Field::ALL.into_iter().zip(&mut fields) {
         match take_string(&mut rest, field.limit(limits)) {
-            Taken::Whole(string) => *value = string,
+            Taken::Whole(string) => *value = without_terminator(string),
             Taken::Partial => return Decoded::Incomplete,
             Taken::TooLong => return Decoded::Invalid(Invalid::TooLong(field, field.limit(limits))),
         }
@@ -140,7 +140,7 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
         return Decoded::Invalid(invalid);
     }
     let client = match take_string(&mut rest, limits.field) {
-        Taken::Whole(address) => client_address(address),
+        Taken::Whole(address) => client_address(without_terminator(address)),
         Taken::Partial | Taken::TooLong => None,
     };
     let [login, password, service, realm] = fields;
@@ -151,6 +151,12 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
         realm: realm.to_vec(),
         client,
     })
+}
+
+/// A string without the one NUL that some clients count into it, such as MariaDB's plugin: C's strings end there too,
+/// and nothing is lost by it.
+fn without_terminator(string: &[u8]) -> &[u8] {
+    string.strip_suffix(b"\0").unwrap_or(string)
 }
 
 fn find_fault(fields: &[&[u8]; 4]) -> Option<Invalid> {
@@ -291,11 +297,31 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_in_any_string_is_refused_and_never_cuts_it() {
-        assert_eq!(invalid(&request(&[b"anna\0x", b"p", b"", b""])), Some(Invalid::HoldsNul(Field::Login)));
-        assert_eq!(invalid(&request(&[b"anna", b"p\0", b"", b""])), Some(Invalid::HoldsNul(Field::Password)));
-        assert_eq!(invalid(&request(&[b"anna", b"p", b"\0", b""])), Some(Invalid::HoldsNul(Field::Service)));
-        assert_eq!(invalid(&request(&[b"anna", b"p", b"", b"\0"])), Some(Invalid::HoldsNul(Field::Realm)));
+    fn a_nul_before_the_end_of_any_string_is_refused_and_never_cuts_it() {
+        for string in [&b"x\0y"[..], b"\0y", b"x\0\0", b"\0\0", b"\0y\0"] {
+            for (at, field) in Field::ALL.into_iter().enumerate() {
+                let mut fields: [&[u8]; 4] = [b"anna", b"p", b"", b""];
+                fields[at] = string;
+                assert_eq!(invalid(&request(&fields)), Some(Invalid::HoldsNul(field)), "{string:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_nul_at_the_end_of_a_string_only_ends_it() {
+        let bytes = request(&[b"anna\0", b"secret\0", b"smtp\0", b"example.org\0", b"192.0.2.7;25\0"]);
+        let Decoded::Request(credentials) = decode_in_pieces(&bytes, usize::MAX) else { panic!() };
+        assert_eq!(credentials.login, b"anna");
+        assert_eq!(credentials.password.as_bytes(), b"secret");
+        assert_eq!(credentials.service, b"smtp");
+        assert_eq!(credentials.realm, b"example.org");
+        assert_eq!(credentials.client.unwrap().to_string(), "192.0.2.7");
+        let bytes = request(&[b"anna", b"secret", b"\0", b"\0", b"192.0.2.7\0"]);
+        let Decoded::Request(credentials) = decode_in_pieces(&bytes, usize::MAX) else { panic!() };
+        assert!(credentials.service.is_empty() && credentials.realm.is_empty());
+        assert_eq!(credentials.client.unwrap().to_string(), "192.0.2.7");
+        assert_eq!(invalid(&request(&[b"\0", b"secret", b"", b""])), Some(Invalid::EmptyLogin));
+        assert_eq!(invalid(&request(&[b"anna", b"\0", b"", b""])), Some(Invalid::EmptyPassword));
     }
 
     #[test]

@@ -8,8 +8,7 @@ use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
 use crate::log as logging;
-use crate::mech::remote::ldap::{schemes, scram};
-use crate::mech::{self, Kind, LocalMechanism, MechanismError};
+use crate::mech::{self, Kind, LocalMechanism, MechanismError, pbkdf2, schemes};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use crate::strerror::strerror;
@@ -192,7 +191,7 @@ fn do_errand(errand: Errand) -> ErrandResult {
             schemes::check(password.as_bytes(), stored.as_bytes()).map(ErrandResult::PasswordChecked)
         }
         Errand::DeriveKey { digest, password, salt, rounds } => {
-            scram::derive_key(digest, password.as_bytes(), &salt, rounds).map(ErrandResult::Key)
+            pbkdf2::derive_key(digest, password.as_bytes(), &salt, rounds).map(ErrandResult::Key)
         }
     };
     done.unwrap_or_else(ErrandResult::Failed)

@@ -28,11 +28,13 @@ fn a_module_that_dies_costs_its_own_login_only() {
     eventually("the dead are replaced", || (site.daemon.children("worker").len() == 2).then_some(()));
 }
 
+/// C's connection ends with its worker, so that is C's way.
 #[test]
-fn a_module_that_dies_is_a_no_where_the_administrator_wants_that() {
-    require!(Root, Compiler);
+fn a_module_that_dies_closes_the_connection_where_the_administrator_wants_cs_way_too() {
+    require!(Root, Compiler, CDaemon);
+    assert!(Probed::start(Program::C, &[]).ask("segv", "right").is_none());
     let site = Probed::start(Program::Ours, &["--on-unavailable=no"]);
-    assert_eq!(site.ask("segv", "right"), "NO internal mechanism failure");
+    assert_eq!(site.ask("segv", "right"), Answer::Nothing);
     let line = site.daemon.log.wait_for("[user=segv]");
     assert!(line.contains("auth unavailable: "), "log readers that ban must not see a failure: {line}");
 }

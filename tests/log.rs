@@ -6,6 +6,7 @@ use crate::support::{Launch, PamService, Probed, Program, Request, System, event
 for_both!(
     a_refused_login_is_logged_with_its_reason,
     accepted_logins_are_logged_only_with_v,
+    what_pam_says_to_a_refusal_is_logged_without_v_too,
     start_and_end_are_logged,
     refused_requests_are_logged_as_errors,
     a_module_logs_under_the_name_and_number_of_its_process,
@@ -59,6 +60,26 @@ fn accepted_logins_are_logged_only_with_v(program: Program) {
     quiet.daemon.ask(&quiet.probe.request("anna", "wrong"));
     log.wait_for("auth failure");
     assert!(!log.all().iter().any(|line| line.contains("auth success")), "{:#?}", log.all());
+}
+
+/// C hands these lines to syslog at the level of debugging whatever its flags are.
+fn what_pam_says_to_a_refusal_is_logged_without_v_too(program: Program) {
+    require!(Root, Compiler, Mounts);
+    let (site, log) = quietly_logged(program);
+    for (login, password, text) in [
+        ("anna", "wrong", "pam_authenticate failed: Authentication failure"),
+        ("expired", "right", "pam_acct_mgmt failed: User account has expired"),
+        (
+            "offline",
+            "right",
+            "pam_authenticate failed: Authentication service cannot retrieve authentication info",
+        ),
+    ] {
+        site.daemon.ask(&site.probe.request(login, password));
+        let seen = log.wait_for(text);
+        assert!(seen.starts_with(DEBUG), "{seen}");
+        assert_eq!(without_head(&seen), format!("DEBUG: auth_pam: {text}"));
+    }
 }
 
 fn start_and_end_are_logged(program: Program) {

@@ -17,7 +17,9 @@ for_both!(
     a_module_that_asks_for_the_login_gets_it,
     a_module_that_asks_anything_else_gets_no_answer,
     an_unknown_kind_of_message_fails_the_conversation,
-    a_module_that_changes_the_user_is_not_believed,
+    a_module_that_changes_the_user_is_believed,
+    every_spelling_that_winbind_takes_for_an_account_logs_in,
+    an_account_that_the_changed_user_may_not_use_is_refused,
     the_service_file_is_read_anew_for_each_login,
     a_failure_is_held_back_for_the_delay_that_its_module_asks_for,
     with_r_the_realm_is_part_of_the_login,
@@ -128,12 +130,44 @@ fn an_unknown_kind_of_message_fails_the_conversation(program: Program) {
     assert_eq!(site.ask("binary", "right"), "NO PAM auth error");
 }
 
-fn a_module_that_changes_the_user_is_not_believed(program: Program) {
+fn a_module_that_changes_the_user_is_believed(program: Program) {
     require!(Root, Compiler);
     let site = Probed::start(program, &[]);
-    let answer = site.ask("impostor", "right");
-    let accepted = program.better("the login that was accepted is another user's", true, false);
-    assert!(if accepted { answer.is_ok() } else { answer.is_no() }, "{answer:?}");
+    assert_eq!(site.ask("renamed", "right"), "OK");
+    assert_eq!(site.ask("renamed", "wrong"), "NO PAM auth error");
+    if program == Program::Ours {
+        site.daemon.log.wait_for("[user=renamed] is [user=somebody\\x5Delse] to the PAM modules (PAM_USER)");
+    }
+}
+
+/// pam_winbind asks the domain controller, which knows an account by several names, and sets PAM_USER to the one by
+/// which the system knows it.
+fn every_spelling_that_winbind_takes_for_an_account_logs_in(program: Program) {
+    require!(Root, Compiler);
+    let names = [
+        ("anna", "anna"),
+        ("ANNA", "anna"),
+        ("anna@AD.EXAMPLE.ORG", "anna"),
+        ("ad\\ANNA", "anna"),
+        ("first.last", "first.last"),
+        ("First.Last", "first.last"),
+        ("Jörg", "jörg"),
+    ];
+    let map = names.map(|(login, account)| format!("{login} {account}\n")).concat();
+    let probe = Probe::mapping(&map);
+    let daemon = Daemon::start(program, &["-a", "pam"]);
+    for (login, _) in names {
+        assert_eq!(daemon.ask(&probe.request(login, "right")), "OK", "{login}");
+        assert_eq!(daemon.ask(&probe.request(login, "wrong")), "NO PAM auth error", "{login}");
+    }
+    assert_eq!(daemon.ask(&probe.request("otto", "right")), "NO PAM auth error");
+}
+
+fn an_account_that_the_changed_user_may_not_use_is_refused(program: Program) {
+    require!(Root, Compiler);
+    let probe = Probe::mapping("anna expired\n");
+    let daemon = Daemon::start(program, &["-a", "pam"]);
+    assert_eq!(daemon.ask(&probe.request("anna", "right")), "NO PAM acct error");
 }
 
 fn the_service_file_is_read_anew_for_each_login(program: Program) {
@@ -183,6 +217,30 @@ fn with_r_the_realm_is_part_of_the_login(program: Program) {
         "user@example.org",
     );
     assert_eq!(logins(&site.probe), ["user@example.org", "user", "user@example.com@example.org", twice]);
+}
+
+#[test]
+fn a_login_format_decides_what_the_modules_see() {
+    require!(Root, Compiler);
+    for (format, login, realm, seen) in [
+        ("%U", "anna@example.org", "", "anna"),
+        ("%U", "anna", "example.org", "anna"),
+        ("%LU", "ANNA@Example.org", "", "anna"),
+        ("%LU@%Ld", "Anna", "Example.ORG", "anna@example.org"),
+        ("%r\\%U", "anna@example.org", "AD", "AD\\anna"),
+        ("%u%R", "anna", "example.org", "anna@example.org"),
+    ] {
+        let site = Probed::start(Program::Ours, &["-c", &format!("--login-format={format}")]);
+        let request = |password: &str| site.probe.request(login, password).realm(realm);
+        assert_eq!(site.daemon.ask(&request("right")), "OK", "{format}");
+        assert_eq!(site.daemon.ask(&request("wrong")), "NO PAM auth error", "{format}");
+        assert_eq!(logins(&site.probe), [seen, seen], "{format}");
+        let line = format!("auth failure: [user={}]", seen.replace('\\', "\\x5C"));
+        site.daemon.log.wait_for(&line);
+    }
+    let site = Probed::start(Program::Ours, &["--login-format=%U"]);
+    assert_eq!(site.ask("@example.org", "right"), "NO NULL login received");
+    assert_eq!(site.probe.calls(), []);
 }
 
 /// C of 2.1.28 does not know the client address.

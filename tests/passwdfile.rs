@@ -47,6 +47,41 @@ impl File {
     }
 }
 
+/// As Dovecot, OpenLDAP and htpasswd write hashes of `right`: the lines of their own files can stay as they are.
+#[test]
+fn the_files_of_other_programs_are_read_as_they_are() {
+    let hashes = [
+        "{SHA512-CRYPT}$6$rounds=1000$d6YAX/fp9wlmqQv/$lz9XCwmskEwZ3paT/Q0LMbGnMqHtellIbLzDNmeA3bDx28d8PXAep9wFzEtZN6meEBYW/Tqorr/Ev1uf/oWP2/",
+        "{BLF-CRYPT}$2b$05$qrMhZdbBXg5CV47NYWs6G.5Cbgq38m4GVVHZKwucrGDNoY8pGRgOa",
+        "{PLAIN}right",
+        "{SHA}0nofEXcSAJSXFLGvmfBIpBb11vQ=",
+        "$apr1$OMFdEvL7$aTM3mdoCeoRdCzEWaWbT5/",
+        "{NTLM}8846f7eaee8fb117ad06bdd830b7586c",
+        "{SHA}0nofEXcSAJSXFLGvmfBIpBb11v",
+        "right",
+    ];
+    let lines =
+        (0..).zip(hashes).map(|(number, hash)| format!("user{number}:{hash}:1000:1000::/home:/bin/sh\n"));
+    let file = File::new(&lines.collect::<String>());
+    let daemon = file.launch().start();
+    for (number, hash) in hashes.iter().enumerate().take(5) {
+        let login = format!("user{number}");
+        assert_eq!(ask(&daemon, &login, "right"), "OK", "{hash}");
+        assert_eq!(ask(&daemon, &login, "wrong"), "NO Incorrect password", "{hash}");
+        assert_eq!(ask(&daemon, &login, hash), "NO Incorrect password");
+    }
+    for number in 5..hashes.len() {
+        assert_eq!(ask(&daemon, &format!("user{number}"), "right"), "NO Invalid username");
+    }
+    for (line, why) in [
+        (6, "the stored password has a scheme that is not known"),
+        (7, "the stored password is not what its scheme says"),
+        (8, "the hash is not one that crypt(3) of this system can check"),
+    ] {
+        daemon.log.wait_for(&format!("line {line} is skipped: {why}"));
+    }
+}
+
 #[test]
 fn logins_of_the_file_are_accepted_with_their_password() {
     let file = File::new(&format!(

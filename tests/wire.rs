@@ -16,6 +16,7 @@ for_both!(
     fields_of_256_bytes_are_accepted,
     a_field_over_the_limit_is_refused_as_soon_as_its_length_is_known,
     a_login_with_a_nul_never_passes_for_its_beginning,
+    a_nul_at_the_end_of_a_field_only_ends_it,
     bytes_above_127_reach_the_mechanism_as_they_came,
     connecting_and_closing_is_silent,
     half_a_request_gets_no_reply,
@@ -123,6 +124,21 @@ fn a_login_with_a_nul_never_passes_for_its_beginning(program: Program) {
     }
 }
 
+/// MariaDB's plugin counts the NUL behind its password into it.
+fn a_nul_at_the_end_of_a_field_only_ends_it(program: Program) {
+    require!(Root, Compiler);
+    let site = Probed::start(program, &[]);
+    let name = site.probe.name().to_owned();
+    assert_eq!(site.ask("user", "right\0"), "OK");
+    assert_eq!(site.ask("user\0", "right"), "OK");
+    assert_eq!(site.daemon.ask(&site.probe.request("user", "right").realm("\0")), "OK");
+    assert_eq!(site.daemon.ask(&Request::new("user", "right").service(format!("{name}\0"))), "OK");
+    assert_eq!(site.ask("user", "wrong\0"), "NO PAM auth error");
+    assert_eq!(site.ask("\0", "right"), "NO NULL login received");
+    assert_eq!(site.ask("user", "\0"), "NO NULL password received");
+    assert!(site.probe.calls().iter().all(|call| call.login == "user" && call.service == name));
+}
+
 fn bytes_above_127_reach_the_mechanism_as_they_came(program: Program) {
     require!(Root, Compiler);
     let site = Probed::start(program, &[]);
@@ -227,23 +243,41 @@ fn a_client_that_keeps_its_end_open_holds_nothing() {
 }
 
 #[test]
-fn a_nul_in_any_of_the_four_fields_is_refused() {
+fn a_nul_before_the_end_of_any_of_the_four_fields_is_refused() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &[]);
     let name = site.probe.name().to_owned();
     let requests = [
         site.probe.request("us\0er", "right"),
-        site.probe.request("user\0", "right"),
-        site.probe.request("\0", "right"),
-        site.probe.request("user", "right\0"),
+        site.probe.request("user\0\0", "right"),
+        site.probe.request("\0\0", "right"),
+        site.probe.request("user", "right\0x"),
+        site.probe.request("user", "\0right"),
         site.probe.request("user", "right").realm("re\0alm"),
-        Request::new("user", "right").service(format!("{name}\0")),
+        Request::new("user", "right").service(format!("{name}\0\0")),
     ];
     for request in requests {
         let answer = site.daemon.ask(&request);
         assert!(answer.is_no(), "{request:?} was answered with {answer:?}");
     }
     assert_eq!(site.probe.calls(), []);
+}
+
+/// Firstyear's PAM client takes nothing else.
+#[test]
+fn a_bare_reply_is_one_word() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["--reply-text=bare", "--on-unavailable=no"]);
+    for (login, password, reply) in [
+        ("user", "right", "OK"),
+        ("user", "wrong", "NO"),
+        ("expired", "right", "NO"),
+        ("offline", "right", "NO"),
+        ("", "right", "NO"),
+        (&*"x".repeat(1025), "right", "NO"),
+    ] {
+        assert_eq!(site.ask_roughly(login, password), reply, "{login}");
+    }
 }
 
 #[test]
@@ -256,6 +290,16 @@ fn the_longest_fields_of_the_default_limits_are_accepted() {
     assert_eq!(site.ask(&login, "p".repeat(8192)), "NO PAM auth error");
     let all = Request::new(&login, "p".repeat(8192)).service("s".repeat(1024)).realm("r".repeat(1024));
     assert_ne!(site.daemon.ask(&all.address("a".repeat(1024))), "NO ");
+}
+
+/// The longest request of all: each field at the bound of its option, and the realm once more behind the login.
+#[test]
+fn the_longest_login_that_r_makes_reaches_the_mechanism() {
+    let flags = ["-a", "getpwent", "-r", "--max-field=16384", "--max-password=65535"];
+    let daemon = Daemon::start(Program::Ours, &flags);
+    let field = |letter: &str| letter.repeat(16_384);
+    let request = Request::new(field("l"), "p".repeat(65_535)).service(field("s")).realm(field("r"));
+    assert_eq!(daemon.ask(&request), "NO Invalid username");
 }
 
 #[test]

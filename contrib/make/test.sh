@@ -7,13 +7,16 @@ set -eu
 # Set to nothing is not set, here as in the Makefile.
 [ -n "${CI:-}" ] || unset CI
 
-# Packages that exclude others which are installed are only unpacked.
+# Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
+# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
 }
 if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/dev/null; then
     unpack exim4-daemon-light usr/sbin/exim4 "$1/tmp/exim"
     unpack cyrus-imapd usr/lib/cyrus/bin/imapd "$1/tmp/cyrus"
+    unpack "krb5-kdc krb5-admin-server libpam-krb5" usr/sbin/krb5kdc "$1/tmp/krb5"
+    unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
 fi
 
 # Each test that cannot run adds a line to it: its name, a colon and the reason.

@@ -61,6 +61,9 @@ fn read(request: &[u8], limits: Limits) -> Request {
         for _ in 0..length {
             field.push(rest.next()?);
         }
+        if field.last() == Some(&0) {
+            field.pop();
+        }
     }
     let empty =
         fields.iter().take(2).position(Vec::is_empty).map(|index| format!("NULL {} received", names[index]));

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::value::{Invalid, choice, number, parser, shown, whole_number};
-use crate::config::{LogTargets, OnUnavailable};
+use crate::config::{LogTargets, OnUnavailable, ReplyText};
+use crate::login_format::LoginFormat;
 use crate::mech::remote::ServerOrder;
 use clap::Parser;
 use clap::builder::TypedValueParser;
@@ -75,6 +76,10 @@ pub(super) struct Flags {
     pub(super) max_worker_growth: u32,
     #[arg(long, default_value = "close", value_parser = on_unavailable())]
     pub(super) on_unavailable: OnUnavailable,
+    #[arg(long, default_value = "full", value_parser = reply_text())]
+    pub(super) reply_text: ReplyText,
+    #[arg(long, value_parser = parser(login_format))]
+    pub(super) login_format: Option<LoginFormat>,
     #[arg(long, default_value = "auto", value_parser = log_choice())]
     pub(super) log: LogChoice,
     #[arg(long, value_parser = parser(account))]
@@ -224,6 +229,16 @@ fn server_order() -> impl TypedValueParser<Value = ServerOrder> {
 
 fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {
     choice("--on-unavailable", [("close", OnUnavailable::Close), ("no", OnUnavailable::No)])
+}
+
+fn reply_text() -> impl TypedValueParser<Value = ReplyText> {
+    choice("--reply-text", [("full", ReplyText::Full), ("bare", ReplyText::Bare)])
+}
+
+fn login_format(value: &OsStr) -> Result<LoginFormat, Invalid> {
+    let refused = |why: String| Invalid(format!("--login-format cannot be {}: {why}", shown(value)));
+    let text = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
+    LoginFormat::parse(text).map_err(|error| refused(error.to_string()))
 }
 
 fn log_choice() -> impl TypedValueParser<Value = LogChoice> {

@@ -8,6 +8,7 @@ use super::{diagnostic, help, read_flags};
 use crate::config::{
     CacheSettings, Config, ConfigFile, Limits, NetworkSettings, Service, WorkerFlag, WorkerSettings,
 };
+use crate::login_format::LoginFormat;
 use crate::mech::{self, FileUse, Kind, Mechanism, Remote};
 use clap::CommandFactory;
 use std::ffi::{OsStr, OsString};
@@ -109,7 +110,7 @@ impl Flags {
         let (mechanism_option, file) = self.option_and_file(mechanism)?;
         Ok(Config {
             mechanism,
-            service: self.service(mechanism),
+            service: self.service(mechanism, self.login_format()?),
             mechanism_option,
             file,
             run_directory: self.run_directory,
@@ -146,10 +147,24 @@ impl Flags {
         }
     }
 
-    fn service(&self, mechanism: &Mechanism) -> Service {
+    /// `-r` is one of the formats.
+    fn login_format(&self) -> Result<Option<LoginFormat>, Invalid> {
+        match (&self.login_format, self.append_realm) {
+            (Some(format), true) if format.text() != LoginFormat::WITH_REALM => Err(Invalid(format!(
+                "-r is --login-format={} and another one is given; leave one of them out",
+                LoginFormat::WITH_REALM
+            ))),
+            (None, true) => LoginFormat::parse(LoginFormat::WITH_REALM)
+                .map(Some)
+                .map_err(|error| Invalid(error.to_string())),
+            (format, _) => Ok(format.clone()),
+        }
+    }
+
+    fn service(&self, mechanism: &Mechanism, login_format: Option<LoginFormat>) -> Service {
         Service {
             mechanism: mechanism.name.to_owned(),
-            append_realm: self.append_realm,
+            login_format,
             cache: self.cache.then(|| self.cache_settings()),
             workers: self.workers(&mechanism.kind),
             limits: Limits { password: size(self.max_password), field: size(self.max_field) },
@@ -157,6 +172,7 @@ impl Flags {
             read_timeout: seconds(self.read_timeout),
             max_connections: size(self.max_connections),
             on_unavailable: self.on_unavailable,
+            reply_text: self.reply_text,
             network: self.network(),
         }
     }

@@ -1,6 +1,6 @@
 use super::super::{usage, version};
 use super::*;
-use crate::config::{LogTargets, OnUnavailable};
+use crate::config::{LogTargets, OnUnavailable, ReplyText};
 use crate::mech::remote::ServerOrder;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -35,7 +35,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     assert_eq!(config.most_worker_growth, 256 << 20);
     let expected = Service {
         mechanism: "pam".to_owned(),
-        append_realm: false,
+        login_format: None,
         cache: None,
         workers: WorkerSettings { most: 5, ready: 5, requests_each: 10_000, flag: WorkerFlag::Processes },
         limits: Limits::DEFAULT,
@@ -43,6 +43,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         read_timeout: Duration::from_secs(30),
         max_connections: 4096,
         on_unavailable: OnUnavailable::Close,
+        reply_text: ReplyText::Full,
         network: NetworkSettings::DEFAULT,
     };
     assert_eq!(config.service, expected);
@@ -55,9 +56,9 @@ fn the_command_lines_of_the_distributions_are_understood() {
     assert_eq!(debian.service.cache, Some(CacheSettings { bytes: 6_553_600, lifetime }));
     let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
     assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
-    assert!(chroot.service.append_realm);
+    assert!(chroot.service.login_format.is_some());
     assert_eq!(config("-m /run/saslauthd -a shadow").mechanism.name, "shadow");
-    assert!(config("-a pam -r").service.append_realm);
+    assert!(config("-a pam -r").service.login_format.is_some());
     assert_eq!(config("-a PAM -lT operand").mechanism.name, "pam");
 }
 
@@ -73,7 +74,7 @@ fn every_flag_lands_in_the_configuration() {
         --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
-    assert!(config.foreground && config.verbose && config.service.append_realm);
+    assert!(config.foreground && config.verbose && config.service.login_format.is_some());
     assert_eq!(config.user.as_deref(), Some("nobody"));
     assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
     assert_eq!(config.most_worker_growth, 64 << 20);
@@ -93,6 +94,16 @@ fn no_worker_processes_means_one_for_each_login() {
     let workers = |most| WorkerSettings { most, ready: 1, requests_each: 1, flag: WorkerFlag::MaxProcesses };
     assert_eq!(config("-a pam -n 0").service.workers, workers(64));
     assert_eq!(config("-a pam -n0 --max-processes=7").service.workers, workers(7));
+}
+
+#[test]
+fn r_is_one_of_the_login_formats() {
+    let format = |line| config(line).service.login_format.map(|format| format.text().to_owned());
+    assert_eq!(format("-a pam"), None);
+    assert_eq!(format("-a pam -r").as_deref(), Some("%u%R"));
+    assert_eq!(format("-a pam --login-format=%LU").as_deref(), Some("%LU"));
+    assert_eq!(format("-a pam -r --login-format=%u%R").as_deref(), Some("%u%R"));
+    assert_eq!(config("-a pam --reply-text=bare").service.reply_text, ReplyText::Bare);
 }
 
 #[test]
@@ -172,6 +183,15 @@ fn a_bad_value_is_one_line_on_stderr() {
         ),
         ("--max-processes 0", "--max-processes takes a number from 1 to 4096, not \"0\""),
         ("--on-unavailable=maybe", "--on-unavailable takes one of close, no, not \"maybe\""),
+        ("--reply-text=short", "--reply-text takes one of full, bare, not \"short\""),
+        (
+            "--login-format=%r",
+            "--login-format cannot be \"%r\": without %u or %U all logins would be the same one at byte 1",
+        ),
+        (
+            "-a pam -r --login-format=%U",
+            "-r is --login-format=%u%R and another one is given; leave one of them out",
+        ),
         ("--log=file", "--log takes one of auto, syslog, stderr, both, not \"file\""),
         ("--user=", "--user takes the name of an account, not \"\""),
     ] {

@@ -50,8 +50,13 @@ option information:
   --max-processes=<number>      Most processes at a time with -n 0 (default 64)
   --on-unavailable=close|no     When no mechanism can be asked: close without an answer, so
                                 that mail programs try again, or answer NO (default close)
+  --reply-text=full|bare        What a reply says: OK or NO and a text, or that word alone, which
+                                some clients need (default full)
   --log=auto|syslog|stderr|both Where log lines go; auto is syslog, and stderr too while in
                                 the foreground (default auto)
+  --login-format=<format>       What becomes of a login before it is checked: %u is the login,
+                                %U its part before the @, %d the one behind it or the realm,
+                                %r the realm; %LU is %U in lower case (-r is %u%R)
   --user=<name>                 Account for the process that talks to clients
   --config=<file>               Configuration file of mechanisms that ask servers, absolute
                                 (default /etc/saslauthd.conf)

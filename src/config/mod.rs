@@ -7,6 +7,7 @@ pub mod known;
 pub mod load;
 pub mod sources;
 
+use crate::login_format::LoginFormat;
 use crate::mech::Mechanism;
 use crate::mech::remote::ServerOrder;
 use std::ffi::OsString;
@@ -57,8 +58,8 @@ impl ConfigFile {
 pub struct Service {
     /// The mechanism's name for the log.
     pub mechanism: String,
-    /// `-r`: make the login `login@realm`.
-    pub append_realm: bool,
+    /// `-r`, `--login-format`: what becomes of a login; `None` leaves it as it is.
+    pub login_format: Option<LoginFormat>,
     /// `-c`: the credential cache; `None` without it.
     pub cache: Option<CacheSettings>,
     /// `-n` and the options of the worker processes.
@@ -73,6 +74,8 @@ pub struct Service {
     pub max_connections: usize,
     /// `--on-unavailable`
     pub on_unavailable: OnUnavailable,
+    /// `--reply-text`
+    pub reply_text: ReplyText,
     /// How servers are asked, by mechanisms that ask any.
     pub network: NetworkSettings,
 }
@@ -166,6 +169,15 @@ pub enum OnUnavailable {
     Close,
     /// The C daemon's `NO …`: Postfix answers 535.
     No,
+}
+
+/// How much a reply says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyText {
+    /// `OK` or `NO` and the C daemon's text.
+    Full,
+    /// `OK` or `NO` alone: some clients take nothing else.
+    Bare,
 }
 
 /// Where log lines go.

@@ -1,6 +1,6 @@
 //! The heart: from a request to its one reply.
 //!
-//! checks → `-r` → cache → an identical request in flight → mechanism → verdict → delay owed for a failure → reply
+//! checks → `-r`, `--login-format` → cache → an identical request in flight → mechanism → verdict → delay owed for a failure → reply
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -132,8 +132,11 @@ impl Dispatcher {
         uid: impl FnOnce() -> Option<u32>,
         now: Instant,
     ) {
-        if self.service.append_realm {
-            credentials.append_realm();
+        if let Some(format) = &self.service.login_format {
+            if let Err(refusal) = format.apply(&mut credentials, self.service.limits) {
+                let names = Rc::new(Names::of(&mut credentials));
+                return self.decide(&names, [client], Outcome::Reject(refusal), Source::Mechanism);
+            }
         }
         let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials));
         if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
@@ -219,7 +222,7 @@ impl Dispatcher {
     /// A worker is dead, or said something that makes no sense: whatever it held cannot be decided.
     pub fn handle_worker_gone(&mut self, worker: WorkerId, now: Instant) {
         if let Some(job) = self.pool.handle_gone(worker, now) {
-            self.fail(job, "the worker process died", now);
+            self.fail_with(job, "the worker process died", Outcome::broken_off, now);
         }
     }
 
@@ -256,7 +259,7 @@ impl Dispatcher {
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.abandon(job, now);
-            self.fail(job, reason, now);
+            self.fail_with(job, reason, Outcome::broken_off, now);
         }
         for client in self.clients.keys().copied().collect::<Vec<_>>() {
             self.release(client);
@@ -403,9 +406,19 @@ impl Dispatcher {
 
     /// Nobody can tell how the job would have ended.
     fn fail(&mut self, id: JobId, reason: &'static str, now: Instant) {
+        self.fail_with(id, reason, Outcome::internal_failure, now);
+    }
+
+    fn fail_with(
+        &mut self,
+        id: JobId,
+        reason: &'static str,
+        outcome: fn(&'static str) -> Outcome,
+        now: Instant,
+    ) {
         match self.jobs.get(&id).map(|job| &job.asker) {
             Some(Asker::Driver(_)) => self.report(id, ErrandResult::Failed(reason.to_owned())),
-            Some(Asker::Clients(_)) => self.finish(id, Outcome::internal_failure(reason).into(), now),
+            Some(Asker::Clients(_)) => self.finish(id, outcome(reason).into(), now),
             None => {}
         }
     }
@@ -422,8 +435,11 @@ impl Dispatcher {
             login.fingerprint.into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
         }
         let held_until = match &verdict.outcome {
-            Outcome::Reject(_) => now.checked_add(verdict.delay).unwrap_or(deadline).min(deadline),
-            Outcome::Accept(_) | Outcome::Unavailable(_) => now,
+            // Unavailable too: some logins bring that about, and guessing by them must not be for free.
+            Outcome::Reject(_) | Outcome::Unavailable(_) => {
+                now.checked_add(verdict.delay).unwrap_or(deadline).min(deadline)
+            }
+            Outcome::Accept(_) => now,
         };
         if login.clients.is_empty() && !matches!(verdict.outcome, Outcome::Unavailable(_)) {
             // Log readers count failures: hanging up early must not hide one.

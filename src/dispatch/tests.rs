@@ -1,14 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::config::{CacheSettings, Limits, OnUnavailable, WorkerFlag, WorkerSettings};
+use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings};
+use crate::login_format::LoginFormat;
 use crate::secret::Secret;
 use std::time::Duration;
 
 pub(super) fn service(workers: usize, cache: bool) -> Service {
     Service {
         mechanism: "pam".into(),
-        append_realm: false,
+        login_format: None,
         cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
         workers: WorkerSettings {
             most: workers,
@@ -21,6 +22,7 @@ pub(super) fn service(workers: usize, cache: bool) -> Service {
         read_timeout: Duration::from_secs(30),
         max_connections: 100,
         on_unavailable: OnUnavailable::Close,
+        reply_text: ReplyText::Full,
         network: crate::config::NetworkSettings::DEFAULT,
     }
 }
@@ -151,6 +153,19 @@ fn a_failure_is_held_back_as_long_as_pam_wants_without_holding_a_worker() {
     assert_eq!(scene.replies[1], (1, reject));
 }
 
+/// By a login of which its modules cannot tell nobody guesses faster than by others.
+#[test]
+fn an_outage_that_pam_wants_to_be_delayed_is_held_back_too() {
+    let mut scene = Scene::new(service(1, false));
+    let unavailable = Outcome::unavailable("PAM auth error", "pam_authenticate: x");
+    scene.ask(1, "anna@nowhere.test", "guess");
+    scene.answer(0, Verdict { outcome: unavailable.clone(), delay: 2 * SECOND });
+    scene.pass(2 * SECOND - Duration::from_nanos(1));
+    assert_eq!(scene.replies, []);
+    scene.pass(Duration::from_nanos(1));
+    assert_eq!(scene.replies, [(1, unavailable)]);
+}
+
 #[test]
 fn an_acceptance_is_never_held_back() {
     let mut scene = Scene::new(service(1, false));
@@ -246,7 +261,8 @@ fn without_a_cache_every_request_is_checked_by_itself() {
 
 #[test]
 fn the_realm_is_joined_before_the_cache_is_asked() {
-    let mut scene = Scene::new(Service { append_realm: true, ..service(1, true) });
+    let login_format = LoginFormat::parse(LoginFormat::WITH_REALM).ok();
+    let mut scene = Scene::new(Service { login_format, ..service(1, true) });
     let mut with_realm = credentials("anna", "secret");
     with_realm.realm = b"example.org".to_vec();
     scene.dispatcher.handle_request(ClientId(1), with_realm, || Some(0), scene.now);
@@ -254,6 +270,17 @@ fn the_realm_is_joined_before_the_cache_is_asked() {
     scene.answer(0, Outcome::ACCEPT);
     let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
     assert_eq!(names.login, b"anna@example.org");
+}
+
+#[test]
+fn a_login_of_which_the_format_leaves_nothing_is_refused_and_logged_as_it_came() {
+    let login_format = LoginFormat::parse("%U").ok();
+    let mut scene = Scene::new(Service { login_format, ..service(1, true) });
+    scene.ask(1, "@example.org", "secret");
+    assert_eq!(scene.replies[0].1.reply(), "NO NULL login received");
+    let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
+    assert_eq!(names.login, b"@example.org");
+    assert!(scene.sent.is_empty() && scene.dispatcher.is_idle());
 }
 
 #[test]

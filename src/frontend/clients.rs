@@ -4,7 +4,7 @@
 use super::client::{Client, Heard, Place, State, Times};
 use super::places::Places;
 use super::token;
-use crate::config::{OnUnavailable, Service};
+use crate::config::{OnUnavailable, ReplyText, Service};
 use crate::credentials::Credentials;
 use crate::dispatch::ClientId;
 use crate::outcome::Outcome;
@@ -203,8 +203,8 @@ impl Clients {
     /// Answers a client whom nobody could be asked about.
     pub(super) fn reply_unavailable(&mut self, id: ClientId, outcome: &Outcome, now: Instant) {
         match self.service.on_unavailable {
-            OnUnavailable::No => self.reply_text(id, &outcome.reply(), now),
-            OnUnavailable::Close => {
+            OnUnavailable::No if !outcome.breaks_off() => self.reply_text(id, &outcome.reply(), now),
+            OnUnavailable::No | OnUnavailable::Close => {
                 self.remove(id);
             }
         }
@@ -214,7 +214,10 @@ impl Clients {
     /// does; after what may still be on its way otherwise.
     pub(super) fn reply_text(&mut self, id: ClientId, text: &str, now: Instant) {
         let Some(mut client) = self.remove(id) else { return };
-        client.write(text);
+        client.write(match self.service.reply_text {
+            ReplyText::Full => text,
+            ReplyText::Bare => text.split(' ').next().unwrap_or_default(),
+        });
         let times = Times { since: now, until: now + DRAIN_TIME };
         if matches!(client.state, State::Deciding { in_pieces: false })
             || client.finish_writing(times).is_err()

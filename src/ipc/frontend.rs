@@ -7,8 +7,10 @@ use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::file::Text;
 use crate::config::sources::Sources;
 use crate::config::{
-    CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, Service, WorkerFlag, WorkerSettings,
+    CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText, Service, WorkerFlag,
+    WorkerSettings,
 };
+use crate::login_format::LoginFormat;
 use crate::mech::remote::ServerOrder;
 use crate::pool::WorkerId;
 use crate::secret::Secret;
@@ -151,7 +153,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
     // All of it at once, so that passwords are in one place only.
     Writer::new(SETUP, LARGEST_SETUP)
         .string(service.mechanism.as_bytes())
-        .flag(service.append_realm)
+        .option(service.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
         .option(service.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
         .size(service.workers.most)
         .size(service.workers.ready)
@@ -163,6 +165,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .duration(service.read_timeout)
         .size(service.max_connections)
         .flag(service.on_unavailable == OnUnavailable::No)
+        .flag(service.reply_text == ReplyText::Bare)
         .duration(network.connect_timeout)
         .duration(network.tls_timeout)
         .duration(network.operation_timeout)
@@ -192,7 +195,7 @@ fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
 fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
     let service = Service {
         mechanism: reader.text()?,
-        append_realm: reader.flag()?,
+        login_format: reader.option(|reader| LoginFormat::parse(&reader.text()?).map_err(|_| Malformed))?,
         cache: reader
             .option(|reader| Ok(CacheSettings { bytes: reader.size()?, lifetime: reader.duration()? }))?,
         workers: WorkerSettings {
@@ -206,6 +209,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         read_timeout: reader.duration()?,
         max_connections: reader.size()?,
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
+        reply_text: if reader.flag()? { ReplyText::Bare } else { ReplyText::Full },
         network: decode_network(reader)?,
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
@@ -245,7 +249,7 @@ mod tests {
         FrontendSetup {
             service: Service {
                 mechanism: "pam".into(),
-                append_realm: true,
+                login_format: LoginFormat::parse("%LU@%Ld").ok(),
                 cache,
                 workers: WorkerSettings {
                     most: 64,
@@ -258,6 +262,7 @@ mod tests {
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
                 on_unavailable: OnUnavailable::No,
+                reply_text: ReplyText::Bare,
                 network: NetworkSettings {
                     connect_timeout: Duration::from_secs(1),
                     tls_timeout: Duration::from_secs(2),

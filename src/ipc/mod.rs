@@ -16,6 +16,7 @@ pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
 
 use crate::config::Limits;
 use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
+use crate::login_format::LoginFormat;
 
 /// The largest message in bytes that is neither a request nor a frontend's setup: a verdict, a log line.
 pub const LARGEST_MESSAGE: usize = 16 * 1024;
@@ -33,14 +34,12 @@ const REST_OF_JOB: usize = 128;
 /// The size in bytes of the largest job within `limits`. What the decoder of requests lets pass fits, and so does an
 /// errand that [`has_room_for`] lets pass. Nothing else in the daemon computes it.
 ///
-/// A login can be as long as two names and the `@` between them, since `-r` appends the realm to it. With the largest
+/// A login can be as long as two names and the `@` between them, since `-r` or `--login-format` may append the realm to it. With the largest
 /// limits that a command line can give these are some 131,000 bytes, and a message socket takes 212,992 by default on
 /// Linux.
 pub const fn largest_request(limits: Limits) -> usize {
-    let Limits { password, field } = limits;
-    let login = field + 1 + field;
-    let names = login + field + field;
-    password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + REST_OF_JOB
+    let names = LoginFormat::longest_login(limits) + 2 * limits.field;
+    limits.password + if names > LONGEST_STORED { names } else { LONGEST_STORED } + REST_OF_JOB
 }
 
 /// The first byte before a log line of the worker itself; workers may say the same side by side.

@@ -166,10 +166,10 @@ fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
     let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0).duration(verdict.delay);
     let writer = match &verdict.outcome {
         Outcome::Accept(text) => writer.number(ACCEPT).string(cut(text)).string(b""),
-        Outcome::Reject(Refusal { text, reason }) => {
+        Outcome::Reject(Refusal { text, reason, .. }) => {
             writer.number(REJECT).string(cut(text)).string(cut(reason))
         }
-        Outcome::Unavailable(Refusal { text, reason }) => {
+        Outcome::Unavailable(Refusal { text, reason, .. }) => {
             writer.number(UNAVAILABLE).string(cut(text)).string(cut(reason))
         }
     };
@@ -201,6 +201,7 @@ pub(super) fn cut(text: &str) -> &[u8] {
 mod tests {
     use super::*;
     use crate::ipc::largest_request;
+    use crate::login_format::LoginFormat;
     use crate::simulation::{Random, of_all_seeds};
     use crate::sys::socket;
     use crate::wire::{Decoded, Decoder};
@@ -222,7 +223,8 @@ mod tests {
         let Decoded::Request(mut credentials) = Decoder::new(limits).decode(&request) else {
             panic!("within {limits:?}")
         };
-        credentials.append_realm();
+        let format = LoginFormat::parse(LoginFormat::WITH_REALM).unwrap();
+        format.apply(&mut credentials, limits).unwrap();
         credentials
     }
 

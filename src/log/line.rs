@@ -50,8 +50,12 @@ pub(super) fn relayed_stderr_line(datagram: &[u8]) -> String {
 fn datagram_at(time: LocalTime, level: Level, target: &str, text: &str) -> Vec<u8> {
     let LocalTime { month, day, hour, minute, second } = time;
     let month = MONTHS.get(usize::from(month)).unwrap_or(&"Jan");
-    let (priority, pid, column) = (priority(level), process::id(), column(target));
-    format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} {IDENT}[{pid}]: {column:<COLUMN$}: {text}")
+    let (priority, pid) = (priority(level), process::id());
+    let column = match column(target) {
+        "" => String::new(),
+        column => format!("{column:<COLUMN$}: "),
+    };
+    format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} {IDENT}[{pid}]: {column}{text}")
         .into_bytes()
 }
 
@@ -65,7 +69,7 @@ fn priority(level: Level) -> libc::c_int {
     libc::LOG_AUTH | severity
 }
 
-/// The name for the column: the target as it was given, or the last part of the path of a module.
+/// The name for the column: the target as it was given, or the last part of the path of a module; none of an empty one.
 fn column(target: &str) -> &str {
     start_of(target.rsplit("::").next().unwrap_or(target), COLUMN)
 }

@@ -18,7 +18,8 @@ pub use escape::{Escaped, clean, one_line};
 
 use crate::config::LogTargets;
 use crate::sys::descriptor::wait_writable;
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -94,6 +95,13 @@ pub fn flush_briefly(limit: Duration) {
             return;
         }
     }
+}
+
+/// Writes a line of the level of debugging without `-V` too, and without the column: there are some that the C daemon
+/// hands to syslog directly.
+pub fn debug_always(text: fmt::Arguments<'_>) {
+    let record = Record::builder().level(Level::Debug).target("").args(text).build();
+    LOGGER.sinks().log(&record);
 }
 
 fn install(sinks: Sinks, verbose: bool) {
@@ -184,6 +192,8 @@ mod tests {
             let dev_log = listen_at_dev_log();
             init(SYSLOG, false);
             log::debug!(target: "do_auth", "only with -V");
+            debug_always(format_args!("DEBUG: auth_pam: without -V too"));
+            assert!(next(&dev_log).ends_with("]: DEBUG: auth_pam: without -V too"));
             log::info!(target: "do_auth", "auth failure: [user={}]", clean(b"a]\n"));
             assert!(next(&dev_log).ends_with("]: do_auth         : auth failure: [user=a\\x5D\\x0A]"));
             relay(b"<86>Nov  1 03:36:49 saslauthd[7]: pam_unix(smtp:auth): x");

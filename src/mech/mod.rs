@@ -1,8 +1,11 @@
 //! The table of mechanisms: to add one, write its file and add its line.
 #![forbid(unsafe_code)]
 
+pub mod base64;
 pub mod local;
+pub mod pbkdf2;
 pub mod remote;
+pub mod schemes;
 
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;

@@ -12,7 +12,12 @@ const FIRST_BUFFER: usize = 1024;
 /// No entry is longer: the limit is there so that a broken name service cannot eat the memory.
 const LARGEST_BUFFER: usize = 1 << 20;
 
-/// What decides about a login; days count from 1970-01-01, and -1 is a field left empty.
+/// A field that is left empty: no bound.
+pub const NEVER: i64 = -1;
+
+/// What decides about a login; days count from 1970-01-01.
+///
+/// Without the days of inactivity: they are there for changing an old password, which nobody can do here.
 pub struct ShadowEntry {
     /// The hash, or what stands for none: `*`, `!`, nothing.
     pub hash: Secret,
@@ -20,8 +25,6 @@ pub struct ShadowEntry {
     pub last_change: i64,
     /// For how many days the password is good.
     pub maximum: i64,
-    /// For how many days after that it is still taken.
-    pub inactive: i64,
     /// The day on which the account expires.
     pub expire: i64,
 }
@@ -89,7 +92,6 @@ unsafe fn copied(entry: &libc::spwd) -> ShadowEntry {
         hash,
         last_change: entry.sp_lstchg.into(),
         maximum: entry.sp_max.into(),
-        inactive: entry.sp_inact.into(),
         expire: entry.sp_expire.into(),
     }
 }

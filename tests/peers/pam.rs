@@ -17,7 +17,8 @@ pub struct PamService {
 impl PamService {
     /// A service that knows these logins and passwords.
     ///
-    /// A login that starts with `crash` gets no verdict: it kills the process that asked PAM.
+    /// A login that starts with `crash` gets no verdict: it kills the process that asked PAM. Of `offline` its module
+    /// cannot tell.
     pub fn new(users: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -65,6 +66,8 @@ impl PamService {
     fn write_stack(&self) {
         let stack = format!(
             "auth optional pam_exec.so quiet {}\n\
+             auth [success=1 default=ignore] pam_succeed_if.so quiet user != offline\n\
+             auth requisite pam_debug.so auth=authinfo_unavail\n\
              auth required pam_pwdfile.so nodelay pwdfile={}\n\
              account required pam_permit.so\n",
             self.path("note").display(),

@@ -31,7 +31,7 @@ scenarios! {
         a_worker_that_dies_in_a_check_is_try_later_and_not_wrong_password;
     ours:
         as_many_dead_workers_as_there_were_leave_the_service_standing,
-        a_worker_that_dies_is_wrong_password_if_c_is_to_be_followed;
+        an_outage_is_wrong_password_if_c_is_to_be_followed_but_for_a_worker_that_dies;
 }
 
 fn right_wrong_and_unknown_are_told_apart(program: Program) {
@@ -97,10 +97,11 @@ fn as_many_dead_workers_as_there_were_leave_the_service_standing(program: Progra
     });
 }
 
-fn a_worker_that_dies_is_wrong_password_if_c_is_to_be_followed(program: Program) {
+fn an_outage_is_wrong_password_if_c_is_to_be_followed_but_for_a_worker_that_dies(program: Program) {
     let host = Host::new();
     let _daemon = host.start_daemon(program, &["--on-unavailable=no"]);
-    host.expect(REFUSED, Method::Plain, "crash", "anything");
+    host.expect(REFUSED, Method::Plain, "offline", "anything");
+    host.expect(TRY_LATER, Method::Plain, "crash", "anything");
     host.expect(ACCEPTED, Method::Plain, "alice", "right horse");
 }
 

@@ -99,13 +99,26 @@ impl Call {
 impl Probe {
     /// A service on which the right password is `right`.
     pub fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same for the logins in `map` only, each of which becomes another account; see `pam_probe.c`.
+    pub fn mapping(map: &str) -> Self {
+        Self::with(map)
+    }
+
+    fn with(map: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let path = |name: &str| directory.path().join(name).display().to_string();
         fs::write(path("password"), "right").unwrap();
         fs::write(path("gate"), "").unwrap();
         let module = module().display();
-        let arguments =
+        let mut arguments =
             format!("calls={} gate={} password={}", path("calls"), path("gate"), path("password"));
+        if !map.is_empty() {
+            fs::write(path("map"), map).unwrap();
+            arguments += &format!(" map={}", path("map"));
+        }
         let service = PamService::of(&format!("{module} {arguments}"), &module.to_string());
         Self { service, directory }
     }

@@ -4,6 +4,7 @@
  *   auth required /path/pam_probe.so calls=FILE gate=FILE password=FILE
  *
  * calls=    one line for every authentication: "pid login service rhost"
+ * map=      what PAM_USER becomes, see map_login
  * gate=     the login "gate" waits until this file is gone
  * password= the file that holds the right password; without it the right password is "right"
  */
@@ -221,6 +222,30 @@ static int is_right(const char *password, const char *path)
     return same;
 }
 
+/*
+ * As pam_winbind does: whoever is known under the name or one of its spellings becomes the account. Lines of the file:
+ * the login, a blank, the account.
+ */
+static int map_login(pam_handle_t *pam, const char *login, const char *path)
+{
+    char line[1024];
+    FILE *map = path ? fopen(path, "r") : NULL;
+    int status = path ? PAM_USER_UNKNOWN : PAM_SUCCESS;
+
+    while (map && fgets(line, sizeof line, map)) {
+        char *account = strchr(line, ' ');
+        if (!account)
+            continue;
+        *account++ = '\0';
+        account[strcspn(account, "\n")] = '\0';
+        if (strcmp(line, login) == 0)
+            status = pam_set_item(pam, PAM_USER, account);
+    }
+    if (map)
+        fclose(map);
+    return status;
+}
+
 PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 {
     const char *calls = argument("calls=", argc, argv), *gate = argument("gate=", argc, argv);
@@ -264,8 +289,10 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         pam_fail_delay(pam, 1500000);
     if (strcmp(login, "offline") == 0)
         return PAM_AUTHINFO_UNAVAIL;
-    if (strcmp(login, "impostor") == 0)
-        pam_set_item(pam, PAM_USER, "root");
+    if (strcmp(login, "renamed") == 0)
+        pam_set_item(pam, PAM_USER, "somebody]else");
+    if (map_login(pam, login, argument("map=", argc, argv)) != PAM_SUCCESS)
+        return PAM_USER_UNKNOWN;
     if (strcmp(login, "chatty") == 0) {
         ask(pam, PAM_ERROR_MSG, "an error message", &status);
         if (status != PAM_SUCCESS)

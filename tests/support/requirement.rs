@@ -1,6 +1,6 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
-use crate::support::{Program, cyrus, dovecot, nginx, slapd};
+use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -32,6 +32,10 @@ pub enum Requirement {
     Nginx,
     /// Cyrus IMAP, and the rights to start it.
     Cyrus,
+    /// A Kerberos server and the PAM module that asks it.
+    Kerberos,
+    /// fail2ban, which reads log lines.
+    Fail2ban,
 }
 
 impl Requirement {
@@ -59,6 +63,10 @@ impl Requirement {
             Self::Cyrus => Self::Root
                 .missing()
                 .or_else(|| no_file(cyrus::PROGRAM, "Cyrus IMAP (tests/support/unpack.sh fetches it)")),
+            Self::Kerberos => {
+                no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
+            }
+            Self::Fail2ban => no_file(fail2ban::PROGRAM, "fail2ban (tests/support/unpack.sh fetches it)"),
         }
     }
 }

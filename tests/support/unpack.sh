@@ -1,12 +1,13 @@
 #!/bin/sh
-# Unpacks a package of Debian and what it lacks here into the directory DIR, where the tests find its programs: some
+# Unpacks packages of Debian and what they lack here into the directory DIR, where the tests find its programs: some
 # packages exclude each other, as Exim and Postfix do, or Cyrus IMAP and Dovecot. Nothing is installed.
 #
-# usage: unpack.sh PACKAGE PROGRAM DIR
-#   PROGRAM  a path in the package; where it is there already nothing is done
+# usage: unpack.sh PACKAGES PROGRAM DIR
+#   PACKAGES one or several, with blanks between them
+#   PROGRAM  a path in one of them; where it is there already nothing is done
 set -eu
 
-package=$1
+packages=$1
 program=$2
 directory=$(realpath --canonicalize-missing "$3")
 if [ -x "$directory/$program" ]; then
@@ -14,9 +15,10 @@ if [ -x "$directory/$program" ]; then
 fi
 rm -rf "$directory.packages" "$directory.new"
 mkdir -p "$directory.packages/partial"
+# shellcheck disable=SC2086 # a list of names without blanks
 apt-get --quiet --yes --no-install-recommends --download-only \
     -o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Dir::Cache::archives="$directory.packages" \
-    install "$package"
+    install $packages
 for file in "$directory.packages"/*.deb; do
     dpkg-deb --extract "$file" "$directory.new"
 done

@@ -16,15 +16,17 @@ const INSIDE: &str = "SASLAUTHD_TEST_IN_OWN_DATABASES";
 /// `s3cret` by md5crypt, which is quick.
 const HASH: &str = "$1$LoR3aH/I$FUr6ZLfgcNsdPr7Sv2MIh1";
 
-const LOGINS: [&str; 11] = [
+const LOGINS: [&str; 13] = [
     "good",
     "noshadow",
     "locked",
     "nopassword",
     "nis",
     "over",
-    "never",
-    "unlimited",
+    "zero",
+    "lastday",
+    "shortest",
+    "tochange",
     "old",
     "grace",
     "graceover",
@@ -72,8 +74,10 @@ fn shadow() -> String {
          nopassword::{today}:0:99999:7:::\n\
          nis:*NP*:{today}:0:99999:7:::\n\
          over:{HASH}:{today}:0:99999:7::{yesterday}:\n\
-         never:{HASH}:{today}:0:99999:7::0:\n\
-         unlimited:{HASH}:{before}:0:0:7:::\n\
+         zero:{HASH}:{today}:0:99999:7::0:\n\
+         lastday:{HASH}:{today}:0:99999:7::{today}:\n\
+         shortest:{HASH}:{before}:0:0:7:::\n\
+         tochange:{HASH}:0:0:99999:7:::\n\
          old:{HASH}:{before}:0:5:7:::\n\
          grace:{HASH}:{before}:0:5:7:9::\n\
          graceover:{HASH}:{before}:0:5:7:2::\n"
@@ -93,10 +97,12 @@ fn ask_about_everybody() {
         ("shadow", "over", "NO Account expired", "NO Incorrect password"),
         ("shadow", "old", "NO Password expired", "NO Incorrect password"),
         ("shadow", "graceover", "NO Password expired", "NO Incorrect password"),
-        // The three in which the C daemon refuses the right password.
-        ("shadow", "never", "OK", "NO Incorrect password"),
-        ("shadow", "unlimited", "OK", "NO Incorrect password"),
-        ("shadow", "grace", "OK", "NO Incorrect password"),
+        ("shadow", "grace", "NO Password expired", "NO Incorrect password"),
+        ("shadow", "zero", "NO Account expired", "NO Incorrect password"),
+        ("shadow", "shortest", "NO Password expired", "NO Incorrect password"),
+        // The two in which the C daemon accepts and pam_unix does not.
+        ("shadow", "lastday", "NO Account expired", "NO Incorrect password"),
+        ("shadow", "tochange", "NO Password expired", "NO Incorrect password"),
         ("getpwent", "inpasswd", "OK", "NO Incorrect password"),
         ("getpwent", "good", "NO Incorrect password", "NO Incorrect password"),
         ("getpwent", "nobodyatall", "NO Invalid username", "NO Invalid username"),

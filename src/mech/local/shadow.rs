@@ -7,7 +7,7 @@ use crate::credentials::Credentials;
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Verdict};
 use crate::strerror::strerror;
-use crate::sys::shadow::{ShadowEntry, lookup};
+use crate::sys::shadow::{NEVER, ShadowEntry, lookup};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -84,19 +84,24 @@ enum Expiry {
     Password,
 }
 
-/// The C daemon's comparisons, with three corrections.
+/// As pam_unix decides for an account, which is what sshd, login and `-a pam` go by: refused on the day of expiry
+/// itself, and when the password has to be changed first, since nobody can do that here. C accepts on that day, and a
+/// password whose day of change is 0, which chage(1) sets to have it changed.
 ///
-/// An expiry date or a maximum of 0 means "never" like an empty one, as login(1) has it; C locks such accounts out.
-/// After its maximum a password is taken for `inactive` days more, which is what shadow(5) has that field for.
+/// Only a password without a day of change does not age at all, as shadow(5) and C have it; pam_unix up to Linux-PAM
+/// 1.5 counts its age from the day before 1970.
 fn expiry(entry: &ShadowEntry, today: i64) -> Expiry {
-    if entry.expire > 0 && today > entry.expire {
+    if entry.expire != NEVER && today >= entry.expire {
         return Expiry::Account;
     }
-    if entry.last_change < 0 || entry.maximum <= 0 {
-        return Expiry::Good;
+    match entry.last_change {
+        0 => Expiry::Password,
+        NEVER => Expiry::Good,
+        // In the future: the clock was wrong at one of the two times.
+        change if change > today => Expiry::Good,
+        change if entry.maximum != NEVER && today.saturating_sub(change) > entry.maximum => Expiry::Password,
+        _ => Expiry::Good,
     }
-    let last_day = entry.last_change.saturating_add(entry.maximum).saturating_add(entry.inactive.max(0));
-    if last_day < today { Expiry::Password } else { Expiry::Good }
 }
 
 /// Days since 1970-01-01, in UTC as the dates of shadow(5).
@@ -112,63 +117,51 @@ mod tests {
 
     const TODAY: i64 = 20_000;
 
-    fn dates(last_change: i64, maximum: i64, inactive: i64, expire: i64) -> Expiry {
-        expiry(&ShadowEntry { hash: Secret::default(), last_change, maximum, inactive, expire }, TODAY)
+    fn dates(last_change: i64, maximum: i64, expire: i64) -> Expiry {
+        expiry(&ShadowEntry { hash: Secret::default(), last_change, maximum, expire }, TODAY)
     }
 
     #[test]
-    fn an_account_expires_the_day_after_its_expiry_date() {
-        assert_eq!(dates(-1, -1, -1, TODAY + 1), Expiry::Good);
-        assert_eq!(dates(-1, -1, -1, TODAY), Expiry::Good);
-        assert_eq!(dates(-1, -1, -1, TODAY - 1), Expiry::Account);
-        assert_eq!(dates(-1, -1, -1, 1), Expiry::Account);
-    }
-
-    #[test]
-    fn an_expiry_date_of_0_or_none_is_never() {
-        assert_eq!(dates(-1, -1, -1, -1), Expiry::Good);
-        assert_eq!(dates(-1, -1, -1, 0), Expiry::Good);
+    fn an_account_expires_with_its_expiry_date() {
+        assert_eq!(dates(NEVER, NEVER, TODAY + 1), Expiry::Good);
+        assert_eq!(dates(NEVER, NEVER, TODAY), Expiry::Account);
+        assert_eq!(dates(NEVER, NEVER, 1), Expiry::Account);
+        assert_eq!(dates(NEVER, NEVER, 0), Expiry::Account);
+        assert_eq!(dates(NEVER, NEVER, NEVER), Expiry::Good);
     }
 
     #[test]
     fn a_password_expires_when_its_last_day_is_over() {
-        assert_eq!(dates(TODAY - 90, 91, -1, -1), Expiry::Good);
-        assert_eq!(dates(TODAY - 90, 90, -1, -1), Expiry::Good);
-        assert_eq!(dates(TODAY - 90, 89, -1, -1), Expiry::Password);
-        assert_eq!(dates(0, 90, -1, -1), Expiry::Password);
-        assert_eq!(dates(0, 99_999, -1, -1), Expiry::Good);
+        assert_eq!(dates(TODAY - 90, 91, NEVER), Expiry::Good);
+        assert_eq!(dates(TODAY - 90, 90, NEVER), Expiry::Good);
+        assert_eq!(dates(TODAY - 90, 89, NEVER), Expiry::Password);
+        assert_eq!(dates(TODAY - 1, 0, NEVER), Expiry::Password);
+        assert_eq!(dates(TODAY, 0, NEVER), Expiry::Good);
+        assert_eq!(dates(1, NEVER, NEVER), Expiry::Good);
     }
 
     #[test]
-    fn a_maximum_of_0_or_none_is_never() {
-        assert_eq!(dates(1, 0, -1, -1), Expiry::Good);
-        assert_eq!(dates(1, -1, -1, -1), Expiry::Good);
-        assert_eq!(dates(1, -1, 0, -1), Expiry::Good);
+    fn a_password_that_has_to_be_changed_at_the_next_login_is_expired() {
+        assert_eq!(dates(0, 99_999, NEVER), Expiry::Password);
+        assert_eq!(dates(0, NEVER, NEVER), Expiry::Password);
     }
 
     #[test]
-    fn without_a_day_of_change_a_password_does_not_expire() {
-        assert_eq!(dates(-1, 1, 1, -1), Expiry::Good);
-    }
-
-    #[test]
-    fn an_expired_password_is_taken_during_its_days_of_inactivity() {
-        assert_eq!(dates(TODAY - 100, 90, 11, -1), Expiry::Good);
-        assert_eq!(dates(TODAY - 100, 90, 10, -1), Expiry::Good);
-        assert_eq!(dates(TODAY - 100, 90, 9, -1), Expiry::Password);
-        assert_eq!(dates(TODAY - 100, 90, 0, -1), Expiry::Password);
+    fn without_a_day_of_change_or_with_one_in_the_future_a_password_does_not_expire() {
+        assert_eq!(dates(NEVER, 1, NEVER), Expiry::Good);
+        assert_eq!(dates(TODAY + 1, 0, NEVER), Expiry::Good);
     }
 
     #[test]
     fn the_account_is_looked_at_before_the_password() {
-        assert_eq!(dates(1, 1, -1, TODAY - 1), Expiry::Account);
+        assert_eq!(dates(1, 1, TODAY - 1), Expiry::Account);
     }
 
     #[test]
     fn no_number_in_the_file_overflows() {
-        assert_eq!(dates(i64::MAX, i64::MAX, i64::MAX, i64::MAX), Expiry::Good);
-        assert_eq!(dates(i64::MIN, i64::MIN, i64::MIN, i64::MIN), Expiry::Good);
-        assert_eq!(dates(1, 1, i64::MIN, -1), Expiry::Password);
+        assert_eq!(dates(i64::MAX, i64::MAX, i64::MAX), Expiry::Good);
+        assert_eq!(dates(i64::MIN, i64::MIN, i64::MIN), Expiry::Account);
+        assert_eq!(dates(i64::MIN, i64::MAX, NEVER), Expiry::Good);
     }
 
     #[test]

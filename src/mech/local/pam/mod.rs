@@ -5,6 +5,7 @@ mod codes;
 mod held;
 
 use crate::credentials::Credentials;
+use crate::log::{clean, debug_always};
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::sys::pam::{IdleHandle, PamCode, Transaction};
@@ -104,28 +105,33 @@ fn start(service: &CStr, credentials: &Credentials) -> Result<Transaction, Outco
 /// First the password, then whether the account may log in now; the error is the outcome to answer with.
 fn decide(transaction: &mut Transaction, credentials: &Credentials) -> Result<Outcome, Outcome> {
     transaction.authenticate().map_err(|code| refused("PAM auth error", "pam_authenticate", code))?;
-    login_unchanged(transaction, credentials)?;
     transaction.check_account().map_err(|code| refused("PAM acct error", "pam_acct_mgmt", code))?;
-    login_unchanged(transaction, credentials)?;
+    tell_of_other_login(transaction, credentials);
     Ok(Outcome::ACCEPT)
 }
 
-/// What C answers is `text` in any case; what it means depends on the code.
+/// What C answers is `text` in any case; what it means depends on the code. libpam's words for that are in C's log
+/// with and without `-V`, at a level of which syslog decides whether it is kept: by them "expired" is told from "wrong".
 fn refused(text: &'static str, step: &'static str, code: PamCode) -> Outcome {
+    debug_always(format_args!("DEBUG: auth_pam: {step} failed: {code}"));
     if nobody_was_asked(code) {
         return Outcome::unavailable(text, format!("{step}: {code}"));
     }
-    log::debug!(target: "auth_pam", "{step} failed: {code}");
     Outcome::reject(text)
 }
 
-/// A module may set PAM_USER to another account. The client was told nothing of it and would act for the login it
-/// sent, so it must not be let in by somebody else's password.
-fn login_unchanged(transaction: &Transaction, credentials: &Credentials) -> Result<(), Outcome> {
-    if transaction.login().as_deref() == Some(credentials.login.as_slice()) {
-        return Ok(());
+/// A module may set PAM_USER to the account's own name, as pam_winbind, pam_krb5 and pam_user_map do: `ANNA` becomes
+/// `anna`, `anna@EXAMPLE.ORG` too. It is believed, as in C: the stack is the administrator's, who decides what login
+/// stands for which account. The client is told nothing of it, and goes on with the login that it sent.
+fn tell_of_other_login(transaction: &Transaction, credentials: &Credentials) {
+    if !log::log_enabled!(log::Level::Debug) {
+        return;
     }
-    Err(Outcome::Reject(Refusal::with_reason("PAM auth error", "a PAM module changed the login (PAM_USER)")))
+    let account = transaction.login().unwrap_or_default();
+    if account != credentials.login {
+        let (login, account) = (clean(&credentials.login), clean(&account));
+        log::debug!(target: "auth_pam", "[user={login}] is [user={account}] to the PAM modules (PAM_USER)");
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,11 @@
 //! One line of a passwd file: `login:hash`, and whatever follows a second colon.
 #![forbid(unsafe_code)]
 
-use crate::sys::crypt;
+use crate::mech::schemes::Stored;
 use std::fmt;
 
 /// The longest line that is read, in bytes without its end. Logins and hashes have some hundred at the most.
 pub(super) const LONGEST_LINE: usize = 8192;
-
-/// Length of a hash by the traditional DES method; its long form adds 11 at a time.
-const DES_HASH: usize = 13;
-const DES_BLOCK: usize = 11;
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,14 +19,15 @@ pub(super) enum Line<'a> {
 }
 
 /// Why a line is skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
     TooLong,
     Nul,
     NoColon,
     NoLogin,
     NoHash,
-    UnknownHash,
+    /// In the words of [`Stored`].
+    Hash(String),
     Doubled,
 }
 
@@ -42,9 +39,7 @@ impl fmt::Display for Fault {
             Self::NoColon => formatter.write_str("the line has no colon after the login"),
             Self::NoLogin => formatter.write_str("the line has no login"),
             Self::NoHash => formatter.write_str("the login has no hash"),
-            Self::UnknownHash => {
-                formatter.write_str("the hash is not one that crypt(3) of this system can check")
-            }
+            Self::Hash(why) => formatter.write_str(why),
             Self::Doubled => formatter.write_str("the login is on an earlier line already, which counts"),
         }
     }
@@ -65,23 +60,10 @@ pub(super) fn parse(line: &[u8]) -> Line<'_> {
         (Some(b""), _) => Line::Bad(Fault::NoLogin),
         (_, None) => Line::Bad(Fault::NoColon),
         (_, Some(b"")) => Line::Bad(Fault::NoHash),
-        (_, Some(hash)) if !is_possible(hash) => Line::Bad(Fault::UnknownHash),
-        (login, Some(hash)) => Line::Login { login: login.unwrap_or_default(), hash },
-    }
-}
-
-/// Whether a password could match `hash`, or whether it is locked on purpose.
-///
-/// What crypt(3) does not know is mostly a file made for another program: `$apr1$` and `{SHA}` of htpasswd, `{PLAIN}`
-/// of Dovecot, a password written down as it is.
-fn is_possible(hash: &[u8]) -> bool {
-    match hash.first() {
-        Some(b'!' | b'*') => true,
-        Some(b'$' | b'_') => crypt::is_known(hash),
-        _ => {
-            hash.len().checked_sub(DES_HASH).is_some_and(|more| more % DES_BLOCK == 0)
-                && crypt::is_known(hash)
-        }
+        (login, Some(hash)) => match Stored::parse_hash(hash).and_then(|stored| stored.inspect()) {
+            Ok(()) => Line::Login { login: login.unwrap_or_default(), hash },
+            Err(why) => Line::Bad(Fault::Hash(why.into_text())),
+        },
     }
 }
 
@@ -126,6 +108,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_named() {
+        let no_hash = "the hash is not one that crypt(3) of this system can check".to_owned();
+        let malformed = "the stored password is not what its scheme says".to_owned();
         for (line, fault) in [
             ("anna", Fault::NoColon),
             ("anna ", Fault::NoColon),
@@ -133,11 +117,13 @@ mod tests {
             (":j4mEvNYbKy0MA", Fault::NoLogin),
             ("anna:", Fault::NoHash),
             ("anna::j4mEvNYbKy0MA", Fault::NoHash),
-            ("anna:x", Fault::UnknownHash),
-            ("anna:secret", Fault::UnknownHash),
-            ("anna:j4mEvNYbKy0M", Fault::UnknownHash),
-            ("anna:$apr1$abcdefgh$x", Fault::UnknownHash),
-            ("anna:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", Fault::UnknownHash),
+            ("anna:x", Fault::Hash(no_hash.clone())),
+            ("anna:secret", Fault::Hash(no_hash.clone())),
+            ("anna:j4mEvNYbKy0M", Fault::Hash(no_hash.clone())),
+            ("anna:$apr1$abcdefgh$x", Fault::Hash(malformed.clone())),
+            ("anna:{SHA}W6ph5", Fault::Hash(malformed)),
+            ("anna:{secret", Fault::Hash(no_hash)),
+            ("anna:{NTLM}x", Fault::Hash("the stored password has a scheme that is not known".to_owned())),
             ("an\0na:j4mEvNYbKy0MA", Fault::Nul),
             ("anna:j4mEvNYbKy0MA\0", Fault::Nul),
         ] {

@@ -1,4 +1,4 @@
-//! `-a passwdfile -O FILE`: logins and crypt(3) hashes in a file of their own, as pam_pwdfile and htpasswd have them.
+//! `-a passwdfile -O FILE`: logins and hashes in a file of their own, as pam_pwdfile, htpasswd and Dovecot have them.
 //!
 //! ```text
 //! # comment
@@ -19,6 +19,7 @@ mod report;
 use super::password;
 use crate::config::file::Problem;
 use crate::credentials::Credentials;
+use crate::mech::schemes::{NotCompared, Stored};
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism, MechanismError};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
@@ -75,10 +76,11 @@ impl LocalMechanism for Passwdfile {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
         let outcome = match self.file.lookup(&credentials.login, Level::Warn) {
             Err(error) => Outcome::internal_failure(error.to_string()),
-            Ok(Lookup::Known(hash)) if password::verify(&credentials.password, hash.as_bytes()) => {
-                Outcome::ACCEPT
-            }
-            Ok(Lookup::Known(_)) => Outcome::reject("Incorrect password"),
+            Ok(Lookup::Known(hash)) => match check_hash(&credentials.password, &hash) {
+                Ok(true) => Outcome::ACCEPT,
+                Ok(false) => Outcome::reject("Incorrect password"),
+                Err(reason) => Outcome::internal_failure(reason.into_text()),
+            },
             Ok(Lookup::Unknown(stand_in)) => {
                 spend_time(&credentials.password, stand_in.as_ref());
                 Outcome::reject("Invalid username")
@@ -88,10 +90,15 @@ impl LocalMechanism for Passwdfile {
     }
 }
 
+/// The error is for the log: OpenSSL may not be allowed to compute such a hash.
+fn check_hash(password: &Secret, hash: &Secret) -> Result<bool, NotCompared> {
+    Stored::parse_hash(hash.as_bytes())?.check(password.as_bytes())
+}
+
 /// An unknown login takes as long as one that has the stand-in's hash: the file's own kinds of hash, as they occur.
 fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
     match stand_in {
-        Some(hash) => _ = password::verify(password, hash.as_bytes()),
+        Some(hash) => _ = std::hint::black_box(check_hash(password, hash)),
         None => password::pretend(password),
     }
 }

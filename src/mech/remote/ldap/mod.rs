@@ -4,7 +4,6 @@
 //! [`settings`] say what a login needs, a [`session`] speaks on one connection, an [`exchange`] makes the verdict.
 #![forbid(unsafe_code)]
 
-pub mod base64;
 pub mod ber;
 pub mod cipher;
 pub mod dn;
@@ -18,14 +17,14 @@ pub mod referral;
 pub mod response;
 pub mod result_code;
 pub mod sasl;
-pub mod schemes;
 pub mod scram;
 pub mod session;
 pub mod settings;
 #[cfg(test)]
 mod testing;
-pub mod tokens;
 pub mod uri;
+
+pub use crate::tokens;
 
 use super::{PoolId, PoolSettings, Protocol, TlsMode};
 use crate::config::NetworkSettings;

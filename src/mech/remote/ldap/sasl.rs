@@ -212,9 +212,9 @@ fn plain(identity: &Identity) -> Secret {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::scram::derive_key;
     use super::super::scram::tests::Server;
     use super::*;
+    use crate::mech::pbkdf2::derive_key;
 
     fn identity() -> Rc<Identity> {
         let password = Rc::new(Secret::copy_of(b"pencil"));

@@ -4,18 +4,13 @@
 //! that have several forms, and there directories do not agree with it either.
 #![forbid(unsafe_code)]
 
-use super::base64;
 use crate::errand::Digest;
+use crate::mech::base64;
+use crate::mech::pbkdf2::{MOST_ROUNDS, hmac, message_digest};
 use crate::secret::Secret;
 use openssl::error::ErrorStack;
-use openssl::hash::{MessageDigest, hash};
-use openssl::pkcs5::pbkdf2_hmac;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
+use openssl::hash::hash;
 use subtle::ConstantTimeEq;
-
-/// More rounds than anybody needs: some seconds of work. A server that asks for more is not to be obeyed.
-pub const MOST_ROUNDS: u32 = 10_000_000;
 
 /// The longest message of a server that is looked at: a nonce, a salt and a number have no use for more.
 const LONGEST_MESSAGE: usize = 4096;
@@ -36,7 +31,7 @@ pub struct Client {
     signature: Option<Secret>,
 }
 
-/// What the password is to be derived with, by [`derive_key`].
+/// What the password is to be derived with, by [`derive_key`](crate::mech::pbkdf2::derive_key).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     /// The salt.
@@ -156,23 +151,6 @@ impl Client {
     }
 }
 
-/// PBKDF2 with one block (`Hi` of RFC 5802, section 2.2): slow by design, so a worker does it.
-///
-/// # Errors
-/// When the rounds are none or too many, or OpenSSL is not allowed to use the hash; the sentence is for the log.
-pub fn derive_key(digest: Digest, password: &[u8], salt: &[u8], rounds: u32) -> Result<Secret, String> {
-    if !(1..=MOST_ROUNDS).contains(&rounds) {
-        return Err(format!("{rounds} rounds of PBKDF2 are not between 1 and {MOST_ROUNDS}"));
-    }
-    let mut key = Secret::default();
-    let hash = message_digest(digest);
-    key.resize(hash.size());
-    let rounds = usize::try_from(rounds).map_err(|error| error.to_string())?;
-    pbkdf2_hmac(password, salt, rounds, hash, key.as_mut_bytes())
-        .map_err(|error| format!("OpenSSL cannot derive a key: {error}"))?;
-    Ok(key)
-}
-
 /// `saslname` of RFC 5802, section 7.
 fn escaped(name: &[u8]) -> Vec<u8> {
     let escape = |byte: &u8| match byte {
@@ -183,23 +161,11 @@ fn escaped(name: &[u8]) -> Vec<u8> {
     name.iter().flat_map(escape).collect()
 }
 
-fn hmac(digest: Digest, key: &Secret, data: &[u8]) -> Result<Secret, ErrorStack> {
-    let key = PKey::hmac(key.as_bytes())?;
-    Signer::new(message_digest(digest), &key)?.sign_oneshot_to_vec(data).map(Secret::from_vec)
-}
-
-fn message_digest(digest: Digest) -> MessageDigest {
-    match digest {
-        Digest::Sha1 => MessageDigest::sha1(),
-        Digest::Sha256 => MessageDigest::sha256(),
-        Digest::Sha512 => MessageDigest::sha512(),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 pub(super) mod tests {
     use super::*;
+    use crate::mech::pbkdf2::derive_key;
 
     /// The other side, for tests of what speaks SCRAM.
     pub(crate) struct Server {
@@ -241,37 +207,6 @@ pub(super) mod tests {
             let server = hmac(self.digest, &salted, b"Server Key").unwrap();
             let signature = hmac(self.digest, &server, &transcript).unwrap();
             Some(format!("v={}", openssl::base64::encode_block(signature.as_bytes())).into_bytes())
-        }
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// RFC 6070 for SHA-1; the others by Python's hashlib.
-    #[test]
-    fn keys_are_those_of_other_implementations() {
-        for (digest, rounds, expected) in [
-            (Digest::Sha1, 1, "0c60c80f961f0e71f3a9b524af6012062fe037a6"),
-            (Digest::Sha1, 2, "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957"),
-            (Digest::Sha1, 4096, "4b007901b765489abead49d926f721d065a429c1"),
-            (Digest::Sha256, 4096, "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a"),
-            (
-                Digest::Sha512,
-                4096,
-                "d197b1b33db0143e018b12f3d1d1479e6cdebdcc97c5c0f87f6902e072f457b5\
-                 143f30602641b3d55cd335988cb36b84376060ecd532e039b742a239434af2d5",
-            ),
-        ] {
-            let key = derive_key(digest, b"password", b"salt", rounds).unwrap();
-            assert_eq!(hex(key.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn rounds_beyond_reason_are_refused() {
-        for rounds in [0, MOST_ROUNDS + 1, u32::MAX] {
-            assert!(derive_key(Digest::Sha256, b"password", b"salt", rounds).is_err());
         }
     }
 

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::super::question::Entry;
-use super::super::schemes::Stored;
 use super::{Check, Next, Stage, reject, unavailable};
 use crate::errand::{Errand, ErrandResult};
 use crate::mech::remote::Step;
+use crate::mech::schemes::{NotCompared, Stored};
 use crate::secret::Secret;
 
 /// What has not been compared yet, since that takes long.
@@ -27,13 +27,13 @@ impl Check {
                 Ok(Some(true)) => return self.check_group(comparison.dn),
                 Ok(Some(false)) => {}
                 Ok(None) => comparison.slow.push(value),
-                Err(reason) => comparison.remark = Some(reason),
+                Err(reason) => comparison.remark = Some(reason.into_text()),
             }
         }
         self.compare_slow(comparison)
     }
 
-    fn compare_fast(&self, value: &Secret) -> Result<Option<bool>, String> {
+    fn compare_fast(&self, value: &Secret) -> Result<Option<bool>, NotCompared> {
         let stored = Stored::parse(value.as_bytes())?;
         if stored.is_slow() {
             return Ok(None);

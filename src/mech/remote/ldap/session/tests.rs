@@ -86,7 +86,7 @@ impl Talk {
         let Some(Errand::DeriveKey { digest, password, salt, rounds }) = self.errands.pop() else {
             panic!("there is nothing to do");
         };
-        let key = scram::derive_key(digest, password.as_bytes(), &salt, rounds).unwrap();
+        let key = crate::mech::pbkdf2::derive_key(digest, password.as_bytes(), &salt, rounds).unwrap();
         self.session.handle_errand(ErrandResult::Key(key));
         self.listen();
     }

@@ -1,13 +1,19 @@
-//! Stored passwords as directories have them: `{SCHEME}` and a hash, or the plain password (RFC 2307, RFC 3112, and
-//! the modules pw-sha2, pw-pbkdf2 and argon2 of OpenLDAP).
+//! Stored passwords as directories and passwd files have them: `{SCHEME}` and a hash, or without a scheme (RFC 2307,
+//! RFC 3112, the modules pw-sha2, pw-pbkdf2 and argon2 of OpenLDAP, Dovecot's schemes, htpasswd).
 #![forbid(unsafe_code)]
 
-use super::base64;
-use super::scram::{MOST_ROUNDS, derive_key};
+mod apr1;
+mod decode;
+mod derived;
+
 use crate::errand::Digest;
 use crate::mech::local::password;
 use crate::secret::Secret;
+use crate::sys::crypt;
+use apr1::Apr1;
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
+use decode::Encoding;
+use derived::{Pbkdf2, Scram};
 use openssl::hash::{Hasher, MessageDigest};
 use subtle::ConstantTimeEq;
 
@@ -17,17 +23,36 @@ const MOST_ARGON2_MEMORY: u32 = 1 << 20;
 /// The most passes over that memory.
 const MOST_ARGON2_PASSES: u32 = 100;
 
+/// Why a stored password was not compared: a sentence for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotCompared {
+    /// It is of a scheme that nobody knows, or not what its scheme says, and so no password's.
+    Malformed(String),
+    /// The library that computes hashes has failed, which says nothing.
+    Failed(String),
+}
+
+impl NotCompared {
+    /// The sentence.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Malformed(text) | Self::Failed(text) => text,
+        }
+    }
+}
+
 /// Whether `password` is the one that `stored` stands for. Takes as long as the scheme wants.
 ///
 /// # Errors
 /// When `stored` has a scheme that nobody knows, or is not what its scheme says; the sentence is for the log.
 pub fn check(password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    Stored::parse(stored)?.check(password)
+    Stored::parse(stored).and_then(|stored| stored.check(password)).map_err(NotCompared::into_text)
 }
 
 /// A stored password, taken apart.
 pub struct Stored<'a> {
     scheme: Scheme,
+    encoding: Encoding,
     /// What follows the scheme.
     value: &'a [u8],
 }
@@ -42,19 +67,26 @@ enum Scheme {
     },
     Crypt,
     Pbkdf2(Digest),
+    Scram(Digest),
     Argon2,
+    Apr1,
 }
 
 const fn hashed(hash: fn() -> MessageDigest, salted: bool) -> Scheme {
     Scheme::Hashed { hash, salted }
 }
 
-/// {UNIX} is {CRYPT}, as in C.
-const SCHEMES: [(&str, Scheme); 18] = [
+/// {UNIX} is {CRYPT}, as in C. Dovecot's *-CRYPT take any hash of crypt(3), as in Dovecot.
+const SCHEMES: [(&str, Scheme); 33] = [
     ("CLEARTEXT", Scheme::Plain),
+    ("CLEAR", Scheme::Plain),
+    ("PLAIN", Scheme::Plain),
     ("MD5", hashed(MessageDigest::md5, false)),
+    ("PLAIN-MD5", hashed(MessageDigest::md5, false)),
+    ("LDAP-MD5", hashed(MessageDigest::md5, false)),
     ("SMD5", hashed(MessageDigest::md5, true)),
     ("SHA", hashed(MessageDigest::sha1, false)),
+    ("SHA1", hashed(MessageDigest::sha1, false)),
     ("SSHA", hashed(MessageDigest::sha1, true)),
     ("SHA256", hashed(MessageDigest::sha256, false)),
     ("SSHA256", hashed(MessageDigest::sha256, true)),
@@ -64,12 +96,29 @@ const SCHEMES: [(&str, Scheme); 18] = [
     ("SSHA512", hashed(MessageDigest::sha512, true)),
     ("CRYPT", Scheme::Crypt),
     ("UNIX", Scheme::Crypt),
+    ("DES-CRYPT", Scheme::Crypt),
+    ("MD5-CRYPT", Scheme::Crypt),
+    ("BLF-CRYPT", Scheme::Crypt),
+    ("SHA256-CRYPT", Scheme::Crypt),
+    ("SHA512-CRYPT", Scheme::Crypt),
     ("PBKDF2", Scheme::Pbkdf2(Digest::Sha1)),
     ("PBKDF2-SHA1", Scheme::Pbkdf2(Digest::Sha1)),
     ("PBKDF2-SHA256", Scheme::Pbkdf2(Digest::Sha256)),
     ("PBKDF2-SHA512", Scheme::Pbkdf2(Digest::Sha512)),
     ("ARGON2", Scheme::Argon2),
+    ("ARGON2I", Scheme::Argon2),
+    ("ARGON2ID", Scheme::Argon2),
+    ("SCRAM-SHA-1", Scheme::Scram(Digest::Sha1)),
+    ("SCRAM-SHA-256", Scheme::Scram(Digest::Sha256)),
+    ("SCRAM-SHA-512", Scheme::Scram(Digest::Sha512)),
 ];
+
+/// What a value is called that is not what its scheme says.
+const MALFORMED: &str = "the stored password is not what its scheme says";
+
+/// Length of a hash by the traditional DES method; its long form adds 11 at a time.
+const DES_HASH: usize = 13;
+const DES_BLOCK: usize = 11;
 
 impl<'a> Stored<'a> {
     /// Finds the scheme. A value that only looks as if it had one is no plain password: whoever has seen the hash
@@ -77,22 +126,73 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When there is a scheme that nobody knows.
-    pub fn parse(stored: &'a [u8]) -> Result<Self, String> {
+    pub fn parse(stored: &'a [u8]) -> Result<Self, NotCompared> {
         let scheme = stored.strip_prefix(b"{").and_then(|rest| {
             let end = rest.iter().position(|byte| *byte == b'}').filter(|end| *end > 0)?;
             rest.split_at_checked(end)
         });
-        let Some((name, rest)) = scheme else { return Ok(Self { scheme: Scheme::Plain, value: stored }) };
+        let Some((name, rest)) = scheme else { return Ok(Self::new(Scheme::Plain, stored)) };
+        let (name, encoding) = Encoding::of_scheme(name);
         let known = SCHEMES.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
-        let (_, scheme) = known.ok_or("the stored password has a scheme that is not known")?;
-        Ok(Self { scheme: *scheme, value: rest.get(1..).unwrap_or_default() })
+        let (_, scheme) =
+            known.ok_or_else(|| malformed("the stored password has a scheme that is not known"))?;
+        let value = rest.get(1..).unwrap_or_default();
+        let scheme = match scheme {
+            // Dovecot's {MD5} is md5crypt.
+            Scheme::Hashed { .. } if name.eq_ignore_ascii_case(b"MD5") && value.starts_with(b"$") => {
+                Scheme::Crypt
+            }
+            scheme => *scheme,
+        };
+        Ok(Self { encoding, ..Self::new(scheme, value) })
+    }
+
+    /// The same for a file of hashes: without a scheme it is what crypt(3), htpasswd or argon2(1) write, and never the
+    /// password itself.
+    ///
+    /// # Errors
+    /// When there is a scheme that nobody knows.
+    pub fn parse_hash(stored: &'a [u8]) -> Result<Self, NotCompared> {
+        if stored.starts_with(b"{") {
+            let parsed = Self::parse(stored)?;
+            // A brace that is not closed is no scheme.
+            return if parsed.value.len() < stored.len() { Ok(parsed) } else { Err(malformed(NO_HASH)) };
+        }
+        let scheme = match stored {
+            hash if hash.starts_with(apr1::MAGIC) => Scheme::Apr1,
+            hash if hash.starts_with(b"$argon2") => Scheme::Argon2,
+            _ => Scheme::Crypt,
+        };
+        Ok(Self::new(scheme, stored))
+    }
+
+    const fn new(scheme: Scheme, value: &'a [u8]) -> Self {
+        Self { scheme, encoding: Encoding::Any, value }
+    }
+
+    /// Looks whether a password could match, or whether it is locked on purpose; computes nothing.
+    ///
+    /// # Errors
+    /// When the value is not what its scheme says.
+    pub fn inspect(&self) -> Result<(), NotCompared> {
+        match self.scheme {
+            Scheme::Plain => self.encoding.plain(self.value).map(drop),
+            Scheme::Hashed { hash, salted } => {
+                self.encoding.hash(self.value, hash().size(), salted).map(drop)
+            }
+            Scheme::Crypt => is_of_crypt(self.value).then_some(()).ok_or_else(|| malformed(NO_HASH)),
+            Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value).map(drop),
+            Scheme::Scram(digest) => Scram::parse(digest, self.value).map(drop),
+            Scheme::Argon2 => parse_argon2(self.value).map(drop),
+            Scheme::Apr1 => Apr1::parse(self.value).map(drop).ok_or_else(|| malformed(MALFORMED)),
+        }
     }
 
     /// Whether [`Self::check`] takes so long that a worker must do it.
     pub fn is_slow(&self) -> bool {
         match self.scheme {
             Scheme::Plain | Scheme::Hashed { .. } => false,
-            Scheme::Crypt | Scheme::Pbkdf2(_) | Scheme::Argon2 => true,
+            Scheme::Crypt | Scheme::Pbkdf2(_) | Scheme::Scram(_) | Scheme::Argon2 | Scheme::Apr1 => true,
         }
     }
 
@@ -100,80 +200,92 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When the value is not what its scheme says.
-    pub fn check(&self, password: &[u8]) -> Result<bool, String> {
+    pub fn check(&self, password: &[u8]) -> Result<bool, NotCompared> {
         if password.is_empty() || self.value.is_empty() {
             return Ok(false);
         }
         match self.scheme {
-            Scheme::Plain => check_plain(password, self.value),
-            Scheme::Hashed { hash, salted } => check_hashed(hash(), salted, password, self.value),
+            Scheme::Plain => check_plain(password, self.encoding.plain(self.value)?.as_bytes()),
+            Scheme::Hashed { hash, salted } => {
+                let (stored, salt) = self.encoding.hash(self.value, hash().size(), salted)?;
+                Ok(hash_of(hash(), &[password, salt.as_bytes()])?.ct_eq(stored.as_bytes()).into())
+            }
             Scheme::Crypt => Ok(password::verify(&Secret::copy_of(password), self.value)),
-            Scheme::Pbkdf2(digest) => check_pbkdf2(digest, password, self.value),
+            Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value)?.check(password),
+            Scheme::Scram(digest) => Scram::parse(digest, self.value)?.check(password),
             Scheme::Argon2 => check_argon2(password, self.value),
+            Scheme::Apr1 => Apr1::parse(self.value).ok_or_else(|| malformed(MALFORMED))?.check(password),
         }
     }
 }
 
 /// Compares hashes, so that the time does not tell the length either.
-fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, String> {
+fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     let hash = MessageDigest::sha256();
     Ok(hash_of(hash, &[password])?.ct_eq(&hash_of(hash, &[stored])?).into())
 }
 
-fn check_hashed(hash: MessageDigest, salted: bool, password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    let malformed = "the stored password is not what its scheme says";
-    let stored = base64::decode(stored).ok_or(malformed)?;
-    let (stored, salt) = stored.as_bytes().split_at_checked(hash.size()).ok_or(malformed)?;
-    if !salted && !salt.is_empty() {
-        return Err(malformed.to_owned());
-    }
-    Ok(hash_of(hash, &[password, salt])?.ct_eq(stored).into())
+fn not_computed(error: openssl::error::ErrorStack) -> NotCompared {
+    NotCompared::Failed(format!("OpenSSL cannot compute a hash: {error}"))
 }
 
-fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, String> {
+fn malformed(text: impl Into<String>) -> NotCompared {
+    NotCompared::Malformed(text.into())
+}
+
+fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, NotCompared> {
     let hashed = Hasher::new(hash).and_then(|mut hasher| {
         parts.iter().try_for_each(|part| hasher.update(part))?;
         hasher.finish()
     });
-    hashed.map_err(|error| format!("OpenSSL cannot compute a hash: {error}"))
-}
-
-/// `rounds$salt$key`, in OpenLDAP's adapted base64.
-fn check_pbkdf2(digest: Digest, password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    let malformed = "the stored {PBKDF2} password is not like rounds$salt$key";
-    let mut parts = stored.split(|byte| *byte == b'$');
-    let (Some(rounds), Some(salt), Some(key), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(malformed.to_owned());
-    };
-    let rounds = std::str::from_utf8(rounds).ok().and_then(|rounds| rounds.parse().ok()).ok_or(malformed)?;
-    if rounds > MOST_ROUNDS {
-        return Err(format!("the stored {{PBKDF2}} password asks for more than {MOST_ROUNDS} rounds"));
-    }
-    let salt = base64::decode_adapted(salt).ok_or(malformed)?;
-    let key = base64::decode_adapted(key).ok_or(malformed)?;
-    Ok(derive_key(digest, password, salt.as_bytes(), rounds)? == key)
+    hashed.map_err(not_computed)
 }
 
 /// A PHC string, such as `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`.
-fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    let malformed = |error: argon2::password_hash::Error| format!("the stored {{ARGON2}} password: {error}");
-    let stored = std::str::from_utf8(stored).map_err(|_| "the stored {ARGON2} password is not text")?;
-    let stored = PasswordHash::new(stored).map_err(malformed)?;
+fn parse_argon2(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
+    let stored =
+        std::str::from_utf8(stored).map_err(|_| malformed("the stored {ARGON2} password is not text"))?;
+    let stored = PasswordHash::new(stored).map_err(malformed_argon2)?;
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
     if memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
-        return Err(format!(
+        return Err(malformed(format!(
             "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB or {MOST_ARGON2_PASSES} passes"
-        ));
+        )));
     }
-    match Argon2::default().verify_password(password, &stored) {
+    Ok(stored)
+}
+
+fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
+    match Argon2::default().verify_password(password, &parse_argon2(stored)?) {
         Ok(()) => Ok(true),
         Err(argon2::password_hash::Error::Password) => Ok(false),
-        Err(error) => Err(malformed(error)),
+        Err(error) => Err(malformed_argon2(error)),
     }
 }
+
+fn malformed_argon2(error: argon2::password_hash::Error) -> NotCompared {
+    malformed(format!("the stored {{ARGON2}} password: {error}"))
+}
+
+/// What [`Stored::inspect`] says of a hash without a scheme. It is mostly a file made for another program, or a
+/// password written down as it is.
+const NO_HASH: &str = "the hash is not one that crypt(3) of this system can check";
+
+/// Whether crypt(3) may know the hash, or it is locked on purpose.
+fn is_of_crypt(hash: &[u8]) -> bool {
+    match hash.first() {
+        Some(b'!' | b'*') => true,
+        Some(b'$' | b'_') => crypt::is_known(hash),
+        _ => {
+            hash.len().checked_sub(DES_HASH).is_some_and(|more| more % DES_BLOCK == 0)
+                && crypt::is_known(hash)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tools_tests;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
