@@ -10,6 +10,7 @@ mod sasl;
 mod servers;
 mod settings;
 mod tls;
+mod verdicts;
 
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
 use crate::support::{Answer, Daemon, Launch, Program, Request};

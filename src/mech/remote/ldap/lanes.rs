@@ -3,7 +3,7 @@
 
 use super::settings::{Account, Settings};
 use crate::config::NetworkSettings;
-use crate::mech::remote::{Lane, LaneId, Server, Sharing, Timeouts, TlsSettings};
+use crate::mech::remote::{Lane, LaneId, Order, Server, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,9 +13,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many searches a connection carries at a time; slapd works on as many as it has threads, 16 by default.
 const SEARCHES_TOGETHER: usize = 100;
-
-/// How many servers beside the configured ones are ever talked to.
-const MOST_REFERRED: usize = 16;
 
 /// Where a question can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +28,6 @@ pub struct Lanes {
     network: NetworkSettings,
     nowhere: Rc<Lane>,
     entries: RefCell<Vec<Entry>>,
-    referred: RefCell<Vec<Server>>,
     /// Who connects, by [`Lane::party`].
     parties: RefCell<Vec<Party>>,
 }
@@ -44,6 +40,8 @@ struct Entry {
     lane: Rc<Lane>,
     /// `None` for binds of users.
     account: Option<Rc<Account>>,
+    /// `ldap_referrals`
+    follows: bool,
 }
 
 impl Lanes {
@@ -53,7 +51,6 @@ impl Lanes {
             network: network.clone(),
             nowhere: Rc::new(lane_of(network, Vec::new(), Sharing::InTurn)),
             entries: RefCell::default(),
-            referred: RefCell::default(),
             parties: RefCell::default(),
         }
     }
@@ -63,16 +60,21 @@ impl Lanes {
         self.place(settings, settings.servers.clone())
     }
 
-    /// The place of a server that was referred to; `None` when there are too many already.
-    pub fn referred(&self, settings: &Settings, server: Server) -> Option<Place> {
-        let mut referred = self.referred.borrow_mut();
-        if !referred.contains(&server) {
-            if referred.len() >= MOST_REFERRED {
-                return None;
-            }
-            referred.push(server.clone());
+    /// The place of a server that was referred to. There are no more of them than the configuration allows:
+    /// [`referral::target`](super::referral::target) gives each in one spelling.
+    pub fn referred(&self, settings: &Settings, server: Server) -> Place {
+        self.place(settings, vec![server])
+    }
+
+    /// For a bind as an entry of `place` that this server has: another one may not have it yet.
+    pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> LaneId {
+        let mut servers = self.lane(place.search).servers.clone();
+        if server == 0 || server >= servers.len() {
+            return place.bind;
         }
-        Some(self.place(settings, vec![server]))
+        servers.rotate_left(server);
+        let lane = Lane { order: Order::Listed, ..self.make(settings, servers, Sharing::InTurn) };
+        self.find(lane, None, settings.referrals.follow)
     }
 
     /// The lane of that number; numbers are only given out here, so a strange one gets a lane without servers.
@@ -88,6 +90,11 @@ impl Lanes {
         self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
     }
 
+    /// Whether referrals of its servers are of any use.
+    pub fn follows(&self, id: LaneId) -> bool {
+        self.entries.borrow().get(id.0).is_some_and(|entry| entry.follows)
+    }
+
     /// All there are.
     pub fn ids(&self) -> Vec<LaneId> {
         (0..self.entries.borrow().len()).map(LaneId).collect()
@@ -95,9 +102,10 @@ impl Lanes {
 
     fn place(&self, settings: &Settings, servers: Vec<Server>) -> Place {
         let lane = |sharing| self.make(settings, servers.clone(), sharing);
+        let (account, follows) = (Rc::clone(&settings.account), settings.referrals.follow);
         Place {
-            search: self.find(lane(Sharing::Together(SEARCHES_TOGETHER)), Some(Rc::clone(&settings.account))),
-            bind: self.find(lane(Sharing::InTurn), None),
+            search: self.find(lane(Sharing::Together(SEARCHES_TOGETHER)), Some(account), follows),
+            bind: self.find(lane(Sharing::InTurn), None, follows),
         }
     }
 
@@ -123,12 +131,13 @@ impl Lanes {
         })
     }
 
-    fn find(&self, lane: Lane, account: Option<Rc<Account>>) -> LaneId {
+    fn find(&self, lane: Lane, account: Option<Rc<Account>>, follows: bool) -> LaneId {
         let mut entries = self.entries.borrow_mut();
-        let same = |entry: &Entry| *entry.lane == lane && entry.account == account;
+        let same =
+            |entry: &Entry| *entry.lane == lane && entry.account == account && entry.follows == follows;
         let found = entries.iter().position(same);
         LaneId(found.unwrap_or_else(|| {
-            entries.push(Entry { lane: Rc::new(lane), account });
+            entries.push(Entry { lane: Rc::new(lane), account, follows });
             entries.len() - 1
         }))
     }

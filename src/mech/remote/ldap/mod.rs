@@ -13,6 +13,7 @@ pub mod filter;
 pub mod lanes;
 pub mod ldap_conf;
 pub mod message;
+pub mod named;
 pub mod question;
 pub mod referral;
 pub mod response;
@@ -26,6 +27,7 @@ pub mod settings;
 mod testing;
 pub mod tokens;
 pub mod uri;
+pub mod verdict;
 
 use super::{Lane, LaneId, Protocol, TlsMode};
 use crate::config::NetworkSettings;
@@ -101,6 +103,8 @@ impl Protocol for Ldap {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
         let tls = self.lane(lane).servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
         LdapSession::new(tls == TlsMode::StartTls, self.lanes.account(lane))
+            .of_server(server)
+            .with_referrals(self.lanes.follows(lane))
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {

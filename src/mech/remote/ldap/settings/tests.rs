@@ -27,6 +27,11 @@ fn settings(file: &str) -> Settings {
     realms.unwrap().general
 }
 
+/// For tests of others.
+pub(in super::super) fn of_file(file: &str) -> Settings {
+    settings(file)
+}
+
 /// What is wrong with a file that cannot be used.
 fn errors(file: &str) -> Vec<String> {
     let (realms, problems) = read_both(file, None);
