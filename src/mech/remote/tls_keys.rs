@@ -33,7 +33,10 @@ const VERSIONS: [(&str, TlsVersion); 8] = [
 /// written; whether OpenSSL knows them shows when the mechanism starts.
 pub fn read(keys: &mut Keys<'_>, prefix: &str, mut settings: TlsSettings) -> TlsSettings {
     let name = |key: &str| format!("{prefix}_{key}");
-    settings.check_peer = keys.flag(&[&name("tls_check_peer")]).unwrap_or(settings.check_peer);
+    let check_peer = name("tls_check_peer");
+    // C has this key for ldap only.
+    let told = if prefix == "ldap" { keys.safeguard(&[&check_peer]) } else { keys.flag(&[&check_peer]) };
+    settings.check_peer = told.unwrap_or(settings.check_peer);
     let file = keys.path(&[&name("tls_cacert_file")]);
     let directory = keys.path(&[&name("tls_cacert_dir")]);
     if file.is_some() || directory.is_some() {
@@ -58,7 +61,7 @@ fn read_certificate(keys: &mut Keys<'_>, certificate: &str, key: &str, settings:
         (Some(path), own_key) => (settings.certificate, settings.key) = (Some(path), own_key),
         (None, Some(_)) => {
             if let Some(entry) = keys.entry(&[key]) {
-                keys.complain(entry, &format!("is of no use without {certificate}"));
+                keys.warn(entry, &format!("is of no use without {certificate}"));
             }
         }
         (None, None) => {}
