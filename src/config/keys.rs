@@ -120,8 +120,9 @@ impl<'a> Keys<'a> {
     /// which the C daemon cannot work either, an error.
     pub fn lenient_number(&mut self, names: &[&str], range: RangeInclusive<u32>) -> Option<u32> {
         let entry = self.entry(names)?;
-        let (number, is_plain) = number_of_c(entry.value.as_bytes());
-        let number = number.min(i64::from(*range.end()));
+        let (told, is_plain) = number_of_c(entry.value.as_bytes());
+        let number = told.min(i64::from(*range.end()));
+        let is_plain = is_plain && number == told;
         let taken = u32::try_from(number).ok().filter(|number| range.contains(number));
         match taken {
             None => {

@@ -1,6 +1,7 @@
 //! `-a ldap`: logins that a directory checks.
 
 mod custom;
+mod files;
 mod filters;
 mod groups;
 mod logins;

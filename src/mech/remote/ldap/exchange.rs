@@ -18,8 +18,8 @@ use super::named::Named;
 use super::question::{Answer, Question};
 use super::referral::{self, Target};
 use super::response::LdapResult;
-use super::sasl::{Identity, Mechanism};
-use super::settings::{Method, Settings};
+use super::sasl::{Identity, Mechanism, Options};
+use super::settings::{Account, Method, Settings};
 use super::tokens::{Template, Tokens};
 use super::verdict::{self, Meaning, Operation};
 use super::{Plan, dn};
@@ -127,7 +127,11 @@ impl Check {
             name.extend_from_slice(realm);
         }
         let password = Rc::new(Secret::copy_of(self.credentials.password.as_bytes()));
-        let identity = Rc::new(Identity::new(name, Vec::new(), password));
+        let options = match &*self.settings().account {
+            Account::Sasl(_, identity) => identity.options.clone(),
+            Account::Anonymous | Account::Simple { .. } => Options::default(),
+        };
+        let identity = Rc::new(Identity::new(name, Vec::new(), password).with_options(options));
         let tell_dn = self.settings().group.is_some();
         self.stage = Stage::Bind(Name::Login(mechanism));
         Step::Ask(place.bind, Question::SaslBind { mechanism, identity, tell_dn })

@@ -7,6 +7,7 @@
 pub mod base64;
 pub mod ber;
 pub mod cipher;
+pub mod digest_md5;
 pub mod dn;
 pub mod exchange;
 pub mod filter;
@@ -19,6 +20,7 @@ pub mod referral;
 pub mod response;
 pub mod result_code;
 pub mod sasl;
+pub mod saslprep;
 pub mod schemes;
 pub mod scram;
 pub mod session;
@@ -29,7 +31,7 @@ pub mod tokens;
 pub mod uri;
 pub mod verdict;
 
-use super::{Lane, LaneId, Protocol, TlsMode};
+use super::{Lane, LaneId, Protocol, Server, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
 use crate::config::sources::Sources;
@@ -101,9 +103,11 @@ impl Protocol for Ldap {
 
     fn session(&self, lane: LaneId, server: usize) -> LdapSession {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
-        let tls = self.lane(lane).servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
+        let known = self.lane(lane).servers.get(server).cloned();
+        let tls = known.as_ref().map_or(TlsMode::StartTls, |server| server.tls);
+        let host = known.as_ref().and_then(Server::host).unwrap_or("localhost");
         LdapSession::new(tls == TlsMode::StartTls, self.lanes.account(lane))
-            .of_server(server)
+            .of_server(server, host)
             .with_referrals(self.lanes.follows(lane))
     }
 

@@ -17,12 +17,26 @@ const MOST_ARGON2_MEMORY: u32 = 1 << 20;
 /// The most passes over that memory.
 const MOST_ARGON2_PASSES: u32 = 100;
 
-/// Whether `password` is the one that `stored` stands for. Takes as long as the scheme wants.
+/// Why a stored password was not compared: a sentence for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotCompared {
+    /// It is of a scheme that nobody knows, or not what its scheme says, and so no password's.
+    Malformed(String),
+    /// The library that computes hashes has failed, which says nothing.
+    Failed(String),
+}
+
+/// Whether `password` is the one that `stored` stands for. Takes as long as the scheme wants. What is malformed is no
+/// password's.
 ///
 /// # Errors
-/// When `stored` has a scheme that nobody knows, or is not what its scheme says; the sentence is for the log.
+/// When a library fails; the sentence is for the log.
 pub fn check(password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    Stored::parse(stored)?.check(password)
+    match Stored::parse(stored).and_then(|stored| stored.check(password)) {
+        Ok(matches) => Ok(matches),
+        Err(NotCompared::Malformed(_)) => Ok(false),
+        Err(NotCompared::Failed(reason)) => Err(reason),
+    }
 }
 
 /// A stored password, taken apart.
@@ -77,14 +91,15 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// When there is a scheme that nobody knows.
-    pub fn parse(stored: &'a [u8]) -> Result<Self, String> {
+    pub fn parse(stored: &'a [u8]) -> Result<Self, NotCompared> {
         let scheme = stored.strip_prefix(b"{").and_then(|rest| {
             let end = rest.iter().position(|byte| *byte == b'}').filter(|end| *end > 0)?;
             rest.split_at_checked(end)
         });
         let Some((name, rest)) = scheme else { return Ok(Self { scheme: Scheme::Plain, value: stored }) };
         let known = SCHEMES.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
-        let (_, scheme) = known.ok_or("the stored password has a scheme that is not known")?;
+        let (_, scheme) =
+            known.ok_or_else(|| malformed("the stored password has a scheme that is not known"))?;
         Ok(Self { scheme: *scheme, value: rest.get(1..).unwrap_or_default() })
     }
 
@@ -99,8 +114,8 @@ impl<'a> Stored<'a> {
     /// Whether this is the stored form of `password`. An empty password or value never is.
     ///
     /// # Errors
-    /// When the value is not what its scheme says.
-    pub fn check(&self, password: &[u8]) -> Result<bool, String> {
+    /// When the value is not what its scheme says, or a library fails.
+    pub fn check(&self, password: &[u8]) -> Result<bool, NotCompared> {
         if password.is_empty() || self.value.is_empty() {
             return Ok(false);
         }
@@ -115,63 +130,77 @@ impl<'a> Stored<'a> {
 }
 
 /// Compares hashes, so that the time does not tell the length either.
-fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, String> {
+fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     let hash = MessageDigest::sha256();
     Ok(hash_of(hash, &[password])?.ct_eq(&hash_of(hash, &[stored])?).into())
 }
 
-fn check_hashed(hash: MessageDigest, salted: bool, password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    let malformed = "the stored password is not what its scheme says";
-    let stored = base64::decode(stored).ok_or(malformed)?;
-    let (stored, salt) = stored.as_bytes().split_at_checked(hash.size()).ok_or(malformed)?;
+fn check_hashed(
+    hash: MessageDigest,
+    salted: bool,
+    password: &[u8],
+    stored: &[u8],
+) -> Result<bool, NotCompared> {
+    let wrong = || malformed("the stored password is not what its scheme says");
+    let stored = base64::decode(stored).ok_or_else(wrong)?;
+    let (stored, salt) = stored.as_bytes().split_at_checked(hash.size()).ok_or_else(wrong)?;
     if !salted && !salt.is_empty() {
-        return Err(malformed.to_owned());
+        return Err(wrong());
     }
     Ok(hash_of(hash, &[password, salt])?.ct_eq(stored).into())
 }
 
-fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, String> {
+fn malformed(text: impl Into<String>) -> NotCompared {
+    NotCompared::Malformed(text.into())
+}
+
+fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, NotCompared> {
     let hashed = Hasher::new(hash).and_then(|mut hasher| {
         parts.iter().try_for_each(|part| hasher.update(part))?;
         hasher.finish()
     });
-    hashed.map_err(|error| format!("OpenSSL cannot compute a hash: {error}"))
+    hashed.map_err(|error| NotCompared::Failed(format!("OpenSSL cannot compute a hash: {error}")))
 }
 
 /// `rounds$salt$key`, in OpenLDAP's adapted base64.
-fn check_pbkdf2(digest: Digest, password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    let malformed = "the stored {PBKDF2} password is not like rounds$salt$key";
+fn check_pbkdf2(digest: Digest, password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
+    let wrong = || malformed("the stored {PBKDF2} password is not like rounds$salt$key");
     let mut parts = stored.split(|byte| *byte == b'$');
     let (Some(rounds), Some(salt), Some(key), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return Err(malformed.to_owned());
+        return Err(wrong());
     };
-    let rounds = std::str::from_utf8(rounds).ok().and_then(|rounds| rounds.parse().ok()).ok_or(malformed)?;
-    if rounds > MOST_ROUNDS {
-        return Err(format!("the stored {{PBKDF2}} password asks for more than {MOST_ROUNDS} rounds"));
+    let rounds = std::str::from_utf8(rounds).ok().and_then(|rounds| rounds.parse().ok()).ok_or_else(wrong)?;
+    if !(1..=MOST_ROUNDS).contains(&rounds) {
+        return Err(malformed(format!(
+            "the stored {{PBKDF2}} password asks for {rounds} rounds, which are not 1 to {MOST_ROUNDS}"
+        )));
     }
-    let salt = base64::decode_adapted(salt).ok_or(malformed)?;
-    let key = base64::decode_adapted(key).ok_or(malformed)?;
-    Ok(derive_key(digest, password, salt.as_bytes(), rounds)? == key)
+    let salt = base64::decode_adapted(salt).ok_or_else(wrong)?;
+    let key = base64::decode_adapted(key).ok_or_else(wrong)?;
+    let derived = derive_key(digest, password, salt.as_bytes(), rounds).map_err(NotCompared::Failed)?;
+    Ok(derived == key)
 }
 
 /// A PHC string, such as `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`.
-fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, String> {
-    let malformed = |error: argon2::password_hash::Error| format!("the stored {{ARGON2}} password: {error}");
-    let stored = std::str::from_utf8(stored).map_err(|_| "the stored {ARGON2} password is not text")?;
-    let stored = PasswordHash::new(stored).map_err(malformed)?;
+fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
+    let wrong =
+        |error: argon2::password_hash::Error| malformed(format!("the stored {{ARGON2}} password: {error}"));
+    let stored =
+        std::str::from_utf8(stored).map_err(|_| malformed("the stored {ARGON2} password is not text"))?;
+    let stored = PasswordHash::new(stored).map_err(wrong)?;
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
     if memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
-        return Err(format!(
+        return Err(malformed(format!(
             "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB or {MOST_ARGON2_PASSES} passes"
-        ));
+        )));
     }
     match Argon2::default().verify_password(password, &stored) {
         Ok(()) => Ok(true),
         Err(argon2::password_hash::Error::Password) => Ok(false),
-        Err(error) => Err(malformed(error)),
+        Err(error) => Err(wrong(error)),
     }
 }
 
@@ -207,6 +236,11 @@ mod tests {
         "{crypt}j4mEvNYbKy0MA",
     ];
 
+    fn is_malformed(stored: &str) -> bool {
+        let checked = Stored::parse(stored.as_bytes()).and_then(|stored| stored.check(b"x"));
+        matches!(checked, Err(NotCompared::Malformed(_)))
+    }
+
     #[test]
     fn the_right_password_matches_every_scheme() {
         for stored in STORED {
@@ -230,7 +264,8 @@ mod tests {
             assert_eq!(check(stored.as_bytes(), stored.as_bytes()), Ok(false), "{stored}");
         }
         for unknown in ["{WHIRLPOOL}abc", "{SASL}anna@example.org", "{ssha-3}x", "{x}"] {
-            assert!(check(unknown.as_bytes(), unknown.as_bytes()).is_err(), "{unknown}");
+            assert!(is_malformed(unknown), "{unknown}");
+            assert_eq!(check(unknown.as_bytes(), unknown.as_bytes()), Ok(false), "{unknown}");
         }
     }
 
@@ -269,7 +304,8 @@ mod tests {
             "{ARGON2}$argon2i$v=19$m=4294967295,t=3,p=1$iM/hCyYvpXjSJ76l2YB9lw$lkHmfGAzu8wPOl0C/xyQxg5tinlDZYZBuTfEf6jXHRc",
             "{ARGON2}$argon2i$v=19$m=4096,t=4294967295,p=1$iM/hCyYvpXjSJ76l2YB9lw$lkHmfGAzu8wPOl0C/xyQxg5tinlDZYZBuTfEf6jXHRc",
         ] {
-            assert!(check(b"x", stored.as_bytes()).is_err(), "{stored}");
+            assert!(is_malformed(stored), "{stored}");
+            assert_eq!(check(b"x", stored.as_bytes()), Ok(false), "{stored}");
         }
     }
 
@@ -286,7 +322,8 @@ mod tests {
             "{ARGON2}x",
             "{ARGON2}$argon2x$v=19$m=8,t=1,p=1$iM/hCyYvpXjSJ76l2YB9lw$lkHmfGAzu8wPOl0C",
         ] {
-            assert!(check(b"x", stored.as_bytes()).is_err(), "{stored}");
+            assert!(is_malformed(stored), "{stored}");
+            assert_eq!(check(b"x", stored.as_bytes()), Ok(false), "{stored}");
         }
     }
 

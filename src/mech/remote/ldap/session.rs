@@ -33,6 +33,8 @@ pub struct LdapSession {
     last_number: i32,
     /// The place of the server in its lane.
     server: usize,
+    /// Its name, for SASL.
+    host: String,
     /// Whether referrals are of any use.
     follows: bool,
     /// What has come of a message that is not whole yet.
@@ -62,6 +64,7 @@ impl LdapSession {
             deriving: None,
             last_number: 0,
             server: 0,
+            host: String::new(),
             follows: false,
             input: Secret::default(),
             output: Secret::default(),
@@ -69,10 +72,10 @@ impl LdapSession {
         }
     }
 
-    /// The same for the server at that place in its lane.
+    /// The same for the server of that name, at that place in its lane.
     #[must_use]
-    pub fn of_server(self, server: usize) -> Self {
-        Self { server, ..self }
+    pub fn of_server(self, server: usize, host: &str) -> Self {
+        Self { server, host: host.to_owned(), ..self }
     }
 
     /// The same, which gives referrals back if `follows`: otherwise a server that refers to another one has not

@@ -43,7 +43,7 @@ pub enum Meaning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
     Always,
-    /// The server's text contains one of these, in any case.
+    /// The server's text contains one of these, in any case; one that ends with a colon must be all of it.
     Says(&'static [&'static str]),
     /// The login had a say in the name of the entry, whose part that it does not choose is there.
     LoginNamesMissing,
@@ -81,7 +81,9 @@ impl When {
             Self::Always => true,
             Self::Says(texts) => {
                 let said = String::from_utf8_lossy(&result.diagnostic).to_lowercase();
-                texts.iter().any(|text| said.contains(text))
+                let is_all = |text: &str| text.ends_with(':') && said.trim_ascii() == text;
+                let is_in = |text: &str| !text.ends_with(':') && said.contains(text);
+                texts.iter().any(|text| is_all(text) || is_in(text))
             }
             Self::LoginNamesMissing => by_login && named.has_rest(&result.matched),
             Self::LoginNamesAll => by_login && named.is_chosen_whole(),
@@ -116,6 +118,8 @@ const NO_LOGIN: When = When::Says(&[
     "sasl(-1): generic failure: unable to canonify user and get auxprops",
     "sasl(-1): generic failure: password verification failed",
     "sasl(-13): user not found: no secret in database",
+    // CRAM-MD5.
+    "sasl(-1): generic failure:",
 ]);
 
 const fn row(

@@ -86,6 +86,7 @@ fn of_slapds_other_errors_only_the_texts_about_a_login_refuse_it() {
     };
     assert_eq!(other("SASL(-1): generic failure: unable to canonify user and get auxprops"), No);
     assert_eq!(other("SASL(-1): generic failure: Password verification failed"), No);
+    assert_eq!(other("SASL(-1): generic failure: "), No, "CRAM-MD5");
     assert_eq!(other("SASL(-1): generic failure: out of memory"), Unjudged);
     assert_eq!(other(""), Unjudged);
 }

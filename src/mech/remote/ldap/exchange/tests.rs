@@ -330,8 +330,19 @@ fn slow_schemes_are_compared_by_a_worker_one_after_the_other() {
     let mut login = custom();
     login.work(ErrandResult::PasswordChecked(false));
     assert_eq!(login.work(ErrandResult::PasswordChecked(false)), "reject: the password is wrong");
-    for odd in [ErrandResult::Failed("it died".to_owned()), ErrandResult::Key(Secret::default())] {
-        assert!(custom().work(odd).starts_with("unavailable: "));
+    assert!(custom().work(ErrandResult::Key(Secret::default())).starts_with("unavailable: "));
+}
+
+#[test]
+fn a_value_that_cannot_be_compared_does_not_hide_one_that_matches() {
+    let failed = || ErrandResult::Failed("it died".to_owned());
+    for (last, verdict) in
+        [(true, "accept"), (false, "unavailable: the password cannot be compared: it died")]
+    {
+        let mut login = Login::anna(&format!("{SERVICE}ldap_auth_method: custom\n"));
+        login.found(&["cn=a"], &["{CRYPT}one", "{ARGON2}two"], ResultCode::SUCCESS);
+        assert_eq!(login.work(failed()), "errand");
+        assert_eq!(login.work(ErrandResult::PasswordChecked(last)), verdict);
     }
 }
 

@@ -77,10 +77,11 @@ impl LdapSession {
             Question::Compare { request, entry } => (request, Pending::Compare(entry.clone())),
             Question::Bind { request, password } => (request, Pending::Bind(Rc::clone(password))),
             Question::SaslBind { mechanism, identity, tell_dn } => {
-                let (dialogue, message) = Dialogue::begin(*mechanism, Rc::clone(identity))
+                let (dialogue, message) = Dialogue::begin(*mechanism, Rc::clone(identity), &self.host)
                     .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
                 let password = Rc::clone(&identity.password);
-                self.say(id, Login { dialogue: Box::new(dialogue), password, tell_dn: *tell_dn }, &message);
+                let login = Login { dialogue: Box::new(dialogue), password, tell_dn: *tell_dn };
+                self.say(id, login, message.as_ref());
                 return Ok(());
             }
         };
@@ -89,7 +90,7 @@ impl LdapSession {
         Ok(())
     }
 
-    fn say(&mut self, id: QuestionId, login: Login, message: &Secret) {
+    fn say(&mut self, id: QuestionId, login: Login, message: Option<&Secret>) {
         let number = self.send(&sasl_bind(&login.dialogue, message));
         self.asked.insert(number, Asked { id, waits_for: Pending::SaslBind(login) });
     }
@@ -176,7 +177,7 @@ impl LdapSession {
             }
             ResultCode::SASL_BIND_IN_PROGRESS => {
                 match login.dialogue.handle_challenge(message.unwrap_or_default()).map_err(unexpected)? {
-                    Next::Say(message) => self.say(id, login, &message),
+                    Next::Say(message) => self.say(id, login, Some(&message)),
                     Next::Derive(errand) => {
                         self.deriving = Some((id, login));
                         self.events.push_back(SessionEvent::Errand(errand));
@@ -210,7 +211,7 @@ impl LdapSession {
             .ok_or_else(|| Failure::new(FailureKind::Internal, "a key came that nobody had asked for"))?;
         let proof = login.dialogue.handle_key(key(result)?);
         let proof = proof.map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
-        self.say(id, login, &proof);
+        self.say(id, login, Some(&proof));
         Ok(())
     }
 }
