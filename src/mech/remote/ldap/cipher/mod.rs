@@ -61,7 +61,7 @@ fn apply_priorities(priorities: &Priorities, settings: &mut TlsSettings) -> Resu
     let list =
         |suites: Option<Vec<&str>>| suites.filter(|suites| !suites.is_empty()).map(|suites| suites.join(":"));
     settings.ciphers = list(suites);
-    settings.cipher_suites = list(newest_suites).or(settings.cipher_suites.take());
+    settings.cipher_suites = list(newest_suites).or_else(|| settings.cipher_suites.take());
     Ok(())
 }
 
