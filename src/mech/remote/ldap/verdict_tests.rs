@@ -70,6 +70,8 @@ fn a_server_that_is_unwilling_refuses_only_if_it_says_that_the_account_is_why() 
         "NDS error: log account expired (-220)",
         "NDS error: login lockout (-197)",
         "Error, Account is locked",
+        "Entry permanently locked.\n",
+        "Too many failed logins.\n",
     ] {
         assert_eq!(unwilling(text), No, "{text}");
     }
