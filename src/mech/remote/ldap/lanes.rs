@@ -68,8 +68,10 @@ impl Lanes {
 
     /// For a bind as an entry of `place` that this server has: another one may not have it yet.
     pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> LaneId {
-        let mut servers = self.lane(place.search).servers.clone();
-        if server == 0 || server >= servers.len() {
+        let home = self.lane(place.search);
+        let mut servers = home.servers.clone();
+        let comes_first = server == 0 && home.order == Order::Listed;
+        if comes_first || servers.len() < 2 || server >= servers.len() {
             return place.bind;
         }
         servers.rotate_left(server);

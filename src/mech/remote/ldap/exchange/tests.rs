@@ -11,7 +11,7 @@ use crate::config::NetworkSettings;
 use crate::config::file::Text;
 use crate::config::sources::Sources;
 use crate::errand::Errand;
-use crate::mech::remote::{FailureKind, LaneId, Protocol};
+use crate::mech::remote::{FailureKind, LaneId, Order, Protocol};
 use crate::outcome::Verdict;
 
 fn ldap(file: &str) -> Ldap {
@@ -596,6 +596,7 @@ fn a_user_is_bound_on_the_server_that_found_the_entry() {
     let second = Found { server: 1, ..found(&["cn=a"], &[], ResultCode::SUCCESS) };
     assert_eq!(login.hear(Answer::Found(second)), "bind cn=a pw");
     assert_eq!(login.asked(), "ldap://b+Off ldap://c+Off ldap://a+Off as the user");
+    assert_eq!(login.ldap.lane(login.lane).order, Order::Listed, "in turn it would go elsewhere");
 }
 
 #[test]
