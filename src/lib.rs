@@ -24,8 +24,8 @@ pub mod net;
 pub mod outcome;
 pub mod pool;
 pub mod prompt;
+mod rate_limit;
 pub mod secret;
-mod seldom;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 mod simulation;

@@ -4,7 +4,7 @@ use crate::input::Pieces;
 use saslauthd::credentials::Credentials;
 use saslauthd::errand::{Errand, ErrandResult};
 use saslauthd::mech::remote::{
-    Exchange, Failure, FailureKind, LaneId, Protocol, QuestionId, Session, SessionEvent, Step,
+    Exchange, Failure, FailureKind, PoolId, Protocol, QuestionId, Session, SessionEvent, Step,
 };
 use saslauthd::outcome::{Outcome, Verdict};
 use saslauthd::secret::Secret;
@@ -51,7 +51,7 @@ impl fmt::Debug for Bytes {
 pub struct Play<'a, P: Protocol> {
     /// The mechanism.
     pub protocol: &'a P,
-    /// The server's place in every lane.
+    /// The server's place in every pool.
     pub server: usize,
     /// The login.
     pub login: &'a [u8],
@@ -92,14 +92,14 @@ struct Player<'a, P: Protocol> {
     exchange: P::Exchange,
     connection: Option<Connection<P>>,
     /// What is to be asked or is being asked.
-    question: Option<(LaneId, P::Question)>,
+    question: Option<(PoolId, P::Question)>,
     record: Vec<Happening>,
     questions: u64,
     connections: usize,
 }
 
 struct Connection<P: Protocol> {
-    lane: LaneId,
+    pool: PoolId,
     session: P::Session,
     state: State,
     asked: Option<QuestionId>,
@@ -166,11 +166,11 @@ impl<'a, P: Protocol> Player<'a, P> {
     fn take_step(&mut self, mut step: Step<P::Question>) {
         loop {
             step = match step {
-                Step::Ask(lane, question) => {
+                Step::Ask(pool, question) => {
                     self.questions += 1;
                     assert!(self.questions < MOST_QUESTIONS, "a login asks without end");
-                    self.question = Some((lane, question));
-                    return self.ask_or_connect(lane);
+                    self.question = Some((pool, question));
+                    return self.ask_or_connect(pool);
                 }
                 Step::Errand(errand) => self.exchange.handle_errand(run(&errand)),
                 Step::Done(Verdict { outcome, .. }) => {
@@ -181,15 +181,15 @@ impl<'a, P: Protocol> Player<'a, P> {
         }
     }
 
-    fn ask_or_connect(&mut self, lane: LaneId) {
-        let fit = |connection: &Connection<P>| connection.lane == lane && connection.state == State::Ready;
+    fn ask_or_connect(&mut self, pool: PoolId) {
+        let fit = |connection: &Connection<P>| connection.pool == pool && connection.state == State::Ready;
         if self.connection.as_ref().is_some_and(fit) {
             return self.ask();
         }
         self.say_goodbye();
-        let mut session = self.play.protocol.session(lane, self.play.server);
+        let mut session = self.play.protocol.session(pool, self.play.server);
         session.handle_connected();
-        let mut connection = Connection { lane, session, state: State::Opening, asked: None };
+        let mut connection = Connection { pool, session, state: State::Opening, asked: None };
         let mut events = Vec::new();
         connection.take_events(&mut events, 4);
         self.connection = Some(connection);

@@ -3,7 +3,7 @@
 
 use super::value::{Invalid, choice, number, parser, shown, whole_number};
 use crate::config::{LogTargets, OnUnavailable};
-use crate::mech::remote::Order;
+use crate::mech::remote::ServerOrder;
 use clap::Parser;
 use clap::builder::TypedValueParser;
 use std::ffi::{OsStr, OsString};
@@ -96,7 +96,7 @@ pub(super) struct Flags {
     #[arg(long, default_value_t = 512, value_parser = number("--max-server-connections", 1..=65_535))]
     pub(super) max_server_connections: u32,
     #[arg(long, default_value = "listed", value_parser = server_order())]
-    pub(super) server_order: Order,
+    pub(super) server_order: ServerOrder,
 }
 
 /// `--log`
@@ -212,8 +212,8 @@ pub(super) fn absolute(flag: &str, value: &OsStr) -> Result<PathBuf, Invalid> {
     Ok(path.to_owned())
 }
 
-fn server_order() -> impl TypedValueParser<Value = Order> {
-    choice("--server-order", [("listed", Order::Listed), ("round-robin", Order::RoundRobin)])
+fn server_order() -> impl TypedValueParser<Value = ServerOrder> {
+    choice("--server-order", [("listed", ServerOrder::Listed), ("round-robin", ServerOrder::RoundRobin)])
 }
 
 fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {

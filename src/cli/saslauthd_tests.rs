@@ -1,7 +1,7 @@
 use super::super::{usage, version};
 use super::*;
 use crate::config::{LogTargets, OnUnavailable};
-use crate::mech::remote::Order;
+use crate::mech::remote::ServerOrder;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -285,7 +285,7 @@ fn every_flag_for_servers_has_its_place() {
         retry_interval: Duration::from_secs(5),
         idle_time: Duration::from_secs(6),
         most_connections: 7,
-        order: Order::RoundRobin,
+        order: ServerOrder::RoundRobin,
     };
     assert_eq!(config(line).service.network, expected);
 }

@@ -8,7 +8,7 @@ pub mod load;
 pub mod sources;
 
 use crate::mech::Mechanism;
-use crate::mech::remote::Order;
+use crate::mech::remote::ServerOrder;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,7 +93,7 @@ pub struct NetworkSettings {
     /// `--max-server-connections`: to one server, for one purpose.
     pub most_connections: usize,
     /// `--server-order`
-    pub order: Order,
+    pub order: ServerOrder,
 }
 
 impl NetworkSettings {
@@ -107,7 +107,7 @@ impl NetworkSettings {
         retry_interval: Duration::from_secs(10),
         idle_time: Duration::from_secs(60),
         most_connections: 512,
-        order: Order::Listed,
+        order: ServerOrder::Listed,
     };
 }
 

@@ -7,8 +7,8 @@ use crate::config::{OnUnavailable, Service};
 use crate::credentials::Credentials;
 use crate::dispatch::ClientId;
 use crate::outcome::Outcome;
+use crate::rate_limit::RateLimit;
 use crate::secret::Secret;
-use crate::seldom::Seldom;
 use crate::strerror::strerror;
 use crate::wire::Invalid;
 use mio::net::UnixStream;
@@ -31,7 +31,7 @@ pub(super) struct Clients {
     registry: Registry,
     service: Service,
     buffer: Secret,
-    complaints: Seldom,
+    complaints: RateLimit,
 }
 
 /// What came of looking at a connection.
@@ -51,7 +51,7 @@ impl Clients {
             registry,
             service: service.clone(),
             buffer: Secret::default(),
-            complaints: Seldom::default(),
+            complaints: RateLimit::default(),
         }
     }
 

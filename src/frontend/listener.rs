@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::token;
-use crate::seldom::Seldom;
+use crate::rate_limit::RateLimit;
 use crate::strerror::strerror;
 use mio::net::{UnixListener, UnixStream};
 use mio::unix::SourceFd;
@@ -27,7 +27,7 @@ pub(super) struct Listener {
     paused_until: Option<Instant>,
     /// Given up when descriptors run out, to take a connection and turn it away rather than leave it hanging.
     spare: Option<File>,
-    complaints: Seldom,
+    complaints: RateLimit,
 }
 
 impl Listener {
@@ -40,7 +40,7 @@ impl Listener {
             readable: false,
             paused_until: None,
             spare: open_spare(),
-            complaints: Seldom::default(),
+            complaints: RateLimit::default(),
         })
     }
 

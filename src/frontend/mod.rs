@@ -6,9 +6,9 @@
 mod client;
 mod clients;
 mod control;
-mod echoes;
 mod listener;
 mod record;
+mod repeated_lines;
 pub(crate) mod start;
 mod token;
 mod workers;

@@ -1,7 +1,7 @@
 //! The sockets to the workers.
 #![forbid(unsafe_code)]
 
-use super::echoes::Echoes;
+use super::repeated_lines::RepeatedLines;
 use super::token;
 use crate::errand::{Answer, Task};
 use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_task};
@@ -18,7 +18,7 @@ pub(super) struct Workers {
     sockets: HashMap<WorkerId, OwnedFd>,
     registry: Registry,
     buffer: Box<[u8; LARGEST_MESSAGE]>,
-    echoes: Echoes,
+    repeated_lines: RepeatedLines,
 }
 
 /// What was heard from a worker. After the last three its socket is closed.
@@ -36,7 +36,7 @@ impl Workers {
             sockets: HashMap::new(),
             registry,
             buffer: Box::new([0; LARGEST_MESSAGE]),
-            echoes: Echoes::default(),
+            repeated_lines: RepeatedLines::default(),
         }
     }
 
@@ -107,7 +107,7 @@ impl Workers {
                     continue;
                 }
                 Some((&OWN_LOG_LINE, line)) => {
-                    if self.echoes.is_news(line, Instant::now()) {
+                    if self.repeated_lines.is_news(line, Instant::now()) {
                         crate::log::relay(line);
                     }
                     continue;

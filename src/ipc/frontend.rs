@@ -9,7 +9,7 @@ use crate::config::sources::Sources;
 use crate::config::{
     CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, Service, WorkerFlag, WorkerSettings,
 };
-use crate::mech::remote::Order;
+use crate::mech::remote::ServerOrder;
 use crate::pool::WorkerId;
 use crate::secret::Secret;
 use std::ffi::OsString;
@@ -153,7 +153,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .duration(network.retry_interval)
         .duration(network.idle_time)
         .size(network.most_connections)
-        .flag(network.order == Order::RoundRobin)
+        .flag(network.order == ServerOrder::RoundRobin)
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
         .flag(setup.verbose)
@@ -210,7 +210,7 @@ fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed>
         retry_interval: reader.duration()?,
         idle_time: reader.duration()?,
         most_connections: reader.size()?,
-        order: if reader.flag()? { Order::RoundRobin } else { Order::Listed },
+        order: if reader.flag()? { ServerOrder::RoundRobin } else { ServerOrder::Listed },
     })
 }
 
@@ -249,7 +249,7 @@ mod tests {
                     retry_interval: Duration::from_secs(5),
                     idle_time: Duration::from_secs(6),
                     most_connections: 7,
-                    order: Order::RoundRobin,
+                    order: ServerOrder::RoundRobin,
                 },
             },
             log: LogTargets { syslog: true, stderr: false },

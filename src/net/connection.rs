@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::socket::Socket;
-use super::switchboard::Target;
 use super::tls::Hindered;
 use super::transport::Transport;
+use super::upstream::Target;
 use crate::mech::remote::{Failure, FailureKind, QuestionId, Session};
 use crate::secret::Secret;
 use crate::strerror::strerror;

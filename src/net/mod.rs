@@ -4,12 +4,12 @@
 mod connection;
 pub mod driver;
 mod socket;
-pub mod switchboard;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod testing;
 pub mod tls;
 mod transport;
+pub mod upstream;
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandId, ErrandResult};

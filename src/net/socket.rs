@@ -5,7 +5,7 @@
 //! told `WouldBlock` and yet cost no system call for it.
 #![forbid(unsafe_code)]
 
-use super::switchboard::Target;
+use super::upstream::Target;
 use mio::event::Event;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};

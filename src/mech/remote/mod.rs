@@ -1,17 +1,19 @@
 //! Mechanisms that ask a server, without I/O: bytes in, bytes out. `net` has the sockets, TLS, deadlines and pools.
 //!
 //! A login is an [`Exchange`]: it asks one [`Protocol::Question`] after another until it knows its verdict. A question
-//! travels over any connection of its [`Lane`]; a [`Session`] is what one connection has said and heard.
+//! travels over any connection of its [`PoolSettings`]; a [`Session`] is what one connection has said and heard.
 #![forbid(unsafe_code)]
 
 mod alert;
 pub mod httpform;
-pub mod lane;
 pub mod ldap;
+pub mod pool_settings;
 pub mod rimap;
 pub mod tls_keys;
 
-pub use lane::{Address, Lane, Order, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};
+pub use pool_settings::{
+    Address, PoolSettings, Server, ServerOrder, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion,
+};
 
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandResult};
@@ -22,7 +24,7 @@ use std::rc::Rc;
 
 /// Which group of interchangeable connections a question goes to; the protocol numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LaneId(pub usize);
+pub struct PoolId(pub usize);
 
 /// A question that is on its way, numbered by the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,16 +41,16 @@ pub trait Protocol: 'static {
     /// One login.
     type Exchange: Exchange<Question = Self::Question, Answer = Self::Answer>;
 
-    /// The lanes that are known at the start, so that a certificate that cannot be read is an error then.
-    fn lanes(&self) -> Vec<LaneId> {
-        vec![LaneId(0)]
+    /// The pools that are known at the start, so that a certificate that cannot be read is an error then.
+    fn pools(&self) -> Vec<PoolId> {
+        vec![PoolId(0)]
     }
 
-    /// The lane of that number, as a question named it.
-    fn lane(&self, lane: LaneId) -> Rc<Lane>;
+    /// The pool of that number, as a question named it.
+    fn pool(&self, pool: PoolId) -> Rc<PoolSettings>;
 
-    /// A session for a new connection to the server at that place in the lane's list.
-    fn session(&self, lane: LaneId, server: usize) -> Self::Session;
+    /// A session for a new connection to the server at that place in the pool's list.
+    fn session(&self, pool: PoolId, server: usize) -> Self::Session;
 
     /// The exchange that checks these credentials.
     fn exchange(&self, credentials: Credentials) -> Self::Exchange;
@@ -79,7 +81,7 @@ pub trait Session {
     /// The result of a [`SessionEvent::Errand`].
     fn handle_errand(&mut self, result: ErrandResult);
 
-    /// Puts a question into the output. Only called after [`SessionEvent::Ready`], and no more than the lane's
+    /// Puts a question into the output. Only called after [`SessionEvent::Ready`], and no more than the pool's
     /// [`Sharing`] allows at a time.
     fn ask(&mut self, id: QuestionId, question: &Self::Question);
 
@@ -120,7 +122,7 @@ pub trait Exchange {
     /// The first step.
     fn begin(&mut self) -> Step<Self::Question>;
 
-    /// The step after an answer. A [`Failure`] means that no server of the lane could answer in time.
+    /// The step after an answer. A [`Failure`] means that no server of the pool could answer in time.
     fn handle_answer(&mut self, answer: Result<Self::Answer, Failure>) -> Step<Self::Question>;
 
     /// The step after an errand.
@@ -130,7 +132,7 @@ pub trait Exchange {
 /// What a login needs next.
 pub enum Step<Question> {
     /// Ask this.
-    Ask(LaneId, Question),
+    Ask(PoolId, Question),
     /// Have a worker do this.
     Errand(Errand),
     /// Nothing more.

@@ -3,7 +3,7 @@
 
 use super::{Asked, Driver, Login, Pending, Sender};
 use crate::errand::{Errand, ErrandId};
-use crate::mech::remote::{Exchange, Failure, LaneId, Protocol, QuestionId, Step};
+use crate::mech::remote::{Exchange, Failure, PoolId, Protocol, QuestionId, Step};
 use crate::net::NetworkAction;
 use crate::pool::JobId;
 use std::time::Instant;
@@ -18,7 +18,7 @@ impl<P: Protocol> Driver<P> {
         step: impl FnOnce(&mut P::Exchange) -> Step<P::Question>,
     ) {
         let waits_for = match step(&mut exchange) {
-            Step::Ask(lane, question) => Pending::Question(self.put(login, lane, question, deadline, now)),
+            Step::Ask(pool, question) => Pending::Question(self.put(login, pool, question, deadline, now)),
             Step::Errand(errand) => Pending::Errand(self.send(Sender::Exchange(login), errand)),
             Step::Done(verdict) => return self.actions.push_back(NetworkAction::Decided(login, verdict)),
         };
@@ -28,7 +28,7 @@ impl<P: Protocol> Driver<P> {
     pub(super) fn put(
         &mut self,
         login: JobId,
-        lane: LaneId,
+        pool: PoolId,
         question: P::Question,
         deadline: Instant,
         now: Instant,
@@ -36,7 +36,7 @@ impl<P: Protocol> Driver<P> {
         self.last_question += 1;
         let id = QuestionId(self.last_question);
         self.questions.insert(id, Asked { login, question });
-        self.switchboard.ask(id, lane, &self.protocol.lane(lane), deadline, now);
+        self.upstream.ask(id, pool, &self.protocol.pool(pool), deadline, now);
         id
     }
 

@@ -1,16 +1,16 @@
 //! The effects half of `net`: sockets, TLS and time for the exchanges of one mechanism.
 //!
-//! The [`Switchboard`] decides which question goes where; here is what carries it there and back.
+//! The [`UpstreamManager`] decides which question goes where; here is what carries it there and back.
 #![forbid(unsafe_code)]
 
+mod commands;
 mod logins;
-mod orders;
 mod sessions;
 
 use super::connection::Connection;
 use super::socket::Socket;
-use super::switchboard::Switchboard;
 use super::tls::Contexts;
+use super::upstream::UpstreamManager;
 use super::{ConnectionId, Network, NetworkAction, Wiring};
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// Makes a mechanism ready to be asked by the event loop.
 ///
 /// # Errors
-/// When a certificate, key or list of ciphers that one of [`Protocol::lanes`] names cannot be used.
+/// When a certificate, key or list of ciphers that one of [`Protocol::pools`] names cannot be used.
 pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
@@ -40,7 +40,7 @@ pub struct Driver<P: Protocol> {
     protocol: P,
     wiring: Wiring,
     total_timeout: Duration,
-    switchboard: Switchboard,
+    upstream: UpstreamManager,
     contexts: Contexts,
     connections: HashMap<ConnectionId, Connection<P::Session>>,
     logins: HashMap<JobId, Login<P::Exchange>>,
@@ -79,7 +79,7 @@ struct Asked<Question> {
 
 /// Who waits for an errand.
 enum Sender {
-    Switchboard { host: String, service: String },
+    UpstreamManager { host: String, service: String },
     Session(ConnectionId),
     Exchange(JobId),
 }
@@ -87,17 +87,17 @@ enum Sender {
 impl<P: Protocol> Driver<P> {
     fn new(protocol: P, settings: &NetworkSettings, wiring: Wiring) -> Result<Self, MechanismError> {
         let mut contexts = Contexts::default();
-        for lane in protocol.lanes() {
-            let lane = protocol.lane(lane);
-            if lane.servers.iter().any(|server| server.tls != TlsMode::Off) {
-                contexts.context(&lane.tls).map_err(|error| MechanismError(error.to_string()))?;
+        for pool in protocol.pools() {
+            let pool = protocol.pool(pool);
+            if pool.servers.iter().any(|server| server.tls != TlsMode::Off) {
+                contexts.context(&pool.tls).map_err(|error| MechanismError(error.to_string()))?;
             }
         }
         Ok(Self {
             protocol,
             wiring,
             total_timeout: settings.total_timeout,
-            switchboard: Switchboard::new(settings.retry_interval),
+            upstream: UpstreamManager::new(settings.retry_interval),
             contexts,
             connections: HashMap::new(),
             logins: HashMap::new(),
@@ -126,7 +126,7 @@ impl<P: Protocol> Network for Driver<P> {
         match self.logins.remove(&login).map(|login| login.waits_for) {
             Some(Pending::Question(question)) => {
                 self.questions.remove(&question);
-                self.switchboard.abandon(question, now);
+                self.upstream.abandon(question, now);
             }
             Some(Pending::Errand(errand)) => drop(self.errands.remove(&errand)),
             None => {}
@@ -143,8 +143,8 @@ impl<P: Protocol> Network for Driver<P> {
 
     fn handle_errand(&mut self, errand: ErrandId, result: ErrandResult, now: Instant) {
         match self.errands.remove(&errand) {
-            Some(Sender::Switchboard { host, service }) => {
-                self.switchboard.handle_addresses(&host, &service, addresses(result), now);
+            Some(Sender::UpstreamManager { host, service }) => {
+                self.upstream.handle_addresses(&host, &service, addresses(result), now);
             }
             Some(Sender::Session(id)) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
@@ -170,8 +170,8 @@ impl<P: Protocol> Network for Driver<P> {
                 self.advance(id, now);
             }
         }
-        if self.switchboard.next_timeout().is_some_and(|due| due <= now) {
-            self.switchboard.handle_timeout(now);
+        if self.upstream.next_timeout().is_some_and(|due| due <= now) {
+            self.upstream.handle_timeout(now);
         }
         self.carry_out(now);
     }
@@ -179,7 +179,7 @@ impl<P: Protocol> Network for Driver<P> {
     fn next_timeout(&self) -> Option<Instant> {
         // Whatever came after the last flush of a round is not to wait for the next event.
         let listed_at = self.listed_at.filter(|_| !self.unread.is_empty() || !self.unflushed.is_empty());
-        [listed_at, self.switchboard.next_timeout()].into_iter().flatten().min()
+        [listed_at, self.upstream.next_timeout()].into_iter().flatten().min()
     }
 
     fn flush(&mut self, now: Instant) {

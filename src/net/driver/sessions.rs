@@ -5,7 +5,7 @@ use super::{Driver, Sender};
 use crate::mech::remote::{Failure, Protocol, QuestionId, Session, SessionEvent};
 use crate::net::ConnectionId;
 use crate::net::connection::Progress;
-use crate::net::switchboard::Stage;
+use crate::net::upstream::Stage;
 use std::time::Instant;
 
 impl<P: Protocol> Driver<P> {
@@ -14,9 +14,9 @@ impl<P: Protocol> Driver<P> {
         while let Some(connection) = self.connections.get_mut(&id) {
             match connection.advance(&mut self.buffer) {
                 Ok(Progress::Nothing) => break,
-                Ok(Progress::Securing) => self.switchboard.handle_stage(id, Stage::Securing, now),
+                Ok(Progress::Securing) => self.upstream.handle_stage(id, Stage::Securing, now),
                 Ok(Progress::Opened) => {
-                    self.switchboard.handle_stage(id, Stage::Opening, now);
+                    self.upstream.handle_stage(id, Stage::Opening, now);
                     self.listen(id, now);
                 }
                 Ok(Progress::Heard) => self.listen(id, now),
@@ -53,7 +53,7 @@ impl<P: Protocol> Driver<P> {
             match event {
                 SessionEvent::Ready => {
                     connection.ready = true;
-                    self.switchboard.handle_stage(id, Stage::Ready, now);
+                    self.upstream.handle_stage(id, Stage::Ready, now);
                 }
                 SessionEvent::StartTls => {
                     if let Err(failure) = connection.prepare_tls() {
@@ -66,7 +66,7 @@ impl<P: Protocol> Driver<P> {
                     let answer = answer.map_err(|failure| connection.place(failure));
                     self.handle_answer(id, question, answer, now);
                 }
-                SessionEvent::Finished => self.switchboard.handle_finished(id, now),
+                SessionEvent::Finished => self.upstream.handle_finished(id, now),
                 SessionEvent::Failed(failure) => {
                     let failure = connection.place(failure);
                     self.give_up(id, failure, now);
@@ -84,14 +84,14 @@ impl<P: Protocol> Driver<P> {
         now: Instant,
     ) {
         let answered = answer.as_ref().map(drop).map_err(Failure::clone);
-        if self.switchboard.handle_answer(id, question, answered, now) {
+        if self.upstream.handle_answer(id, question, answered, now) {
             self.answer(question, answer, now);
         }
     }
 
     fn give_up(&mut self, id: ConnectionId, failure: Failure, now: Instant) {
         if let Some(connection) = self.connections.remove(&id) {
-            self.switchboard.handle_broken(id, failure, connection.heard, now);
+            self.upstream.handle_broken(id, failure, connection.heard, now);
         }
     }
 }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::errand::Errand;
-use crate::mech::remote::{Address, Lane, Server, Sharing, Timeouts, TlsSettings};
+use crate::mech::remote::{Address, PoolSettings, Server, Sharing, Timeouts, TlsSettings};
 use crate::net::testing::certificates::{Identity, Wanted};
 use crate::net::testing::line::Lines;
 use crate::net::testing::peer::{Peer, answer_lines, read_line};
-use crate::net::testing::rig::{Rig, lane};
+use crate::net::testing::rig::{Rig, pool};
 use crate::outcome::Outcome;
 use crate::secret;
 use crate::sys::testing::passes_in_own_process;
@@ -54,8 +54,8 @@ fn reason(outcome: &Outcome) -> &str {
 #[test]
 fn a_login_is_decided_as_the_server_says() {
     let peer = honest();
-    for sharing in [Sharing::OneQuestion, Sharing::InTurn, Sharing::Together(4)] {
-        let mut rig = Rig::new(Lane { sharing, ..lane(vec![local(&peer)]) });
+    for sharing in [Sharing::OneShot, Sharing::Sequential, Sharing::Pipelined(4)] {
+        let mut rig = Rig::new(PoolSettings { sharing, ..pool(vec![local(&peer)]) });
         rig.login(1, b"right");
         rig.login(2, b"wrong");
         assert_eq!(rig.outcome(1), Outcome::ACCEPT);
@@ -66,10 +66,10 @@ fn a_login_is_decided_as_the_server_says() {
 #[test]
 fn connections_are_shared_as_the_lane_says() {
     for (sharing, logins, connections) in
-        [(Sharing::OneQuestion, 3, 3), (Sharing::InTurn, 3, 1), (Sharing::Together(100), 100, 1)]
+        [(Sharing::OneShot, 3, 3), (Sharing::Sequential, 3, 1), (Sharing::Pipelined(100), 100, 1)]
     {
         let peer = honest();
-        let mut rig = Rig::new(Lane { sharing, most_connections: 1, ..lane(vec![local(&peer)]) });
+        let mut rig = Rig::new(PoolSettings { sharing, most_connections: 1, ..pool(vec![local(&peer)]) });
         (0..logins).for_each(|login| rig.login(login, b"right"));
         rig.until(|rig| rig.decided.len() as u64 == logins);
         assert!(rig.decided.iter().all(|(_, outcome)| *outcome == Outcome::ACCEPT));
@@ -85,10 +85,10 @@ fn a_server_behind_a_path_is_asked() {
     thread::spawn(move || answer_lines(listener.accept().unwrap().0));
     let server =
         |path: PathBuf| Server { address: Address::Path(path), tls: TlsMode::Off, name: "unix".to_owned() };
-    let mut rig = Rig::new(lane(vec![server(path)]));
+    let mut rig = Rig::new(pool(vec![server(path)]));
     rig.login(1, b"right");
     assert_eq!(rig.outcome(1), Outcome::ACCEPT);
-    let mut rig = Rig::new(lane(vec![server(directory.path().join("absent"))]));
+    let mut rig = Rig::new(pool(vec![server(directory.path().join("absent"))]));
     rig.login(1, b"right");
     let outcome = rig.outcome(1);
     assert_eq!(kind(&outcome), "Contact");
@@ -98,7 +98,7 @@ fn a_server_behind_a_path_is_asked() {
 #[test]
 fn a_name_is_resolved_by_a_worker() {
     let peer = honest();
-    let mut rig = Rig::new(lane(vec![peer.server("mail.example.org", TlsMode::Off)]));
+    let mut rig = Rig::new(pool(vec![peer.server("mail.example.org", TlsMode::Off)]));
     rig.login(1, b"right");
     let expected = (String::from("mail.example.org"), peer.address.port().to_string());
     assert!(matches!(rig.errands.as_slice(), [(_, Errand::Resolve { host, service })]
@@ -109,7 +109,7 @@ fn a_name_is_resolved_by_a_worker() {
 
 #[test]
 fn a_name_that_nobody_knows_is_unavailable() {
-    let mut rig = Rig::new(lane(vec![honest().server("mail.example.org", TlsMode::Off)]));
+    let mut rig = Rig::new(pool(vec![honest().server("mail.example.org", TlsMode::Off)]));
     rig.login(1, b"right");
     rig.answer_errand(ErrandResult::Failed("Name or service not known".to_owned()));
     let outcome = rig.outcome(1);
@@ -120,7 +120,7 @@ fn a_name_that_nobody_knows_is_unavailable() {
 #[test]
 fn an_exchange_gets_the_result_of_its_errand() {
     let peer = honest();
-    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
     rig.login_for(1, b"right", b"errand");
     rig.answer_errand(ErrandResult::PasswordChecked(true));
     assert_eq!(rig.outcome(1), Outcome::ACCEPT);
@@ -146,7 +146,7 @@ fn tls_from_the_start_and_after_a_command_carry_logins() {
             answer_lines(acceptor.accept(stream).unwrap());
         });
         let servers = vec![peer.server("127.0.0.1", mode)];
-        let mut rig = Rig::new(Lane { tls: Rc::clone(&tls), most_connections: 1, ..lane(servers) });
+        let mut rig = Rig::new(PoolSettings { tls: Rc::clone(&tls), most_connections: 1, ..pool(servers) });
         rig.login(1, b"right");
         rig.login(2, b"wrong");
         assert_eq!(rig.outcome(1), Outcome::ACCEPT);
@@ -159,7 +159,7 @@ fn tls_from_the_start_and_after_a_command_carry_logins() {
 fn a_certificate_that_is_not_valid_makes_the_login_unavailable() {
     let acceptor = Identity::authority("unknown").sign(&Wanted::LOCALHOST).acceptor(None);
     let peer = Peer::start(move |stream, _| drop(acceptor.accept(stream)));
-    let mut rig = Rig::new(lane(vec![peer.server("127.0.0.1", TlsMode::Implicit)]));
+    let mut rig = Rig::new(pool(vec![peer.server("127.0.0.1", TlsMode::Implicit)]));
     rig.login(1, b"right");
     let outcome = rig.outcome(1);
     assert_eq!(kind(&outcome), "Contact");
@@ -171,8 +171,10 @@ fn a_file_that_cannot_be_read_is_an_error_at_the_start_if_tls_is_used() {
     let tls = TlsSettings { authorities_file: Some("/nowhere/ca.pem".into()), ..TlsSettings::default() };
     let start = |mode| {
         let servers = vec![honest().server("127.0.0.1", mode)];
-        let lines =
-            Lines { lane: Rc::new(Lane { tls: Rc::new(tls.clone()), ..lane(servers) }), greets: false };
+        let lines = Lines {
+            pool: Rc::new(PoolSettings { tls: Rc::new(tls.clone()), ..pool(servers) }),
+            greets: false,
+        };
         let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
         let wiring = Wiring { registry, token: |_| mio::Token(0), mechanism: "lines" };
         drive(lines, &NetworkSettings::DEFAULT, wiring).map(drop)
@@ -199,7 +201,7 @@ fn a_question_on_a_connection_that_the_server_gave_up_is_asked_again() {
         0 => drop(read_line(&mut answer_once(&stream))),
         _ => answer_lines(stream),
     });
-    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
     rig.login(1, b"right");
     assert_eq!(rig.outcome(1), Outcome::ACCEPT);
     rig.login(2, b"right");
@@ -213,7 +215,7 @@ fn an_answer_that_ends_in_the_middle_is_unavailable_not_a_rejection() {
         read_line(&mut BufReader::new(stream.try_clone().unwrap()));
         let _ = stream.write_all(b"n");
     });
-    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
     rig.login(1, b"right");
     assert_eq!(kind(&rig.outcome(1)), "Unexpected");
 }
@@ -221,7 +223,7 @@ fn an_answer_that_ends_in_the_middle_is_unavailable_not_a_rejection() {
 #[test]
 fn the_next_server_is_asked_when_one_fails() {
     let peer = honest();
-    let mut rig = Rig::new(lane(vec![nobody(), local(&peer)]));
+    let mut rig = Rig::new(pool(vec![nobody(), local(&peer)]));
     rig.login(1, b"right");
     rig.login(2, b"wrong");
     assert_eq!(rig.outcome(1), Outcome::ACCEPT);
@@ -231,7 +233,7 @@ fn the_next_server_is_asked_when_one_fails() {
 #[test]
 fn a_question_that_comes_after_the_flush_is_written_in_the_next_round() {
     let peer = honest();
-    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
     rig.login(1, b"right");
     assert_eq!(rig.outcome(1), Outcome::ACCEPT);
     let now = Instant::now();
@@ -246,8 +248,8 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
     let quick = Duration::from_millis(50);
     let timeouts = Timeouts { connect: quick, tls: quick, operation: quick };
     for (greets, expected) in [(true, "Synchronize"), (false, "Unexpected")] {
-        let lane = Rc::new(Lane { timeouts, ..lane(vec![local(&peer)]) });
-        let mut rig = Rig::with(Lines { lane, greets });
+        let pool = Rc::new(PoolSettings { timeouts, ..pool(vec![local(&peer)]) });
+        let mut rig = Rig::with(Lines { pool, greets });
         rig.login(1, b"right");
         assert_eq!(kind(&rig.outcome(1)), expected);
     }
@@ -259,7 +261,7 @@ fn a_server_that_floods_does_not_keep_others_waiting() {
         0 => while stream.write_all(&[b'x'; 65536]).is_ok() {},
         _ => answer_lines(stream),
     });
-    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
     rig.login(1, b"right");
     rig.until(|_| peer.connections() == 1);
     for login in 2..20 {
@@ -277,7 +279,7 @@ fn nothing_secret_is_kept_of_logins_that_are_over() {
         0 => answer_lines(stream),
         _ => drop(released.lock().unwrap().recv()),
     });
-    let mut rig = Rig::new(lane(vec![local(&peer)]));
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
     rig.login(1, b"right");
     assert_eq!(rig.outcome(1), Outcome::ACCEPT);
     // The driver's buffer for reading and the session's output stay, empty.
@@ -305,7 +307,7 @@ fn when_descriptors_run_out_the_login_is_unavailable_and_the_server_not_blamed()
         "net::driver::tests::when_descriptors_run_out_the_login_is_unavailable_and_the_server_not_blamed";
     passes_in_own_process(name, || {
         let peer = honest();
-        let mut rig = Rig::new(lane(vec![local(&peer)]));
+        let mut rig = Rig::new(pool(vec![local(&peer)]));
         let hoard: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
         rig.login(1, b"right");
         drop(hoard);

@@ -4,16 +4,17 @@
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandResult};
 use crate::mech::remote::{
-    Exchange, Failure, FailureKind, Lane, LaneId, Protocol, QuestionId, Session, SessionEvent, Step, TlsMode,
+    Exchange, Failure, FailureKind, PoolId, PoolSettings, Protocol, QuestionId, Session, SessionEvent, Step,
+    TlsMode,
 };
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Logins are questions to the one lane.
+/// Logins are questions to the one pool.
 pub(in crate::net) struct Lines {
-    pub(in crate::net) lane: Rc<Lane>,
+    pub(in crate::net) pool: Rc<PoolSettings>,
     /// Whether the server speaks first.
     pub(in crate::net) greets: bool,
 }
@@ -24,12 +25,12 @@ impl Protocol for Lines {
     type Session = LineSession;
     type Exchange = LineExchange;
 
-    fn lane(&self, _: LaneId) -> Rc<Lane> {
-        Rc::clone(&self.lane)
+    fn pool(&self, _: PoolId) -> Rc<PoolSettings> {
+        Rc::clone(&self.pool)
     }
 
-    fn session(&self, _: LaneId, server: usize) -> LineSession {
-        let tls = self.lane.servers.get(server).map_or(TlsMode::Off, |server| server.tls);
+    fn session(&self, _: PoolId, server: usize) -> LineSession {
+        let tls = self.pool.servers.get(server).map_or(TlsMode::Off, |server| server.tls);
         LineSession::new(self.greets, tls == TlsMode::StartTls)
     }
 
@@ -51,7 +52,7 @@ impl Exchange for LineExchange {
         let password = Secret::copy_of(self.credentials.password.as_bytes());
         match self.credentials.service.as_slice() {
             b"errand" => Step::Errand(Errand::CheckPassword { password, stored: Secret::copy_of(b"{X}") }),
-            _ => Step::Ask(LaneId(0), password),
+            _ => Step::Ask(PoolId(0), password),
         }
     }
 
@@ -67,7 +68,7 @@ impl Exchange for LineExchange {
     fn handle_errand(&mut self, result: ErrandResult) -> Step<Secret> {
         match result {
             ErrandResult::PasswordChecked(true) => {
-                Step::Ask(LaneId(0), Secret::copy_of(self.credentials.password.as_bytes()))
+                Step::Ask(PoolId(0), Secret::copy_of(self.credentials.password.as_bytes()))
             }
             _ => Step::Done(Outcome::reject("errand").into()),
         }

@@ -46,7 +46,7 @@ impl Peer {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// The server as a lane names it.
+    /// The server as a pool names it.
     pub(in crate::net) fn server(&self, host: &str, tls: TlsMode) -> Server {
         let service = self.address.port().to_string();
         Server {

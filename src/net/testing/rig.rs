@@ -5,7 +5,7 @@ use super::line::Lines;
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::errand::{Errand, ErrandId, ErrandResult};
-use crate::mech::remote::{Lane, Order, Server, Sharing, Timeouts, TlsSettings};
+use crate::mech::remote::{PoolSettings, Server, ServerOrder, Sharing, Timeouts, TlsSettings};
 use crate::net::driver::drive;
 use crate::net::{ConnectionId, Network, NetworkAction, Wiring};
 use crate::outcome::Outcome;
@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A lane to these servers: one connection, questions in turn, everything checked.
-pub(in crate::net) fn lane(servers: Vec<Server>) -> Lane {
-    Lane {
+/// A pool to these servers: one connection, questions in turn, everything checked.
+pub(in crate::net) fn pool(servers: Vec<Server>) -> PoolSettings {
+    PoolSettings {
         servers,
-        order: Order::Listed,
-        sharing: Sharing::InTurn,
+        order: ServerOrder::Listed,
+        sharing: Sharing::Sequential,
         most_connections: 8,
         idle_time: NetworkSettings::DEFAULT.idle_time,
         timeouts: Timeouts::from(&NetworkSettings::DEFAULT),
@@ -40,8 +40,8 @@ pub(in crate::net) struct Rig {
 }
 
 impl Rig {
-    pub(in crate::net) fn new(lane: Lane) -> Self {
-        Self::with(Lines { lane: Rc::new(lane), greets: false })
+    pub(in crate::net) fn new(pool: PoolSettings) -> Self {
+        Self::with(Lines { pool: Rc::new(pool), greets: false })
     }
 
     pub(in crate::net) fn with(lines: Lines) -> Self {

@@ -1,4 +1,4 @@
-//! One connection with an event loop of its own, without a switchboard.
+//! One connection with an event loop of its own, without a upstream.
 #![forbid(unsafe_code)]
 
 use super::line::LineSession;
@@ -6,8 +6,8 @@ use super::peer::Peer;
 use crate::mech::remote::{Failure, QuestionId, Session, SessionEvent, TlsMode, TlsSettings};
 use crate::net::connection::{Connection, Progress};
 use crate::net::socket::Socket;
-use crate::net::switchboard::Target;
 use crate::net::tls::{self, Contexts};
+use crate::net::upstream::Target;
 use crate::secret::Secret;
 use mio::{Events, Poll, Token};
 use std::rc::Rc;

@@ -6,13 +6,13 @@ use super::status::{Meaning, Statuses};
 use super::template::Template;
 use crate::credentials::Credentials;
 use crate::errand::ErrandResult;
-use crate::mech::remote::{Failure, FailureKind, LaneId, Step, alert};
+use crate::mech::remote::{Failure, FailureKind, PoolId, Step, alert};
 use crate::outcome::{Outcome, Refusal};
 use crate::secret::Secret;
 use std::rc::Rc;
 
-/// The mechanism has one lane.
-pub(super) const LANE: LaneId = LaneId(0);
+/// The mechanism has one pool.
+pub(super) const LANE: PoolId = PoolId(0);
 
 /// A login, as [`Exchange`](crate::mech::remote::Exchange) wants it.
 pub struct Exchange {

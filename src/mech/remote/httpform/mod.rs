@@ -20,7 +20,7 @@ pub use exchange::Exchange;
 pub use reply::Reply;
 pub use session::Session;
 
-use super::{Lane, LaneId, Protocol, Sharing, Timeouts};
+use super::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
 use crate::config::sources::Sources;
@@ -62,8 +62,8 @@ pub fn protocol(sources: &Sources, network: &NetworkSettings) -> Result<Httpform
 
 /// The mechanism, as [`Protocol`] wants it.
 pub struct Httpform {
-    lane: Rc<Lane>,
-    /// What a request to each server of the lane begins with.
+    pool: Rc<PoolSettings>,
+    /// What a request to each server of the pool begins with.
     heads: Vec<Rc<str>>,
     template: Rc<Template>,
     statuses: Rc<Statuses>,
@@ -73,10 +73,10 @@ impl Httpform {
     fn new(settings: Settings, network: &NetworkSettings) -> Self {
         let head = |target: &target::Target| target.head(&settings.content_type, settings.keep_alive).into();
         let heads = settings.targets.iter().map(head).collect();
-        let lane = Lane {
+        let pool = PoolSettings {
             servers: settings.targets.into_iter().map(|target| target.server).collect(),
             order: network.order,
-            sharing: if settings.keep_alive { Sharing::InTurn } else { Sharing::OneQuestion },
+            sharing: if settings.keep_alive { Sharing::Sequential } else { Sharing::OneShot },
             most_connections: network.most_connections,
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
@@ -84,7 +84,7 @@ impl Httpform {
             party: 0,
         };
         Self {
-            lane: Rc::new(lane),
+            pool: Rc::new(pool),
             heads,
             template: Rc::new(settings.template),
             statuses: Rc::new(settings.statuses),
@@ -98,11 +98,11 @@ impl Protocol for Httpform {
     type Session = Session;
     type Exchange = Exchange;
 
-    fn lane(&self, _: LaneId) -> Rc<Lane> {
-        Rc::clone(&self.lane)
+    fn pool(&self, _: PoolId) -> Rc<PoolSettings> {
+        Rc::clone(&self.pool)
     }
 
-    fn session(&self, _: LaneId, server: usize) -> Session {
+    fn session(&self, _: PoolId, server: usize) -> Session {
         let head = self.heads.get(server).map_or_else(|| "".into(), Rc::clone);
         Session::new(head, Rc::clone(&self.statuses))
     }

@@ -61,8 +61,8 @@ fn written(session: &mut Session) -> String {
 
 /// A session that has asked question 1, and what it has written.
 fn asked(protocol: &Httpform, credentials: Credentials) -> (Session, String) {
-    let Step::Ask(lane, question) = protocol.exchange(credentials).begin() else { panic!("nothing asked") };
-    let mut session = protocol.session(lane, 0);
+    let Step::Ask(pool, question) = protocol.exchange(credentials).begin() else { panic!("nothing asked") };
+    let mut session = protocol.session(pool, 0);
     session.handle_connected();
     assert_eq!(said(&mut session), [Said::Ready]);
     session.ask(QuestionId(1), &question);
@@ -112,12 +112,12 @@ fn each_server_has_its_own_path_and_name() {
     let file = "httpform_url: http://a/x https://b:8443/y?z\nhttpform_data: {\"u\":\"%u\"}\n\
                 httpform_content_type: application/json\nhttpform_keep_alive: no\n";
     let protocol = httpform(file);
-    let lane = protocol.lane(LaneId(0));
-    assert_eq!((lane.servers.len(), lane.sharing), (2, Sharing::OneQuestion));
+    let pool = protocol.pool(PoolId(0));
+    assert_eq!((pool.servers.len(), pool.sharing), (2, Sharing::OneShot));
     for (server, start) in
         ["POST /x HTTP/1.1\r\nHost: a\r\n", "POST /y?z HTTP/1.1\r\nHost: b:8443\r\n"].into_iter().enumerate()
     {
-        let mut session = protocol.session(LaneId(0), server);
+        let mut session = protocol.session(PoolId(0), server);
         session.ask(QuestionId(1), &Secret::copy_of(b"{}"));
         let request = written(&mut session);
         assert!(request.starts_with(start), "{request}");
@@ -260,7 +260,7 @@ fn a_reply_without_an_end_is_the_last() {
 
 #[test]
 fn what_comes_unasked_ends_the_connection_and_answers_nothing() {
-    let mut session = httpform(PLAIN).session(LaneId(0), 0);
+    let mut session = httpform(PLAIN).session(PoolId(0), 0);
     session.handle_connected();
     session.handle_input(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(said(&mut session), [Said::Ready, Said::Finished]);
@@ -290,7 +290,7 @@ fn an_early_end_answers_only_what_has_its_status() {
     session.handle_input(b"HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\nx");
     session.handle_end();
     assert_eq!(said(&mut session), [answered(1, 403, "No"), Said::Finished]);
-    let mut session = httpform(PLAIN).session(LaneId(0), 0);
+    let mut session = httpform(PLAIN).session(PoolId(0), 0);
     session.handle_end();
     assert_eq!(said(&mut session), []);
 }

@@ -12,9 +12,9 @@ mod proof_tests;
 #[cfg(test)]
 mod tests;
 
-use super::lanes::{Lanes, Place};
 use super::message::{Proof, Request};
 use super::named::Named;
+use super::pools::{Place, Pools};
 use super::question::{Answer, Question};
 use super::referral::{self, Target};
 use super::response::LdapResult;
@@ -41,7 +41,7 @@ const MOST_FOLLOWED: usize = 100;
 /// One login.
 pub struct Check {
     plan: Rc<Plan>,
-    lanes: Rc<Lanes>,
+    pools: Rc<Pools>,
     credentials: Credentials,
     stage: Stage,
     /// Referrals followed so far.
@@ -86,8 +86,8 @@ type Next = Step<Question>;
 
 impl Check {
     /// The login, to be checked as `plan` says.
-    pub fn new(plan: Rc<Plan>, lanes: Rc<Lanes>, credentials: Credentials) -> Self {
-        Self { plan, lanes, credentials, stage: Stage::Nothing, followed: 0, depth: 0 }
+    pub fn new(plan: Rc<Plan>, pools: Rc<Pools>, credentials: Credentials) -> Self {
+        Self { plan, pools, credentials, stage: Stage::Nothing, followed: 0, depth: 0 }
     }
 
     fn settings(&self) -> &Settings {
@@ -187,7 +187,7 @@ impl Check {
             return Err(Hindrance::TooMany);
         }
         let place = match &target.server {
-            Some(server) => self.lanes.referred(self.settings(), server.clone()),
+            Some(server) => self.pools.referred(self.settings(), server.clone()),
             None => self.plan.home,
         };
         self.followed += 1;

@@ -11,10 +11,10 @@ pub mod digest_md5;
 pub mod dn;
 pub mod exchange;
 pub mod filter;
-pub mod lanes;
 pub mod ldap_conf;
 pub mod message;
 pub mod named;
+pub mod pools;
 pub mod question;
 pub mod referral;
 pub mod response;
@@ -31,7 +31,7 @@ pub mod tokens;
 pub mod uri;
 pub mod verdict;
 
-use super::{Lane, LaneId, Protocol, Server, TlsMode};
+use super::{PoolId, PoolSettings, Protocol, Server, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
 use crate::config::sources::Sources;
@@ -39,7 +39,7 @@ use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
 use exchange::Check;
-use lanes::{Lanes, Place};
+use pools::{Place, Pools};
 use question::{Answer, Question};
 use session::LdapSession;
 use settings::{Realms, Settings};
@@ -75,15 +75,15 @@ pub struct Plan {
 /// The mechanism at work.
 pub struct Ldap {
     plans: Realms<Rc<Plan>>,
-    lanes: Rc<Lanes>,
+    pools: Rc<Pools>,
 }
 
 impl Ldap {
     /// Asks the servers of each realm in the way of `network`.
     pub fn new(realms: Realms<Settings>, network: &NetworkSettings) -> Self {
-        let lanes = Lanes::new(network);
-        let plans = realms.map(|settings| Rc::new(Plan { home: lanes.home(&settings), settings }));
-        Self { plans, lanes: Rc::new(lanes) }
+        let pools = Pools::new(network);
+        let plans = realms.map(|settings| Rc::new(Plan { home: pools.home(&settings), settings }));
+        Self { plans, pools: Rc::new(pools) }
     }
 }
 
@@ -93,26 +93,26 @@ impl Protocol for Ldap {
     type Session = LdapSession;
     type Exchange = Check;
 
-    fn lanes(&self) -> Vec<LaneId> {
-        self.lanes.ids()
+    fn pools(&self) -> Vec<PoolId> {
+        self.pools.ids()
     }
 
-    fn lane(&self, lane: LaneId) -> Rc<Lane> {
-        self.lanes.lane(lane)
+    fn pool(&self, pool: PoolId) -> Rc<PoolSettings> {
+        self.pools.pool(pool)
     }
 
-    fn session(&self, lane: LaneId, server: usize) -> LdapSession {
+    fn session(&self, pool: PoolId, server: usize) -> LdapSession {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
-        let known = self.lane(lane).servers.get(server).cloned();
+        let known = self.pool(pool).servers.get(server).cloned();
         let tls = known.as_ref().map_or(TlsMode::StartTls, |server| server.tls);
         let host = known.as_ref().and_then(Server::host).unwrap_or("localhost");
-        LdapSession::new(tls == TlsMode::StartTls, self.lanes.account(lane))
+        LdapSession::new(tls == TlsMode::StartTls, self.pools.account(pool))
             .of_server(server, host)
-            .with_referrals(self.lanes.follows(lane))
+            .with_referrals(self.pools.follows(pool))
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {
         let plan = self.plans.of(&credentials.login, &credentials.realm);
-        Check::new(Rc::clone(plan), Rc::clone(&self.lanes), credentials)
+        Check::new(Rc::clone(plan), Rc::clone(&self.pools), credentials)
     }
 }

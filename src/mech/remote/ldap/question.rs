@@ -58,7 +58,7 @@ pub enum Answer {
 
 /// What a search found.
 pub struct Found {
-    /// The place of the server in its lane.
+    /// The place of the server in its pool.
     pub server: usize,
     /// How many entries.
     pub entries: usize,

@@ -31,7 +31,7 @@ pub struct LdapSession {
     /// A question whose answer needs a key first.
     deriving: Option<(QuestionId, Login)>,
     last_number: i32,
-    /// The place of the server in its lane.
+    /// The place of the server in its pool.
     server: usize,
     /// Its name, for SASL.
     host: String,
@@ -72,7 +72,7 @@ impl LdapSession {
         }
     }
 
-    /// The same for the server of that name, at that place in its lane.
+    /// The same for the server of that name, at that place in its pool.
     #[must_use]
     pub fn of_server(self, server: usize, host: &str) -> Self {
         Self { server, host: host.to_owned(), ..self }

@@ -3,7 +3,7 @@
 
 use super::message::Scope;
 use super::tokens::SyntaxError;
-use crate::mech::remote::lane::{Address, Server, TlsMode};
+use crate::mech::remote::pool_settings::{Address, Server, TlsMode};
 use percent_encoding::percent_decode;
 use std::ffi::OsString;
 use std::net::Ipv6Addr;

@@ -17,7 +17,7 @@ pub use exchange::Check;
 pub use session::{Answer, ImapSession};
 pub use settings::Settings;
 
-use super::{Lane, LaneId, Protocol, Sharing, Timeouts, TlsMode};
+use super::{PoolId, PoolSettings, Protocol, Sharing, Timeouts, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
 use crate::config::sources::Sources;
@@ -45,29 +45,29 @@ fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connec
     }
 }
 
-/// The one lane: all servers are as good as each other.
-const LANE: LaneId = LaneId(0);
+/// The one pool: all servers are as good as each other.
+const LANE: PoolId = PoolId(0);
 
 /// The mechanism at work.
 pub struct Rimap {
-    lane: Rc<Lane>,
+    pool: Rc<PoolSettings>,
 }
 
 impl Rimap {
     /// Asks the servers of `settings` in the way of `network`.
     pub fn new(settings: Settings, network: &NetworkSettings) -> Self {
-        let lane = Lane {
+        let pool = PoolSettings {
             servers: settings.servers,
             order: network.order,
             // IMAP knows no way back to before the login.
-            sharing: Sharing::OneQuestion,
+            sharing: Sharing::OneShot,
             most_connections: network.most_connections,
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
             tls: Rc::new(settings.tls),
             party: 0,
         };
-        Self { lane: Rc::new(lane) }
+        Self { pool: Rc::new(pool) }
     }
 }
 
@@ -77,13 +77,13 @@ impl Protocol for Rimap {
     type Session = ImapSession;
     type Exchange = Check;
 
-    fn lane(&self, _lane: LaneId) -> Rc<Lane> {
-        Rc::clone(&self.lane)
+    fn pool(&self, _pool: PoolId) -> Rc<PoolSettings> {
+        Rc::clone(&self.pool)
     }
 
-    fn session(&self, _lane: LaneId, server: usize) -> ImapSession {
+    fn session(&self, _pool: PoolId, server: usize) -> ImapSession {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
-        let tls = self.lane.servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
+        let tls = self.pool.servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
         ImapSession::new(tls)
     }
 
@@ -113,9 +113,9 @@ mod tests {
     fn every_session_uses_tls_as_its_server_wants_it_and_carries_one_login() {
         let sources = Sources { option: Some("a imap://b?starttls imaps://c".into()), ..Sources::default() };
         let rimap = Rimap::new(Settings::read(&sources, &mut Vec::new()), &NetworkSettings::DEFAULT);
-        let lane = rimap.lane(LANE);
-        assert_eq!(lane.sharing, Sharing::OneQuestion);
-        assert_eq!(lane.servers.len(), 3);
+        let pool = rimap.pool(LANE);
+        assert_eq!(pool.sharing, Sharing::OneShot);
+        assert_eq!(pool.servers.len(), 3);
         let first_words = |server| {
             let mut session = rimap.session(LANE, server);
             super::super::Session::handle_input(&mut session, b"* OK\r\n");

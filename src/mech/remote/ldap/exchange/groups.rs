@@ -10,7 +10,7 @@ use super::super::tokens::Template;
 use super::super::verdict::{self, Meaning, Operation};
 use super::lookup::Hunt;
 use super::{Check, Next, Stage, accept, dn, reject, unavailable};
-use crate::mech::remote::{LaneId, Step};
+use crate::mech::remote::{PoolId, Step};
 use std::rc::Rc;
 
 impl Check {
@@ -36,7 +36,7 @@ impl Check {
         }
     }
 
-    fn ask_group(&mut self, lane: LaneId, group: &[u8], user: Vec<u8>, entry: Named) -> Next {
+    fn ask_group(&mut self, pool: PoolId, group: &[u8], user: Vec<u8>, entry: Named) -> Next {
         let plan = Rc::clone(&self.plan);
         let Some(GroupCheck::Compare { attribute, .. }) = &plan.settings.group else {
             return unavailable("a group was asked for that is not configured");
@@ -44,7 +44,7 @@ impl Check {
         let request = Request::Compare { name: group, attribute: attribute.as_bytes(), value: &user };
         let request = request.to_operation();
         self.stage = Stage::GroupCompare(user);
-        Step::Ask(lane, Question::Compare { request, entry })
+        Step::Ask(pool, Question::Compare { request, entry })
     }
 
     pub(super) fn handle_compared(&mut self, user: Vec<u8>, result: &LdapResult) -> Next {

@@ -1,9 +1,9 @@
 //! Finding entries, on as many servers as referrals lead to.
 #![forbid(unsafe_code)]
 
-use super::super::lanes::Place;
 use super::super::message::{NO_ATTRIBUTES, Request, Scope, Search};
 use super::super::named::Named;
+use super::super::pools::Place;
 use super::super::question::{Entry, Found, Question};
 use super::super::settings::{Limits, Lookup, Method};
 use super::super::verdict::{self, Meaning, Operation};
@@ -139,7 +139,7 @@ impl Check {
         hunt.entries += found.entries;
         if let Some(first) = found.first.filter(|_| hunt.first.is_none()) {
             // Another server may not have it yet.
-            let bind = self.lanes.bind_beside(self.settings(), hunt.place, found.server);
+            let bind = self.pools.bind_beside(self.settings(), hunt.place, found.server);
             hunt.first = Some((first, Place { bind, ..hunt.place }));
         }
         match verdict::meaning(Operation::Search, &found.result, &hunt.named) {

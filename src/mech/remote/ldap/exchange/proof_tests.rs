@@ -10,7 +10,7 @@ use super::*;
 use crate::config::NetworkSettings;
 use crate::config::file::Text;
 use crate::config::sources::Sources;
-use crate::mech::remote::{Address, LaneId, Protocol, TlsMode};
+use crate::mech::remote::{Address, PoolId, Protocol, TlsMode};
 use crate::outcome::Verdict;
 
 const BASE: &str = "ldap_servers: ldap://a/\nldap_search_base: dc=x\n";
@@ -68,18 +68,18 @@ impl Talk {
         }
     }
 
-    fn lane(&self) -> LaneId {
+    fn pool(&self) -> PoolId {
         match &self.next {
-            Step::Ask(lane, _) => *lane,
+            Step::Ask(pool, _) => *pool,
             _ => panic!("{}", self.shown()),
         }
     }
 
     /// The servers that are asked now, and whether they know the service account.
     fn asked(&self) -> (Vec<(String, TlsMode)>, bool) {
-        let lane = self.ldap.lane(self.lane());
-        let servers = lane.servers.iter().map(|server| (address(&server.address), server.tls));
-        (servers.collect(), self.ldap.lanes.account(self.lane()).is_some())
+        let pool = self.ldap.pool(self.pool());
+        let servers = pool.servers.iter().map(|server| (address(&server.address), server.tls));
+        (servers.collect(), self.ldap.pools.account(self.pool()).is_some())
     }
 }
 
@@ -210,7 +210,7 @@ fn realms_share_what_is_known_of_a_server_only_with_the_same_account_and_tls() {
     let seen: Vec<_> = ["x", "x@one", "x@two", "x@three"]
         .map(|login| {
             let talk = Talk::new(file, login);
-            (talk.lane(), talk.ldap.lane(talk.lane()).party)
+            (talk.pool(), talk.ldap.pool(talk.pool()).party)
         })
         .into();
     assert_eq!(seen[0], seen[1]);

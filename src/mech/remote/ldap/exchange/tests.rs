@@ -11,7 +11,7 @@ use crate::config::NetworkSettings;
 use crate::config::file::Text;
 use crate::config::sources::Sources;
 use crate::errand::Errand;
-use crate::mech::remote::{FailureKind, LaneId, Order, Protocol};
+use crate::mech::remote::{FailureKind, PoolId, Protocol, ServerOrder};
 use crate::outcome::Verdict;
 
 fn ldap(file: &str) -> Ldap {
@@ -27,7 +27,7 @@ const SERVICE: &str = "ldap_bind_dn: cn=service\nldap_bind_pw: service-pw\nldap_
 struct Login {
     ldap: Ldap,
     check: Check,
-    lane: LaneId,
+    pool: PoolId,
     errand: Option<Errand>,
     step: String,
 }
@@ -42,7 +42,7 @@ impl Login {
             realm: realm.into(),
             client: None,
         });
-        let mut login = Self { ldap, check, lane: LaneId(99), errand: None, step: String::new() };
+        let mut login = Self { ldap, check, pool: PoolId(99), errand: None, step: String::new() };
         let step = login.check.begin();
         login.note(step);
         login
@@ -54,8 +54,8 @@ impl Login {
 
     fn note(&mut self, step: Step<Question>) {
         self.step = match step {
-            Step::Ask(lane, question) => {
-                self.lane = lane;
+            Step::Ask(pool, question) => {
+                self.pool = pool;
                 shown(&question)
             }
             Step::Errand(errand) => {
@@ -100,10 +100,10 @@ impl Login {
 
     /// The servers that the last question goes to, and as whom.
     fn asked(&self) -> String {
-        let lane = self.ldap.lane(self.lane);
+        let pool = self.ldap.pool(self.pool);
         let servers: Vec<_> =
-            lane.servers.iter().map(|server| format!("{}+{:?}", server.name, server.tls)).collect();
-        let account = self.check.lanes.account(self.lane).map(|account| account.name());
+            pool.servers.iter().map(|server| format!("{}+{:?}", server.name, server.tls)).collect();
+        let account = self.check.pools.account(self.pool).map(|account| account.name());
         format!("{} as {}", servers.join(" "), account.unwrap_or_else(|| "the user".to_owned()))
     }
 
@@ -574,7 +574,7 @@ fn a_search_may_lead_to_many_places_that_are_not_one_behind_the_other() {
 #[test]
 fn however_a_server_spells_its_referrals_they_lead_to_the_same_connections() {
     let ldap = ldap(&format!("{FOLLOW}{SERVICE}"));
-    let known = ldap.lanes().len();
+    let known = ldap.pools().len();
     for number in 0..100u32 {
         let host: String = "listed"
             .chars()
@@ -584,9 +584,9 @@ fn however_a_server_spells_its_referrals_they_lead_to_the_same_connections() {
         let file = format!("{FOLLOW}{SERVICE}").replace("hosts: b", "hosts: listed");
         let settings = super::super::settings::tests::of_file(&file);
         let target = referral::target(format!("ldap://{host}/").as_bytes(), &settings).unwrap();
-        ldap.lanes.referred(&settings, target.server.unwrap());
+        ldap.pools.referred(&settings, target.server.unwrap());
     }
-    assert_eq!(ldap.lanes().len(), known + 2, "one for searches, one for binds");
+    assert_eq!(ldap.pools().len(), known + 2, "one for searches, one for binds");
 }
 
 /// The first server may be a replica that does not have the entry yet.
@@ -596,7 +596,7 @@ fn a_user_is_bound_on_the_server_that_found_the_entry() {
     let second = Found { server: 1, ..found(&["cn=a"], &[], ResultCode::SUCCESS) };
     assert_eq!(login.hear(Answer::Found(second)), "bind cn=a pw");
     assert_eq!(login.asked(), "ldap://b+Off ldap://c+Off ldap://a+Off as the user");
-    assert_eq!(login.ldap.lane(login.lane).order, Order::Listed, "in turn it would go elsewhere");
+    assert_eq!(login.ldap.pool(login.pool).order, ServerOrder::Listed, "in turn it would go elsewhere");
 }
 
 #[test]
@@ -614,7 +614,7 @@ fn realms_with_the_same_servers_and_account_share_their_connections() {
         "{SERVICE}[realm a]\nldap_filter: x=%u\n[realm b]\nldap_servers: ldap://b/\n[realm c]\nldap_bind_pw: other\n"
     ));
     // The general ones; others with b; others with the other account, whose failures are its own.
-    assert_eq!(ldap.lanes().len(), 6);
+    assert_eq!(ldap.pools().len(), 6);
 }
 
 #[test]

@@ -1,30 +1,30 @@
-//! One lane: its queue, its connections to each server, and the choice among them.
+//! One pool: its queue, its connections to each server, and the choice among them.
 #![forbid(unsafe_code)]
 
 use super::ConnectionId;
 use super::health::Standing;
 use super::queue::{MOST_SERVERS, Queue, Tried};
 use super::servers::{ServerId, Servers};
-use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, Order, QuestionId, Sharing};
-use crate::seldom::Seldom;
+use crate::mech::remote::{Failure, FailureKind, PoolId, PoolSettings, QuestionId, ServerOrder, Sharing};
+use crate::rate_limit::RateLimit;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Instant;
 
-pub(super) struct Switch {
-    pub(super) lane: Rc<Lane>,
-    /// One for each server of the lane.
-    pub(super) bundles: Vec<Bundle>,
+pub(super) struct ConnectionPool {
+    pub(super) settings: Rc<PoolSettings>,
+    /// One for each server of the pool.
+    pub(super) server_pools: Vec<ServerPool>,
     pub(super) queue: Queue,
-    /// Whose turn it is with [`Order::RoundRobin`].
+    /// Whose turn it is with [`ServerOrder::RoundRobin`].
     turn: usize,
     pub(super) used_at: Instant,
-    pub(super) waiting_told: Seldom,
-    pub(super) unanswered_told: Seldom,
+    pub(super) waiting_told: RateLimit,
+    pub(super) unanswered_told: RateLimit,
 }
 
 /// The connections to one server.
-pub(super) struct Bundle {
+pub(super) struct ServerPool {
     pub(super) server: ServerId,
     pub(super) connections: usize,
     /// Those being opened that will be free for any question.
@@ -53,30 +53,32 @@ enum Choice {
     Nobody,
 }
 
-impl Switch {
-    pub(super) fn new(id: LaneId, lane: &Rc<Lane>, servers: &mut Servers, now: Instant) -> Self {
-        let listed = lane.servers.iter().take(MOST_SERVERS);
+impl ConnectionPool {
+    pub(super) fn new(id: PoolId, settings: &Rc<PoolSettings>, servers: &mut Servers, now: Instant) -> Self {
+        let listed = settings.servers.iter().take(MOST_SERVERS);
         Self {
-            lane: Rc::clone(lane),
-            bundles: listed.map(|server| Bundle::new(servers.enter(server, lane.party, id, now))).collect(),
+            settings: Rc::clone(settings),
+            server_pools: listed
+                .map(|server| ServerPool::new(servers.enter(server, settings.party, id, now)))
+                .collect(),
             queue: Queue::default(),
             turn: 0,
             used_at: now,
-            waiting_told: Seldom::default(),
-            unanswered_told: Seldom::default(),
+            waiting_told: RateLimit::default(),
+            unanswered_told: RateLimit::default(),
         }
     }
 
     /// Whether nothing waits and no connection is open.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.bundles.iter().all(|bundle| bundle.connections == 0)
+        self.queue.is_empty() && self.server_pools.iter().all(|server_pool| server_pool.connections == 0)
     }
 
     /// How many questions a connection can carry at a time.
     pub(super) fn capacity(&self) -> usize {
-        match self.lane.sharing {
-            Sharing::OneQuestion | Sharing::InTurn => 1,
-            Sharing::Together(most) => most.max(1),
+        match self.settings.sharing {
+            Sharing::OneShot | Sharing::Sequential => 1,
+            Sharing::Pipelined(most) => most.max(1),
         }
     }
 
@@ -124,12 +126,14 @@ impl Switch {
 
     /// How well the best of the servers is doing that are not tried yet.
     pub(super) fn best(&self, tried: Tried, servers: &Servers, now: Instant) -> Standing {
-        let untried = (0..self.bundles.len()).filter(|server| !tried.contains(*server));
+        let untried = (0..self.server_pools.len()).filter(|server| !tried.contains(*server));
         untried.map(|server| self.standing(server, servers, now)).max().unwrap_or(Standing::Bad)
     }
 
     fn standing(&self, server: usize, servers: &Servers, now: Instant) -> Standing {
-        self.bundles.get(server).map_or(Standing::Bad, |bundle| servers.standing(bundle.server, now))
+        self.server_pools
+            .get(server)
+            .map_or(Standing::Bad, |server_pool| servers.standing(server_pool.server, now))
     }
 
     fn choose(&self, tried: Tried, servers: &Servers, now: Instant) -> Choice {
@@ -137,17 +141,17 @@ impl Switch {
             return Choice::Nobody;
         }
         let mut full = None;
-        for (index, bundle) in self.candidates(tried, servers, now) {
-            if let Some((_, connection)) = bundle.free.last() {
+        for (index, server_pool) in self.candidates(tried, servers, now) {
+            if let Some((_, connection)) = server_pool.free.last() {
                 return Choice::Free(*connection);
             }
-            if servers.target(bundle.server).is_none() {
-                match self.lane.order {
-                    Order::Listed => return Choice::Unknown,
-                    Order::RoundRobin => continue,
+            if servers.target(server_pool.server).is_none() {
+                match self.settings.order {
+                    ServerOrder::Listed => return Choice::Unknown,
+                    ServerOrder::RoundRobin => continue,
                 }
             }
-            if bundle.connections < self.most_connections() {
+            if server_pool.connections < self.most_connections() {
                 return Choice::Room(index);
             }
             full = full.or(Some(index));
@@ -155,33 +159,33 @@ impl Switch {
         full.map_or(Choice::Unknown, Choice::Full)
     }
 
-    /// The servers that a question may go to now, in the lane's order.
+    /// The servers that a question may go to now, in the pool's order.
     fn candidates<'a>(
         &'a self,
         tried: Tried,
         servers: &'a Servers,
         now: Instant,
-    ) -> impl Iterator<Item = (usize, &'a Bundle)> {
+    ) -> impl Iterator<Item = (usize, &'a ServerPool)> {
         let best = self.best(tried, servers, now);
-        let first = match self.lane.order {
-            Order::Listed => 0,
-            Order::RoundRobin => self.turn,
+        let first = match self.settings.order {
+            ServerOrder::Listed => 0,
+            ServerOrder::RoundRobin => self.turn,
         };
-        let all = self.bundles.iter().enumerate();
+        let all = self.server_pools.iter().enumerate();
         all.clone()
             .skip(first)
             .chain(all.take(first))
             .filter(move |(index, _)| !tried.contains(*index))
-            .filter(move |(_, bundle)| servers.standing(bundle.server, now) == best)
+            .filter(move |(_, server_pool)| servers.standing(server_pool.server, now) == best)
     }
 
     /// The server at that place has had its turn.
     pub(super) fn turn_to_next(&mut self, server: usize) {
-        self.turn = (server + 1) % self.bundles.len().max(1);
+        self.turn = (server + 1) % self.server_pools.len().max(1);
     }
 
     pub(super) fn most_connections(&self) -> usize {
-        self.lane.most_connections.max(1)
+        self.settings.most_connections.max(1)
     }
 
     /// Whether connections that are being opened will do for so many questions. `expected` is what they can carry,
@@ -195,7 +199,11 @@ impl Switch {
         now: Instant,
     ) -> bool {
         if expected.is_empty() {
-            expected.extend(self.bundles.iter().map(|bundle| bundle.opening.saturating_mul(self.capacity())));
+            expected.extend(
+                self.server_pools
+                    .iter()
+                    .map(|server_pool| server_pool.opening.saturating_mul(self.capacity())),
+            );
         }
         let mut uncovered = questions;
         for (index, _) in self.candidates(tried, servers, now) {
@@ -209,19 +217,19 @@ impl Switch {
     }
 
     fn is_probing(&self, tried: Tried, servers: &Servers) -> bool {
-        let mut untried = self.bundles.iter().enumerate().filter(|(index, _)| !tried.contains(*index));
-        untried.any(|(_, bundle)| servers.is_probed(bundle.server))
+        let mut untried = self.server_pools.iter().enumerate().filter(|(index, _)| !tried.contains(*index));
+        untried.any(|(_, server_pool)| servers.is_probed(server_pool.server))
     }
 
     /// Why the last of its servers failed that has failed.
     pub(super) fn last_failure(&self, servers: &Servers) -> Failure {
-        let failures = self.bundles.iter().filter_map(|bundle| servers.failure(bundle.server));
+        let failures = self.server_pools.iter().filter_map(|server_pool| servers.failure(server_pool.server));
         let last = failures.max_by_key(|(at, _)| *at).map(|(_, failure)| failure.clone());
         last.unwrap_or_else(|| Failure::new(FailureKind::Internal, "no server is left to be asked"))
     }
 }
 
-impl Bundle {
+impl ServerPool {
     fn new(server: ServerId) -> Self {
         Self { server, connections: 0, opening: 0, free: BTreeSet::new() }
     }

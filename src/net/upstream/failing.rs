@@ -4,12 +4,12 @@
 use super::connection::{Connection, Purpose, Seconds};
 use super::health::{Debt, SUSPICION, Standing};
 use super::servers::{Blame, ServerId};
-use super::{ConnectionId, Event, Order, Question, State, Switchboard, Target};
-use crate::mech::remote::{Failure, FailureKind, LaneId, QuestionId, Sharing};
+use super::{Command, ConnectionId, Event, Question, State, Target, UpstreamManager};
+use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-impl Switchboard {
+impl UpstreamManager {
     /// The connection is broken.
     pub(super) fn lose(&mut self, id: ConnectionId, failure: &Failure, heard: bool, now: Instant) {
         self.take_back(id);
@@ -71,7 +71,7 @@ impl Switchboard {
             }
         }
         let again = Purpose::Again(questions.clone());
-        if !self.open(connection.lane, connection.index, again, now) {
+        if !self.open(connection.pool, connection.index, again, now) {
             questions.iter().for_each(|id| self.try_elsewhere(*id, connection.index, failure, now));
         }
     }
@@ -80,17 +80,17 @@ impl Switchboard {
     fn fail_to_open(&mut self, connection: Connection, failure: &Failure, now: Instant) {
         let blame = self.blame(connection.server, &connection.target, failure, connection.began, now);
         let next_address = blame == Blame::Address;
-        let (lane, index) = (connection.lane, connection.index);
+        let (pool, index) = (connection.pool, connection.index);
         match connection.purpose {
             Purpose::Queue => {}
             Purpose::Probe => {
                 if next_address {
-                    self.open(lane, index, Purpose::Probe, now);
+                    self.open(pool, index, Purpose::Probe, now);
                 }
             }
             Purpose::Again(questions) if questions.is_empty() => {}
             Purpose::Again(questions) => {
-                if !next_address || !self.open(lane, index, Purpose::Again(questions.clone()), now) {
+                if !next_address || !self.open(pool, index, Purpose::Again(questions.clone()), now) {
                     questions.into_iter().for_each(|id| self.try_elsewhere(id, index, failure, now));
                 }
             }
@@ -101,7 +101,7 @@ impl Switchboard {
     pub(super) fn lack(&mut self, id: ConnectionId, failure: &Failure) {
         let Some(connection) = self.take(id) else { return };
         let questions = match connection.purpose {
-            Purpose::Queue => self.oldest_waiting(connection.lane).into_iter().collect(),
+            Purpose::Queue => self.oldest_waiting(connection.pool).into_iter().collect(),
             Purpose::Probe => BTreeSet::new(),
             Purpose::Again(questions) => questions,
         };
@@ -114,8 +114,8 @@ impl Switchboard {
         }
     }
 
-    fn oldest_waiting(&self, lane: LaneId) -> Option<QuestionId> {
-        let groups = self.lanes.get(&lane)?.queue.groups();
+    fn oldest_waiting(&self, pool: PoolId) -> Option<QuestionId> {
+        let groups = self.pools.get(&pool)?.queue.groups();
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
@@ -128,11 +128,11 @@ impl Switchboard {
         failure: &Failure,
         now: Instant,
     ) {
-        if let Some(switch) = self.lanes.get_mut(&connection.lane) {
-            let server = switch.lane.servers.get(connection.index);
-            let server = server.filter(|_| switch.unanswered_told.is_due(now));
+        if let Some(pool) = self.pools.get_mut(&connection.pool) {
+            let server = pool.settings.servers.get(connection.index);
+            let server = server.filter(|_| pool.unanswered_told.is_due(now));
             let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
-            self.orders.extend(event.map(Order::Log));
+            self.commands.extend(event.map(Command::Log));
         }
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
@@ -177,11 +177,15 @@ impl Switchboard {
 
     /// Connections to a server that has failed are likely to be dead, and take the place of those that are not.
     fn close_idle(&mut self, server: ServerId) {
-        let lanes = self.servers.lanes(server);
-        let switches = lanes.iter().filter_map(|lane| self.lanes.get(lane));
-        let bundles = switches.flat_map(|switch| &switch.bundles).filter(|bundle| bundle.server == server);
-        let free: Vec<_> =
-            bundles.flat_map(|bundle| &bundle.free).map(|(_, connection)| *connection).collect();
+        let pools = self.servers.pools(server);
+        let pools_of_server = pools.iter().filter_map(|pool| self.pools.get(pool));
+        let server_pools = pools_of_server
+            .flat_map(|pool| &pool.server_pools)
+            .filter(|server_pool| server_pool.server == server);
+        let free: Vec<_> = server_pools
+            .flat_map(|server_pool| &server_pool.free)
+            .map(|(_, connection)| *connection)
+            .collect();
         for id in free {
             if self.connections.get(&id).is_some_and(|connection| connection.in_flight.is_empty()) {
                 self.close(id);
@@ -196,8 +200,8 @@ impl Switchboard {
         question.wish.hopeful = true;
         question.was_asked_again = false;
         question.failure = Some(failure.clone());
-        let lane = question.lane;
-        self.attend(lane, now);
+        let pool = question.pool;
+        self.attend(pool, now);
         self.enqueue(id);
     }
 
@@ -251,8 +255,8 @@ impl Switchboard {
         if connection.is_ready() {
             return self.end_idleness(id, now);
         }
-        let Some(switch) = self.lanes.get(&connection.lane) else { return };
-        let failure = connection.expiry(&switch.lane.timeouts);
+        let Some(pool) = self.pools.get(&connection.pool) else { return };
+        let failure = connection.expiry(&pool.settings.timeouts);
         self.cut(id, &failure, now);
     }
 
@@ -272,20 +276,20 @@ impl Switchboard {
                 }
             }
             State::Waiting | State::Reserved(_) => {
-                let failure = Failure::new(FailureKind::Contact, self.what_is_late(question.lane));
+                let failure = Failure::new(FailureKind::Contact, self.what_is_late(question.pool));
                 self.detach(id, now);
                 self.give_up(id, failure);
             }
         }
     }
 
-    /// Why a question in the queue of the lane could not be asked in time.
-    fn what_is_late(&self, lane: LaneId) -> String {
-        let switch = self.lanes.get(&lane);
-        let servers = switch.map(|switch| switch.lane.servers.as_slice()).unwrap_or_default();
+    /// Why a question in the queue of the pool could not be asked in time.
+    fn what_is_late(&self, pool: PoolId) -> String {
+        let pool = self.pools.get(&pool);
+        let servers = pool.map(|pool| pool.settings.servers.as_slice()).unwrap_or_default();
         let server = servers.first().map(ToString::to_string).unwrap_or_default();
-        let first = switch.and_then(|switch| switch.bundles.first());
-        match first.is_some_and(|bundle| self.servers.is_awaited(bundle.server)) {
+        let first = pool.and_then(|pool| pool.server_pools.first());
+        match first.is_some_and(|server_pool| self.servers.is_awaited(server_pool.server)) {
             true => format!("no address of {server} in time"),
             false => format!("no connection to {server} in time"),
         }
@@ -296,7 +300,7 @@ impl Switchboard {
         let asked_at = self.asked_at(on, id);
         let Some(connection) = self.connections.get(&on) else { return };
         let sound = connection.answered_at > asked_at;
-        if sound && matches!(self.sharing(on), Some(Sharing::Together(_))) {
+        if sound && matches!(self.sharing(on), Some(Sharing::Pipelined(_))) {
             let index = connection.index;
             self.try_elsewhere(id, index, failure, now);
             self.release(on, id, now);
@@ -323,12 +327,12 @@ impl Switchboard {
 
     fn server_asked(&self, on: ConnectionId) -> String {
         let Some(connection) = self.connections.get(&on) else { return String::new() };
-        let switch = self.lanes.get(&connection.lane);
-        let server = switch.and_then(|switch| switch.lane.servers.get(connection.index));
+        let pool = self.pools.get(&connection.pool);
+        let server = pool.and_then(|pool| pool.settings.servers.get(connection.index));
         server.map(ToString::to_string).unwrap_or_default()
     }
 }
 
 fn was_ordered(questions: &HashMap<QuestionId, Question>, id: &QuestionId) -> bool {
-    matches!(questions.get(id).map(|question| question.state), Some(State::Asked { is_ordered: true, .. }))
+    matches!(questions.get(id).map(|question| question.state), Some(State::Asked { is_commanded: true, .. }))
 }

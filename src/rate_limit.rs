@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 const SILENCE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
-pub(crate) struct Seldom {
+pub(crate) struct RateLimit {
     silent_until: Option<Instant>,
 }
 
-impl Seldom {
+impl RateLimit {
     /// Whether it may be said again; if so, the next silence begins.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let due = self.silent_until.is_none_or(|until| now >= until);
@@ -29,9 +29,9 @@ mod tests {
     #[test]
     fn a_thousand_times_a_second_becomes_once_in_five_seconds() {
         let start = Instant::now();
-        let mut seldom = Seldom::default();
+        let mut limit = RateLimit::default();
         let said =
-            (0..10_000).filter(|millisecond| seldom.is_due(start + Duration::from_millis(*millisecond)));
+            (0..10_000).filter(|millisecond| limit.is_due(start + Duration::from_millis(*millisecond)));
         assert_eq!(said.collect::<Vec<_>>(), [0, 5000]);
     }
 }

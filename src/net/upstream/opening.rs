@@ -2,32 +2,38 @@
 #![forbid(unsafe_code)]
 
 use super::connection::{Connection, Purpose};
+use super::connection_pool::ServerPool;
 use super::health::Debt;
-use super::lane::Bundle;
-use super::{ConnectionId, Order, State, Switchboard, Timer};
-use crate::mech::remote::{LaneId, QuestionId, Sharing};
+use super::{Command, ConnectionId, State, Timer, UpstreamManager};
+use crate::mech::remote::{PoolId, QuestionId, Sharing};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-impl Switchboard {
+impl UpstreamManager {
     /// Begins a connection to the next address of a server. `false` if it has none.
-    pub(super) fn open(&mut self, lane: LaneId, index: usize, purpose: Purpose, now: Instant) -> bool {
-        let Some(bundle) = self.lanes.get_mut(&lane).and_then(|switch| switch.bundles.get_mut(index)) else {
+    pub(super) fn open(&mut self, pool: PoolId, index: usize, purpose: Purpose, now: Instant) -> bool {
+        let Some(server_pool) = self.pools.get_mut(&pool).and_then(|pool| pool.server_pools.get_mut(index))
+        else {
             return false;
         };
-        let server = bundle.server;
+        let server = server_pool.server;
         let Some(target) = self.servers.target(server).cloned() else { return false };
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        bundle.connections += 1;
+        server_pool.connections += 1;
         match &purpose {
-            Purpose::Queue => bundle.opening += 1,
+            Purpose::Queue => server_pool.opening += 1,
             Purpose::Probe => self.servers.begin_probe(server),
             Purpose::Again(questions) => self.reserve(questions, id),
         }
         self.servers.owe(server, Debt::Opening, now);
-        self.orders.push_back(Order::Open { connection: id, lane, server: index, target: target.clone() });
-        self.connections.insert(id, Connection::new(lane, index, server, target, purpose, now));
+        self.commands.push_back(Command::Open {
+            connection: id,
+            pool,
+            server: index,
+            target: target.clone(),
+        });
+        self.connections.insert(id, Connection::new(pool, index, server, target, purpose, now));
         self.time_stage(id);
         true
     }
@@ -43,8 +49,8 @@ impl Switchboard {
 
     pub(super) fn time_stage(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(&id) else { return };
-        let Some(switch) = self.lanes.get(&connection.lane) else { return };
-        let due = connection.stage_began + connection.allowed(&switch.lane.timeouts);
+        let Some(pool) = self.pools.get(&connection.pool) else { return };
+        let due = connection.stage_began + connection.allowed(&pool.settings.timeouts);
         self.set_connection_timer(id, Some(due));
     }
 
@@ -62,11 +68,13 @@ impl Switchboard {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         self.servers.settle(connection.server, Debt::Opening);
         self.servers.handle_ready(connection.server, connection.began, now);
-        self.unsettled.insert(connection.lane);
+        self.unsettled.insert(connection.pool);
         match &mut connection.purpose {
             Purpose::Queue => {
-                let (lane, index) = (connection.lane, connection.index);
-                self.with_bundle(lane, index, |bundle| bundle.opening = bundle.opening.saturating_sub(1));
+                let (pool, index) = (connection.pool, connection.index);
+                self.with_bundle(pool, index, |server_pool| {
+                    server_pool.opening = server_pool.opening.saturating_sub(1)
+                });
             }
             Purpose::Again(questions) => {
                 for question in std::mem::take(questions) {
@@ -85,8 +93,8 @@ impl Switchboard {
         if connection.in_flight.remove(&question) {
             self.servers.settle(connection.server, Debt::Answer);
         }
-        self.unsettled.insert(connection.lane);
-        if sharing != Some(Sharing::OneQuestion) && !connection.is_finished {
+        self.unsettled.insert(connection.pool);
+        if sharing != Some(Sharing::OneShot) && !connection.is_finished {
             self.fill(id, now);
         } else if connection.in_flight.is_empty() {
             self.close(id);
@@ -96,11 +104,11 @@ impl Switchboard {
     /// Takes those who wait, the oldest first; without any the connection rests.
     fn fill(&mut self, id: ConnectionId, now: Instant) {
         while let Some(connection) = self.connections.get(&id) {
-            let Some(switch) = self.lanes.get(&connection.lane) else { return };
-            if connection.in_flight.len() >= switch.capacity() {
+            let Some(pool) = self.pools.get(&connection.pool) else { return };
+            if connection.in_flight.len() >= pool.capacity() {
                 break;
             }
-            let Some(question) = switch.next_for(connection.index, &self.servers, now) else { break };
+            let Some(question) = pool.next_for(connection.index, &self.servers, now) else { break };
             self.dequeue(question);
             self.put(question, id, now);
         }
@@ -112,7 +120,7 @@ impl Switchboard {
         if self.connections.get(&id).is_none_or(|connection| !connection.in_flight.is_empty()) {
             return;
         }
-        if self.sharing(id) == Some(Sharing::OneQuestion) {
+        if self.sharing(id) == Some(Sharing::OneShot) {
             self.close(id);
             return;
         }
@@ -127,8 +135,8 @@ impl Switchboard {
     }
 
     fn idle_time(&self, id: ConnectionId) -> Duration {
-        let lane = self.connections.get(&id).and_then(|connection| self.lanes.get(&connection.lane));
-        lane.map_or(Duration::ZERO, |switch| switch.lane.idle_time)
+        let pool = self.connections.get(&id).and_then(|connection| self.pools.get(&connection.pool));
+        pool.map_or(Duration::ZERO, |pool| pool.settings.idle_time)
     }
 
     /// The timer of a ready connection has rung.
@@ -147,14 +155,14 @@ impl Switchboard {
     /// Keeps the list of free connections true.
     pub(super) fn note_freedom(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let Some(switch) = self.lanes.get_mut(&connection.lane) else { return };
-        let room = connection.in_flight.len() < switch.capacity();
+        let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
+        let room = connection.in_flight.len() < pool.capacity();
         let free = connection.is_ready() && room && !connection.is_finished;
-        let sharing = switch.lane.sharing;
-        let Some(bundle) = switch.bundles.get_mut(connection.index) else { return };
+        let sharing = pool.settings.sharing;
+        let Some(server_pool) = pool.server_pools.get_mut(connection.index) else { return };
         match (connection.free_as, free) {
             (Some(key), false) => {
-                bundle.free.remove(&(key, id));
+                server_pool.free.remove(&(key, id));
                 connection.free_as = None;
             }
             (None, true) => {
@@ -162,10 +170,10 @@ impl Switchboard {
                 // Few connections are to be kept busy: the oldest of those that are shared, otherwise the one used
                 // last.
                 let key = match sharing {
-                    Sharing::Together(_) => u64::MAX - id.0,
-                    Sharing::OneQuestion | Sharing::InTurn => self.last_release,
+                    Sharing::Pipelined(_) => u64::MAX - id.0,
+                    Sharing::OneShot | Sharing::Sequential => self.last_release,
                 };
-                bundle.free.insert((key, id));
+                server_pool.free.insert((key, id));
                 connection.free_as = Some(key);
             }
             _ => {}
@@ -176,7 +184,7 @@ impl Switchboard {
     pub(super) fn close(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.take(id)?;
         self.closing.insert(id);
-        self.orders.push_back(Order::Close(id));
+        self.commands.push_back(Command::Close(id));
         Some(connection)
     }
 
@@ -185,13 +193,13 @@ impl Switchboard {
         self.set_connection_timer(id, None);
         let connection = self.connections.remove(&id)?;
         let opening = !connection.is_ready();
-        self.with_bundle(connection.lane, connection.index, |bundle| {
-            bundle.connections = bundle.connections.saturating_sub(1);
+        self.with_bundle(connection.pool, connection.index, |server_pool| {
+            server_pool.connections = server_pool.connections.saturating_sub(1);
             if opening && connection.purpose == Purpose::Queue {
-                bundle.opening = bundle.opening.saturating_sub(1);
+                server_pool.opening = server_pool.opening.saturating_sub(1);
             }
             if let Some(key) = connection.free_as {
-                bundle.free.remove(&(key, id));
+                server_pool.free.remove(&(key, id));
             }
         });
         if opening {
@@ -203,13 +211,14 @@ impl Switchboard {
         for _ in &connection.in_flight {
             self.servers.settle(connection.server, Debt::Answer);
         }
-        self.unsettled.insert(connection.lane);
+        self.unsettled.insert(connection.pool);
         Some(connection)
     }
 
-    fn with_bundle(&mut self, lane: LaneId, index: usize, change: impl FnOnce(&mut Bundle)) {
-        if let Some(bundle) = self.lanes.get_mut(&lane).and_then(|switch| switch.bundles.get_mut(index)) {
-            change(bundle);
+    fn with_bundle(&mut self, pool: PoolId, index: usize, change: impl FnOnce(&mut ServerPool)) {
+        if let Some(server_pool) = self.pools.get_mut(&pool).and_then(|pool| pool.server_pools.get_mut(index))
+        {
+            change(server_pool);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A seeded simulation of the switchboard on virtual time, with servers that refuse, hang, break connections, cannot
+//! A seeded simulation of the upstream manager on virtual time, with servers that refuse, hang, break connections, cannot
 //! answer, and recover; with names that cannot be found; with all three ways to share connections.
 //!
 //! A failing seed is printed; `SASLAUTHD_SIMULATION_SEED=n cargo test simulation` replays it.
@@ -12,9 +12,9 @@
 mod checks;
 
 use super::health::Standing;
-use super::tests::{failure, lane, named, numbered};
+use super::tests::{failure, named, numbered, pool};
 use super::*;
-use crate::mech::remote::{Order as ServerOrder, Server, Sharing, Timeouts};
+use crate::mech::remote::{Server, ServerOrder, Sharing, Timeouts};
 use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ enum Mood {
 }
 
 struct Wire {
-    lane: LaneId,
+    pool: PoolId,
     server: usize,
     stage: Stage,
     /// Not yet answered, as the server sees it; abandoned ones included.
@@ -54,19 +54,19 @@ struct Wire {
 }
 
 struct Asked {
-    lane: LaneId,
+    pool: PoolId,
     deadline: Instant,
     /// How often each server was asked it.
     tries: BTreeMap<usize, usize>,
     on: Option<ConnectionId>,
 }
 
-/// The world around a switchboard, and what it remembers to judge it by.
+/// The world around a upstream, and what it remembers to judge it by.
 struct World {
     random: Random,
     now: Instant,
-    board: Switchboard,
-    lanes: Vec<Rc<Lane>>,
+    board: UpstreamManager,
+    pools: Vec<Rc<PoolSettings>>,
     /// By the name of the server.
     moods: BTreeMap<String, Mood>,
     /// A server that is always well.
@@ -75,7 +75,7 @@ struct World {
     asked: BTreeMap<QuestionId, Asked>,
     last_question: u64,
     lookups: BTreeSet<(String, String)>,
-    /// Whether a connection has broken since orders were last taken, so that older ones say nothing of now.
+    /// Whether a connection has broken since commands were last taken, so that older ones say nothing of now.
     disturbed: bool,
 }
 
@@ -85,14 +85,14 @@ impl World {
         let servers: Vec<_> = (0..1 + random.below(4) as u16)
             .map(|number| if random.one_in(2) { named(number) } else { numbered(number) })
             .collect();
-        let lanes = (0..1 + random.below(3)).map(|_| Rc::new(random_lane(&mut random, &servers))).collect();
+        let pools = (0..1 + random.below(3)).map(|_| Rc::new(random_pool(&mut random, &servers))).collect();
         let well = random.one_in(2).then(|| servers[random.below(servers.len() as u64) as usize].clone());
         let moods = servers.iter().map(|server| (server.name.clone(), Mood::Good)).collect();
         Self {
-            board: Switchboard::new(random.milliseconds(12_000)),
+            board: UpstreamManager::new(random.milliseconds(12_000)),
             random,
             now: Instant::now(),
-            lanes,
+            pools,
             moods,
             well,
             wires: BTreeMap::new(),
@@ -126,7 +126,7 @@ impl World {
     }
 
     fn ask(&mut self) {
-        let lane = self.random.below(self.lanes.len() as u64) as usize;
+        let pool = self.random.below(self.pools.len() as u64) as usize;
         let deadline = self.now + Duration::from_millis(1) + self.random.milliseconds(30_000);
         for _ in 0..1 + self.random.below(4) {
             if self.asked.len() >= MOST_QUESTIONS {
@@ -134,9 +134,9 @@ impl World {
             }
             self.last_question += 1;
             let id = QuestionId(self.last_question);
-            let asked = Asked { lane: LaneId(lane), deadline, tries: BTreeMap::new(), on: None };
+            let asked = Asked { pool: PoolId(pool), deadline, tries: BTreeMap::new(), on: None };
             self.asked.insert(id, asked);
-            self.board.ask(id, LaneId(lane), &self.lanes[lane], deadline, self.now);
+            self.board.ask(id, PoolId(pool), &self.pools[pool], deadline, self.now);
             self.carry_out();
         }
     }
@@ -182,7 +182,7 @@ impl World {
         if jump > INSTANT {
             self.serve_well();
         }
-        // Like the event loop: never later than the switchboard wants to be woken.
+        // Like the event loop: never later than the upstream manager wants to be woken.
         let due = self.board.next_timeout().unwrap_or(self.now + jump);
         self.now = due.min(self.now + jump).max(self.now);
         self.board.handle_timeout(self.now);
@@ -223,7 +223,7 @@ impl World {
     }
 
     fn server(&self, wire: &Wire) -> &Server {
-        &self.lanes[wire.lane.0].servers[wire.server]
+        &self.pools[wire.pool.0].servers[wire.server]
     }
 
     fn advance_a_wire(&mut self) {
@@ -266,7 +266,7 @@ impl World {
 
     fn serve(&mut self, id: ConnectionId, mood: Mood) {
         let wire = self.wires.get_mut(&id).unwrap();
-        let is_well = self.well.as_ref() == Some(&self.lanes[wire.lane.0].servers[wire.server]);
+        let is_well = self.well.as_ref() == Some(&self.pools[wire.pool.0].servers[wire.server]);
         if wire.asked.is_empty() {
             // Servers close idle connections when they like.
             if mood == Mood::Breaks || self.random.one_in(6) {
@@ -323,24 +323,24 @@ impl World {
 
     fn carry_out(&mut self) {
         self.disturbed = false;
-        while let Some(order) = self.board.next_order() {
-            match order {
-                Order::Resolve { host, service } => {
+        while let Some(command) = self.board.next_command() {
+            match command {
+                Command::Resolve { host, service } => {
                     assert!(self.lookups.insert((host, service)), "one lookup of a name at a time");
                 }
-                Order::Open { connection, lane, server, .. } => self.open(connection, lane, server),
-                Order::Ask(connection, question) => self.put(connection, question),
-                Order::Close(connection) => {
+                Command::Open { connection, pool, server, .. } => self.open(connection, pool, server),
+                Command::Ask(connection, question) => self.put(connection, question),
+                Command::Close(connection) => {
                     let wire = self.wires.remove(&connection).expect("only what is open is closed");
                     for question in wire.asked {
                         self.forget_place(question, connection);
                     }
                 }
-                Order::GiveUp(question, failure) if failure.reason == "shortage" => {
+                Command::GiveUp(question, failure) if failure.reason == "shortage" => {
                     self.asked.remove(&question).expect("given up once, and only if somebody waits");
                 }
-                Order::GiveUp(question, _) => self.judge(question),
-                Order::Log(event) => {
+                Command::GiveUp(question, _) => self.judge(question),
+                Command::Log(event) => {
                     if let Event::Failed(server, failure) = event {
                         assert_ne!(Some(&server), self.well.as_ref(), "{failure}");
                     }
@@ -355,9 +355,9 @@ impl World {
         }
     }
 
-    fn open(&mut self, id: ConnectionId, lane: LaneId, server: usize) {
+    fn open(&mut self, id: ConnectionId, pool: PoolId, server: usize) {
         let wire = Wire {
-            lane,
+            pool,
             server,
             stage: Stage::Connecting,
             asked: Vec::new(),
@@ -366,8 +366,8 @@ impl World {
             finished: false,
         };
         assert!(self.wires.insert(id, wire).is_none(), "a number is used once");
-        let beside = self.wires.values().filter(|wire| wire.lane == lane && wire.server == server).count();
-        assert!(beside <= self.lanes[lane.0].most_connections, "more connections than the bound");
+        let beside = self.wires.values().filter(|wire| wire.pool == pool && wire.server == server).count();
+        assert!(beside <= self.pools[pool.0].most_connections, "more connections than the bound");
         if self.well.is_none() && self.random.one_in(10) {
             self.wires.remove(&id);
             return self.board.handle_shortage(id, failure("shortage"), self.now);
@@ -384,23 +384,23 @@ impl World {
         assert!(!wire.finished, "asked after it was finished");
         wire.questions += 1;
         wire.asked.push(question);
-        let sharing = self.lanes[wire.lane.0].sharing;
-        assert!(sharing != Sharing::OneQuestion || wire.questions == 1, "a second question");
-        if let Sharing::Together(most) = sharing {
+        let sharing = self.pools[wire.pool.0].sharing;
+        assert!(sharing != Sharing::OneShot || wire.questions == 1, "a second question");
+        if let Sharing::Pipelined(most) = sharing {
             let in_flight = self.board.connections[&id].in_flight.len();
-            assert!(in_flight <= most, "more at a time than the lane allows");
+            assert!(in_flight <= most, "more at a time than the pool allows");
         }
-        assert!(wire.asked.len() == 1 || matches!(sharing, Sharing::Together(_)), "two on one connection");
+        assert!(wire.asked.len() == 1 || matches!(sharing, Sharing::Pipelined(_)), "two on one connection");
         let asked = self.asked.get_mut(&question).expect("only those are asked that somebody waits for");
         assert!(
             asked.on.is_none_or(|on| on == id || !self.wires.contains_key(&on))
-                || matches!(sharing, Sharing::Together(_)),
+                || matches!(sharing, Sharing::Pipelined(_)),
             "asked on two connections"
         );
         asked.on = Some(id);
         *asked.tries.entry(self.wires[&id].server).or_default() += 1;
         assert!(asked.tries.values().all(|tries| *tries <= 2), "asked three times on one server");
-        // Writing can fail at once, while other orders wait.
+        // Writing can fail at once, while other commands wait.
         let wire = &self.wires[&id];
         if self.well.as_ref() != Some(self.server(wire)) && self.random.one_in(12) {
             self.break_wire(id, false);
@@ -414,11 +414,11 @@ impl World {
         if self.now == asked.deadline {
             return;
         }
-        let lane = &self.lanes[asked.lane.0];
-        for (index, server) in lane.servers.iter().enumerate() {
+        let pool = &self.pools[asked.pool.0];
+        for (index, server) in pool.servers.iter().enumerate() {
             let tried = asked.tries.contains_key(&index);
             assert!(tried || self.well.as_ref() != Some(server), "given up though a server is well");
-            let id = self.board.lanes[&asked.lane].bundles[index].server;
+            let id = self.board.pools[&asked.pool].server_pools[index].server;
             let standing = self.board.servers.standing(id, self.now);
             let bad = standing == Standing::Bad || self.disturbed;
             assert!(tried || bad, "given up though {} is {standing:?}", server.name);
@@ -448,23 +448,23 @@ impl World {
             }
         }
         self.check();
-        assert!(self.asked.is_empty() && self.wires.is_empty() && self.board.lanes.is_empty());
+        assert!(self.asked.is_empty() && self.wires.is_empty() && self.board.pools.is_empty());
         assert_eq!(self.board.servers.sizes_for_test(), (0, 0, 0));
     }
 }
 
-fn random_lane(random: &mut Random, servers: &[Server]) -> Lane {
-    let mut lane = lane(servers.to_vec());
-    lane.servers.rotate_left(random.below(servers.len() as u64) as usize);
-    lane.order = if random.one_in(2) { ServerOrder::Listed } else { ServerOrder::RoundRobin };
-    lane.sharing = match random.below(3) {
-        0 => Sharing::OneQuestion,
-        1 => Sharing::InTurn,
-        _ => Sharing::Together(1 + random.below(5) as usize),
+fn random_pool(random: &mut Random, servers: &[Server]) -> PoolSettings {
+    let mut pool = pool(servers.to_vec());
+    pool.servers.rotate_left(random.below(servers.len() as u64) as usize);
+    pool.order = if random.one_in(2) { ServerOrder::Listed } else { ServerOrder::RoundRobin };
+    pool.sharing = match random.below(3) {
+        0 => Sharing::OneShot,
+        1 => Sharing::Sequential,
+        _ => Sharing::Pipelined(1 + random.below(5) as usize),
     };
-    lane.most_connections = 1 + random.below(6) as usize;
-    lane.idle_time = Duration::from_secs(1 + random.below(60));
+    pool.most_connections = 1 + random.below(6) as usize;
+    pool.idle_time = Duration::from_secs(1 + random.below(60));
     let mut time = |most| Duration::from_millis(200) + random.milliseconds(most);
-    lane.timeouts = Timeouts { connect: time(5000), tls: time(5000), operation: time(10_000) };
-    lane
+    pool.timeouts = Timeouts { connect: time(5000), tls: time(5000), operation: time(10_000) };
+    pool
 }

@@ -4,14 +4,14 @@ use super::*;
 
 #[test]
 fn a_connection_for_one_question_is_closed_after_the_answer() {
-    let mut scene = Scene::with(1, Sharing::OneQuestion);
+    let mut scene = Scene::with(1, Sharing::OneShot);
     let connection = scene.warm_up();
     assert_eq!(scene.closed, [connection]);
 }
 
 #[test]
 fn one_connection_serves_question_after_question() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let question = scene.ask();
     assert_eq!(scene.asked(), (connection, question));
@@ -20,7 +20,7 @@ fn one_connection_serves_question_after_question() {
 
 #[test]
 fn the_connection_used_last_is_used_first() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let questions = [scene.ask(), scene.ask()];
     let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
     connections.iter().for_each(|connection| scene.make_ready(*connection));
@@ -34,7 +34,7 @@ fn the_connection_used_last_is_used_first() {
 
 #[test]
 fn questions_travel_together_until_the_connection_is_full() {
-    let mut scene = Scene::with(1, Sharing::Together(3));
+    let mut scene = Scene::with(1, Sharing::Pipelined(3));
     let connection = scene.warm_up();
     let questions = [scene.ask(), scene.ask(), scene.ask()];
     assert_eq!(scene.asked, questions.map(|question| (connection, question)));
@@ -44,14 +44,14 @@ fn questions_travel_together_until_the_connection_is_full() {
 
 #[test]
 fn no_more_connections_are_opened_than_those_who_wait_can_use() {
-    let mut scene = Scene::with(1, Sharing::Together(3));
+    let mut scene = Scene::with(1, Sharing::Pipelined(3));
     scene.ask_times(7);
     assert_eq!(scene.opened.len(), 3);
 }
 
 #[test]
 fn whoever_waits_takes_the_connection_that_is_free_first() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let first = scene.ask();
     let (_, slow) = scene.opened();
     scene.make_ready(slow);
@@ -68,7 +68,7 @@ fn whoever_waits_takes_the_connection_that_is_free_first() {
 
 #[test]
 fn beyond_the_bound_questions_wait_in_their_order_and_the_log_tells_it_seldom() {
-    let mut scene = Scene::new(Lane { most_connections: 1, ..lane(vec![numbered(0)]) });
+    let mut scene = Scene::new(PoolSettings { most_connections: 1, ..pool(vec![numbered(0)]) });
     let questions: Vec<_> = (0..4).map(|_| scene.ask()).collect();
     let (_, connection) = scene.opened();
     scene.make_ready(connection);
@@ -82,7 +82,7 @@ fn beyond_the_bound_questions_wait_in_their_order_and_the_log_tells_it_seldom() 
 #[test]
 fn servers_take_turns() {
     let servers = (0..3).map(numbered).collect();
-    let mut scene = Scene::new(Lane { order: ServerOrder::RoundRobin, ..lane(servers) });
+    let mut scene = Scene::new(PoolSettings { order: ServerOrder::RoundRobin, ..pool(servers) });
     scene.ask_times(6);
     let servers: Vec<_> = scene.opened.iter().map(|(server, _)| *server).collect();
     assert_eq!(servers, [0, 1, 2, 0, 1, 2]);
@@ -90,14 +90,14 @@ fn servers_take_turns() {
 
 #[test]
 fn the_first_in_the_list_is_used_while_it_is_well() {
-    let mut scene = Scene::with(3, Sharing::InTurn);
+    let mut scene = Scene::with(3, Sharing::Sequential);
     scene.ask_times(6);
     assert!(scene.opened.iter().all(|(server, _)| *server == 0));
 }
 
 #[test]
 fn an_idle_connection_is_closed_after_the_idle_time_and_no_sooner() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     scene.pass(40 * SECOND);
     let question = scene.ask();
@@ -110,7 +110,7 @@ fn an_idle_connection_is_closed_after_the_idle_time_and_no_sooner() {
 
 #[test]
 fn a_finished_connection_is_closed_when_its_last_answer_has_come() {
-    let mut scene = Scene::with(1, Sharing::Together(5));
+    let mut scene = Scene::with(1, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let question = scene.ask();
     scene.board.handle_finished(connection, scene.now);
@@ -123,7 +123,7 @@ fn a_finished_connection_is_closed_when_its_last_answer_has_come() {
 
 #[test]
 fn a_question_that_was_not_yet_handed_to_a_finished_connection_goes_to_another() {
-    let mut scene = Scene::new(Lane { most_connections: 1, ..lane(vec![numbered(0)]) });
+    let mut scene = Scene::new(PoolSettings { most_connections: 1, ..pool(vec![numbered(0)]) });
     let connection = scene.warm_up();
     let first = scene.ask();
     let second = scene.ask();
@@ -140,7 +140,7 @@ fn a_question_that_was_not_yet_handed_to_a_finished_connection_goes_to_another()
 
 #[test]
 fn an_abandoned_question_takes_its_connection_along() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let question = scene.ask();
     scene.board.abandon(QuestionId(question), scene.now);
@@ -151,7 +151,7 @@ fn an_abandoned_question_takes_its_connection_along() {
 
 #[test]
 fn an_abandoned_question_leaves_a_shared_connection_to_the_others() {
-    let mut scene = Scene::with(1, Sharing::Together(2));
+    let mut scene = Scene::with(1, Sharing::Pipelined(2));
     let connection = scene.warm_up();
     let (abandoned, other) = (scene.ask(), scene.ask());
     scene.board.abandon(QuestionId(abandoned), scene.now);
@@ -163,7 +163,7 @@ fn an_abandoned_question_leaves_a_shared_connection_to_the_others() {
 
 #[test]
 fn an_abandoned_question_in_the_queue_is_not_asked() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let (abandoned, other) = (scene.ask(), scene.ask());
     scene.board.abandon(QuestionId(abandoned), scene.now);
     let connection = scene.opened[0].1;
@@ -173,10 +173,10 @@ fn an_abandoned_question_in_the_queue_is_not_asked() {
 
 #[test]
 fn a_lane_that_nobody_uses_is_forgotten() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     scene.warm_up();
     scene.pass(2 * FORGOTTEN_AFTER);
-    assert!(scene.board.lanes.is_empty() && scene.board.connections.is_empty());
+    assert!(scene.board.pools.is_empty() && scene.board.connections.is_empty());
     assert_eq!(scene.board.servers.sizes_for_test(), (0, 0, 0));
     assert_eq!(scene.board.next_timeout(), None);
 }

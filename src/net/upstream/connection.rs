@@ -3,7 +3,7 @@
 
 use super::servers::ServerId;
 use super::{Stage, Target};
-use crate::mech::remote::{Failure, FailureKind, LaneId, QuestionId, Timeouts};
+use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ pub(super) enum Purpose {
 }
 
 pub(super) struct Connection {
-    pub(super) lane: LaneId,
-    /// The place of the server in the lane's list.
+    pub(super) pool: PoolId,
+    /// The place of the server in the pool's list.
     pub(super) index: usize,
     pub(super) server: ServerId,
     pub(super) target: Target,
@@ -47,7 +47,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        lane: LaneId,
+        pool: PoolId,
         index: usize,
         server: ServerId,
         target: Target,
@@ -55,7 +55,7 @@ impl Connection {
         now: Instant,
     ) -> Self {
         Self {
-            lane,
+            pool,
             index,
             server,
             target,

@@ -1,7 +1,7 @@
 //! The names of servers and their addresses.
 #![forbid(unsafe_code)]
 
-use super::super::Order;
+use super::super::Command;
 use super::super::addresses::LOOK_UP_AGAIN;
 use super::super::health::Debt;
 use super::{Record, ServerId, Servers};
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 impl Servers {
-    /// Somebody asks a lane that names the server: its name is looked up when that is due. `alternative`: whether
-    /// the lane has a server that works. `true` if this one wants to be probed; then [`Self::begin_probe`] follows.
+    /// Somebody asks a pool that names the server: its name is looked up when that is due. `alternative`: whether
+    /// the pool has a server that works. `true` if this one wants to be probed; then [`Self::begin_probe`] follows.
     pub(in super::super) fn attend(&mut self, id: ServerId, alternative: bool, now: Instant) -> bool {
         let Some(record) = self.records.get_mut(&id) else { return false };
         let wants_probe = record.health.wants_probe(alternative, now);
@@ -41,7 +41,7 @@ impl Servers {
         let address = self.records.get(&id).map(|record| &record.server.address);
         let Some(Address::Host { host, service }) = address else { return };
         if self.lookups.insert((host.clone(), service.clone())) {
-            self.orders.push_back(Order::Resolve { host: host.clone(), service: service.clone() });
+            self.commands.push_back(Command::Resolve { host: host.clone(), service: service.clone() });
         }
     }
 

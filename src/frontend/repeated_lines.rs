@@ -12,12 +12,12 @@ const MOST: usize = 256;
 
 /// The lines that workers have written lately.
 #[derive(Default)]
-pub(super) struct Echoes {
+pub(super) struct RepeatedLines {
     hasher: RandomState,
     lately: VecDeque<(Instant, u64)>,
 }
 
-impl Echoes {
+impl RepeatedLines {
     /// Whether no worker has just said the same. The header with time and process number does not count.
     pub(super) fn is_news(&mut self, datagram: &[u8], now: Instant) -> bool {
         if !is_complaint(datagram) {
@@ -53,38 +53,41 @@ mod tests {
     #[test]
     fn what_five_workers_say_is_news_once() {
         let now = Instant::now();
-        let mut echoes = Echoes::default();
+        let mut repeated_lines = RepeatedLines::default();
         let news = (0..5).filter(|pid| {
-            echoes.is_news(format!("<36>Nov 21 06:00:00 saslauthd[{pid}]: line 7 is bad").as_bytes(), now)
+            repeated_lines
+                .is_news(format!("<36>Nov 21 06:00:00 saslauthd[{pid}]: line 7 is bad").as_bytes(), now)
         });
         assert_eq!(news.count(), 1);
-        assert!(echoes.is_news(b"<36>Nov 21 06:00:00 saslauthd[1]: line 8 is bad", now));
+        assert!(repeated_lines.is_news(b"<36>Nov 21 06:00:00 saslauthd[1]: line 8 is bad", now));
     }
 
     #[test]
     fn the_same_is_news_again_after_a_while() {
         let now = Instant::now();
-        let mut echoes = Echoes::default();
-        assert!(echoes.is_news(b"<36> saslauthd[1]: line 7 is bad", now));
-        assert!(echoes.is_news(b"<36> saslauthd[1]: line 7 is bad", now + MEMORY));
+        let mut repeated_lines = RepeatedLines::default();
+        assert!(repeated_lines.is_news(b"<36> saslauthd[1]: line 7 is bad", now));
+        assert!(repeated_lines.is_news(b"<36> saslauthd[1]: line 7 is bad", now + MEMORY));
     }
 
     #[test]
     fn what_is_told_of_single_logins_is_always_news() {
         let now = Instant::now();
-        let mut echoes = Echoes::default();
+        let mut repeated_lines = RepeatedLines::default();
         for _ in 0..3 {
-            assert!(echoes.is_news(b"<39>Nov 21 06:00:00 saslauthd[1]: pam_authenticate failed", now));
+            assert!(
+                repeated_lines.is_news(b"<39>Nov 21 06:00:00 saslauthd[1]: pam_authenticate failed", now)
+            );
         }
     }
 
     #[test]
     fn only_so_much_is_remembered() {
         let now = Instant::now();
-        let mut echoes = Echoes::default();
+        let mut repeated_lines = RepeatedLines::default();
         for line in 0..10 * MOST {
-            echoes.is_news(format!("<36> saslauthd[1]: line {line} is bad").as_bytes(), now);
+            repeated_lines.is_news(format!("<36> saslauthd[1]: line {line} is bad").as_bytes(), now);
         }
-        assert_eq!(echoes.lately.len(), MOST);
+        assert_eq!(repeated_lines.lately.len(), MOST);
     }
 }

@@ -7,7 +7,7 @@ fn addresses(last: &[u8]) -> Result<Vec<SocketAddr>, String> {
 }
 
 fn named_scene(servers: Vec<Server>) -> Scene {
-    Scene::new(lane(servers))
+    Scene::new(pool(servers))
 }
 
 #[test]

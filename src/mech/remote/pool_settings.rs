@@ -9,11 +9,11 @@ use std::time::Duration;
 
 /// A group of interchangeable connections: any of them can be asked the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
+pub struct PoolSettings {
     /// Where to connect; at least one.
     pub servers: Vec<Server>,
     /// Which server comes first.
-    pub order: Order,
+    pub order: ServerOrder,
     /// How many questions a connection carries.
     pub sharing: Sharing,
     /// How many connections to one server are open at the most.
@@ -29,9 +29,9 @@ pub struct Lane {
     pub party: usize,
 }
 
-/// Which server of a lane is asked first, of those that are not known to fail.
+/// Which server of a pool is asked first, of those that are not known to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum ServerOrder {
     /// The first in the list; the others when it fails.
     Listed,
     /// Each in turn.
@@ -42,11 +42,11 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
     /// One, and then it is closed.
-    OneQuestion,
+    OneShot,
     /// One at a time.
-    InTurn,
+    Sequential,
     /// Up to so many at a time.
-    Together(usize),
+    Pipelined(usize),
 }
 
 /// How long each step may take. The whole login is bounded by [`NetworkSettings::total_timeout`] beside these.
@@ -72,7 +72,7 @@ impl From<&NetworkSettings> for Timeouts {
     }
 }
 
-/// A server. What is known of its health is shared by all lanes that name it and have the same [`Lane::party`].
+/// A server. What is known of its health is shared by all pools that name it and have the same [`PoolSettings::party`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Server {
     /// Where it is.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn given_up_after(steps: &[Stage]) -> (Duration, Failure) {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     for stage in steps {
@@ -51,7 +51,7 @@ fn each_step_has_its_own_time_and_says_which_it_was() {
 
 #[test]
 fn a_question_that_nobody_answers_goes_to_the_next_server() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     let question = scene.ask();
     let (_, hung) = scene.opened();
     scene.make_ready(hung);
@@ -67,7 +67,7 @@ fn a_question_that_nobody_answers_goes_to_the_next_server() {
 
 #[test]
 fn a_slow_question_does_not_fail_a_server_that_answers_others() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let slow = scene.ask();
     let (_, connection) = scene.opened();
     scene.make_ready(connection);
@@ -82,7 +82,7 @@ fn a_slow_question_does_not_fail_a_server_that_answers_others() {
 
 #[test]
 fn a_slow_question_leaves_a_shared_connection_open_that_has_been_heard() {
-    let mut scene = Scene::with(1, Sharing::Together(5));
+    let mut scene = Scene::with(1, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let slow = scene.ask();
     scene.pass(5 * SECOND);
@@ -97,7 +97,7 @@ fn a_slow_question_leaves_a_shared_connection_open_that_has_been_heard() {
 
 #[test]
 fn a_silent_shared_connection_is_closed_and_all_on_it_go_to_the_next_server() {
-    let mut scene = Scene::with(2, Sharing::Together(5));
+    let mut scene = Scene::with(2, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let questions = [scene.ask(), scene.ask()];
     scene.asked.clear();
@@ -111,11 +111,11 @@ fn a_silent_shared_connection_is_closed_and_all_on_it_go_to_the_next_server() {
 
 #[test]
 fn nobody_waits_in_the_queue_beyond_the_deadline() {
-    let mut scene = Scene::new(Lane { most_connections: 1, ..lane(vec![numbered(0)]) });
+    let mut scene = Scene::new(PoolSettings { most_connections: 1, ..pool(vec![numbered(0)]) });
     scene.warm_up();
     scene.ask();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LANE, &scene.lane, deadline, scene.now);
+    scene.board.ask(QuestionId(9), LANE, &scene.pool, deadline, scene.now);
     scene.pass(SECOND);
     let (question, failure) = scene.given_up.remove(0);
     assert_eq!((question, failure.kind), (9, FailureKind::Contact));
@@ -124,9 +124,9 @@ fn nobody_waits_in_the_queue_beyond_the_deadline() {
 
 #[test]
 fn a_question_on_its_way_is_given_up_at_its_deadline() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     let connection = scene.warm_up();
-    scene.board.ask(QuestionId(9), LANE, &scene.lane, scene.now + 3 * SECOND, scene.now);
+    scene.board.ask(QuestionId(9), LANE, &scene.pool, scene.now + 3 * SECOND, scene.now);
     scene.pass(3 * SECOND);
     assert_eq!(scene.given_up.len(), 1);
     assert_eq!(scene.given_up[0].1.reason, "no answer from test://127.0.0.1:1000 within 3 s");
@@ -135,8 +135,8 @@ fn a_question_on_its_way_is_given_up_at_its_deadline() {
 
 #[test]
 fn a_question_without_time_is_given_up_at_once() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
-    scene.board.ask(QuestionId(9), LANE, &scene.lane, scene.now, scene.now);
+    let mut scene = Scene::with(1, Sharing::Sequential);
+    scene.board.ask(QuestionId(9), LANE, &scene.pool, scene.now, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.len(), 1);
     assert!(scene.opened.is_empty());

@@ -1,9 +1,9 @@
-//! What the switchboard and its caller say to each other.
+//! What the upstream manager and its caller say to each other.
 #![forbid(unsafe_code)]
 
 #[cfg(doc)]
-use super::Switchboard;
-use crate::mech::remote::{Failure, LaneId, QuestionId, Server};
+use super::UpstreamManager;
+use crate::mech::remote::{Failure, PoolId, QuestionId, Server};
 use crate::net::ConnectionId;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 /// What the caller must do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Find the addresses of a host; answered by [`Switchboard::handle_addresses`].
+pub enum Command {
+    /// Find the addresses of a host; answered by [`UpstreamManager::handle_addresses`].
     Resolve {
         /// As in [`Address::Host`](crate::mech::remote::Address::Host).
         host: String,
@@ -24,8 +24,8 @@ pub enum Order {
         /// The number of the new connection.
         connection: ConnectionId,
         /// What it is for.
-        lane: LaneId,
-        /// The place of the server in the lane's list.
+        pool: PoolId,
+        /// The place of the server in the pool's list.
         server: usize,
         /// Where it is.
         target: Target,

@@ -1,6 +1,6 @@
 //! What must hold after every step.
 
-use super::super::lane::Step;
+use super::super::connection_pool::Step;
 use super::*;
 
 impl World {
@@ -18,10 +18,10 @@ impl World {
         known.sort();
         assert_eq!(known, wires, "all connections, and no other, are known");
         assert!(self.board.closing.is_empty());
-        assert!(self.board.timers.len() <= self.asked.len() + wires.len() + self.lanes.len());
+        assert!(self.board.timers.len() <= self.asked.len() + wires.len() + self.pools.len());
         self.check_debts();
-        for (id, switch) in &self.board.lanes {
-            self.check_lane(*id, switch);
+        for (id, pool) in &self.board.pools {
+            self.check_pool(*id, pool);
         }
     }
 
@@ -32,38 +32,38 @@ impl World {
             debt.0 += usize::from(!connection.is_ready());
             debt.1 += connection.in_flight.len();
         }
-        for switch in self.board.lanes.values() {
-            for bundle in &switch.bundles {
-                let (opening, unanswered, awaited) = self.board.servers.debts_for_test(bundle.server);
-                let expected = debts.get(&bundle.server).copied().unwrap_or_default();
+        for pool in self.board.pools.values() {
+            for server_pool in &pool.server_pools {
+                let (opening, unanswered, awaited) = self.board.servers.debts_for_test(server_pool.server);
+                let expected = debts.get(&server_pool.server).copied().unwrap_or_default();
                 assert_eq!((opening, unanswered), (expected.0 + usize::from(awaited), expected.1));
             }
         }
     }
 
-    fn check_lane(&self, id: LaneId, switch: &Switch) {
-        let step = switch.next_step(&self.board.servers, self.now);
+    fn check_pool(&self, id: PoolId, pool: &ConnectionPool) {
+        let step = pool.next_step(&self.board.servers, self.now);
         assert!(matches!(step, Step::Rest(_)), "something could be done: {step:?}");
-        let waiting = self.board.questions.values().filter(|question| question.lane == id);
+        let waiting = self.board.questions.values().filter(|question| question.pool == id);
         let waiting = waiting.filter(|question| question.state == State::Waiting).count();
-        assert_eq!(switch.queue.len(), waiting);
-        for (index, bundle) in switch.bundles.iter().enumerate() {
+        assert_eq!(pool.queue.len(), waiting);
+        for (index, server_pool) in pool.server_pools.iter().enumerate() {
             let mine = || {
                 let all = self.board.connections.values();
-                all.filter(move |connection| connection.lane == id && connection.index == index)
+                all.filter(move |connection| connection.pool == id && connection.index == index)
             };
-            assert_eq!(bundle.connections, mine().count());
+            assert_eq!(server_pool.connections, mine().count());
             let opening = |connection: &&Connection| {
                 !connection.is_ready() && connection.purpose == connection::Purpose::Queue
             };
-            assert_eq!(bundle.opening, mine().filter(opening).count());
+            assert_eq!(server_pool.opening, mine().filter(opening).count());
             let free = |connection: &&Connection| {
                 connection.is_ready()
                     && !connection.is_finished
-                    && connection.in_flight.len() < switch.capacity()
+                    && connection.in_flight.len() < pool.capacity()
             };
-            assert_eq!(bundle.free.len(), mine().filter(free).count());
-            for (_, connection) in &bundle.free {
+            assert_eq!(server_pool.free.len(), mine().filter(free).count());
+            for (_, connection) in &server_pool.free {
                 assert!(free(&&self.board.connections[connection]), "a busy connection among the free");
             }
         }

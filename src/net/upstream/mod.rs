@@ -1,12 +1,12 @@
 //! Which question goes over which connection, to which server, and what happens when one fails.
 //!
-//! Pure: events and `now` go in through the `handle_…` methods, [`Order`]s come out of [`Switchboard::next_order`].
+//! Pure: events and `now` go in through the `handle_…` methods, [`Command`]s come out of [`UpstreamManager::next_command`].
 //!
-//! - A question waits in its lane's queue and takes the first connection that is free for it; connections are opened
-//!   as the queue needs them (`waiting`, `lane`, `opening`).
+//! - A question waits in its pool's queue and takes the first connection that is free for it; connections are opened
+//!   as the queue needs them (`waiting`, `connection_pool`, `opening`).
 //! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
-//!   lane is used, a connection without a question finds out whether it is back; then it gets one question at a time
-//!   until it answers (`health`). While all servers of a lane are known to fail, questions are given up at once.
+//!   pool is used, a connection without a question finds out whether it is back; then it gets one question at a time
+//!   until it answers (`health`). While all servers of a pool are known to fail, questions are given up at once.
 //! - A connection that breaks over a question is no failure of its server: that question may be the reason.
 //! - A server that owes answers or connections and is silent for a second is avoided while another is better.
 //! - A question tries each server once. If a used connection breaks under it before a byte has come, it is asked
@@ -15,12 +15,12 @@
 
 mod addresses;
 mod asking;
+mod command;
 mod connection;
+mod connection_pool;
 mod failing;
 mod health;
-mod lane;
 mod opening;
-mod order;
 mod queue;
 mod servers;
 #[cfg(test)]
@@ -29,26 +29,26 @@ mod simulation;
 mod tests;
 mod waiting;
 
-pub use order::{Event, Order, Stage, Target};
+pub use command::{Command, Event, Stage, Target};
 
 use super::ConnectionId;
-use crate::mech::remote::{Failure, FailureKind, Lane, LaneId, QuestionId};
+use crate::mech::remote::{Failure, FailureKind, PoolId, PoolSettings, QuestionId};
 use connection::Connection;
-use lane::Switch;
-use queue::{Ticket, Wish};
+use connection_pool::ConnectionPool;
+use queue::{SequenceNumber, Wish};
 use servers::Servers;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// A lane that nobody has used for so long is forgotten, and with it what is known of its servers.
+/// A pool that nobody has used for so long is forgotten, and with it what is known of its servers.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 struct Question {
-    lane: LaneId,
+    pool: PoolId,
     deadline: Instant,
-    ticket: Ticket,
+    sequence_number: SequenceNumber,
     wish: Wish,
     state: State,
     /// When its timer rings.
@@ -61,7 +61,7 @@ struct Question {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// In the queue of its lane.
+    /// In the queue of its pool.
     Waiting,
     /// A fresh connection is being opened for it.
     Reserved(ConnectionId),
@@ -69,7 +69,7 @@ enum State {
         connection: ConnectionId,
         at: Instant,
         /// Whether the caller has been told to ask it.
-        is_ordered: bool,
+        is_commanded: bool,
     },
 }
 
@@ -80,65 +80,65 @@ enum Timer {
     /// Its stage takes too long, or it was idle for long.
     Connection(ConnectionId),
     /// Perhaps it is not used any more.
-    Lane(LaneId),
+    PoolSettings(PoolId),
 }
 
 /// All questions without an answer and all connections.
-pub struct Switchboard {
+pub struct UpstreamManager {
     servers: Servers,
-    lanes: HashMap<LaneId, Switch>,
+    pools: HashMap<PoolId, ConnectionPool>,
     questions: HashMap<QuestionId, Question>,
     connections: HashMap<ConnectionId, Connection>,
     timers: BTreeSet<(Instant, Timer)>,
-    /// Lanes in which something may have to be done for those who wait.
-    unsettled: BTreeSet<LaneId>,
-    orders: VecDeque<Order>,
+    /// Pools in which something may have to be done for those who wait.
+    unsettled: BTreeSet<PoolId>,
+    commands: VecDeque<Command>,
     /// Connections that the caller has yet to be told to close.
     closing: HashSet<ConnectionId>,
     last_connection: u64,
-    last_ticket: u64,
+    last_sequence_number: u64,
     last_release: u64,
 }
 
-impl Switchboard {
+impl UpstreamManager {
     /// Nothing asked, nothing connected. A server that fails is left alone for up to `retry_interval`.
     pub fn new(retry_interval: Duration) -> Self {
         Self {
             servers: Servers::new(retry_interval),
-            lanes: HashMap::new(),
+            pools: HashMap::new(),
             questions: HashMap::new(),
             connections: HashMap::new(),
             timers: BTreeSet::new(),
             unsettled: BTreeSet::new(),
-            orders: VecDeque::new(),
+            commands: VecDeque::new(),
             closing: HashSet::new(),
             last_connection: 0,
-            last_ticket: 0,
+            last_sequence_number: 0,
             last_release: 0,
         }
     }
 
-    /// A question for any connection of the lane, to be given up at the deadline. The lane of a number stays the
+    /// A question for any connection of the pool, to be given up at the deadline. The pool of a number stays the
     /// same.
     pub fn ask(
         &mut self,
         question: QuestionId,
-        id: LaneId,
-        lane: &Rc<Lane>,
+        id: PoolId,
+        pool: &Rc<PoolSettings>,
         deadline: Instant,
         now: Instant,
     ) {
         if deadline <= now {
             let failure = Failure::new(FailureKind::Internal, "no time is left to ask a server");
-            return self.orders.push_back(Order::GiveUp(question, failure));
+            return self.commands.push_back(Command::GiveUp(question, failure));
         }
-        self.enter(id, lane, now);
+        self.enter(id, pool, now);
         let hopeful = self.attend(id, now);
-        self.last_ticket += 1;
+        self.last_sequence_number += 1;
         let asked = Question {
-            lane: id,
+            pool: id,
             deadline,
-            ticket: Ticket(self.last_ticket),
+            sequence_number: SequenceNumber(self.last_sequence_number),
             wish: Wish { hopeful, ..Wish::default() },
             state: State::Waiting,
             due: deadline,
@@ -158,7 +158,7 @@ impl Switchboard {
         self.settle(now);
     }
 
-    /// What [`Order::Resolve`] found, or why nothing. Each such order must be answered.
+    /// What [`Command::Resolve`] found, or why nothing. Each such command must be answered.
     pub fn handle_addresses(
         &mut self,
         host: &str,
@@ -241,7 +241,7 @@ impl Switchboard {
             match timer {
                 Timer::Question(question) => self.time_out_question(question, now),
                 Timer::Connection(connection) => self.time_out_connection(connection, now),
-                Timer::Lane(lane) => self.retire(lane, now),
+                Timer::PoolSettings(pool) => self.retire(pool, now),
             }
         }
         self.settle(now);
@@ -254,38 +254,38 @@ impl Switchboard {
     }
 
     /// The next thing to do.
-    pub fn next_order(&mut self) -> Option<Order> {
-        if let Some(order) = self.servers.next_order() {
-            return Some(order);
+    pub fn next_command(&mut self) -> Option<Command> {
+        if let Some(command) = self.servers.next_command() {
+            return Some(command);
         }
-        while let Some(order) = self.orders.pop_front() {
-            if self.still_holds(&order) {
-                return Some(order);
+        while let Some(command) = self.commands.pop_front() {
+            if self.still_holds(&command) {
+                return Some(command);
             }
         }
         None
     }
 
-    /// Whether nothing has happened to a connection since the order was given: while the caller carries out one
-    /// order, a connection of another may break.
-    fn still_holds(&mut self, order: &Order) -> bool {
-        match order {
-            Order::Open { connection, .. } => {
+    /// Whether nothing has happened to a connection since the command was given: while the caller carries out one
+    /// command, a connection of another may break.
+    fn still_holds(&mut self, command: &Command) -> bool {
+        match command {
+            Command::Open { connection, .. } => {
                 let open = self.connections.contains_key(connection);
                 if !open {
                     self.closing.remove(connection);
                 }
                 open
             }
-            Order::Ask(to, question) => {
+            Command::Ask(to, question) => {
                 let state = self.questions.get_mut(question).map(|question| &mut question.state);
-                let Some(State::Asked { connection, is_ordered, .. }) = state else { return false };
-                let holds = connection == to && !*is_ordered;
-                *is_ordered |= holds;
+                let Some(State::Asked { connection, is_commanded, .. }) = state else { return false };
+                let holds = connection == to && !*is_commanded;
+                *is_commanded |= holds;
                 holds
             }
-            Order::Close(connection) => self.closing.remove(connection),
-            Order::Resolve { .. } | Order::GiveUp(..) | Order::Log(_) => true,
+            Command::Close(connection) => self.closing.remove(connection),
+            Command::Resolve { .. } | Command::GiveUp(..) | Command::Log(_) => true,
         }
     }
 }

@@ -3,27 +3,27 @@
 
 use super::connection::Purpose;
 use super::health::{Debt, SUSPICION, Standing};
-use super::{ConnectionId, Order, State, Switchboard, Timer};
+use super::{Command, ConnectionId, State, Timer, UpstreamManager};
 use crate::mech::remote::{Failure, QuestionId, Sharing};
 use std::time::Instant;
 
-impl Switchboard {
+impl UpstreamManager {
     /// Asks it on a connection that has room.
     pub(super) fn put(&mut self, id: QuestionId, to: ConnectionId, now: Instant) {
         let Some(question) = self.questions.get_mut(&id) else { return };
         let Some(connection) = self.connections.get_mut(&to) else { return };
-        let Some(switch) = self.lanes.get(&connection.lane) else { return };
+        let Some(pool) = self.pools.get(&connection.pool) else { return };
         let elsewhere = question.wish.tried.with(connection.index);
         // One question finds out whether a server answers again, and should not have to pay for it.
         let rushed = self.servers.is_on_trial(connection.server)
             && !connection.has_greeted
-            && switch.best(elsewhere, &self.servers, now) == Standing::Good;
-        let operation = switch.lane.timeouts.operation;
+            && pool.best(elsewhere, &self.servers, now) == Standing::Good;
+        let operation = pool.settings.timeouts.operation;
         let allowed = if rushed { operation.min(SUSPICION) } else { operation };
-        question.state = State::Asked { connection: to, at: now, is_ordered: false };
+        question.state = State::Asked { connection: to, at: now, is_commanded: false };
         connection.in_flight.insert(id);
         self.servers.owe(connection.server, Debt::Answer, now);
-        self.orders.push_back(Order::Ask(to, id));
+        self.commands.push_back(Command::Ask(to, id));
         self.set_question_timer(id, Some(now + allowed));
         self.note_freedom(to);
     }
@@ -54,21 +54,21 @@ impl Switchboard {
     /// A question on the connection is not to be answered any more.
     fn hang_up(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {
         match self.sharing(id) {
-            Some(Sharing::Together(_)) => self.release(id, question, now),
+            Some(Sharing::Pipelined(_)) => self.release(id, question, now),
             // Its answer would be taken for that of the next one.
             _ => drop(self.close(id)),
         }
     }
 
     pub(super) fn sharing(&self, id: ConnectionId) -> Option<Sharing> {
-        let lane = self.connections.get(&id)?.lane;
-        Some(self.lanes.get(&lane)?.lane.sharing)
+        let pool = self.connections.get(&id)?.pool;
+        Some(self.pools.get(&pool)?.settings.sharing)
     }
 
     pub(super) fn give_up(&mut self, id: QuestionId, otherwise: Failure) {
         let failure = self.questions.get_mut(&id).and_then(|question| question.failure.take());
         self.forget(id);
-        self.orders.push_back(Order::GiveUp(id, failure.unwrap_or(otherwise)));
+        self.commands.push_back(Command::GiveUp(id, failure.unwrap_or(otherwise)));
     }
 
     pub(super) fn forget(&mut self, id: QuestionId) {

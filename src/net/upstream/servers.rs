@@ -1,12 +1,12 @@
-//! All servers of all lanes: their health and their addresses, which lanes share.
+//! All servers of all pools: their health and their addresses, which pools share.
 #![forbid(unsafe_code)]
 
 mod lookups;
 
 use super::addresses::Addresses;
 use super::health::{Debt, Health, Standing};
-use super::{Event, Order, Target};
-use crate::mech::remote::{Failure, LaneId, Server};
+use super::{Command, Event, Target};
+use crate::mech::remote::{Failure, PoolId, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,9 @@ pub(super) struct Servers {
     lookups: HashSet<(String, String)>,
     /// When to look whether a server has become suspect.
     watches: BTreeSet<(Instant, ServerId)>,
-    /// Lanes that may have to choose anew.
-    changed: BTreeSet<LaneId>,
-    orders: VecDeque<Order>,
+    /// Pools that may have to choose anew.
+    changed: BTreeSet<PoolId>,
+    commands: VecDeque<Command>,
 }
 
 /// What a failure says.
@@ -46,7 +46,7 @@ struct Record {
     addresses: Addresses,
     /// Whether its name is being looked up while no address is known.
     awaited: bool,
-    lanes: BTreeSet<LaneId>,
+    pools: BTreeSet<PoolId>,
 }
 
 impl Servers {
@@ -59,26 +59,26 @@ impl Servers {
             lookups: HashSet::new(),
             watches: BTreeSet::new(),
             changed: BTreeSet::new(),
-            orders: VecDeque::new(),
+            commands: VecDeque::new(),
         }
     }
 
-    /// A lane of the party has come that names the server.
-    pub(super) fn enter(&mut self, server: &Server, party: usize, lane: LaneId, now: Instant) -> ServerId {
+    /// A pool of the party has come that names the server.
+    pub(super) fn enter(&mut self, server: &Server, party: usize, pool: PoolId, now: Instant) -> ServerId {
         let id = *self.ids.entry((server.clone(), party)).or_insert_with(|| {
             self.last_id += 1;
             ServerId(self.last_id)
         });
         let record = self.records.entry(id).or_insert_with(|| Record::new(server, party, now));
-        record.lanes.insert(lane);
+        record.pools.insert(pool);
         id
     }
 
-    /// A lane is gone that named the server; without a lane nothing is known of it any more.
-    pub(super) fn leave(&mut self, id: ServerId, lane: LaneId) {
+    /// A pool is gone that named the server; without a pool nothing is known of it any more.
+    pub(super) fn leave(&mut self, id: ServerId, pool: PoolId) {
         let Some(record) = self.records.get_mut(&id) else { return };
-        record.lanes.remove(&lane);
-        if record.lanes.is_empty() {
+        record.pools.remove(&pool);
+        if record.pools.is_empty() {
             self.ids.remove(&(record.server.clone(), record.party));
             self.records.remove(&id);
             self.watches.retain(|(_, watched)| *watched != id);
@@ -110,8 +110,8 @@ impl Servers {
         self.records.get(&id)?.addresses.first()
     }
 
-    pub(super) fn lanes(&self, id: ServerId) -> Vec<LaneId> {
-        self.records.get(&id).map_or_else(Vec::new, |record| record.lanes.iter().copied().collect())
+    pub(super) fn pools(&self, id: ServerId) -> Vec<PoolId> {
+        self.records.get(&id).map_or_else(Vec::new, |record| record.pools.iter().copied().collect())
     }
 
     pub(super) fn begin_probe(&mut self, id: ServerId) {
@@ -160,7 +160,7 @@ impl Servers {
         record.addresses.answer(target, now);
         let changed = record.health.hear(now) || record.health.failure().is_some();
         if record.health.recover(asked) {
-            self.orders.push_back(Order::Log(Event::Recovered(record.server.clone())));
+            self.commands.push_back(Command::Log(Event::Recovered(record.server.clone())));
         }
         if changed {
             self.note_change(id);
@@ -198,7 +198,7 @@ impl Servers {
     fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, began: Instant, now: Instant) {
         let Some(record) = self.records.get_mut(&id) else { return };
         if record.health.fail(why.clone(), wait, self.retry_interval, began, now) {
-            self.orders.push_back(Order::Log(Event::Failed(record.server.clone(), why.clone())));
+            self.commands.push_back(Command::Log(Event::Failed(record.server.clone(), why.clone())));
         }
         self.note_change(id);
     }
@@ -212,7 +212,7 @@ impl Servers {
 
     fn note_change(&mut self, id: ServerId) {
         if let Some(record) = self.records.get(&id) {
-            self.changed.extend(&record.lanes);
+            self.changed.extend(&record.pools);
         }
     }
 
@@ -232,12 +232,12 @@ impl Servers {
         self.watches.first().map(|(due, _)| *due)
     }
 
-    pub(super) fn next_order(&mut self) -> Option<Order> {
-        self.orders.pop_front()
+    pub(super) fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
     }
 
-    /// A lane that may have to choose anew.
-    pub(super) fn next_changed(&mut self) -> Option<LaneId> {
+    /// A pool that may have to choose anew.
+    pub(super) fn next_changed(&mut self) -> Option<PoolId> {
         self.changed.pop_first()
     }
 }
@@ -250,7 +250,7 @@ impl Record {
             health: Health::default(),
             addresses: Addresses::of(&server.address, now),
             awaited: false,
-            lanes: BTreeSet::new(),
+            pools: BTreeSet::new(),
         }
     }
 }

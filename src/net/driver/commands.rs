@@ -1,14 +1,14 @@
-//! What the switchboard orders.
+//! What the upstream manager commands.
 #![forbid(unsafe_code)]
 
 use super::{Driver, Sender};
 use crate::errand::Errand;
-use crate::mech::remote::{Failure, FailureKind, LaneId, Protocol, QuestionId, TlsMode};
+use crate::mech::remote::{Failure, FailureKind, PoolId, Protocol, QuestionId, TlsMode};
 use crate::net::ConnectionId;
 use crate::net::connection::{Connection, no_connection};
 use crate::net::socket::Socket;
-use crate::net::switchboard::{Event, Order, Target};
 use crate::net::tls;
+use crate::net::upstream::{Command, Event, Target};
 use openssl::ssl::Ssl;
 use std::io;
 use std::time::Instant;
@@ -39,59 +39,59 @@ fn is_shortage(error: &io::Error) -> bool {
 
 impl<P: Protocol> Driver<P> {
     pub(super) fn carry_out(&mut self, now: Instant) {
-        while let Some(order) = self.switchboard.next_order() {
+        while let Some(order) = self.upstream.next_command() {
             match order {
-                Order::Resolve { host, service } => {
+                Command::Resolve { host, service } => {
                     let errand = Errand::Resolve { host: host.clone(), service: service.clone() };
-                    self.send(Sender::Switchboard { host, service }, errand);
+                    self.send(Sender::UpstreamManager { host, service }, errand);
                 }
-                Order::Open { connection, lane, server, target } => {
-                    self.open(connection, lane, server, &target, now);
+                Command::Open { connection, pool, server, target } => {
+                    self.open(connection, pool, server, &target, now);
                 }
-                Order::Ask(connection, question) => self.put_into_session(connection, question, now),
-                Order::Close(connection) => {
+                Command::Ask(connection, question) => self.put_into_session(connection, question, now),
+                Command::Close(connection) => {
                     self.connections.remove(&connection).into_iter().for_each(Connection::close);
                 }
-                Order::GiveUp(question, failure) => self.answer(question, Err(failure), now),
-                Order::Log(event) => self.log(&event),
+                Command::GiveUp(question, failure) => self.answer(question, Err(failure), now),
+                Command::Log(event) => self.log(&event),
             }
         }
     }
 
-    fn open(&mut self, id: ConnectionId, lane: LaneId, server: usize, target: &Target, now: Instant) {
-        match self.connect(id, lane, server, target) {
+    fn open(&mut self, id: ConnectionId, pool: PoolId, server: usize, target: &Target, now: Instant) {
+        match self.connect(id, pool, server, target) {
             Ok(connection) => drop(self.connections.insert(id, connection)),
-            Err(Unopened::Server(failure)) => self.switchboard.handle_broken(id, failure, false, now),
-            Err(Unopened::Shortage(failure)) => self.switchboard.handle_shortage(id, failure, now),
+            Err(Unopened::Server(failure)) => self.upstream.handle_broken(id, failure, false, now),
+            Err(Unopened::Shortage(failure)) => self.upstream.handle_shortage(id, failure, now),
         }
     }
 
     fn connect(
         &mut self,
         id: ConnectionId,
-        lane: LaneId,
+        pool: PoolId,
         server: usize,
         target: &Target,
     ) -> Result<Connection<P::Session>, Unopened> {
-        let mode = self.protocol.lane(lane).servers.get(server).map_or(TlsMode::Off, |server| server.tls);
+        let mode = self.protocol.pool(pool).servers.get(server).map_or(TlsMode::Off, |server| server.tls);
         let tls = match mode {
             TlsMode::Off => None,
             TlsMode::Implicit | TlsMode::StartTls => {
-                Some(self.prepare_tls(lane, server).map_err(Unopened::Server)?)
+                Some(self.prepare_tls(pool, server).map_err(Unopened::Server)?)
             }
         };
         let token = (self.wiring.token)(id);
         let socket = Socket::connect(target, &self.wiring.registry, token)
             .map_err(|error| unopened(target, &error))?;
-        let session = self.protocol.session(lane, server);
+        let session = self.protocol.session(pool, server);
         Ok(Connection::new(session, target.clone(), socket, tls, mode == TlsMode::Implicit))
     }
 
-    fn prepare_tls(&mut self, lane: LaneId, server: usize) -> Result<Ssl, Failure> {
-        let lane = self.protocol.lane(lane);
-        let host = lane.servers.get(server).and_then(|server| server.host());
-        let prepared = self.contexts.context(&lane.tls);
-        let prepared = prepared.and_then(|context| tls::prepare(&context, &lane.tls, host));
+    fn prepare_tls(&mut self, pool: PoolId, server: usize) -> Result<Ssl, Failure> {
+        let pool = self.protocol.pool(pool);
+        let host = pool.servers.get(server).and_then(|server| server.host());
+        let prepared = self.contexts.context(&pool.tls);
+        let prepared = prepared.and_then(|context| tls::prepare(&context, &pool.tls, host));
         prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))
     }
 

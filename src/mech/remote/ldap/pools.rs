@@ -3,7 +3,7 @@
 
 use super::settings::{Account, Settings};
 use crate::config::NetworkSettings;
-use crate::mech::remote::{Lane, LaneId, Order, Server, Sharing, Timeouts, TlsSettings};
+use crate::mech::remote::{PoolId, PoolSettings, Server, ServerOrder, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,17 +18,17 @@ const SEARCHES_TOGETHER: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// For what the service account does.
-    pub search: LaneId,
+    pub search: PoolId,
     /// For binds of users.
-    pub bind: LaneId,
+    pub bind: PoolId,
 }
 
-/// All lanes. Equal ones are one, so that realms with the same servers and account share their connections.
-pub struct Lanes {
+/// All pools. Equal ones are one, so that realms with the same servers and account share their connections.
+pub struct Pools {
     network: NetworkSettings,
-    nowhere: Rc<Lane>,
+    nowhere: Rc<PoolSettings>,
     entries: RefCell<Vec<Entry>>,
-    /// Who connects, by [`Lane::party`].
+    /// Who connects, by [`PoolSettings::party`].
     parties: RefCell<Vec<Party>>,
 }
 
@@ -37,19 +37,19 @@ type Party = (Rc<Account>, Rc<TlsSettings>);
 
 #[derive(Clone)]
 struct Entry {
-    lane: Rc<Lane>,
+    pool: Rc<PoolSettings>,
     /// `None` for binds of users.
     account: Option<Rc<Account>>,
     /// `ldap_referrals`
     follows: bool,
 }
 
-impl Lanes {
+impl Pools {
     /// None yet, to be used in the way of `network`.
     pub fn new(network: &NetworkSettings) -> Self {
         Self {
             network: network.clone(),
-            nowhere: Rc::new(lane_of(network, Vec::new(), Sharing::InTurn)),
+            nowhere: Rc::new(pool_of(network, Vec::new(), Sharing::Sequential)),
             entries: RefCell::default(),
             parties: RefCell::default(),
         }
@@ -67,61 +67,62 @@ impl Lanes {
     }
 
     /// For a bind as an entry of `place` that this server has: another one may not have it yet.
-    pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> LaneId {
-        let home = self.lane(place.search);
+    pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> PoolId {
+        let home = self.pool(place.search);
         let mut servers = home.servers.clone();
-        let comes_first = server == 0 && home.order == Order::Listed;
+        let comes_first = server == 0 && home.order == ServerOrder::Listed;
         if comes_first || servers.len() < 2 || server >= servers.len() {
             return place.bind;
         }
         servers.rotate_left(server);
-        let lane = Lane { order: Order::Listed, ..self.make(settings, servers, Sharing::InTurn) };
-        self.find(lane, None, settings.referrals.follow)
+        let pool =
+            PoolSettings { order: ServerOrder::Listed, ..self.make(settings, servers, Sharing::Sequential) };
+        self.find(pool, None, settings.referrals.follow)
     }
 
-    /// The lane of that number; numbers are only given out here, so a strange one gets a lane without servers.
-    pub fn lane(&self, id: LaneId) -> Rc<Lane> {
+    /// The pool of that number; numbers are only given out here, so a strange one gets a pool without servers.
+    pub fn pool(&self, id: PoolId) -> Rc<PoolSettings> {
         self.entries
             .borrow()
             .get(id.0)
-            .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.lane))
+            .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.pool))
     }
 
     /// Who binds on its connections before the first question; `None` when the questions are binds.
-    pub fn account(&self, id: LaneId) -> Option<Rc<Account>> {
+    pub fn account(&self, id: PoolId) -> Option<Rc<Account>> {
         self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
     }
 
     /// Whether referrals of its servers are of any use.
-    pub fn follows(&self, id: LaneId) -> bool {
+    pub fn follows(&self, id: PoolId) -> bool {
         self.entries.borrow().get(id.0).is_some_and(|entry| entry.follows)
     }
 
     /// All there are.
-    pub fn ids(&self) -> Vec<LaneId> {
-        (0..self.entries.borrow().len()).map(LaneId).collect()
+    pub fn ids(&self) -> Vec<PoolId> {
+        (0..self.entries.borrow().len()).map(PoolId).collect()
     }
 
     fn place(&self, settings: &Settings, servers: Vec<Server>) -> Place {
-        let lane = |sharing| self.make(settings, servers.clone(), sharing);
+        let pool = |sharing| self.make(settings, servers.clone(), sharing);
         let (account, follows) = (Rc::clone(&settings.account), settings.referrals.follow);
         Place {
-            search: self.find(lane(Sharing::Together(SEARCHES_TOGETHER)), Some(account), follows),
-            bind: self.find(lane(Sharing::InTurn), None, follows),
+            search: self.find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), Some(account), follows),
+            bind: self.find(pool(Sharing::Sequential), None, follows),
         }
     }
 
-    fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> Lane {
-        let lane = lane_of(&self.network, servers, sharing);
+    fn make(&self, settings: &Settings, servers: Vec<Server>, sharing: Sharing) -> PoolSettings {
+        let pool = pool_of(&self.network, servers, sharing);
         let timeouts = match settings.timeout {
             Some(timeout) => Timeouts { connect: timeout, tls: timeout, operation: timeout },
             None => Timeouts {
-                connect: lane.timeouts.connect.min(TIMEOUT),
-                tls: lane.timeouts.tls.min(TIMEOUT),
-                operation: lane.timeouts.operation.min(TIMEOUT),
+                connect: pool.timeouts.connect.min(TIMEOUT),
+                tls: pool.timeouts.tls.min(TIMEOUT),
+                operation: pool.timeouts.operation.min(TIMEOUT),
             },
         };
-        Lane { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..lane }
+        PoolSettings { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..pool }
     }
 
     fn party(&self, settings: &Settings) -> usize {
@@ -133,20 +134,20 @@ impl Lanes {
         })
     }
 
-    fn find(&self, lane: Lane, account: Option<Rc<Account>>, follows: bool) -> LaneId {
+    fn find(&self, pool: PoolSettings, account: Option<Rc<Account>>, follows: bool) -> PoolId {
         let mut entries = self.entries.borrow_mut();
         let same =
-            |entry: &Entry| *entry.lane == lane && entry.account == account && entry.follows == follows;
+            |entry: &Entry| *entry.pool == pool && entry.account == account && entry.follows == follows;
         let found = entries.iter().position(same);
-        LaneId(found.unwrap_or_else(|| {
-            entries.push(Entry { lane: Rc::new(lane), account, follows });
+        PoolId(found.unwrap_or_else(|| {
+            entries.push(Entry { pool: Rc::new(pool), account, follows });
             entries.len() - 1
         }))
     }
 }
 
-fn lane_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> Lane {
-    Lane {
+fn pool_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> PoolSettings {
+    PoolSettings {
         servers,
         order: network.order,
         sharing,

@@ -4,7 +4,7 @@
 use crate::mech::remote::QuestionId;
 use std::collections::BTreeMap;
 
-/// How many servers of a lane are used: the bits of [`Tried`].
+/// How many servers of a pool are used: the bits of [`Tried`].
 pub(super) const MOST_SERVERS: usize = 64;
 
 /// The places of the servers that a question has tried.
@@ -31,29 +31,29 @@ pub(super) struct Wish {
 
 /// The place in the queue of a question: the order in which they came, whatever they have tried since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket(pub(super) u64);
+pub(super) struct SequenceNumber(pub(super) u64);
 
 /// Grouped by what they wish for, so that nobody has to look at each: there are few groups.
 #[derive(Default)]
 pub(super) struct Queue {
-    groups: BTreeMap<Wish, BTreeMap<Ticket, QuestionId>>,
+    groups: BTreeMap<Wish, BTreeMap<SequenceNumber, QuestionId>>,
 }
 
 pub(super) struct Group {
     pub(super) wish: Wish,
-    pub(super) oldest: Ticket,
+    pub(super) oldest: SequenceNumber,
     pub(super) question: QuestionId,
     pub(super) size: usize,
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, wish: Wish, ticket: Ticket, question: QuestionId) {
-        self.groups.entry(wish).or_default().insert(ticket, question);
+    pub(super) fn insert(&mut self, wish: Wish, sequence_number: SequenceNumber, question: QuestionId) {
+        self.groups.entry(wish).or_default().insert(sequence_number, question);
     }
 
-    pub(super) fn remove(&mut self, wish: Wish, ticket: Ticket) {
+    pub(super) fn remove(&mut self, wish: Wish, sequence_number: SequenceNumber) {
         let Some(group) = self.groups.get_mut(&wish) else { return };
-        group.remove(&ticket);
+        group.remove(&sequence_number);
         if group.is_empty() {
             self.groups.remove(&wish);
         }

@@ -18,13 +18,13 @@ fn with_a_dead_first_server(sharing: Sharing) -> Scene {
 
 #[test]
 fn the_next_server_answers_when_one_refuses() {
-    let scene = with_a_dead_first_server(Sharing::InTurn);
+    let scene = with_a_dead_first_server(Sharing::Sequential);
     assert_eq!(scene.events, [Event::Failed(numbered(0), failure("refused"))]);
 }
 
 #[test]
 fn a_question_is_given_up_at_once_while_all_servers_are_known_to_fail() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let first = scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
@@ -35,7 +35,7 @@ fn a_question_is_given_up_at_once_while_all_servers_are_known_to_fail() {
 
 #[test]
 fn a_server_alone_that_refused_is_tried_again_for_the_next_login_and_all_wait_for_the_result() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
@@ -53,7 +53,7 @@ fn a_server_alone_that_refused_is_tried_again_for_the_next_login_and_all_wait_fo
 
 #[test]
 fn all_who_wait_for_a_server_alone_are_given_up_when_it_refuses_again() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
@@ -67,7 +67,7 @@ fn all_who_wait_for_a_server_alone_are_given_up_when_it_refuses_again() {
 
 #[test]
 fn the_time_that_a_failed_server_is_left_alone_doubles_up_to_the_retry_interval() {
-    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    let mut scene = with_a_dead_first_server(Sharing::Sequential);
     let mut waits = Vec::new();
     let mut last = scene.now;
     while waits.len() < 7 {
@@ -86,7 +86,7 @@ fn the_time_that_a_failed_server_is_left_alone_doubles_up_to_the_retry_interval(
 
 #[test]
 fn a_silent_server_alone_is_tried_every_half_second() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let mut waits = Vec::new();
     let mut last = scene.now;
     while waits.len() < 4 {
@@ -104,7 +104,7 @@ fn a_silent_server_alone_is_tried_every_half_second() {
 
 #[test]
 fn no_login_waits_for_the_probe_of_a_failed_server() {
-    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    let mut scene = with_a_dead_first_server(Sharing::Sequential);
     scene.pass(SECOND);
     let question = scene.ask();
     assert_eq!(scene.asked().1, question);
@@ -118,7 +118,7 @@ fn no_login_waits_for_the_probe_of_a_failed_server() {
 
 #[test]
 fn a_recovered_server_gets_one_question_and_when_it_has_answered_all() {
-    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    let mut scene = with_a_dead_first_server(Sharing::Sequential);
     scene.pass(SECOND);
     scene.ask();
     let (_, probe) = scene.opened();
@@ -138,7 +138,7 @@ fn a_recovered_server_gets_one_question_and_when_it_has_answered_all() {
 
 #[test]
 fn a_server_that_can_be_connected_to_but_does_not_answer_costs_one_login_one_second() {
-    let mut scene = with_a_dead_first_server(Sharing::InTurn);
+    let mut scene = with_a_dead_first_server(Sharing::Sequential);
     scene.pass(SECOND);
     scene.ask();
     let (_, probe) = scene.opened();
@@ -154,7 +154,7 @@ fn a_server_that_can_be_connected_to_but_does_not_answer_costs_one_login_one_sec
 
 #[test]
 fn a_probe_for_one_question_is_closed_if_nobody_waits() {
-    let mut scene = with_a_dead_first_server(Sharing::OneQuestion);
+    let mut scene = with_a_dead_first_server(Sharing::OneShot);
     scene.pass(SECOND);
     let question = scene.ask();
     scene.closed.clear();
@@ -168,7 +168,7 @@ fn a_probe_for_one_question_is_closed_if_nobody_waits() {
 
 #[test]
 fn a_hung_server_is_avoided_after_a_second_and_those_in_the_queue_leave_it() {
-    let mut scene = Scene::with(2, Sharing::OneQuestion);
+    let mut scene = Scene::with(2, Sharing::OneShot);
     let (first, second) = (scene.ask(), scene.ask());
     assert!(scene.opened.drain(..).all(|(server, _)| server == 0));
     scene.pass(SECOND);
@@ -183,7 +183,7 @@ fn a_hung_server_is_avoided_after_a_second_and_those_in_the_queue_leave_it() {
 
 #[test]
 fn a_server_that_answers_others_is_not_suspected() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     let slow = scene.ask();
     let quick = scene.ask();
     let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
@@ -199,7 +199,7 @@ fn a_server_that_answers_others_is_not_suspected() {
 
 #[test]
 fn a_stale_connection_costs_a_second_try_on_a_fresh_one_and_no_blame() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let stale = scene.warm_up();
     let question = scene.ask();
     assert_eq!(scene.asked(), (stale, question));
@@ -214,7 +214,7 @@ fn a_stale_connection_costs_a_second_try_on_a_fresh_one_and_no_blame() {
 
 #[test]
 fn the_second_try_takes_no_other_connection_that_may_be_stale() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let questions = [scene.ask(), scene.ask()];
     let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
     connections.iter().for_each(|connection| scene.make_ready(*connection));
@@ -232,7 +232,7 @@ fn the_second_try_takes_no_other_connection_that_may_be_stale() {
 
 #[test]
 fn a_question_over_which_a_fresh_connection_breaks_as_well_goes_to_the_next_server() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     let stale = scene.warm_up();
     let question = scene.ask();
     scene.fail(stale, "closed", false);
@@ -249,7 +249,7 @@ fn a_question_over_which_a_fresh_connection_breaks_as_well_goes_to_the_next_serv
 
 #[test]
 fn an_answer_cut_short_leads_to_no_second_try() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let question = scene.ask();
     scene.fail(connection, "cut", true);
@@ -259,7 +259,7 @@ fn an_answer_cut_short_leads_to_no_second_try() {
 
 #[test]
 fn a_question_that_breaks_every_connection_takes_the_server_from_nobody_else() {
-    let mut scene = Scene::with(1, Sharing::OneQuestion);
+    let mut scene = Scene::with(1, Sharing::OneShot);
     for _ in 0..20 {
         let question = scene.ask();
         let (_, connection) = scene.opened();
@@ -277,7 +277,7 @@ fn a_question_that_breaks_every_connection_takes_the_server_from_nobody_else() {
 
 #[test]
 fn a_broken_shared_connection_has_its_questions_asked_again_on_one_fresh_one() {
-    let mut scene = Scene::with(1, Sharing::Together(5));
+    let mut scene = Scene::with(1, Sharing::Pipelined(5));
     let stale = scene.warm_up();
     let questions = [scene.ask(), scene.ask(), scene.ask()];
     scene.asked.clear();
@@ -289,7 +289,7 @@ fn a_broken_shared_connection_has_its_questions_asked_again_on_one_fresh_one() {
 
 #[test]
 fn an_idle_connection_that_the_server_closes_is_nobodys_failure() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     scene.fail(connection, "closed", false);
     assert!(scene.events.is_empty() && scene.opened.is_empty());
@@ -299,7 +299,7 @@ fn an_idle_connection_that_the_server_closes_is_nobodys_failure() {
 
 #[test]
 fn a_server_that_cannot_answer_leaves_it_to_the_next_and_is_not_blamed() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     let question = scene.ask();
     let (_, first) = scene.opened();
     scene.make_ready(first);
@@ -319,7 +319,7 @@ fn a_server_that_cannot_answer_leaves_it_to_the_next_and_is_not_blamed() {
 
 #[test]
 fn a_server_that_closes_at_once_is_not_asked_for_ever() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let question = scene.ask();
     let (_, connection) = scene.opened();
     // The driver sees the end before it takes the order to ask.
@@ -332,7 +332,7 @@ fn a_server_that_closes_at_once_is_not_asked_for_ever() {
 
 #[test]
 fn a_failed_server_loses_its_idle_connections() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let questions = [scene.ask(), scene.ask()];
     let connections: Vec<_> = scene.opened.drain(..).map(|(_, connection)| connection).collect();
     connections.iter().for_each(|connection| scene.make_ready(*connection));
@@ -348,19 +348,19 @@ fn a_failed_server_loses_its_idle_connections() {
 
 #[test]
 fn health_is_shared_by_the_lanes_that_name_the_server() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LaneId(1), &scene.lane, deadline, scene.now);
+    scene.board.ask(QuestionId(9), PoolId(1), &scene.pool, deadline, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.last(), Some(&(9, failure("refused"))));
 }
 
 #[test]
 fn the_log_hears_of_a_failing_server_at_once_and_then_once_a_minute() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     for _ in 0..180 {
         scene.ask();
         if let Some((_, connection)) = scene.opened.pop() {
@@ -373,7 +373,7 @@ fn the_log_hears_of_a_failing_server_at_once_and_then_once_a_minute() {
 
 #[test]
 fn a_question_that_was_not_yet_handed_to_a_broken_connection_keeps_its_second_try() {
-    let mut scene = Scene::new(Lane { most_connections: 1, ..lane(vec![numbered(0)]) });
+    let mut scene = Scene::new(PoolSettings { most_connections: 1, ..pool(vec![numbered(0)]) });
     let connection = scene.warm_up();
     let first = scene.ask();
     let second = scene.ask();
@@ -394,7 +394,7 @@ fn a_question_that_was_not_yet_handed_to_a_broken_connection_keeps_its_second_tr
 
 #[test]
 fn no_connection_is_opened_for_a_second_try_that_nobody_waits_for() {
-    let mut scene = Scene::new(Lane { ..lane(vec![named(0)]) });
+    let mut scene = Scene::new(PoolSettings { ..pool(vec![named(0)]) });
     let question = scene.ask();
     let addresses = [1, 2].map(|last| ([127, 0, 0, last], 1000).into()).to_vec();
     scene.found("host0", "1000", Ok(addresses));
@@ -411,7 +411,7 @@ fn no_connection_is_opened_for_a_second_try_that_nobody_waits_for() {
 
 #[test]
 fn an_answer_that_comes_after_its_question_went_elsewhere_counts_for_nothing() {
-    let mut scene = Scene::with(2, Sharing::Together(5));
+    let mut scene = Scene::with(2, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let slow = scene.ask();
     scene.pass(SECOND / 2);
@@ -428,18 +428,18 @@ fn an_answer_that_comes_after_its_question_went_elsewhere_counts_for_nothing() {
 
 #[test]
 fn an_order_that_is_out_of_date_is_not_given() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), LANE, &scene.lane, deadline, scene.now);
+    scene.board.ask(QuestionId(9), LANE, &scene.pool, deadline, scene.now);
     scene.board.abandon(QuestionId(9), scene.now);
     scene.board.handle_broken(connection, failure("closed"), false, scene.now);
-    assert_eq!(scene.board.next_order(), None, "neither the question nor the end of its connection");
+    assert_eq!(scene.board.next_command(), None, "neither the question nor the end of its connection");
 }
 
 #[test]
 fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connection() {
-    let mut scene = Scene::with(2, Sharing::InTurn);
+    let mut scene = Scene::with(2, Sharing::Sequential);
     let (first, second) = (scene.ask(), scene.ask());
     let (_, connection) = scene.opened.remove(0);
     scene.board.handle_shortage(connection, failure("no descriptors"), scene.now);
@@ -454,16 +454,16 @@ fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connecti
 /// A realm with a wrong password for its account, or that does not trust a server, has that server to itself.
 #[test]
 fn what_fails_for_one_party_does_not_fail_for_another() {
-    let mut scene = Scene::with(1, Sharing::InTurn);
+    let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
     assert_eq!(scene.given_up.len(), 1);
     let deadline = scene.now + 30 * SECOND;
     for party in [0, 1] {
-        let lane = Rc::new(Lane { party, ..lane(vec![numbered(0)]) });
+        let pool = Rc::new(PoolSettings { party, ..pool(vec![numbered(0)]) });
         let question = QuestionId(100 + party as u64);
-        scene.board.ask(question, LaneId(1 + party), &lane, deadline, scene.now);
+        scene.board.ask(question, PoolId(1 + party), &pool, deadline, scene.now);
         scene.carry_out();
         assert_eq!(scene.opened.len(), party, "party {party}");
         assert_eq!(scene.given_up.len(), 2, "party {party}");

@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::mech::remote::{Address, Order as ServerOrder, Server, Sharing, Timeouts, TlsMode, TlsSettings};
+use crate::mech::remote::{Address, Server, ServerOrder, Sharing, Timeouts, TlsMode, TlsSettings};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
-const LANE: LaneId = LaneId(0);
+const LANE: PoolId = PoolId(0);
 
 /// A server whose name must be looked up.
 pub(super) fn named(number: u16) -> Server {
@@ -23,12 +23,12 @@ fn server(host: &str, number: u16) -> Server {
     Server { address: Address::Host { host: host.to_owned(), service }, tls: TlsMode::Off, name }
 }
 
-/// A lane in which each connection carries one question at a time.
-pub(super) fn lane(servers: Vec<Server>) -> Lane {
-    Lane {
+/// A pool in which each connection carries one question at a time.
+pub(super) fn pool(servers: Vec<Server>) -> PoolSettings {
+    PoolSettings {
         servers,
         order: ServerOrder::Listed,
-        sharing: Sharing::InTurn,
+        sharing: Sharing::Sequential,
         most_connections: 100,
         idle_time: 60 * SECOND,
         timeouts: Timeouts { connect: 5 * SECOND, tls: 5 * SECOND, operation: 10 * SECOND },
@@ -41,10 +41,10 @@ pub(super) fn failure(reason: &str) -> Failure {
     Failure::new(FailureKind::Unexpected, reason)
 }
 
-/// A switchboard, its clock, and what it has ordered.
+/// A upstream, its clock, and what it has ordered.
 struct Scene {
-    board: Switchboard,
-    lane: Rc<Lane>,
+    board: UpstreamManager,
+    pool: Rc<PoolSettings>,
     now: Instant,
     last_question: u64,
     /// Server and connection.
@@ -57,10 +57,10 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(lane: Lane) -> Self {
+    fn new(pool: PoolSettings) -> Self {
         Self {
-            board: Switchboard::new(10 * SECOND),
-            lane: Rc::new(lane),
+            board: UpstreamManager::new(10 * SECOND),
+            pool: Rc::new(pool),
             now: Instant::now(),
             last_question: 0,
             opened: Vec::new(),
@@ -73,18 +73,18 @@ impl Scene {
     }
 
     fn with(servers: u16, sharing: Sharing) -> Self {
-        Self::new(Lane { sharing, ..lane((0..servers).map(numbered).collect()) })
+        Self::new(PoolSettings { sharing, ..pool((0..servers).map(numbered).collect()) })
     }
 
     fn carry_out(&mut self) {
-        while let Some(order) = self.board.next_order() {
-            match order {
-                Order::Resolve { .. } => self.lookups += 1,
-                Order::Open { connection, server, .. } => self.opened.push((server, connection)),
-                Order::Ask(connection, QuestionId(question)) => self.asked.push((connection, question)),
-                Order::Close(connection) => self.closed.push(connection),
-                Order::GiveUp(QuestionId(question), failure) => self.given_up.push((question, failure)),
-                Order::Log(event) => self.events.push(event),
+        while let Some(command) = self.board.next_command() {
+            match command {
+                Command::Resolve { .. } => self.lookups += 1,
+                Command::Open { connection, server, .. } => self.opened.push((server, connection)),
+                Command::Ask(connection, QuestionId(question)) => self.asked.push((connection, question)),
+                Command::Close(connection) => self.closed.push(connection),
+                Command::GiveUp(QuestionId(question), failure) => self.given_up.push((question, failure)),
+                Command::Log(event) => self.events.push(event),
             }
         }
     }
@@ -92,7 +92,7 @@ impl Scene {
     fn ask(&mut self) -> u64 {
         self.last_question += 1;
         let deadline = self.now + 30 * SECOND;
-        self.board.ask(QuestionId(self.last_question), LANE, &self.lane, deadline, self.now);
+        self.board.ask(QuestionId(self.last_question), LANE, &self.pool, deadline, self.now);
         self.carry_out();
         self.last_question
     }
