@@ -94,10 +94,21 @@ pub fn split_login(login: &[u8]) -> (&[u8], &[u8]) {
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
+/// What can follow a `%`, for messages.
+pub const TOKENS: &str = "u, U, d, s, r, R, D, a digit from 1 to 9 or another %";
+
+/// How many bytes a token's letter takes, which need not be one of ASCII when it is wrong.
+pub fn letter_length(rest: &[u8]) -> usize {
+    let more = rest.iter().skip(1).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+    if rest.first().is_some_and(u8::is_ascii) { 1 } else { 1 + more }
+}
+
 /// Text with tokens in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Template {
     pieces: Vec<Piece>,
+    /// Where tokens stood that nobody knows.
+    dropped: Vec<usize>,
 }
 
 /// A part of a [`Template`].
@@ -110,8 +121,8 @@ pub enum Piece {
 }
 
 impl Template {
-    /// Takes a text apart. Where C drops an unknown token and garbles the text around a single `%` at the end, this
-    /// is an error: what would be left of a filter lets in other people than it was meant for.
+    /// Takes a text apart. As C it drops tokens that it does not know: see [`Self::dropped`]. A single `%` at the end, with
+    /// which C garbles the text, is an error.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let mut template = Self::default();
         let mut rest = text.as_bytes();
@@ -119,8 +130,8 @@ impl Template {
             let offset = text.len() - rest.len();
             rest = behind;
             if byte == b'%' {
-                template.push_percent(rest.first().copied(), offset)?;
-                rest = rest.get(1..).unwrap_or_default();
+                template.push_percent(rest, offset)?;
+                rest = rest.get(letter_length(rest)..).unwrap_or_default();
             } else {
                 template.push_byte(byte);
             }
@@ -133,6 +144,16 @@ impl Template {
         let mut template = Self::default();
         text.iter().for_each(|byte| template.push_byte(*byte));
         template
+    }
+
+    /// Where tokens stood that nobody knows, in bytes: they stand for nothing, as in C.
+    pub fn dropped(&self) -> &[usize] {
+        &self.dropped
+    }
+
+    /// The same, for whoever keeps them for a longer text.
+    pub fn take_dropped(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// The parts, in order; two literals never follow each other.
@@ -184,19 +205,16 @@ impl Template {
         }
     }
 
-    /// Appends what a `%` at `offset` and the letter after it mean.
-    pub fn push_percent(&mut self, letter: Option<u8>, offset: usize) -> Result<(), SyntaxError> {
-        if letter == Some(b'%') {
-            self.push_byte(b'%');
-            return Ok(());
+    /// Appends what a `%` at `offset` and the letter after it mean, with which `rest` begins.
+    pub fn push_percent(&mut self, rest: &[u8], offset: usize) -> Result<(), SyntaxError> {
+        match rest.first() {
+            Some(b'%') => self.push_byte(b'%'),
+            Some(letter) => match Token::of(*letter) {
+                Some(token) => self.pieces.push(Piece::Token(token)),
+                None => self.dropped.push(offset),
+            },
+            None => return Err(SyntaxError::new(offset, format!("a % must be followed by {TOKENS}"))),
         }
-        let token = letter.and_then(Token::of).ok_or_else(|| {
-            SyntaxError::new(
-                offset,
-                "a % must be followed by u, U, d, s, r, R, D, a digit from 1 to 9 or another %",
-            )
-        })?;
-        self.pieces.push(Piece::Token(token));
         Ok(())
     }
 }
@@ -289,9 +307,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_token_is_an_error_with_its_place() {
-        for (template, offset) in [("uid=%x", 4), ("%0", 0), ("ab%", 2), ("%%%", 2), ("%u% ", 2), ("é%é", 2)]
+    fn an_unknown_token_stands_for_nothing_as_in_c_and_its_place_is_told() {
+        for (template, offset, text) in
+            [("uid=%x", 4, "uid="), ("%0", 0, ""), ("a%nb", 1, "ab"), ("%u% ", 2, "me"), ("é%éx", 2, "éx")]
         {
+            assert_eq!(Template::parse(template).unwrap().dropped(), [offset], "{template}");
+            assert_eq!(expanded(template, &login("me")), text, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_single_percent_at_the_end_is_an_error_with_its_place() {
+        for (template, offset) in [("ab%", 2), ("%%%", 2), ("%", 0)] {
             assert_eq!(Template::parse(template).unwrap_err().offset, offset, "{template}");
         }
     }

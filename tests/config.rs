@@ -41,7 +41,7 @@ const ASKING: [Asking; 3] = [
     },
     Asking {
         name: "rimap",
-        flags: &["-O", "localhost/143"],
+        flags: &["-O", "imap://localhost?starttls"],
         good: "# nothing is needed\n",
         bad: "# nothing is needed\n\nrimap_tls_min_version: 4\n",
     },

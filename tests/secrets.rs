@@ -74,12 +74,19 @@ fn what_was_sent_to_servers_leaves_no_password_in_memory() {
     let fake = FakeHttp::answering("HTTP/1.1 204 No Content\r\n\r\n");
     let form = format!("httpform_url: http://{}/\nhttpform_data: %p\n", fake.address());
     let imap = |option: String| Launch::new(Program::Ours, &["-a", "rimap", "-O", &option]);
+    let sasl = |mechanism: &str| {
+        let settings = format!("ldap_servers: {}\nldap_use_sasl: yes\nldap_mech: {mechanism}\n", slapd.uri());
+        Launch::new(Program::Ours, &["-a", "ldap"]).with_file("-O", &settings)
+    };
     for launch in [
         imap(dovecot.option()),
         imap(format!("imap://{}?starttls", dovecot.endpoint())).with_file("--config", &trust("rimap")),
         imap(format!("imaps://{}", dovecot.tls_endpoint())).with_file("--config", &trust("rimap")),
         Launch::new(Program::Ours, &["-a", "ldap"]).with_file("-O", &searching(slapd.uri(), "")),
         Launch::new(Program::Ours, &["-a", "ldap"]).with_file("-O", &searching(slapd.tls_uri(), "")),
+        sasl("SCRAM-SHA-256"),
+        sasl("DIGEST-MD5"),
+        sasl("CRAM-MD5"),
         Launch::new(Program::Ours, &["-a", "httpform"]).with_file("-O", &form),
     ] {
         let daemon = launch.start();

@@ -75,8 +75,12 @@ impl Sent {
     }
 
     fn check(&self, login: &[u8], password: &[u8]) {
-        let preparations: [&[u8]; 3] =
-            [b"", b"saslauthd1 STARTTLS\r\n", b"saslauthd1 STARTTLS\r\nsaslauthd2 CAPABILITY\r\n"];
+        let preparations: [&[u8]; 4] = [
+            b"",
+            b"saslauthd2 CAPABILITY\r\n",
+            b"saslauthd1 STARTTLS\r\n",
+            b"saslauthd1 STARTTLS\r\nsaslauthd2 CAPABILITY\r\n",
+        ];
         assert!(preparations.contains(&self.preparation.as_slice()), "{}", self.preparation.escape_ascii());
         let known = commands(login, password).iter().any(|command| command.starts_with(&self.login));
         assert!(known || self.login.is_empty(), "{}", self.login.escape_ascii());

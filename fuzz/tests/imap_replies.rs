@@ -51,7 +51,7 @@ fn hear(session: &mut ImapSession, random: &Random, bytes: &[u8]) -> Said {
 /// A session that has just sent a login.
 fn asking() -> ImapSession {
     let mut session = ImapSession::new(TlsMode::Off);
-    session.handle_input(b"* OK\r\n");
+    session.handle_input(b"* OK [CAPABILITY IMAP4rev1]\r\n");
     assert!(matches!(session.next_event(), Some(SessionEvent::Ready)));
     session.ask(QUESTION, &Question::new(b"anna".to_vec(), Secret::copy_of(b"s3cret")).unwrap());
     session
@@ -61,9 +61,24 @@ fn noise(random: &mut Random) -> Vec<u8> {
     (0..random.below(600)).flat_map(|_| random.number().to_le_bytes()).collect()
 }
 
+/// What imap-types takes for no code of its own among those that say nothing about a login.
+const NO_VERDICT: [&[u8]; 10] = [
+    b"UNAVAILABLE",
+    b"INUSE",
+    b"LIMIT",
+    b"SERVERBUG",
+    b"CLIENTBUG",
+    b"CORRUPTION",
+    b"CONTACTADMIN",
+    b"PRIVACYREQUIRED",
+    b"REFERRAL",
+    b"OVERQUOTA",
+];
+
 /// What the answer to a login means, where imap-types knows the code at all.
 fn meaning(body: &StatusBody<'_>) -> Said {
-    let not_now = matches!(&body.code, Some(Code::Other(code)) if code.inner() == b"UNAVAILABLE");
+    let says_nothing = |code: &[u8]| NO_VERDICT.iter().any(|known| known.eq_ignore_ascii_case(code));
+    let not_now = matches!(&body.code, Some(Code::Other(code)) if says_nothing(code.inner()));
     match body.kind {
         StatusKind::Ok => Said::Accepted,
         StatusKind::No if not_now => Said::Unanswered(FailureKind::Refused),
@@ -131,6 +146,8 @@ fn any_greeting_is_understood_with_its_capabilities() {
         let closed = capabilities.contains(&Capability::LoginDisabled) && !capabilities.contains(&plain);
         let expected = match greeting.kind {
             GreetingKind::Ok if closed => Said::Failed(FailureKind::Refused),
+            // It has to be asked for them.
+            GreetingKind::Ok if capabilities.is_empty() => Said::Nothing,
             GreetingKind::Ok => Said::Ready,
             GreetingKind::PreAuth => Said::Failed(FailureKind::Unexpected),
             GreetingKind::Bye => Said::Failed(FailureKind::Refused),

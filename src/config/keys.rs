@@ -88,6 +88,54 @@ impl<'a> Keys<'a> {
         flag
     }
 
+    /// A flag of the C daemon, which knows small letters only and takes everything else for no, without a word. So
+    /// does this, with a warning. For what protects nothing: see [`Self::safeguard`].
+    pub fn switch(&mut self, names: &[&str]) -> Option<bool> {
+        let entry = self.entry(names)?;
+        let told = told_to_c(entry.value.as_bytes());
+        if told.is_none() {
+            self.warn(entry, "means no, as for the C daemon: it takes yes, true, on or 1, in small letters");
+        }
+        Some(told.unwrap_or(false))
+    }
+
+    /// A flag of the C daemon that protects something, which it turns off for every word that it does not know, as
+    /// `YES`, `enabled` or the `demand` of libldap. Here only a word for no turns it off. A warning tells of the
+    /// difference.
+    pub fn safeguard(&mut self, names: &[&str]) -> Option<bool> {
+        let entry = self.entry(names)?;
+        let value = entry.value.as_bytes().to_ascii_lowercase();
+        if let Some(told) = told_to_c(entry.value.as_bytes()) {
+            return Some(told);
+        }
+        let off =
+            ["n", "f", "0", "of", "allow", "disable"].iter().any(|word| value.starts_with(word.as_bytes()));
+        let means = if off { "no" } else { "yes, but no for the C daemon" };
+        self.warn(entry, &format!("takes yes or no; this means {means}"));
+        Some(!off)
+    }
+
+    /// A number as the C daemon reads it, which takes the digits that a value begins with, 0 if there are none, and what
+    /// is too large for a number it can hold. What is not plain is a warning, and what is not within `range`, with
+    /// which the C daemon cannot work either, an error.
+    pub fn lenient_number(&mut self, names: &[&str], range: RangeInclusive<u32>) -> Option<u32> {
+        let entry = self.entry(names)?;
+        let (told, is_plain) = number_of_c(entry.value.as_bytes());
+        let number = told.min(i64::from(*range.end()));
+        let is_plain = is_plain && number == told;
+        let taken = u32::try_from(number).ok().filter(|number| range.contains(number));
+        match taken {
+            None => {
+                self.complain(entry, &format!("takes a number from {} to {}", range.start(), range.end()))
+            }
+            Some(number) if !is_plain => {
+                self.warn(entry, &format!("takes a number; this is taken for {number}"))
+            }
+            Some(_) => {}
+        }
+        taken
+    }
+
     /// A whole number within `range`.
     pub fn number(&mut self, names: &[&str], range: RangeInclusive<u32>) -> Option<u32> {
         let entry = self.entry(names)?;
@@ -115,10 +163,15 @@ impl<'a> Keys<'a> {
         chosen
     }
 
-    /// As [`Self::choice`] for a key of which C takes the default when it does not know the word: then this warns.
+    /// As [`Self::choice`] for a key of which C takes the default when it does not know the word: then this warns. For
+    /// C a blank behind a word makes it one that it does not know.
     pub fn lenient_choice<T: Copy>(&mut self, names: &[&str], choices: &[(&str, T)]) -> Option<T> {
         let entry = self.entry(names)?;
         let chosen = chosen(entry, choices);
+        if chosen.is_some() && !entry.blanks_after.is_empty() {
+            self.warn(entry, "has a blank behind its word, so that the default holds, as for the C daemon");
+            return None;
+        }
         if chosen.is_none() {
             self.warn(entry, &format!("{}; the default holds", takes_one_of(choices)));
         }
@@ -155,6 +208,28 @@ impl<'a> Keys<'a> {
     fn tell(&mut self, severity: Severity, line: Option<usize>, column: Option<usize>, text: String) {
         self.problems.push(Problem { source: self.source.to_owned(), line, column, severity, text });
     }
+}
+
+/// C's reading of a flag (`lak_config_switch`): `None` where it knows none of the letters, which is no to it.
+fn told_to_c(value: &[u8]) -> Option<bool> {
+    match value {
+        [b'y' | b't' | b'1', ..] | [b'o', b'n', ..] => Some(true),
+        [b'n' | b'f' | b'0', ..] | [b'o', b'f', ..] => Some(false),
+        _ => None,
+    }
+}
+
+/// C's reading of a number (`lak_config_int`, atoi), and whether it is nothing but digits.
+fn number_of_c(value: &[u8]) -> (i64, bool) {
+    let (negative, rest) = match value {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, value),
+    };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = rest.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default();
+    let number = if text.is_empty() { 0 } else { text.parse().unwrap_or(i64::MAX) };
+    let is_plain = !negative && digits == value.len() && number <= i64::from(i32::MAX);
+    (if negative { -number } else { number }, is_plain)
 }
 
 fn chosen<T: Copy>(entry: &Entry, choices: &[(&str, T)]) -> Option<T> {

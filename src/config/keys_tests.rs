@@ -109,6 +109,47 @@ fn a_number_is_digits_within_its_range() {
 }
 
 #[test]
+fn a_number_of_c_is_what_c_reads_and_what_is_not_plain_is_told() {
+    for (value, number, is_told) in [
+        ("15", Some(15), false),
+        ("15s", Some(15), true),
+        ("5 # five", Some(5), true),
+        ("3.0", Some(3), true),
+        ("x", Some(0), true),
+        ("0x10", Some(0), true),
+        ("101", Some(100), true),
+        ("99999999999999999999999", Some(100), true),
+        ("-1", None, true),
+    ] {
+        let (read, problems) = read(format!("ldap_time_limit: {value}").as_bytes(), |keys| {
+            keys.lenient_number(&["ldap_time_limit"], 0..=100)
+        });
+        assert_eq!((read, !problems.is_empty()), (number, is_told), "{value}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_switch_is_no_where_c_says_no_and_a_safeguard_is_yes() {
+    for (value, switch, safeguard, is_told) in [
+        ("yes", true, true, false),
+        ("on", true, true, false),
+        ("never", false, false, false),
+        ("YES", false, true, true),
+        ("enabled", false, true, true),
+        ("demand", false, true, true),
+        ("OFF", false, false, true),
+        ("allow", false, false, true),
+        ("maybe", false, true, true),
+    ] {
+        let line = format!("ldap_start_tls: {value}");
+        let (read_as_switch, told) = read(line.as_bytes(), |keys| keys.switch(&["ldap_start_tls"]));
+        assert_eq!((read_as_switch, !told.is_empty()), (Some(switch), is_told), "{value}: {told:?}");
+        let (read_as_safeguard, told) = read(line.as_bytes(), |keys| keys.safeguard(&["ldap_start_tls"]));
+        assert_eq!((read_as_safeguard, !told.is_empty()), (Some(safeguard), is_told), "{value}: {told:?}");
+    }
+}
+
+#[test]
 fn a_choice_is_one_of_its_words_in_any_case() {
     let ask = |keys: &mut Keys<'_>| keys.choice(&["ldap_scope"], &[("sub", 1), ("one", 2)]);
     assert_eq!(got("ldap_scope: ONE", ask), Some(2));

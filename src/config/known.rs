@@ -130,6 +130,7 @@ pub static KEYS: &[Key] = &[
     key("ldap", &["ldap_authz_id", "ldap_sasl_authz_id"]),
     key("ldap", &["ldap_realm", "ldap_sasl_realm"]),
     key("ldap", &["ldap_sasl_secprops"]),
+    key("ldap", &["ldap_scram_min_rounds"]),
     key("ldap", &["ldap_start_tls"]),
     key("ldap", &["ldap_tls_check_peer"]),
     key("ldap", &["ldap_tls_cacert_file"]),

@@ -77,7 +77,7 @@ fn read_ldap_conf(paths: &[&str], problems: &mut Vec<Problem>) -> Option<Text> {
         match read(path, LARGEST_LDAP_CONF) {
             Ok((bytes, _)) => return Some(Text { path: path.to_owned(), bytes }),
             Err(Unread::Failed(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(unread @ Unread::Failed(_)) => {
+            Err(unread @ (Unread::Failed(_) | Unread::NotAFile)) => {
                 problems.push(Problem::warning(path, unread.text(LARGEST_LDAP_CONF)));
             }
             Err(unread) => problems.push(Problem::error(path, unread.text(LARGEST_LDAP_CONF))),

@@ -10,9 +10,9 @@ use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef, SslVerifyMode,
     SslVersion,
 };
-use openssl::x509::X509VerifyResult;
-use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::verify::X509CheckFlags;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
+use openssl::x509::{X509, X509VerifyResult};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -150,7 +150,11 @@ fn trust(builder: &mut SslContextBuilder, settings: &TlsSettings) -> Result<(), 
     if file.is_none() && directory.is_none() {
         return builder.set_default_verify_paths().map_err(setup);
     }
-    builder.set_cert_store(X509StoreBuilder::new().map_err(setup)?.build());
+    let certificates = directory.as_deref().map(certificates_in).transpose()?.unwrap_or_default();
+    if let (None, Some(path), true) = (file, directory, certificates.is_empty()) {
+        return Err(TlsError::NoCertificates(path.clone(), "no file in it is one".to_owned()));
+    }
+    builder.set_cert_store(named_authorities(certificates).map_err(setup)?);
     let unreadable = |path: &Path, error| TlsError::Unreadable(path.to_owned(), strerror(&error));
     if let Some(path) = file {
         File::open(path).map_err(|error| unreadable(path, error))?;
@@ -158,10 +162,38 @@ fn trust(builder: &mut SslContextBuilder, settings: &TlsSettings) -> Result<(), 
         loaded.map_err(|error| TlsError::NoCertificates(path.clone(), reason_of(&error)))?;
     }
     if let Some(path) = directory {
-        fs::read_dir(path).map_err(|error| unreadable(path, error))?;
+        // Those that come later are found by their hashes.
         builder.load_verify_locations(None, Some(path)).map_err(setup)?;
     }
     Ok(())
+}
+
+/// A certificate that somebody has named is trusted whoever signed it, be it of an authority below another or the
+/// server's own: GnuTLS, and so the C daemon on Debian, has it so.
+fn named_authorities(certificates: Vec<X509>) -> Result<X509Store, ErrorStack> {
+    let mut store = X509StoreBuilder::new()?;
+    store.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+    certificates.into_iter().try_for_each(|certificate| store.add_cert(certificate))?;
+    Ok(store.build())
+}
+
+/// The largest file of a directory of authorities that is looked at, in bytes: a bundle of the whole Web has a quarter.
+const LARGEST_AUTHORITY: u64 = 1 << 20;
+
+/// Every certificate in PEM in the files of a directory, whatever their names: OpenSSL alone would find those only that
+/// `openssl rehash` has named. Other files are passed over.
+fn certificates_in(directory: &Path) -> Result<Vec<X509>, TlsError> {
+    let unreadable = |error: io::Error| TlsError::Unreadable(directory.to_owned(), strerror(&error));
+    let mut certificates = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_small = |file: &fs::Metadata| file.is_file() && file.len() <= LARGEST_AUTHORITY;
+        if fs::metadata(&path).is_ok_and(|file| is_small(&file)) {
+            let found = fs::read(&path).ok().and_then(|pem| X509::stack_from_pem(&pem).ok());
+            certificates.extend(found.unwrap_or_default());
+        }
+    }
+    Ok(certificates)
 }
 
 /// The client's own certificate.

@@ -94,6 +94,43 @@ fn a_directory_of_authorities_is_looked_into() {
     assert_invalid(connect(&other, "localhost", settings), "unable to get local issuer certificate");
 }
 
+/// `openssl rehash` is easily forgotten, and GnuTLS does not need it.
+#[test]
+fn the_names_in_a_directory_of_authorities_do_not_matter() {
+    let scene = Scene::new();
+    let path = scene.directory.path();
+    scene.authority.write_certificate(path, "our authority.crt");
+    fs::write(path.join("README"), "no certificate").unwrap();
+    fs::create_dir(path.join("old")).unwrap();
+    let settings = TlsSettings { authorities_directory: Some(path.to_owned()), ..TlsSettings::default() };
+    assert_eq!(connect(&scene.server(&Wanted::LOCALHOST), "localhost", settings.clone()), Ok(()));
+    let other = Scene::of("another").server(&Wanted::LOCALHOST);
+    assert_invalid(connect(&other, "localhost", settings), "unable to get local issuer certificate");
+}
+
+#[test]
+fn a_directory_without_any_certificate_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("README"), "no certificate").unwrap();
+    let settings =
+        TlsSettings { authorities_directory: Some(directory.path().to_owned()), ..TlsSettings::default() };
+    assert!(error_of(settings).ends_with("holds no certificates in PEM: no file in it is one"));
+}
+
+#[test]
+fn a_named_certificate_is_trusted_whoever_signed_it() {
+    let scene = Scene::new();
+    let server = scene.authority.sign(&Wanted::LOCALHOST);
+    let file = server.write_certificate(scene.directory.path(), "server.pem");
+    let settings = TlsSettings { authorities_file: Some(file), ..TlsSettings::default() };
+    assert_eq!(connect(&serve(&server, None), "localhost", settings.clone()), Ok(()));
+    let other = scene.authority.sign(&Wanted::LOCALHOST);
+    assert_invalid(
+        connect(&serve(&other, None), "localhost", settings),
+        "unable to get local issuer certificate",
+    );
+}
+
 #[test]
 fn the_systems_authorities_are_trusted_until_a_private_one_is_named() {
     let directory = tempfile::tempdir().unwrap();

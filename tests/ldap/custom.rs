@@ -10,6 +10,35 @@ for_both!(
     another_attribute_can_hold_the_password,
 );
 
+/// The order of values is the server's.
+#[test]
+fn a_malformed_hash_does_not_hide_a_good_one() {
+    require!(Slapd);
+    let malformed = ["{ARGON2}$argon2id$x", "{PBKDF2-SHA256}x", "{CRYPT}$6$", "{SSHA}AAAA", "{STRANGE}x"];
+    let entries = malformed.iter().enumerate().fold(Entries::new(), |entries, (number, value)| {
+        let login = format!("user{number}");
+        let name = format!("uid={login},ou=people,dc=example,dc=org");
+        let attributes = [
+            ("objectClass", "inetOrgPerson"),
+            ("uid", login.as_str()),
+            ("cn", "x"),
+            ("sn", "x"),
+            ("userPassword", value),
+            ("userPassword", CRYPT),
+            ("userPassword", "{MD5}AAAA"),
+        ];
+        entries.entry(&name, &attributes)
+    });
+    let server = Slapd::new(entries).start();
+    let settings = format!("{}ldap_auth_method: custom\n", searching(&server.uri()));
+    let daemon = launch(Program::Ours, &settings).start();
+    for (number, value) in malformed.iter().enumerate() {
+        let login = format!("user{number}");
+        assert_eq!(ask(&daemon, &login, "right"), "OK", "{value}");
+        assert_eq!(ask(&daemon, &login, "wrong"), "NO", "{value}");
+    }
+}
+
 /// Of `right`, with the salt `saltsalt`.
 const OF_C: [(&str, &str); 8] = [
     ("plain", "right"),

@@ -1,6 +1,7 @@
 //! `-a ldap`: logins that a directory checks.
 
 mod custom;
+mod files;
 mod filters;
 mod groups;
 mod logins;
@@ -10,6 +11,7 @@ mod sasl;
 mod servers;
 mod settings;
 mod tls;
+mod verdicts;
 
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
 use crate::support::{Answer, Daemon, Launch, Program, Request};

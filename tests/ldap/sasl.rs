@@ -8,6 +8,9 @@ for_both!(
     external_over_the_unix_socket_needs_no_password,
     logins_prove_their_password_by_sasl,
     the_service_account_binds_by_sasl,
+    mongodbs_recipe_for_active_directory_works,
+    of_several_mechanisms_one_is_used,
+    passwords_and_names_outside_of_ascii_are_proved,
 );
 
 /// Nobody may search without a bind, and none of these settings has the service account's name.
@@ -30,7 +33,8 @@ fn external_over_the_unix_socket_needs_no_password(program: Program) {
     assert_eq!(was_asked, program.better("the server is who checks it", false, true));
 }
 
-const WITH_PASSWORD: [&str; 4] = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const WITH_PASSWORD: [&str; 6] =
+    ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "DIGEST-MD5", "CRAM-MD5"];
 
 /// With SASL there is no DN to bind as, and so `bind` is `fastbind`.
 fn logins_prove_their_password_by_sasl(program: Program) {
@@ -101,7 +105,7 @@ fn external_uses_the_certificate() {
 fn a_mechanism_that_does_not_work_is_told_at_the_start() {
     require!(Slapd);
     let server = server();
-    for mechanism in ["DIGEST-MD5", "GSSAPI", "NONSENSE"] {
+    for mechanism in ["NTLM", "GSSAPI", "NONSENSE"] {
         let finished = launch(Program::Ours, &settings(&server, mechanism, "")).run();
         assert_eq!(finished.code, Some(1), "{mechanism}: {finished:?}");
         assert!(finished.errors.contains("SCRAM-SHA-256"), "it names what works: {finished:?}");
@@ -114,4 +118,48 @@ fn settings(server: &RunningSlapd, mechanism: &str, more: &str) -> String {
          ldap_auth_method: bind\n{more}",
         server.socket_uri()
     )
+}
+
+/// As its manual has it: these four lines and no more.
+fn mongodbs_recipe_for_active_directory_works(program: Program) {
+    require!(Slapd);
+    let server = Slapd::new(Entries::new().user("anna", "right")).start();
+    let settings = format!(
+        "ldap_servers: {}\nldap_use_sasl: yes\nldap_mech: DIGEST-MD5\nldap_auth_method: fastbind\n",
+        server.uri()
+    );
+    for realm in ["", "ldap_realm: example.org\n"] {
+        let daemon = launch(program, &format!("{settings}{realm}")).start();
+        for _ in 0..2 {
+            assert_eq!(ask(&daemon, "anna", "right"), "OK");
+            assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
+            assert_eq!(ask(&daemon, "nobody", "right"), "NO");
+        }
+    }
+}
+
+fn of_several_mechanisms_one_is_used(program: Program) {
+    require!(Slapd);
+    let server = Slapd::new(Entries::new().user("anna", "right")).start();
+    let daemon = launch(program, &settings(&server, "SCRAM-SHA-256 DIGEST-MD5", "")).start();
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
+}
+
+/// SCRAM prepares them (RFC 4013), DIGEST-MD5 hashes them in ISO 8859-1 where they fit.
+fn passwords_and_names_outside_of_ascii_are_proved(program: Program) {
+    require!(Slapd);
+    let entries =
+        Entries::new().user("anna", "P\u{e4}ss").user("berta", "\u{20ac}uro").user("j\u{f6}rg", "x");
+    let server = Slapd::new(entries).start();
+    for mechanism in ["SCRAM-SHA-256", "DIGEST-MD5"] {
+        let daemon = launch(program, &settings(&server, mechanism, "")).start();
+        assert_eq!(ask(&daemon, "anna", "P\u{e4}ss"), "OK", "{mechanism}");
+        assert_eq!(ask(&daemon, "anna", "Pass"), "NO", "{mechanism}");
+        assert_eq!(ask(&daemon, "berta", "\u{20ac}uro"), "OK", "{mechanism}");
+        assert_eq!(ask(&daemon, "j\u{f6}rg", "x"), "OK", "{mechanism}");
+    }
+    let daemon = launch(program, &settings(&server, "SCRAM-SHA-256", "")).start();
+    let same = program.better("RFC 4013: it is the same in another form", "NO", "OK");
+    assert_eq!(ask(&daemon, "anna", "Pa\u{308}ss"), same);
 }

@@ -1,7 +1,9 @@
 //! ldaps and StartTLS.
 
 use super::{ask, launch, searching, unavailable};
-use crate::support::{Authority, Certificate, Daemon, Entries, Program, RunningSlapd, Slapd, System};
+use crate::support::{
+    Answer, Authority, Certificate, Daemon, Details, Entries, Program, RunningSlapd, Slapd, System,
+};
 
 for_both!(
     passwords_travel_within_tls,
@@ -11,6 +13,11 @@ for_both!(
     a_directory_of_authorities_is_trusted_as_a_file_is,
     a_server_that_asks_for_a_certificate_gets_ours,
     a_server_without_starttls_gets_no_password,
+    an_authority_below_another_is_trusted_by_itself,
+    the_names_in_a_directory_of_authorities_do_not_matter,
+    certificates_are_as_good_as_the_table_in_the_documents_says,
+    priority_strings_of_gnutls_are_understood,
+    words_of_libldap_say_whether_the_server_is_checked,
 );
 
 /// The two ways to TLS.
@@ -142,4 +149,101 @@ fn a_server_without_starttls_gets_no_password(program: Program) {
     let daemon = launch(program, &format!("{}ldap_start_tls: yes\n", searching(&server.uri()))).start();
     assert_eq!(ask(&daemon, "anna", "right"), unavailable(program));
     assert_eq!(server.logged("BIND dn="), 0);
+}
+
+/// The server's certificate is of an authority whose own authority nobody names.
+fn an_authority_below_another_is_trusted_by_itself(program: Program) {
+    require!(Slapd, Mounts);
+    let below = Authority::new().sign_authority();
+    let certificate = below.issue(&[NAME]);
+    let site = Site::with(below, &certificate);
+    for way in WAYS {
+        let daemon = site.daemon(program, way, &site.trust());
+        assert_eq!(ask(&daemon, "anna", "right"), "OK", "{way:?}");
+        assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{way:?}");
+    }
+}
+
+fn the_names_in_a_directory_of_authorities_do_not_matter(program: Program) {
+    require!(Slapd, Mounts);
+    let site = Site::new();
+    let settings = format!("ldap_tls_cacert_dir: {}\n", site.trusted.unhashed_directory().display());
+    let daemon = site.daemon(program, Way::Implicit, &settings);
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+}
+
+/// docs/COMPATIBILITY.md, "Certificates": each row.
+fn certificates_are_as_good_as_the_table_in_the_documents_says(program: Program) {
+    require!(Slapd, Mounts);
+    const GOOD: Details<'_> =
+        Details { common_name: "x", names: &[NAME], rsa_bits: 0, is_for_clients: false };
+    let table = [
+        ("a name in the list", NAME, GOOD, true),
+        ("a wildcard for one label", NAME, Details { names: &["*.example.test"], ..GOOD }, true),
+        ("a name in the subject, and no list", NAME, Details { common_name: NAME, names: &[], ..GOOD }, true),
+        ("a name beside a list", NAME, Details { common_name: NAME, names: &["other.test"], ..GOOD }, false),
+        ("a wildcard for a whole domain", "host.test", Details { names: &["*.test"], ..GOOD }, false),
+        ("1024 bits", NAME, Details { rsa_bits: 1024, ..GOOD }, false),
+        ("for clients only", NAME, Details { is_for_clients: true, ..GOOD }, false),
+    ];
+    for (what, host, details, ours) in table {
+        let authority = Authority::new();
+        let certificate = authority.issue_with(&details);
+        let slapd = Slapd::new(Entries::new().user("anna", "right")).with_certificate(&certificate);
+        let server = slapd.start();
+        let system = System::new().host(host, server.address());
+        let uri = server.tls_uri().replace(&server.address().to_string(), host);
+        let trust = format!("ldap_tls_cacert_file: {}\n", authority.file().display());
+        let daemon = launch(program, &format!("{}{trust}", searching(&uri))).inside(&system).start();
+        let text = |text: &str| Answer::Text(text.to_owned());
+        let ours = if ours { text("OK") } else { Answer::Nothing };
+        assert_eq!(ask(&daemon, "anna", "right"), program.better(what, text("OK"), ours), "{what}");
+    }
+    // The address in the subject, and no list.
+    let authority = Authority::new();
+    let slapd = Slapd::new(Entries::new().user("anna", "right"));
+    let address = slapd.address().to_string();
+    let details = Details { common_name: &address, names: &[], ..GOOD };
+    let server = slapd.with_certificate(&authority.issue_with(&details)).start();
+    let trust = format!("ldap_tls_cacert_file: {}\n", authority.file().display());
+    let daemon = launch(program, &format!("{}{trust}", searching(&server.tls_uri()))).start();
+    let c = Answer::Text("OK".to_owned());
+    assert_eq!(ask(&daemon, "anna", "right"), program.better("RFC 9110, 4.3.5", c, Answer::Nothing));
+}
+
+fn priority_strings_of_gnutls_are_understood(program: Program) {
+    require!(Slapd, Mounts);
+    let site = Site::new();
+    for list in [
+        "SECURE256:SECURE128:!AES-128-CBC:!ARCFOUR-128:!CAMELLIA-128-CBC:!3DES-CBC:!CAMELLIA-128-CBC",
+        "NORMAL:!ANON-DH",
+        "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.2",
+        "NORMAL:-GROUP-X25519",
+        "NONE:+VERS-TLS1.2:+AES-256-GCM:+ECDHE-ECDSA:+SIGN-ALL:+COMP-NULL:+AEAD:+GROUP-ALL",
+        "PFS:-VERS-TLS1.0:-VERS-TLS1.1",
+    ] {
+        let settings = format!("{}ldap_tls_ciphers: {list}\n", site.trust());
+        let daemon = site.daemon(program, Way::Implicit, &settings);
+        assert_eq!(ask(&daemon, "anna", "right"), "OK", "{list}");
+        assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{list}");
+    }
+}
+
+/// C takes them all for no.
+fn words_of_libldap_say_whether_the_server_is_checked(program: Program) {
+    require!(Slapd, Mounts);
+    let site = Site::new();
+    let text = |text: &str| Answer::Text(text.to_owned());
+    for word in ["demand", "hard", "YES", "maybe"] {
+        let settings = format!("ldap_tls_check_peer: {word}\n");
+        let unchecked = site.daemon(program, Way::Implicit, &settings);
+        let expected = program.better("who writes it wants a check", text("OK"), Answer::Nothing);
+        assert_eq!(ask(&unchecked, "anna", "right"), expected, "{word}");
+        let checked = site.daemon(program, Way::Implicit, &format!("{settings}{}", site.trust()));
+        assert_eq!(ask(&checked, "anna", "right"), "OK", "{word}");
+    }
+    for word in ["allow", "never"] {
+        let daemon = site.daemon(program, Way::Implicit, &format!("ldap_tls_check_peer: {word}\n"));
+        assert_eq!(ask(&daemon, "anna", "right"), "OK", "{word}");
+    }
 }

@@ -7,6 +7,7 @@ for_both!(
     every_greeting_is_understood,
     every_reply_to_a_login_is_understood,
     what_c_takes_for_an_error_is_read_over,
+    a_no_that_is_not_about_the_login_is_no_verdict,
     a_reply_of_any_length_is_read,
     ok_to_something_else_is_not_ok_to_the_login,
 );
@@ -75,12 +76,36 @@ fn what_c_takes_for_an_error_is_read_over(program: Program) {
         let daemon = launch(program, &server.option()).start();
         assert_eq!(ask(&daemon, "anna", "right"), accepted(), "{reply:?}");
     }
-    // No verdict: such a code tells that the server could not check.
-    let server = FakeImap::new("* OK\r\n", "TAG NO [UNAVAILABLE] the directory is down\r\n").start();
-    let daemon = launch(program, &server.option()).start();
-    let c = Answer::Text(REJECTED.to_owned());
-    let expected = program.better("RFC 5530: nothing is said about the password", c, Answer::Nothing);
-    assert_eq!(ask(&daemon, "anna", "right"), expected);
+}
+
+fn a_no_that_is_not_about_the_login_is_no_verdict(program: Program) {
+    for code in [
+        "UNAVAILABLE",
+        "INUSE",
+        "LIMIT",
+        "SERVERBUG",
+        "CONTACTADMIN",
+        "PRIVACYREQUIRED",
+        "REFERRAL imap://anna@other.example.org/",
+        "CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED",
+    ] {
+        let server = FakeImap::new("* OK\r\n", format!("TAG NO [{code}] no\r\n")).start();
+        let daemon = launch(program, &server.option()).start();
+        let c = Answer::Text(REJECTED.to_owned());
+        let expected = program.better("nothing is said about the password", c, Answer::Nothing);
+        assert_eq!(ask(&daemon, "anna", "right"), expected, "{code}");
+    }
+}
+
+/// The greeting does not tell that it takes no password.
+#[test]
+fn a_server_is_asked_whether_it_takes_a_password_before_it_gets_one() {
+    let server = FakeImap::new("* OK\r\n", "TAG NO\r\n")
+        .with_capabilities("* CAPABILITY IMAP4rev1 LOGINDISABLED\r\nTAG OK\r\n")
+        .start();
+    let daemon = launch(Program::Ours, &server.option()).start();
+    assert_eq!(ask(&daemon, "anna", "right"), Answer::Nothing);
+    assert!(!server.heard().concat().contains("right"), "{:?}", server.heard());
 }
 
 fn a_reply_of_any_length_is_read(program: Program) {

@@ -148,3 +148,15 @@ fn with_all_servers_down_logins_are_unavailable_and_the_log_names_them() {
     let line = daemon.log.wait_for("auth unavailable: [user=anna]");
     assert!(!line.contains("right"), "{line}");
 }
+
+/// As one that was once ldap's. C does not look at it.
+#[test]
+fn a_file_that_is_of_no_use_stops_nothing() {
+    let server = FakeImap::new("* OK\r\n", "TAG OK\r\n").start();
+    let left_over = "ldap_bind_dn:\nldap_servers: nonsense\nno line at all\n";
+    let daemon = launch(Program::Ours, &server.option()).with_file("--config", left_over).start();
+    assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED);
+    let finished =
+        launch(Program::Ours, &server.option()).with_file("--config", left_over).with(&["--check"]).run();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+}

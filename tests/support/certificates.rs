@@ -6,6 +6,7 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
 use std::fs;
@@ -32,6 +33,19 @@ pub struct Certificate {
     pub certificate: PathBuf,
     /// The private key, PEM.
     pub key: PathBuf,
+}
+
+/// What a certificate is like, where it is not as it should be.
+#[derive(Clone, Copy)]
+pub struct Details<'a> {
+    /// The subject's common name.
+    pub common_name: &'a str,
+    /// The names and addresses that it lists; without any there is no list.
+    pub names: &'a [&'a str],
+    /// An RSA key of so many bits; 0 for a good one.
+    pub rsa_bits: u32,
+    /// Whether it is for clients only.
+    pub is_for_clients: bool,
 }
 
 /// From when until when a certificate is valid, in days from today.
@@ -80,10 +94,42 @@ impl Authority {
         self.sign(names, Days(-2, -1))
     }
 
+    /// An authority that this one has signed, in a directory of its own.
+    pub fn sign_authority(&self) -> Self {
+        let mut authority = Self::new();
+        let mut builder = builder(&authority.key, "Authority below that of a test", Days(-2, 30));
+        builder.set_issuer_name(self.certificate.subject_name()).unwrap();
+        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        builder.sign(&self.key, MessageDigest::sha256()).unwrap();
+        authority.certificate = builder.build();
+        fs::write(authority.file(), authority.certificate.to_pem().unwrap()).unwrap();
+        authority
+    }
+
+    /// A directory of trusted authorities with this one only, under a name that OpenSSL does not look for.
+    pub fn unhashed_directory(&self) -> PathBuf {
+        let directory = self.directory.path().join("unhashed");
+        fs::create_dir_all(&directory).unwrap();
+        fs::copy(self.file(), directory.join("authority.crt")).unwrap();
+        directory
+    }
+
     fn sign(&self, names: &[&str], days: Days) -> Certificate {
+        let details = Details { common_name: names[0], names, rsa_bits: 0, is_for_clients: false };
+        self.sign_details(&details, days)
+    }
+
+    /// A valid certificate that is like this.
+    pub fn issue_with(&self, details: &Details<'_>) -> Certificate {
+        self.sign_details(details, Days(-1, 30))
+    }
+
+    fn sign_details(&self, details: &Details<'_>, days: Days) -> Certificate {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let key = new_key();
-        let mut builder = builder(&key, names[0], days);
+        let Details { common_name, names, rsa_bits, is_for_clients } = *details;
+        let key =
+            if rsa_bits == 0 { new_key() } else { PKey::from_rsa(Rsa::generate(rsa_bits).unwrap()).unwrap() };
+        let mut builder = builder(&key, common_name, days);
         builder.set_issuer_name(self.certificate.subject_name()).unwrap();
         let mut alternatives = SubjectAlternativeName::new();
         for name in names {
@@ -92,13 +138,19 @@ impl Authority {
                 Err(_) => alternatives.dns(name),
             };
         }
-        let context = builder.x509v3_context(Some(&self.certificate), None);
-        let alternatives = alternatives.build(&context).unwrap();
-        builder.append_extension(alternatives).unwrap();
-        let usage = ExtendedKeyUsage::new().server_auth().client_auth().build().unwrap();
-        builder.append_extension(usage).unwrap();
+        if !names.is_empty() {
+            let context = builder.x509v3_context(Some(&self.certificate), None);
+            let alternatives = alternatives.build(&context).unwrap();
+            builder.append_extension(alternatives).unwrap();
+        }
+        let mut usage = ExtendedKeyUsage::new();
+        usage.client_auth();
+        if !is_for_clients {
+            usage.server_auth();
+        }
+        builder.append_extension(usage.build().unwrap()).unwrap();
         builder.sign(&self.key, MessageDigest::sha256()).unwrap();
-        let stem = format!("{}-{}", names[0].replace('/', "_"), COUNT.fetch_add(1, Ordering::Relaxed));
+        let stem = format!("{}-{}", common_name.replace('/', "_"), COUNT.fetch_add(1, Ordering::Relaxed));
         self.write(&stem, &builder.build(), &key)
     }
 

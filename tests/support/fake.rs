@@ -12,6 +12,7 @@ pub const TAG: &str = "TAG";
 pub struct FakeImap {
     greeting: Vec<u8>,
     reply: Vec<u8>,
+    capabilities: Vec<u8>,
 }
 
 /// One that listens until the test ends.
@@ -23,7 +24,13 @@ pub struct RunningFakeImap {
 impl FakeImap {
     /// Greets with `greeting` and answers each login with `reply`, in which [`TAG`] stands for the client's tag.
     pub fn new(greeting: impl AsRef<[u8]>, reply: impl AsRef<[u8]>) -> Self {
-        Self { greeting: greeting.as_ref().to_vec(), reply: reply.as_ref().to_vec() }
+        let capabilities = b"* CAPABILITY IMAP4rev1\r\nTAG OK\r\n".to_vec();
+        Self { greeting: greeting.as_ref().to_vec(), reply: reply.as_ref().to_vec(), capabilities }
+    }
+
+    /// Answers CAPABILITY with this.
+    pub fn with_capabilities(self, reply: impl AsRef<[u8]>) -> Self {
+        Self { capabilities: reply.as_ref().to_vec(), ..self }
     }
 
     /// Starts it at a port of its own.
@@ -59,9 +66,9 @@ impl FakeImap {
             let mut words = text.split_whitespace();
             let tag = words.next().unwrap_or_default();
             let reply = match words.next().unwrap_or_default() {
-                "LOGIN" | "AUTHENTICATE" => &self.reply,
-                "CAPABILITY" => b"* CAPABILITY IMAP4rev1\r\nTAG OK\r\n".as_slice(),
-                "LOGOUT" => b"* BYE\r\nTAG OK\r\n",
+                "LOGIN" | "AUTHENTICATE" => self.reply.as_slice(),
+                "CAPABILITY" => self.capabilities.as_slice(),
+                "LOGOUT" => b"* BYE\r\nTAG OK\r\n".as_slice(),
                 _ => b"TAG BAD\r\n",
             };
             stream.write_all(&with_tag(reply, tag))?;

@@ -27,7 +27,7 @@ pub mod server;
 pub mod slapd;
 pub mod system;
 
-pub use certificates::{Authority, Certificate};
+pub use certificates::{Authority, Certificate, Details};
 pub use client::{Answer, Connection, Request};
 pub use command::Finished;
 pub use cyrus::Cyrus;

@@ -15,7 +15,9 @@ pub(super) fn unavailable(failure: &Failure) -> Outcome {
 fn text(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Contact => "[ALERT] Couldn't contact remote authentication server",
-        FailureKind::Refused => "[ALERT] The remote authentication server is currently unavailable",
+        FailureKind::Refused | FailureKind::NotHere => {
+            "[ALERT] The remote authentication server is currently unavailable"
+        }
         FailureKind::Synchronize => "[ALERT] error synchronizing with remote authentication server",
         FailureKind::Unexpected => "[ALERT] Unexpected response from remote authentication server",
         FailureKind::Internal => "[ALERT] saslauthd internal error",

@@ -155,6 +155,8 @@ pub enum FailureKind {
     Contact,
     /// The server says that it cannot serve now.
     Refused,
+    /// The server can serve, but has nothing of what was asked about; another one may.
+    NotHere,
     /// The connection broke or the time was over before the server had said its first word.
     Synchronize,
     /// The connection broke, the time was over or the reply made no sense after that.

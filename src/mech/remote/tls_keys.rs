@@ -33,13 +33,17 @@ const VERSIONS: [(&str, TlsVersion); 8] = [
 /// written; whether OpenSSL knows them shows when the mechanism starts.
 pub fn read(keys: &mut Keys<'_>, prefix: &str, mut settings: TlsSettings) -> TlsSettings {
     let name = |key: &str| format!("{prefix}_{key}");
-    settings.check_peer = keys.flag(&[&name("tls_check_peer")]).unwrap_or(settings.check_peer);
+    let check_peer = name("tls_check_peer");
+    // Only these are C's, and what it takes must not stop us.
+    let are_of_c = prefix == "ldap";
+    let told = if are_of_c { keys.safeguard(&[&check_peer]) } else { keys.flag(&[&check_peer]) };
+    settings.check_peer = told.unwrap_or(settings.check_peer);
     let file = keys.path(&[&name("tls_cacert_file")]);
     let directory = keys.path(&[&name("tls_cacert_dir")]);
     if file.is_some() || directory.is_some() {
         (settings.authorities_file, settings.authorities_directory) = (file, directory);
     }
-    read_certificate(keys, &name("tls_cert"), &name("tls_key"), &mut settings);
+    read_certificate(keys, &name("tls_cert"), &name("tls_key"), are_of_c, &mut settings);
     if let Some(ciphers) = keys.text(&[&name("tls_ciphers")]) {
         settings.ciphers = Some(ciphers.to_owned());
     }
@@ -53,12 +57,19 @@ pub fn read(keys: &mut Keys<'_>, prefix: &str, mut settings: TlsSettings) -> Tls
 }
 
 /// A key of its own belongs to the certificate beside it, never to one from elsewhere.
-fn read_certificate(keys: &mut Keys<'_>, certificate: &str, key: &str, settings: &mut TlsSettings) {
+fn read_certificate(
+    keys: &mut Keys<'_>,
+    certificate: &str,
+    key: &str,
+    are_of_c: bool,
+    settings: &mut TlsSettings,
+) {
     match (keys.path(&[certificate]), keys.path(&[key])) {
         (Some(path), own_key) => (settings.certificate, settings.key) = (Some(path), own_key),
         (None, Some(_)) => {
             if let Some(entry) = keys.entry(&[key]) {
-                keys.complain(entry, &format!("is of no use without {certificate}"));
+                let what = format!("is of no use without {certificate}");
+                if are_of_c { keys.warn(entry, &what) } else { keys.complain(entry, &what) }
             }
         }
         (None, None) => {}

@@ -13,26 +13,30 @@ mod proof_tests;
 mod tests;
 
 use super::message::{Proof, Request};
+use super::named::Named;
 use super::pools::{Place, Pools};
 use super::question::{Answer, Question};
 use super::referral::{self, Target};
 use super::response::LdapResult;
-use super::result_code::ResultCode;
-use super::sasl::{Identity, Mechanism};
-use super::settings::{Method, Settings};
+use super::sasl::{Identity, Mechanism, Options};
+use super::settings::{Account, Method, Settings};
 use super::tokens::{Template, Tokens};
+use super::verdict::{self, Meaning, Operation};
 use super::{Plan, dn};
 use crate::credentials::Credentials;
 use crate::errand::ErrandResult;
-use crate::mech::remote::{Exchange, Failure, Step};
+use crate::mech::remote::{Exchange, Failure, FailureKind, Step};
 use crate::outcome::{Outcome, Refusal};
 use crate::secret::Secret;
 use lookup::Hunt;
 use password::Comparison;
 use std::rc::Rc;
 
-/// How many referrals one login follows.
-const MOST_FOLLOWED: usize = 5;
+/// How many referrals are followed one behind the other; libldap's limit of hops.
+const DEEPEST: usize = 5;
+
+/// How many one login follows in all.
+const MOST_FOLLOWED: usize = 100;
 
 /// One login.
 pub struct Check {
@@ -42,6 +46,8 @@ pub struct Check {
     stage: Stage,
     /// Referrals followed so far.
     followed: usize,
+    /// Of these, how many led one behind the other to what is asked now.
+    depth: usize,
 }
 
 /// What is waited for.
@@ -81,7 +87,7 @@ type Next = Step<Question>;
 impl Check {
     /// The login, to be checked as `plan` says.
     pub fn new(plan: Rc<Plan>, pools: Rc<Pools>, credentials: Credentials) -> Self {
-        Self { plan, pools, credentials, stage: Stage::Nothing, followed: 0 }
+        Self { plan, pools, credentials, stage: Stage::Nothing, followed: 0, depth: 0 }
     }
 
     fn settings(&self) -> &Settings {
@@ -107,8 +113,9 @@ impl Check {
         }
         let proof = Proof::Simple(self.credentials.password.as_bytes());
         let request = Request::Bind { version: 3, name: &dn, proof }.to_operation();
+        let password = Rc::new(Secret::copy_of(self.credentials.password.as_bytes()));
         self.stage = Stage::Bind(Name::Dn(dn));
-        Step::Ask(place.bind, Question::Bind(request))
+        Step::Ask(place.bind, Question::Bind { request, password })
     }
 
     /// As in C the name is the login, with the realm behind it when it has no domain.
@@ -120,19 +127,26 @@ impl Check {
             name.extend_from_slice(realm);
         }
         let password = Rc::new(Secret::copy_of(self.credentials.password.as_bytes()));
-        let identity = Rc::new(Identity::new(name, Vec::new(), password));
+        let options = match &*self.settings().account {
+            Account::Sasl(_, identity) => identity.options.clone(),
+            Account::Anonymous | Account::Simple { .. } => Options::default(),
+        };
+        let identity = Rc::new(Identity::new(name, Vec::new(), password).with_options(options));
         let tell_dn = self.settings().group.is_some();
         self.stage = Stage::Bind(Name::Login(mechanism));
         Step::Ask(place.bind, Question::SaslBind { mechanism, identity, tell_dn })
     }
 
     fn handle_bound(&mut self, name: Name, mut result: LdapResult) -> Next {
+        let meaning = verdict::meaning(Operation::Bind, &result, &Named::ByFile);
         result.hide(&self.credentials.password);
-        match verdict(&result) {
-            BindVerdict::Accepted => self.check_group(name.into_dn()),
-            BindVerdict::Referred => self.bind_elsewhere(name, &result),
-            BindVerdict::Refused => reject(format!("the server refuses the password: {result}")),
-            BindVerdict::Unclear => unavailable(format!("the bind as the user fails: {result}")),
+        match meaning {
+            Meaning::Yes => self.check_group(name.into_dn()),
+            Meaning::Elsewhere => self.bind_elsewhere(name, &result),
+            Meaning::No => reject(format!("the server refuses the password: {result}")),
+            Meaning::Cut | Meaning::NotHere | Meaning::Unjudged => {
+                unavailable(format!("the bind as the user fails: {result}"))
+            }
         }
     }
 
@@ -150,26 +164,30 @@ impl Check {
         self.check_group(identity.strip_prefix(b"dn:").unwrap_or_default().to_vec())
     }
 
-    /// The first of some referrals that can be followed.
+    /// The first of some referrals that can be followed. Where none can, nobody has judged the login.
     fn follow_one(&mut self, uris: &[Vec<u8>]) -> Result<(Place, Target), Next> {
         let mut hindrance = "it does not say where".to_owned();
         for uri in uris {
-            match self.follow(uri) {
-                Ok(found) => return Ok(found),
+            match self.follow(uri, self.depth) {
+                Ok(found) => {
+                    self.depth += 1;
+                    return Ok(found);
+                }
                 Err(Hindrance::Unwanted(reason)) => hindrance = reason,
                 Err(Hindrance::TooMany) => return Err(too_many()),
             }
         }
-        Err(reject(format!("the server refers to another one: {hindrance}")))
+        Err(referred(&hindrance))
     }
 
-    fn follow(&mut self, uri: &[u8]) -> Result<(Place, Target), Hindrance> {
+    /// `depth`: how many referrals have led to the server that refers.
+    fn follow(&mut self, uri: &[u8], depth: usize) -> Result<(Place, Target), Hindrance> {
         let target = referral::target(uri, self.settings()).map_err(Hindrance::Unwanted)?;
-        if self.followed >= MOST_FOLLOWED {
+        if depth >= DEEPEST || self.followed >= MOST_FOLLOWED {
             return Err(Hindrance::TooMany);
         }
         let place = match &target.server {
-            Some(server) => self.pools.referred(self.settings(), server.clone()).ok_or(Hindrance::TooMany)?,
+            Some(server) => self.pools.referred(self.settings(), server.clone()),
             None => self.plan.home,
         };
         self.followed += 1;
@@ -183,6 +201,19 @@ enum Hindrance {
     Unwanted(String),
     /// There have been too many already.
     TooMany,
+}
+
+impl Check {
+    /// No server has given an answer that counts.
+    fn handle_failure(&self, failure: Failure) -> Next {
+        match (failure.kind, &self.stage) {
+            (FailureKind::NotHere, Stage::User(_)) => reject(format!("there can be no such user: {failure}")),
+            (FailureKind::NotHere, Stage::GroupCompare(_) | Stage::GroupSearch(..)) => {
+                reject(format!("the user is not in the group: {failure}"))
+            }
+            _ => unavailable(failure.reason),
+        }
+    }
 }
 
 impl Exchange for Check {
@@ -210,7 +241,7 @@ impl Exchange for Check {
     fn handle_answer(&mut self, answer: Result<Answer, Failure>) -> Next {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(failure) => return unavailable(failure.reason),
+            Err(failure) => return self.handle_failure(failure),
         };
         match (std::mem::replace(&mut self.stage, Stage::Nothing), answer) {
             (Stage::User(hunt), Answer::Found(found)) => self.handle_users(hunt, found),
@@ -230,39 +261,6 @@ impl Exchange for Check {
     }
 }
 
-/// What slapd says in a result of other (80) to a bind by SASL of a login that it does not know: SCRAM finds no entry
-/// (libsasl's text), PLAIN none to compare with (slapd's). A fault of the server's own has other texts.
-const UNKNOWN_LOGIN: [&[u8]; 2] = [
-    b"SASL(-1): generic failure: unable to canonify user and get auxprops",
-    b"SASL(-1): generic failure: Password verification failed",
-];
-
-enum BindVerdict {
-    Accepted,
-    Refused,
-    Referred,
-    Unclear,
-}
-
-/// What a bind's result says about the password. The C daemon takes everything but success for a refusal; here that
-/// are the results by which servers tell a wrong password, an account that is gone or locked, or a name that cannot
-/// be one. The others are about the server.
-fn verdict(result: &LdapResult) -> BindVerdict {
-    match result.code {
-        ResultCode::SUCCESS => BindVerdict::Accepted,
-        ResultCode::REFERRAL => BindVerdict::Referred,
-        ResultCode::INVALID_CREDENTIALS
-        | ResultCode::INAPPROPRIATE_AUTHENTICATION
-        | ResultCode::NO_SUCH_OBJECT
-        | ResultCode::INVALID_DN_SYNTAX
-        | ResultCode::UNWILLING_TO_PERFORM
-        | ResultCode::INSUFFICIENT_ACCESS_RIGHTS
-        | ResultCode::CONSTRAINT_VIOLATION => BindVerdict::Refused,
-        ResultCode::OTHER if UNKNOWN_LOGIN.contains(&result.diagnostic.as_slice()) => BindVerdict::Refused,
-        _ => BindVerdict::Unclear,
-    }
-}
-
 /// `NO` alone is C's reply, whatever the reason.
 fn reject(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
     Step::Done(Outcome::Reject(Refusal::with_reason("", reason)).into())
@@ -273,7 +271,13 @@ fn unavailable(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
 }
 
 fn too_many() -> Next {
-    unavailable(format!("there are more than {MOST_FOLLOWED} referrals to follow, or to too many servers"))
+    unavailable(format!(
+        "there are more than {DEEPEST} referrals one behind the other to follow, or {MOST_FOLLOWED} in all"
+    ))
+}
+
+fn referred(hindrance: &str) -> Next {
+    unavailable(format!("the server refers to another one: {hindrance}"))
 }
 
 fn accept() -> Next {

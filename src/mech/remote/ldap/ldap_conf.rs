@@ -25,7 +25,7 @@ impl LdapConf {
                     line: Some(line),
                     column: None,
                     severity: Severity::Warning,
-                    text: format!("{option} {wrong}, and is passed over"),
+                    text: format!("{option} {wrong}"),
                 });
             }
         }
@@ -37,12 +37,20 @@ impl LdapConf {
             "TLS_CACERT" => self.tls.authorities_file = Some(PathBuf::from(value)),
             "TLS_CACERTDIR" => self.tls.authorities_directory = Some(PathBuf::from(value)),
             "TLS_REQCERT" => self.tls.check_peer = requires_certificate(value)?,
-            "TLS_CIPHER_SUITE" => cipher::apply(value, &mut self.tls).map_err(|error| error.text)?,
+            "TLS_CIPHER_SUITE" => self.take_ciphers(value)?,
             "TLS_PROTOCOL_MIN" => self.tls.oldest_version = Some(version(value)?),
             "TLS_PROTOCOL_MAX" => self.tls.newest_version = Some(version(value)?),
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl LdapConf {
+    fn take_ciphers(&mut self, list: &str) -> Result<(), String> {
+        let remarks = cipher::apply(list, &mut self.tls).map_err(|error| error.text)?;
+        // One is enough to show that the list does not say what is done.
+        remarks.into_iter().next().map_or(Ok(()), |remark| Err(remark.text))
     }
 }
 
@@ -58,7 +66,7 @@ fn requires_certificate(value: &str) -> Result<bool, String> {
     match value.to_ascii_lowercase().as_str() {
         "never" | "allow" => Ok(false),
         "try" | "demand" | "hard" => Ok(true),
-        _ => Err("takes never, allow, try, demand or hard".to_owned()),
+        _ => Err("takes never, allow, try, demand or hard, and is passed over".to_owned()),
     }
 }
 
@@ -69,7 +77,8 @@ fn version(value: &str) -> Result<TlsVersion, String> {
         "3.2" => Ok(TlsVersion::Tls11),
         "3.3" => Ok(TlsVersion::Tls12),
         "3.4" => Ok(TlsVersion::Tls13),
-        _ => Err("takes a number from 3.1, which is TLS 1.0, to 3.4, which is TLS 1.3".to_owned()),
+        _ => Err("takes a number from 3.1, which is TLS 1.0, to 3.4, which is TLS 1.3; it is passed over"
+            .to_owned()),
     }
 }
 
@@ -138,6 +147,6 @@ mod tests {
         let (_, problems) = read("\nTLS_PROTOCOL_MIN TLSv1.2\nTLS_CIPHER_SUITE NONE\n");
         assert_eq!(problems.len(), 2);
         assert!(problems[0].starts_with("/etc/ldap/ldap.conf:2: TLS_PROTOCOL_MIN takes"), "{problems:?}");
-        assert!(problems[1].starts_with("/etc/ldap/ldap.conf:3: TLS_CIPHER_SUITE has"), "{problems:?}");
+        assert!(problems[1].starts_with("/etc/ldap/ldap.conf:3: TLS_CIPHER_SUITE leaves"), "{problems:?}");
     }
 }

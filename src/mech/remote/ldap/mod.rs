@@ -6,27 +6,31 @@
 
 pub mod ber;
 pub mod cipher;
+pub mod digest_md5;
 pub mod dn;
 pub mod exchange;
 pub mod filter;
 pub mod ldap_conf;
 pub mod message;
+pub mod named;
 pub mod pools;
 pub mod question;
 pub mod referral;
 pub mod response;
 pub mod result_code;
 pub mod sasl;
+pub mod saslprep;
 pub mod scram;
 pub mod session;
 pub mod settings;
 #[cfg(test)]
 mod testing;
 pub mod uri;
+pub mod verdict;
 
 pub use crate::tokens;
 
-use super::{PoolId, PoolSettings, Protocol, TlsMode};
+use super::{PoolId, PoolSettings, Protocol, Server, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
 use crate::config::sources::Sources;
@@ -98,8 +102,12 @@ impl Protocol for Ldap {
 
     fn session(&self, pool: PoolId, server: usize) -> LdapSession {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
-        let tls = self.pool(pool).servers.get(server).map_or(TlsMode::StartTls, |server| server.tls);
+        let known = self.pool(pool).servers.get(server).cloned();
+        let tls = known.as_ref().map_or(TlsMode::StartTls, |server| server.tls);
+        let host = known.as_ref().and_then(Server::host).unwrap_or("localhost");
         LdapSession::new(tls == TlsMode::StartTls, self.pools.account(pool))
+            .of_server(server, host)
+            .with_referrals(self.pools.follows(pool))
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {

@@ -3,7 +3,7 @@
 
 use super::settings::{Account, Settings};
 use crate::config::NetworkSettings;
-use crate::mech::remote::{PoolId, PoolSettings, Server, Sharing, Timeouts, TlsSettings};
+use crate::mech::remote::{PoolId, PoolSettings, Server, ServerOrder, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,9 +13,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many searches a connection carries at a time; slapd works on as many as it has threads, 16 by default.
 const SEARCHES_TOGETHER: usize = 100;
-
-/// How many servers beside the configured ones are ever talked to.
-const MOST_REFERRED: usize = 16;
 
 /// Where a question can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +28,6 @@ pub struct Pools {
     network: NetworkSettings,
     nowhere: Rc<PoolSettings>,
     entries: RefCell<Vec<Entry>>,
-    referred: RefCell<Vec<Server>>,
     /// Who connects, by [`PoolSettings::party`].
     parties: RefCell<Vec<Party>>,
 }
@@ -44,6 +40,8 @@ struct Entry {
     pool: Rc<PoolSettings>,
     /// `None` for binds of users.
     account: Option<Rc<Account>>,
+    /// `ldap_referrals`
+    follows: bool,
 }
 
 impl Pools {
@@ -53,7 +51,6 @@ impl Pools {
             network: network.clone(),
             nowhere: Rc::new(pool_of(network, Vec::new(), Sharing::Sequential)),
             entries: RefCell::default(),
-            referred: RefCell::default(),
             parties: RefCell::default(),
         }
     }
@@ -63,16 +60,24 @@ impl Pools {
         self.place(settings, settings.servers.clone())
     }
 
-    /// The place of a server that was referred to; `None` when there are too many already.
-    pub fn referred(&self, settings: &Settings, server: Server) -> Option<Place> {
-        let mut referred = self.referred.borrow_mut();
-        if !referred.contains(&server) {
-            if referred.len() >= MOST_REFERRED {
-                return None;
-            }
-            referred.push(server.clone());
+    /// The place of a server that was referred to. There are no more of them than the configuration allows:
+    /// [`referral::target`](super::referral::target) gives each in one spelling.
+    pub fn referred(&self, settings: &Settings, server: Server) -> Place {
+        self.place(settings, vec![server])
+    }
+
+    /// For a bind as an entry of `place` that this server has: another one may not have it yet.
+    pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> PoolId {
+        let home = self.pool(place.search);
+        let mut servers = home.servers.clone();
+        let comes_first = server == 0 && home.order == ServerOrder::Listed;
+        if comes_first || servers.len() < 2 || server >= servers.len() {
+            return place.bind;
         }
-        Some(self.place(settings, vec![server]))
+        servers.rotate_left(server);
+        let pool =
+            PoolSettings { order: ServerOrder::Listed, ..self.make(settings, servers, Sharing::Sequential) };
+        self.find(pool, None, settings.referrals.follow)
     }
 
     /// The pool of that number; numbers are only given out here, so a strange one gets a pool without servers.
@@ -88,6 +93,11 @@ impl Pools {
         self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
     }
 
+    /// Whether referrals of its servers are of any use.
+    pub fn follows(&self, id: PoolId) -> bool {
+        self.entries.borrow().get(id.0).is_some_and(|entry| entry.follows)
+    }
+
     /// All there are.
     pub fn ids(&self) -> Vec<PoolId> {
         (0..self.entries.borrow().len()).map(PoolId).collect()
@@ -95,10 +105,10 @@ impl Pools {
 
     fn place(&self, settings: &Settings, servers: Vec<Server>) -> Place {
         let pool = |sharing| self.make(settings, servers.clone(), sharing);
+        let (account, follows) = (Rc::clone(&settings.account), settings.referrals.follow);
         Place {
-            search: self
-                .find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), Some(Rc::clone(&settings.account))),
-            bind: self.find(pool(Sharing::Sequential), None),
+            search: self.find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), Some(account), follows),
+            bind: self.find(pool(Sharing::Sequential), None, follows),
         }
     }
 
@@ -124,12 +134,13 @@ impl Pools {
         })
     }
 
-    fn find(&self, pool: PoolSettings, account: Option<Rc<Account>>) -> PoolId {
+    fn find(&self, pool: PoolSettings, account: Option<Rc<Account>>, follows: bool) -> PoolId {
         let mut entries = self.entries.borrow_mut();
-        let same = |entry: &Entry| *entry.pool == pool && entry.account == account;
+        let same =
+            |entry: &Entry| *entry.pool == pool && entry.account == account && entry.follows == follows;
         let found = entries.iter().position(same);
         PoolId(found.unwrap_or_else(|| {
-            entries.push(Entry { pool: Rc::new(pool), account });
+            entries.push(Entry { pool: Rc::new(pool), account, follows });
             entries.len() - 1
         }))
     }

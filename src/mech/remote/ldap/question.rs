@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::message::Operation;
+use super::named::Named;
 use super::response::LdapResult;
 use super::sasl::{Identity, Mechanism};
 use crate::secret::Secret;
@@ -15,11 +16,23 @@ pub enum Question {
         request: Operation,
         /// The attribute whose values are wanted.
         attribute: Option<String>,
+        /// Who chose the base.
+        base: Named,
     },
     /// Whether an entry has a value.
-    Compare(Operation),
+    Compare {
+        /// The compare request.
+        request: Operation,
+        /// Who chose the entry.
+        entry: Named,
+    },
     /// Whether a DN has a password.
-    Bind(Operation),
+    Bind {
+        /// The bind request.
+        request: Operation,
+        /// The password in it, which the server may repeat.
+        password: Rc<Secret>,
+    },
     /// Whether a login has a password, by SASL.
     SaslBind {
         /// How.
@@ -31,7 +44,7 @@ pub enum Question {
     },
 }
 
-/// What the server said.
+/// What the server said, where it said something about the login: see [`meaning`](super::verdict::meaning).
 pub enum Answer {
     /// To a search.
     Found(Found),
@@ -45,6 +58,8 @@ pub enum Answer {
 
 /// What a search found.
 pub struct Found {
+    /// The place of the server in its pool.
+    pub server: usize,
     /// How many entries.
     pub entries: usize,
     /// The first of them.

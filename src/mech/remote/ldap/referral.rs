@@ -57,7 +57,17 @@ fn allowed(mut server: Server, settings: &Settings) -> Result<Server, String> {
     if server.tls == TlsMode::Off && with_tls {
         server.tls = TlsMode::StartTls;
     }
-    Ok(server)
+    Ok(in_one_spelling(server))
+}
+
+/// Servers can write a host in many ways, each of which would have connections of its own.
+fn in_one_spelling(server: Server) -> Server {
+    let Address::Host { host, service } = server.address else { return server };
+    let host = host.to_ascii_lowercase();
+    let (scheme, usual) = if server.tls == TlsMode::Implicit { ("ldaps", "636") } else { ("ldap", "389") };
+    let shown = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let port = if service == usual { String::new() } else { format!(":{service}") };
+    Server { name: format!("{scheme}://{shown}{port}"), address: Address::Host { host, service }, ..server }
 }
 
 /// A host that is configured may be referred to at its own port and at the usual ones.

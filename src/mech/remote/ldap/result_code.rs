@@ -30,7 +30,7 @@ macro_rules! result_codes {
             $(#[doc = $name] pub const $constant: Self = Self($number);)*
         }
 
-        const NAMES: &[(ResultCode, &str)] = &[$((ResultCode::$constant, $name)),*];
+        pub(super) const NAMES: &[(ResultCode, &str)] = &[$((ResultCode::$constant, $name)),*];
     };
 }
 

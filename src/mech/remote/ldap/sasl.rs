@@ -1,9 +1,14 @@
 //! The SASL mechanisms of an LDAP bind (RFC 4513, section 5.2), as the client.
 #![forbid(unsafe_code)]
 
-use super::scram::{Challenge, Client, Proof, fresh_nonce};
+use super::digest_md5;
+use super::saslprep::prepared;
+use super::scram::{Challenge, Client, LEAST_ROUNDS, Proof, fresh_nonce};
 use crate::errand::{Digest, Errand};
 use crate::secret::Secret;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -16,15 +21,25 @@ pub enum Mechanism {
     Plain,
     /// A proof instead of the password.
     Scram(Digest),
+    /// An older one: RFC 2831.
+    DigestMd5,
+    /// An older one yet, in which the server proves nothing: RFC 2195.
+    CramMd5,
 }
 
-const NAMES: [(&str, Mechanism); 5] = [
+const NAMES: [(&str, Mechanism); 7] = [
     ("EXTERNAL", Mechanism::External),
     ("PLAIN", Mechanism::Plain),
     ("SCRAM-SHA-1", Mechanism::Scram(Digest::Sha1)),
     ("SCRAM-SHA-256", Mechanism::Scram(Digest::Sha256)),
     ("SCRAM-SHA-512", Mechanism::Scram(Digest::Sha512)),
+    ("DIGEST-MD5", Mechanism::DigestMd5),
+    ("CRAM-MD5", Mechanism::CramMd5),
 ];
+
+/// The names of all, for messages.
+pub const WHAT_WORKS: &str =
+    "takes EXTERNAL, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512, DIGEST-MD5 or CRAM-MD5";
 
 impl Mechanism {
     /// The mechanism of that name, in any case.
@@ -46,6 +61,8 @@ pub struct Identity {
     pub acts_as: Vec<u8>,
     /// The account's password.
     pub password: Rc<Secret>,
+    /// What mechanisms want to know besides.
+    pub options: Options,
     /// What the password was derived to last time.
     key: RefCell<Option<(Challenge, Secret)>>,
 }
@@ -53,14 +70,38 @@ pub struct Identity {
 impl Identity {
     /// An account with its password, to act as `acts_as` unless that is empty.
     pub fn new(name: Vec<u8>, acts_as: Vec<u8>, password: Rc<Secret>) -> Self {
-        Self { name, acts_as, password, key: RefCell::new(None) }
+        Self { name, acts_as, password, options: Options::default(), key: RefCell::new(None) }
+    }
+
+    /// The same with these options.
+    #[must_use]
+    pub fn with_options(self, options: Options) -> Self {
+        Self { options, ..self }
+    }
+}
+
+/// What mechanisms want to know besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The realm of the login, for DIGEST-MD5; empty for the server's.
+    pub realm: Vec<u8>,
+    /// How many rounds SCRAM must have at least.
+    pub least_rounds: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { realm: Vec::new(), least_rounds: LEAST_ROUNDS }
     }
 }
 
 /// Two identities are the same when a server could not tell them apart.
 impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.acts_as == other.acts_as && self.password == other.password
+        self.name == other.name
+            && self.acts_as == other.acts_as
+            && self.password == other.password
+            && self.options == other.options
     }
 }
 
@@ -68,10 +109,16 @@ impl PartialEq for Identity {
 pub struct Dialogue {
     mechanism: Mechanism,
     identity: Rc<Identity>,
+    /// The server's name.
+    host: String,
     state: State,
 }
 
 enum State {
+    /// The server has the first word: its challenge is to come.
+    Silent,
+    /// Our proof is on its way, and the server's to come.
+    DigestMd5(digest_md5::Client),
     /// Our first message says everything.
     Said,
     Scram(Box<Client>, Digest, Turn),
@@ -100,21 +147,27 @@ pub enum Next {
 }
 
 impl Dialogue {
-    /// Begins; the second is our first message.
+    /// Begins with the server of that name; the second is our first message, if we have the first word.
     ///
     /// # Errors
     /// When there are no random bytes; the sentence is for the log.
-    pub fn begin(mechanism: Mechanism, identity: Rc<Identity>) -> Result<(Self, Secret), String> {
+    pub fn begin(
+        mechanism: Mechanism,
+        identity: Rc<Identity>,
+        host: &str,
+    ) -> Result<(Self, Option<Secret>), String> {
         let (state, message) = match mechanism {
-            Mechanism::External => (State::Said, Secret::copy_of(&identity.acts_as)),
-            Mechanism::Plain => (State::Said, plain(&identity)),
+            Mechanism::External => (State::Said, Some(Secret::copy_of(&identity.acts_as))),
+            Mechanism::Plain => (State::Said, Some(plain(&identity))),
             Mechanism::Scram(digest) => {
                 let client = Client::new(digest, &identity.name, &identity.acts_as, fresh_nonce()?);
+                let client = client.with_least_rounds(identity.options.least_rounds);
                 let message = client.first_message();
-                (State::Scram(Box::new(client), digest, Turn::First), message)
+                (State::Scram(Box::new(client), digest, Turn::First), Some(message))
             }
+            Mechanism::DigestMd5 | Mechanism::CramMd5 => (State::Silent, None),
         };
-        Ok((Self { mechanism, identity, state }, message))
+        Ok((Self { mechanism, identity, host: host.to_owned(), state }, message))
     }
 
     /// How.
@@ -127,6 +180,15 @@ impl Dialogue {
     /// # Errors
     /// When it makes no sense; the sentence is for the log.
     pub fn handle_challenge(&mut self, message: &[u8]) -> Result<Next, String> {
+        match &self.state {
+            State::Silent => return self.answer_challenge(message).map(Next::Say),
+            State::DigestMd5(client) => {
+                client.verify(message)?;
+                self.state = State::Said;
+                return Ok(Next::Say(Secret::default()));
+            }
+            State::Said | State::Scram(..) => {}
+        }
         let State::Scram(client, digest, turn) = &mut self.state else {
             return Err("the server goes on with SASL when everything is said".to_owned());
         };
@@ -141,7 +203,7 @@ impl Dialogue {
                 }
                 let errand = Errand::DeriveKey {
                     digest: *digest,
-                    password: Secret::copy_of(self.identity.password.as_bytes()),
+                    password: prepared(self.identity.password.as_bytes()),
                     salt: challenge.salt.clone(),
                     rounds: challenge.rounds,
                 };
@@ -157,6 +219,20 @@ impl Dialogue {
             },
             Turn::Key(_) | Turn::Proved => Err("the server goes on with SCRAM out of turn".to_owned()),
         }
+    }
+
+    /// Answers a server that has the first word.
+    fn answer_challenge(&mut self, challenge: &[u8]) -> Result<Secret, String> {
+        let Identity { name, acts_as, password, options, .. } = &*self.identity;
+        if self.mechanism == Mechanism::CramMd5 {
+            let response = cram_md5(name, password, challenge)?;
+            self.state = State::Said;
+            return Ok(response);
+        }
+        let login = digest_md5::Login { name, acts_as, realm: &options.realm, password, host: &self.host };
+        let (client, response) = digest_md5::Client::respond(challenge, &login, &fresh_nonce()?)?;
+        self.state = State::DigestMd5(client);
+        Ok(response)
     }
 
     /// Takes the key that [`Next::Derive`] asked for, and gives what goes to the server.
@@ -187,6 +263,8 @@ impl Dialogue {
     pub fn handle_success(&mut self, message: Option<&[u8]>) -> Result<(), String> {
         match &mut self.state {
             State::Said | State::Scram(_, _, Turn::Proved) => Ok(()),
+            State::DigestMd5(client) => client.verify(message.unwrap_or_default()),
+            State::Silent => Err("the server accepts a login that has proved nothing".to_owned()),
             State::Scram(client, _, turn @ Turn::Proof) => {
                 match client.verify(message.unwrap_or_default())? {
                     Proof::Valid => {
@@ -199,6 +277,18 @@ impl Dialogue {
             State::Scram(..) => Err("the server accepts a login that has proved nothing".to_owned()),
         }
     }
+}
+
+/// RFC 2195, section 2: the login, and the challenge under the password as a key.
+fn cram_md5(name: &[u8], password: &Secret, challenge: &[u8]) -> Result<Secret, String> {
+    let signed = PKey::hmac(password.as_bytes()).and_then(|key| {
+        Signer::new(MessageDigest::md5(), &key)?.sign_oneshot_to_vec(challenge).map(Secret::from_vec)
+    });
+    let signed = signed.map_err(|error| format!("OpenSSL cannot compute CRAM-MD5: {error}"))?;
+    let mut message = Secret::copy_of(name);
+    message.extend_from_slice(b" ");
+    message.extend_from_slice(digest_md5::hexadecimal(&signed).as_bytes());
+    Ok(message)
 }
 
 /// RFC 4616, section 2.
@@ -219,6 +309,45 @@ mod tests {
     fn identity() -> Rc<Identity> {
         let password = Rc::new(Secret::copy_of(b"pencil"));
         Rc::new(Identity::new(b"reader".to_vec(), Vec::new(), password))
+    }
+
+    fn begin(mechanism: Mechanism, identity: Rc<Identity>) -> (Dialogue, Secret) {
+        let (dialogue, message) = Dialogue::begin(mechanism, identity, "ldap.example.org").unwrap();
+        (dialogue, message.unwrap_or_default())
+    }
+
+    /// RFC 2195's example.
+    #[test]
+    fn cram_md5_signs_the_challenge() {
+        let password = Rc::new(Secret::copy_of(b"tanstaaftanstaaf"));
+        let identity = Rc::new(Identity::new(b"tim".to_vec(), Vec::new(), password));
+        let (mut dialogue, message) = Dialogue::begin(Mechanism::CramMd5, identity, "x").unwrap();
+        assert!(message.is_none() && dialogue.handle_success(None).is_err(), "nothing is proved yet");
+        let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
+        let response = say(dialogue.handle_challenge(challenge).unwrap());
+        assert_eq!(response.as_bytes(), b"tim b913a602c7eda7a495b4e6e7334d3890");
+        assert!(dialogue.handle_success(None).is_ok() && dialogue.handle_challenge(challenge).is_err());
+    }
+
+    #[test]
+    fn digest_md5_ends_well_only_if_the_server_proves_itself_with_the_result_or_before() {
+        let challenge = b"realm=\"x\",nonce=\"y\",qop=\"auth\",algorithm=md5-sess,charset=utf-8";
+        let begin = || {
+            let (mut dialogue, message) = Dialogue::begin(Mechanism::DigestMd5, identity(), "host").unwrap();
+            assert!(message.is_none() && dialogue.handle_success(None).is_err());
+            let response = say(dialogue.handle_challenge(challenge).unwrap());
+            let proof = digest_md5::tests::answer(response.as_bytes(), "pencil").unwrap();
+            (dialogue, proof)
+        };
+        let (mut dialogue, proof) = begin();
+        assert!(dialogue.handle_success(Some(&proof)).is_ok());
+        let (mut dialogue, proof) = begin();
+        assert!(say(dialogue.handle_challenge(&proof).unwrap()).is_empty());
+        assert!(dialogue.handle_success(None).is_ok());
+        for wrong in [None, Some(&b"rspauth=00000000000000000000000000000000"[..])] {
+            assert!(begin().0.handle_success(wrong).is_err());
+        }
+        assert!(begin().0.handle_challenge(b"rspauth=0").is_err());
     }
 
     fn say(next: Next) -> Secret {
@@ -243,7 +372,7 @@ mod tests {
             assert_eq!(Mechanism::find(&name.to_lowercase()), Some(mechanism));
             assert_eq!(mechanism.name(), name);
         }
-        for name in ["", "GSSAPI", "DIGEST-MD5", "SCRAM-SHA-1-PLUS", "SCRAM-SHA1"] {
+        for name in ["", "GSSAPI", "DIGEST-MD", "SCRAM-SHA-1-PLUS", "SCRAM-SHA1"] {
             assert_eq!(Mechanism::find(name), None, "{name}");
         }
     }
@@ -258,7 +387,7 @@ mod tests {
             (Mechanism::External, identity(), b""),
             (Mechanism::External, other, b"u:boss"),
         ] {
-            let (mut dialogue, message) = Dialogue::begin(mechanism, identity).unwrap();
+            let (mut dialogue, message) = begin(mechanism, identity);
             assert_eq!(message.as_bytes(), expected);
             assert!(dialogue.handle_challenge(b"").is_err());
             assert!(dialogue.handle_success(None).is_ok());
@@ -269,7 +398,7 @@ mod tests {
     fn scram_ends_well_whether_the_server_proves_itself_with_the_result_or_before() {
         for digest in [Digest::Sha1, Digest::Sha256, Digest::Sha512] {
             for early in [false, true] {
-                let (mut dialogue, first) = Dialogue::begin(Mechanism::Scram(digest), identity()).unwrap();
+                let (mut dialogue, first) = begin(Mechanism::Scram(digest), identity());
                 let mut server = Server::new(digest, b"pencil");
                 let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
                 let proof = dialogue.handle_key(key).unwrap();
@@ -287,7 +416,7 @@ mod tests {
     #[test]
     fn a_key_is_derived_once_for_the_same_salt_and_rounds() {
         let identity = identity();
-        let begin = || Dialogue::begin(Mechanism::Scram(Digest::Sha256), Rc::clone(&identity)).unwrap();
+        let begin = || begin(Mechanism::Scram(Digest::Sha256), Rc::clone(&identity));
         let mut server = Server::new(Digest::Sha256, b"pencil");
         let (mut dialogue, first) = begin();
         let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
@@ -302,7 +431,7 @@ mod tests {
 
     #[test]
     fn success_without_the_servers_proof_is_no_success() {
-        let begin = || Dialogue::begin(Mechanism::Scram(Digest::Sha256), identity()).unwrap();
+        let begin = || begin(Mechanism::Scram(Digest::Sha256), identity());
         let (mut dialogue, first) = begin();
         assert!(dialogue.handle_success(None).is_err());
         let mut server = Server::new(Digest::Sha256, b"pencil");
@@ -316,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_refusal_inside_scram_is_a_refusal_and_not_a_failure() {
-        let (mut dialogue, first) = Dialogue::begin(Mechanism::Scram(Digest::Sha1), identity()).unwrap();
+        let (mut dialogue, first) = begin(Mechanism::Scram(Digest::Sha1), identity());
         let mut server = Server::new(Digest::Sha1, b"another password");
         let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
         assert!(dialogue.handle_challenge(b"r=x").is_err(), "nothing is to come before our proof");

@@ -1,9 +1,9 @@
 //! SCRAM (RFC 5802, RFC 7677): proving that both sides know the password without sending it.
 //!
-//! Names and passwords are taken as they come: what SASLprep (RFC 4013) would change are characters outside of ASCII
-//! that have several forms, and there directories do not agree with it either.
+//! Names are prepared here by SASLprep, passwords by whoever has their keys derived.
 #![forbid(unsafe_code)]
 
+use super::saslprep::prepared;
 use crate::errand::Digest;
 use crate::mech::base64;
 use crate::mech::pbkdf2::{MOST_ROUNDS, hmac, message_digest};
@@ -11,6 +11,10 @@ use crate::secret::Secret;
 use openssl::error::ErrorStack;
 use openssl::hash::hash;
 use subtle::ConstantTimeEq;
+
+/// Fewer rounds than a server has any reason for: RFC 5802 (section 5.1) and RFC 7677 ask for as many. Whoever answers in
+/// its place could ask for one, and guess the password from our proof at leisure.
+pub const LEAST_ROUNDS: u32 = 4096;
 
 /// The longest message of a server that is looked at: a nonce, a salt and a number have no use for more.
 const LONGEST_MESSAGE: usize = 4096;
@@ -20,6 +24,7 @@ const LONGEST_MESSAGE: usize = 4096;
 /// [`Self::first_message`], [`Self::handle_first`], [`Self::final_message`] and [`Self::verify`] are called in this order.
 pub struct Client {
     digest: Digest,
+    least_rounds: u32,
     /// What the messages say about channel binding (none) and the identity to act as.
     header: Vec<u8>,
     nonce: String,
@@ -69,7 +74,14 @@ impl Client {
         }
         header.push(b',');
         let transcript = [b"n=", escaped(name).as_slice(), b",r=", nonce.as_bytes()].concat();
-        Self { digest, header, nonce, transcript, joint_nonce: Vec::new(), signature: None }
+        let least_rounds = LEAST_ROUNDS;
+        Self { digest, least_rounds, header, nonce, transcript, joint_nonce: Vec::new(), signature: None }
+    }
+
+    /// The same with another bound for the rounds that a server may ask for.
+    #[must_use]
+    pub fn with_least_rounds(self, least_rounds: u32) -> Self {
+        Self { least_rounds, ..self }
     }
 
     /// The client's first message.
@@ -98,6 +110,13 @@ impl Client {
         if !(1..=MOST_ROUNDS).contains(&rounds) {
             return Err(format!(
                 "the server asks for {rounds} rounds of SCRAM; at most {MOST_ROUNDS} are done"
+            ));
+        }
+        if rounds < self.least_rounds {
+            return Err(format!(
+                "the server asks for {rounds} rounds of SCRAM, fewer than the {} that are safe: see \
+                 ldap_scram_min_rounds",
+                self.least_rounds
             ));
         }
         self.joint_nonce = nonce.to_vec();
@@ -138,8 +157,11 @@ impl Client {
     /// When it does not: then this is another server than it should be, whatever it says about the login.
     pub fn verify(&self, message: &[u8]) -> Result<Proof, String> {
         let first = message.split(|byte| *byte == b',').next().unwrap_or_default();
-        if first.starts_with(b"e=") {
-            return Ok(Proof::Refused);
+        if let Some(error) = first.strip_prefix(b"e=") {
+            return match REFUSALS.contains(&error) {
+                true => Ok(Proof::Refused),
+                false => Err("the server ends SCRAM with an error that is not about the login".to_owned()),
+            };
         }
         let signature = first.strip_prefix(b"v=").and_then(base64::decode);
         match (signature, &self.signature) {
@@ -151,14 +173,18 @@ impl Client {
     }
 }
 
+/// The errors of RFC 5802, section 7, by which a server refuses a login; the others are about the protocol or the server.
+const REFUSALS: [&[u8]; 3] = [b"invalid-proof", b"unknown-user", b"invalid-username-encoding"];
+
 /// `saslname` of RFC 5802, section 7.
 fn escaped(name: &[u8]) -> Vec<u8> {
+    let name = prepared(name);
     let escape = |byte: &u8| match byte {
         b'=' => b"=3D".to_vec(),
         b',' => b"=2C".to_vec(),
         byte => vec![*byte],
     };
-    name.iter().flat_map(escape).collect()
+    name.as_bytes().iter().flat_map(escape).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +211,7 @@ pub(super) mod tests {
             let bare = message.splitn(3, |byte| *byte == b',').nth(2).unwrap();
             let nonce = bare.split(|byte| *byte == b',').find(|part| part.starts_with(b"r=")).unwrap();
             let salt = openssl::base64::encode_block(&self.salt);
-            let answer = [nonce, b"more,s=", salt.as_bytes(), b",i=1000"].concat();
+            let answer = [nonce, b"more,s=", salt.as_bytes(), b",i=4096"].concat();
             self.transcript = [bare, b",", &answer].concat();
             answer
         }
@@ -195,7 +221,7 @@ pub(super) mod tests {
             let (rest, proof) =
                 message.split_at(message.windows(3).rposition(|part| part == b",p=").unwrap());
             let transcript = [&self.transcript, b",".as_slice(), rest].concat();
-            let salted = derive_key(self.digest, &self.password, &self.salt, 1000).unwrap();
+            let salted = derive_key(self.digest, &self.password, &self.salt, 4096).unwrap();
             let key = hmac(self.digest, &salted, b"Client Key").unwrap();
             let stored = Secret::copy_of(&hash(message_digest(self.digest), key.as_bytes()).unwrap());
             let signature = hmac(self.digest, &stored, &transcript).unwrap();
@@ -288,6 +314,8 @@ pub(super) mod tests {
             "r=abcdefg,s=,i=4096",
             "r=abcdefg,s=!,i=4096",
             "r=abcdefg,s=QSXC,i=0",
+            "r=abcdefg,s=QSXC,i=1",
+            "r=abcdefg,s=QSXC,i=4095",
             "r=abcdefg,s=QSXC,i=-1",
             "r=abcdefg,s=QSXC,i=x",
             "r=abcdefg,s=QSXC,i=10000001",

@@ -31,6 +31,12 @@ pub struct LdapSession {
     /// A question whose answer needs a key first.
     deriving: Option<(QuestionId, Login)>,
     last_number: i32,
+    /// The place of the server in its pool.
+    server: usize,
+    /// Its name, for SASL.
+    host: String,
+    /// Whether referrals are of any use.
+    follows: bool,
     /// What has come of a message that is not whole yet.
     input: Secret,
     output: Secret,
@@ -57,10 +63,26 @@ impl LdapSession {
             asked: HashMap::new(),
             deriving: None,
             last_number: 0,
+            server: 0,
+            host: String::new(),
+            follows: false,
             input: Secret::default(),
             output: Secret::default(),
             events: VecDeque::new(),
         }
+    }
+
+    /// The same for the server of that name, at that place in its pool.
+    #[must_use]
+    pub fn of_server(self, server: usize, host: &str) -> Self {
+        Self { server, host: host.to_owned(), ..self }
+    }
+
+    /// The same, which gives referrals back if `follows`: otherwise a server that refers to another one has not
+    /// answered.
+    #[must_use]
+    pub fn with_referrals(self, follows: bool) -> Self {
+        Self { follows, ..self }
     }
 
     /// Puts a request into the output, and gives its number.

@@ -6,7 +6,7 @@ mod groups;
 mod read;
 mod servers;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use account::Account;
 pub use groups::GroupCheck;

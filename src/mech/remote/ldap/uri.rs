@@ -40,8 +40,9 @@ pub fn parse_servers(list: &str) -> Result<Vec<Server>, SyntaxError> {
     let mut offset = 0;
     for word in list.split([' ', '\t', ',']) {
         if !word.is_empty() {
-            let uri = parse(word.as_bytes());
-            let uri = uri.map_err(|error| SyntaxError { offset: error.offset + offset, ..error })?;
+            let (bare, before) = without_wrapping(word);
+            let uri = parse(bare.as_bytes());
+            let uri = uri.map_err(|error| SyntaxError { offset: error.offset + offset + before, ..error })?;
             servers.push(uri.server);
         }
         offset += word.len() + 1;
@@ -50,6 +51,16 @@ pub fn parse_servers(list: &str) -> Result<Vec<Server>, SyntaxError> {
         return Err(SyntaxError::new(0, "expected at least one URI like ldap://ldap.example.org/"));
     }
     Ok(servers)
+}
+
+/// A URI without the `<URL:` and `>` that RFC 3986 (appendix C) puts around it in a text, which libldap takes; and how many
+/// bytes were before it.
+fn without_wrapping(word: &str) -> (&str, usize) {
+    let bare = word.strip_prefix('<').and_then(|word| word.strip_suffix('>')).unwrap_or(word);
+    let start = bare.get(..4).filter(|start| start.eq_ignore_ascii_case("URL:"));
+    let uri = start.and_then(|start| bare.get(start.len()..)).unwrap_or(bare);
+    let before = if bare.len() < word.len() { 1 } else { 0 } + bare.len() - uri.len();
+    (uri, before)
 }
 
 /// Takes a URI apart, such as one of a referral.

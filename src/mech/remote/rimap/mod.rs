@@ -10,6 +10,7 @@ mod reader;
 mod reply;
 pub mod session;
 pub mod settings;
+mod verdict;
 
 pub use command::Question;
 pub use exchange::Check;
@@ -121,7 +122,8 @@ mod tests {
             let sent = super::super::Session::output(&mut session).as_bytes().to_vec();
             String::from_utf8(sent).unwrap()
         };
-        assert_eq!([0, 1, 2].map(first_words), ["", "saslauthd1 STARTTLS\r\n", ""]);
+        let asks = "saslauthd2 CAPABILITY\r\n";
+        assert_eq!([0, 1, 2].map(first_words), [asks, "saslauthd1 STARTTLS\r\n", asks]);
         assert_eq!(
             first_words(3),
             "saslauthd1 STARTTLS\r\n",

@@ -5,6 +5,7 @@ use super::capabilities::Capabilities;
 use super::command::{Command, Question, TAG};
 use super::reader::{Reader, TooLong};
 use super::reply::{Condition, Reply, Status};
+use super::verdict;
 use crate::errand::ErrandResult;
 use crate::mech::remote::{Failure, FailureKind, QuestionId, Session, SessionEvent, TlsMode};
 use crate::secret::Secret;
@@ -17,10 +18,6 @@ const CAPABILITY_TAG: &str = "saslauthd2";
 const LONGEST_SHOWN: usize = 200;
 
 const NO_IMAP: &str = "the server does not greet as an IMAP server does";
-
-/// Codes of a `NO` that say nothing about the login, but that the server cannot check it here or now (RFC 5530, and
-/// LIMIT of RFC 9051). All other codes leave a `NO` what it is for C: a rejection.
-const NOT_NOW: [&str; 6] = ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "PRIVACYREQUIRED"];
 
 /// What an IMAP server said about a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +89,7 @@ impl ImapSession {
         self.learn(greeting);
         match greeting.condition {
             Condition::Ok if self.tls == TlsMode::StartTls => self.ask_for_tls(),
+            Condition::Ok if self.capabilities.is_none() => self.ask_for_capabilities(),
             Condition::Ok => self.become_ready(),
             Condition::Bye | Condition::No => {
                 let reason = self.told("the server greets with BYE or NO", greeting);
@@ -115,6 +113,12 @@ impl ImapSession {
         }
         self.send_command(STARTTLS_TAG, "STARTTLS");
         self.state = State::AskingForTls;
+    }
+
+    /// A password must not be sent to a server that takes none here, which it may tell with these only.
+    fn ask_for_capabilities(&mut self) {
+        self.send_command(CAPABILITY_TAG, "CAPABILITY");
+        self.state = State::AskingForCapabilities;
     }
 
     fn become_ready(&mut self) {
@@ -157,13 +161,14 @@ impl ImapSession {
     }
 
     fn end_check(&mut self, id: QuestionId, sent: bool, status: &Status<'_>) {
-        let not_now = NOT_NOW.iter().find(|code| status.has_code(code));
+        self.learn(status);
+        let no_verdict = verdict::no_verdict_in(status, self.capabilities);
         let unexpected = |reason: &str| Err(Failure::new(FailureKind::Unexpected, reason));
-        let answer = match (status.condition, not_now) {
+        let answer = match (status.condition, no_verdict) {
             (Condition::Ok, _) if sent => Ok(Answer::Accepted),
-            (Condition::No, Some(code)) => Err(Failure::new(
+            (Condition::No, Some(why)) => Err(Failure::new(
                 FailureKind::Refused,
-                format!("the server answers a login with NO and the code {code}"),
+                format!("the server answers a login with NO and {why}"),
             )),
             (Condition::No, None) if sent => Ok(Answer::Rejected),
             (Condition::No | Condition::Bad, _) if !sent => {
@@ -203,7 +208,7 @@ impl ImapSession {
     /// `what`, and what the server says about it; but no text once it has the login, which it may repeat.
     fn told(&self, what: &str, status: &Status<'_>) -> String {
         if matches!(self.state, State::Checking(..)) {
-            let code = NOT_NOW.iter().find(|code| status.has_code(code));
+            let code = verdict::known_code(status);
             return code.map_or_else(|| what.to_owned(), |code| format!("{what} [{code}]"));
         }
         let shown = status.text.iter().take(LONGEST_SHOWN);
@@ -237,8 +242,7 @@ impl Session for ImapSession {
     fn handle_secured(&mut self) {
         // RFC 9051, section 6.2.1: what was told in clear does not count.
         self.capabilities = None;
-        self.send_command(CAPABILITY_TAG, "CAPABILITY");
-        self.state = State::AskingForCapabilities;
+        self.ask_for_capabilities();
     }
 
     fn handle_input(&mut self, mut bytes: &[u8]) {

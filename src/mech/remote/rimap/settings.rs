@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::{Address, Server, TlsMode, TlsSettings, tls_keys};
-use crate::config::file::Problem;
+use crate::config::file::{Problem, Severity};
 use crate::config::keys::Keys;
 use crate::config::sources::Sources;
 use std::ffi::OsStr;
@@ -21,7 +21,15 @@ pub struct Settings {
 impl Settings {
     /// Reads everything; what is wrong is added to `problems`, and left out here.
     pub fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Self {
-        Self { servers: read_option(sources.option.as_deref(), problems), tls: read_tls(sources, problems) }
+        let servers = read_option(sources.option.as_deref(), problems);
+        let mut in_file = Vec::new();
+        let tls = read_tls(sources, &mut in_file);
+        // C does not read the file, which may be a leftover. Without TLS there is nothing in it for us either.
+        if servers.iter().all(|server| server.tls == TlsMode::Off) {
+            in_file.iter_mut().for_each(|problem| problem.severity = Severity::Warning);
+        }
+        problems.extend(in_file);
+        Self { servers, tls }
     }
 }
 
@@ -251,6 +259,22 @@ mod tests {
         for nothing in [None, Some(OsString::new()), Some(" ".into()), Some(OsString::from_vec(vec![0xff]))] {
             let (settings, problems) = read(nothing, None);
             assert!(settings.servers.is_empty() && problems.len() == 1, "{problems:?}");
+        }
+    }
+
+    /// As one that was once ldap's.
+    #[test]
+    fn a_file_that_is_of_no_use_stops_nothing() {
+        for file in ["ldap_bind_dn:\n", "nonsense\n", "rimap_tls_check_peer: perhaps\n"] {
+            for (option, is_error) in [("mail", false), ("mail imaps://mail", true)] {
+                let bytes = Secret::copy_of(file.as_bytes());
+                let text = Text { path: "/etc/saslauthd.conf".into(), bytes };
+                let sources = Sources { option: Some(option.into()), file: Some(text), ..Sources::default() };
+                let mut problems = Vec::new();
+                Settings::read(&sources, &mut problems);
+                assert_eq!(problems.len(), 1, "{file}");
+                assert_eq!(problems[0].is_error(), is_error, "{option}: {file}");
+            }
         }
     }
 

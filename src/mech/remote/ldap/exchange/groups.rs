@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::super::message::Request;
+use super::super::named::Named;
 use super::super::question::{Found, Question};
 use super::super::response::LdapResult;
-use super::super::result_code::ResultCode;
 use super::super::settings::GroupCheck;
+use super::super::tokens::Template;
+use super::super::verdict::{self, Meaning, Operation};
 use super::lookup::Hunt;
 use super::{Check, Next, Stage, accept, dn, reject, unavailable};
 use crate::mech::remote::{PoolId, Step};
@@ -15,24 +17,26 @@ impl Check {
     /// The password is right; now the group, if there is one to be in.
     pub(super) fn check_group(&mut self, user: Vec<u8>) -> Next {
         let plan = Rc::clone(&self.plan);
+        self.depth = 0;
         match &plan.settings.group {
             None => accept(),
             Some(_) if user.is_empty() => {
-                reject("the server does not tell the user's DN, which the group check needs")
+                unavailable("the server does not tell the user's DN, which the group check needs")
             }
             Some(GroupCheck::Compare { dn: template, .. }) => {
                 let group = dn::expand(template, &self.tokens(&user));
-                self.ask_group(plan.home.search, &group, user)
+                self.ask_group(plan.home.search, &group, user, Named::of(template))
             }
             Some(GroupCheck::Search(lookup)) => {
-                let question = self.search(lookup, None, &user, None, None);
-                self.stage = Stage::GroupSearch(Hunt::new(plan.home), user);
+                let hunt = Hunt::new(plan.home, lookup);
+                let question = self.search(lookup, None, &user, &hunt, None, None);
+                self.stage = Stage::GroupSearch(hunt, user);
                 Step::Ask(plan.home.search, question)
             }
         }
     }
 
-    fn ask_group(&mut self, pool: PoolId, group: &[u8], user: Vec<u8>) -> Next {
+    fn ask_group(&mut self, pool: PoolId, group: &[u8], user: Vec<u8>, entry: Named) -> Next {
         let plan = Rc::clone(&self.plan);
         let Some(GroupCheck::Compare { attribute, .. }) = &plan.settings.group else {
             return unavailable("a group was asked for that is not configured");
@@ -40,32 +44,35 @@ impl Check {
         let request = Request::Compare { name: group, attribute: attribute.as_bytes(), value: &user };
         let request = request.to_operation();
         self.stage = Stage::GroupCompare(user);
-        Step::Ask(pool, Question::Compare(request))
+        Step::Ask(pool, Question::Compare { request, entry })
     }
 
     pub(super) fn handle_compared(&mut self, user: Vec<u8>, result: &LdapResult) -> Next {
-        match result.code {
-            ResultCode::COMPARE_TRUE => accept(),
-            ResultCode::COMPARE_FALSE
-            | ResultCode::NO_SUCH_ATTRIBUTE
-            | ResultCode::NO_SUCH_OBJECT
-            | ResultCode::INVALID_DN_SYNTAX => reject(format!("the user is not in the group: {result}")),
-            ResultCode::REFERRAL => match self.follow_one(&result.referral) {
+        let named = self.group_template().map_or(Named::ByFile, Named::of);
+        match verdict::meaning(Operation::Compare, result, &named) {
+            Meaning::Yes => accept(),
+            Meaning::No | Meaning::NotHere => reject(format!("the user is not in the group: {result}")),
+            Meaning::Elsewhere => match self.follow_one(&result.referral) {
                 Ok((place, target)) => {
                     let group = target.name.unwrap_or_else(|| self.group_dn(&user));
-                    self.ask_group(place.search, &group, user)
+                    self.ask_group(place.search, &group, user, Named::ByServer)
                 }
                 Err(step) => step,
             },
-            _ => unavailable(format!("the group check fails: {result}")),
+            Meaning::Cut | Meaning::Unjudged => unavailable(format!("the group check fails: {result}")),
+        }
+    }
+
+    fn group_template(&self) -> Option<&Template> {
+        match &self.plan.settings.group {
+            Some(GroupCheck::Compare { dn: template, .. }) => Some(template),
+            _ => None,
         }
     }
 
     fn group_dn(&self, user: &[u8]) -> Vec<u8> {
-        match &self.plan.settings.group {
-            Some(GroupCheck::Compare { dn: template, .. }) => dn::expand(template, &self.tokens(user)),
-            _ => Vec::new(),
-        }
+        let template = self.group_template();
+        template.map(|template| dn::expand(template, &self.tokens(user))).unwrap_or_default()
     }
 
     pub(super) fn handle_groups(&mut self, mut hunt: Hunt, user: Vec<u8>, found: Found) -> Next {
@@ -74,8 +81,8 @@ impl Check {
             return unavailable("a group was found that is not configured");
         };
         // One group is enough, however many there are.
-        let sound = matches!(found.result.code, ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED);
-        if found.entries > 0 && sound {
+        let meaning = verdict::meaning(Operation::Search, &found.result, &hunt.named);
+        if found.entries > 0 && matches!(meaning, Meaning::Yes | Meaning::Cut) {
             return accept();
         }
         if let Err(step) = self.take(&mut hunt, found, lookup, "group") {
@@ -83,7 +90,7 @@ impl Check {
         }
         match hunt.next() {
             Some((place, base, scope)) => {
-                let question = self.search(lookup, None, &user, base, scope);
+                let question = self.search(lookup, None, &user, &hunt, base, scope);
                 self.stage = Stage::GroupSearch(hunt, user);
                 Step::Ask(place.search, question)
             }

@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::super::message::{NO_ATTRIBUTES, Request, Scope, Search};
+use super::super::named::Named;
 use super::super::pools::Place;
 use super::super::question::{Entry, Found, Question};
-use super::super::response::LdapResult;
-use super::super::result_code::ResultCode;
 use super::super::settings::{Limits, Lookup, Method};
-use super::{Check, Hindrance, Next, Stage, dn, reject, too_many, unavailable};
+use super::super::verdict::{self, Meaning, Operation};
+use super::{Check, Hindrance, Next, Stage, dn, referred, reject, too_many, unavailable};
 use crate::mech::remote::Step;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,9 +16,14 @@ use std::rc::Rc;
 pub(super) struct Hunt {
     /// Where it is going on.
     place: Place,
-    /// Where it is still to go.
-    ahead: VecDeque<(Place, Option<Vec<u8>>, Option<Scope>)>,
+    /// Who chose the base there.
+    pub(super) named: Named,
+    /// How many referrals have led there.
+    depth: usize,
+    /// Where it is still to go, and how many referrals lead there.
+    ahead: VecDeque<(Ahead, usize)>,
     entries: usize,
+    /// The first entry, and where it was found.
     first: Option<(Entry, Place)>,
     /// There are more entries than the server was allowed to return.
     cut: bool,
@@ -26,15 +31,28 @@ pub(super) struct Hunt {
     hindrance: Option<String>,
 }
 
+/// A place to search, with the base and scope that a referral says.
+type Ahead = (Place, Option<Vec<u8>>, Option<Scope>);
+
 impl Hunt {
-    pub(super) fn new(place: Place) -> Self {
-        Self { place, ahead: VecDeque::new(), entries: 0, first: None, cut: false, hindrance: None }
+    pub(super) fn new(place: Place, lookup: &Lookup) -> Self {
+        Self {
+            place,
+            named: Named::of(&lookup.base),
+            depth: 0,
+            ahead: VecDeque::new(),
+            entries: 0,
+            first: None,
+            cut: false,
+            hindrance: None,
+        }
     }
 
-    /// Where to search next, with the base and scope that a referral says.
-    pub(super) fn next(&mut self) -> Option<(Place, Option<Vec<u8>>, Option<Scope>)> {
-        let next = self.ahead.pop_front()?;
-        self.place = next.0;
+    /// Where to search next.
+    pub(super) fn next(&mut self) -> Option<Ahead> {
+        let (next, depth) = self.ahead.pop_front()?;
+        (self.place, self.depth) = (next.0, depth);
+        self.named = Named::ByServer;
         Some(next)
     }
 
@@ -48,8 +66,9 @@ impl Hunt {
 impl Check {
     pub(super) fn look_up_user(&mut self, lookup: &Lookup, attribute: Option<&str>) -> Next {
         let place = self.plan.home;
-        let question = self.search(lookup, attribute, b"", None, None);
-        self.stage = Stage::User(Hunt::new(place));
+        let hunt = Hunt::new(place, lookup);
+        let question = self.search(lookup, attribute, b"", &hunt, None, None);
+        self.stage = Stage::User(hunt);
         Step::Ask(place.search, question)
     }
 
@@ -59,6 +78,7 @@ impl Check {
         lookup: &Lookup,
         attribute: Option<&str>,
         user: &[u8],
+        hunt: &Hunt,
         base: Option<Vec<u8>>,
         scope: Option<Scope>,
     ) -> Question {
@@ -77,7 +97,8 @@ impl Check {
             tokens: &tokens,
             attributes: &attributes,
         });
-        Question::Search { request: request.to_operation(), attribute: attribute.map(str::to_owned) }
+        let request = request.to_operation();
+        Question::Search { request, attribute: attribute.map(str::to_owned), base: hunt.named.clone() }
     }
 
     pub(super) fn handle_users(&mut self, mut hunt: Hunt, found: Found) -> Next {
@@ -96,7 +117,7 @@ impl Check {
             (Some(_), 2.., _) => reject("more than one entry was found"),
             (Some(_), ..) if hunt.cut => reject("more than one entry was found"),
             (first, _, Some((place, base, scope))) => {
-                let question = self.search(lookup, attribute, b"", base, scope);
+                let question = self.search(lookup, attribute, b"", &hunt, base, scope);
                 hunt.first = first;
                 self.stage = Stage::User(hunt);
                 Step::Ask(place.search, question)
@@ -117,15 +138,26 @@ impl Check {
     ) -> Result<(), Next> {
         hunt.entries += found.entries;
         if let Some(first) = found.first.filter(|_| hunt.first.is_none()) {
-            hunt.first = Some((first, hunt.place));
+            // Another server may not have it yet.
+            let bind = self.pools.bind_beside(self.settings(), hunt.place, found.server);
+            hunt.first = Some((first, Place { bind, ..hunt.place }));
         }
-        match found.result.code {
-            ResultCode::SUCCESS | ResultCode::NO_SUCH_OBJECT => {}
-            ResultCode::SIZE_LIMIT_EXCEEDED if hunt.first.is_some() => hunt.cut = true,
-            ResultCode::REFERRAL if found.entries == 0 => {
-                return self.note(hunt, &found.result.referral, lookup.scope);
+        match verdict::meaning(Operation::Search, &found.result, &hunt.named) {
+            Meaning::Yes => {}
+            Meaning::Cut if hunt.first.is_some() => hunt.cut = true,
+            Meaning::Elsewhere if found.entries == 0 => {
+                let ahead = hunt.ahead.len();
+                self.note(hunt, &found.result.referral, lookup.scope)?;
+                let nowhere = hunt.ahead.len() == ahead;
+                let hindrance = hunt.hindrance.as_deref().unwrap_or("it does not say where");
+                return if nowhere { Err(referred(hindrance)) } else { Ok(()) };
             }
-            _ => return Err(search_failed(&found.result, lookup, what)),
+            Meaning::No => {
+                return Err(reject(format!("there can be no such {what}: {}", found.result)));
+            }
+            Meaning::Cut | Meaning::Elsewhere | Meaning::NotHere | Meaning::Unjudged => {
+                return Err(unavailable(format!("the search for the {what} fails: {}", found.result)));
+            }
         }
         // As libldap does it, what a search refers to elsewhere is passed over unless referrals are followed.
         if !self.settings().referrals.follow {
@@ -138,9 +170,10 @@ impl Check {
     /// Of several URIs one is enough: all lead to the same.
     fn note(&mut self, hunt: &mut Hunt, uris: &[Vec<u8>], scope: Scope) -> Result<(), Next> {
         for uri in uris {
-            match self.follow(uri) {
+            match self.follow(uri, hunt.depth) {
                 Ok((place, target)) => {
-                    hunt.ahead.push_back((place, target.name, target.scope.or(Some(scope))));
+                    let ahead = (place, target.name, target.scope.or(Some(scope)));
+                    hunt.ahead.push_back((ahead, hunt.depth + 1));
                     return Ok(());
                 }
                 Err(Hindrance::Unwanted(reason)) => hunt.hindrance = Some(reason),
@@ -148,15 +181,5 @@ impl Check {
             }
         }
         Ok(())
-    }
-}
-
-/// A login may make a base that is no DN; that is the login's fault, and no server's.
-fn search_failed(result: &LdapResult, lookup: &Lookup, what: &str) -> Next {
-    match result.code {
-        ResultCode::INVALID_DN_SYNTAX if lookup.base.has_tokens() => {
-            reject(format!("there can be no such {what}: {result}"))
-        }
-        _ => unavailable(format!("the search for the {what} fails: {result}")),
     }
 }

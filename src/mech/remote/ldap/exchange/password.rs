@@ -12,7 +12,10 @@ use crate::secret::Secret;
 pub(super) struct Comparison {
     dn: Vec<u8>,
     slow: Vec<Secret>,
+    /// What is odd about a value that matches nothing.
     remark: Option<String>,
+    /// Why a value could not be compared: it might have matched.
+    failure: Option<String>,
 }
 
 impl Check {
@@ -21,13 +24,14 @@ impl Check {
         if entry.values.is_empty() {
             return reject("the entry has no password that the service account can read");
         }
-        let mut comparison = Comparison { dn: entry.name, slow: Vec::new(), remark: None };
+        let mut comparison = Comparison { dn: entry.name, slow: Vec::new(), remark: None, failure: None };
         for value in entry.values {
             match self.compare_fast(&value) {
                 Ok(Some(true)) => return self.check_group(comparison.dn),
                 Ok(Some(false)) => {}
                 Ok(None) => comparison.slow.push(value),
-                Err(reason) => comparison.remark = Some(reason.into_text()),
+                Err(NotCompared::Malformed(reason)) => comparison.remark = Some(reason),
+                Err(NotCompared::Failed(reason)) => comparison.failure = Some(reason),
             }
         }
         self.compare_slow(comparison)
@@ -43,6 +47,9 @@ impl Check {
 
     fn compare_slow(&mut self, mut comparison: Comparison) -> Next {
         let Some(stored) = comparison.slow.pop() else {
+            if let Some(reason) = comparison.failure {
+                return unavailable(format!("the password cannot be compared: {reason}"));
+            }
             return reject(comparison.remark.unwrap_or_else(|| "the password is wrong".to_owned()));
         };
         let password = Secret::copy_of(self.credentials.password.as_bytes());
@@ -54,7 +61,10 @@ impl Check {
         match result {
             ErrandResult::PasswordChecked(true) => self.check_group(comparison.dn),
             ErrandResult::PasswordChecked(false) => self.compare_slow(comparison),
-            ErrandResult::Failed(reason) => unavailable(format!("the password cannot be compared: {reason}")),
+            // Another value may be the password's.
+            ErrandResult::Failed(reason) => {
+                self.compare_slow(Comparison { failure: Some(reason), ..comparison })
+            }
             ErrandResult::Addresses(_) | ErrandResult::Key(_) => unavailable("a worker mixed up its errands"),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::super::Ldap;
 use super::super::question::{Entry, Found};
+use super::super::result_code::ResultCode;
 use super::super::settings::Realms;
 use super::super::testing::{result, seen};
 use super::*;
@@ -10,7 +11,7 @@ use crate::config::NetworkSettings;
 use crate::config::file::Text;
 use crate::config::sources::Sources;
 use crate::errand::Errand;
-use crate::mech::remote::{FailureKind, PoolId, Protocol};
+use crate::mech::remote::{FailureKind, PoolId, Protocol, ServerOrder};
 use crate::outcome::Verdict;
 
 fn ldap(file: &str) -> Ldap {
@@ -131,8 +132,8 @@ fn shown(question: &Question) -> String {
     };
     match question {
         Question::Search { request: operation, .. }
-        | Question::Compare(operation)
-        | Question::Bind(operation) => request(operation),
+        | Question::Compare { request: operation, .. }
+        | Question::Bind { request: operation, .. } => request(operation),
         Question::SaslBind { mechanism, identity, tell_dn } => {
             let name = String::from_utf8_lossy(&identity.name);
             format!("sasl {} {name} {tell_dn}", mechanism.name())
@@ -146,6 +147,7 @@ fn found(names: &[&str], values: &[&str], code: ResultCode) -> Found {
         values: values.iter().map(|value| Secret::copy_of(value.as_bytes())).collect(),
     };
     Found {
+        server: 0,
         entries: names.len(),
         first: names.first().map(entry),
         references: Vec::new(),
@@ -159,8 +161,8 @@ fn referred(uris: &[&str]) -> LdapResult {
 }
 
 /// Results by which a server says no to a password, and by which it says that something is wrong with itself.
-const REFUSALS: [i32; 7] = [49, 48, 32, 34, 53, 50, 19];
-const FAILURES: [i32; 10] = [1, 2, 3, 7, 8, 11, 13, 80, 14, 4096];
+const REFUSALS: [i32; 6] = [49, 48, 32, 34, 50, 19];
+const FAILURES: [i32; 11] = [1, 2, 3, 7, 8, 11, 13, 53, 80, 14, 4096];
 
 #[test]
 fn bind_searches_as_the_service_account_and_binds_as_what_it_finds() {
@@ -183,7 +185,7 @@ fn the_same_login_binds_every_time() {
             realm: Vec::new(),
             client: None,
         });
-        assert!(matches!(check.begin(), Step::Ask(_, Question::Bind(_))));
+        assert!(matches!(check.begin(), Step::Ask(_, Question::Bind { .. })));
         let step = check.handle_answer(Ok(Answer::Bound(result(ResultCode::SUCCESS))));
         assert!(matches!(step, Step::Done(verdict) if verdict.outcome == Outcome::ACCEPT));
     }
@@ -212,14 +214,12 @@ fn exactly_one_entry_must_be_found() {
     let several = "reject: more than one entry was found";
     assert_eq!(Login::anna(SERVICE).found(&["a", "b"], &[], ResultCode::SUCCESS), several);
     assert_eq!(Login::anna(SERVICE).found(&["a"], &[], ResultCode::SIZE_LIMIT_EXCEEDED), several);
-    for code in [ResultCode::SUCCESS, ResultCode::NO_SUCH_OBJECT] {
-        assert_eq!(Login::anna(SERVICE).found(&[], &[], code), "reject: the user was not found");
-    }
+    assert_eq!(Login::anna(SERVICE).found(&[], &[], ResultCode::SUCCESS), "reject: the user was not found");
 }
 
 #[test]
 fn a_search_that_fails_is_no_rejection() {
-    for code in [1, 2, 3, 11, 18, 34, 50, 53, 80, 4096] {
+    for code in [1, 2, 3, 11, 18, 32, 34, 50, 53, 80, 4096] {
         let mut login = Login::anna(SERVICE);
         let step = login.found(&[], &[], ResultCode(code));
         assert!(step.starts_with("unavailable: the search for the user fails: "), "{code}: {step}");
@@ -330,8 +330,19 @@ fn slow_schemes_are_compared_by_a_worker_one_after_the_other() {
     let mut login = custom();
     login.work(ErrandResult::PasswordChecked(false));
     assert_eq!(login.work(ErrandResult::PasswordChecked(false)), "reject: the password is wrong");
-    for odd in [ErrandResult::Failed("it died".to_owned()), ErrandResult::Key(Secret::default())] {
-        assert!(custom().work(odd).starts_with("unavailable: "));
+    assert!(custom().work(ErrandResult::Key(Secret::default())).starts_with("unavailable: "));
+}
+
+#[test]
+fn a_value_that_cannot_be_compared_does_not_hide_one_that_matches() {
+    let failed = || ErrandResult::Failed("it died".to_owned());
+    for (last, verdict) in
+        [(true, "accept"), (false, "unavailable: the password cannot be compared: it died")]
+    {
+        let mut login = Login::anna(&format!("{SERVICE}ldap_auth_method: custom\n"));
+        login.found(&["cn=a"], &["{CRYPT}one", "{ARGON2}two"], ResultCode::SUCCESS);
+        assert_eq!(login.work(failed()), "errand");
+        assert_eq!(login.work(ErrandResult::PasswordChecked(last)), verdict);
     }
 }
 
@@ -345,7 +356,7 @@ fn a_group_is_compared_as_the_service_account_for_every_method() {
         for (code, verdict) in [
             (ResultCode::COMPARE_TRUE, "accept"),
             (ResultCode::COMPARE_FALSE, "reject: the user is not in the group: compareFalse (5)"),
-            (ResultCode::NO_SUCH_OBJECT, "reject: the user is not in the group: noSuchObject (32)"),
+            (ResultCode::NO_SUCH_OBJECT, "unavailable: the group check fails: noSuchObject (32)"),
             (ResultCode::NO_SUCH_ATTRIBUTE, "reject: the user is not in the group: noSuchAttribute (16)"),
             (
                 ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
@@ -385,7 +396,11 @@ fn a_group_found_by_a_filter_is_enough() {
         (vec!["cn=g", "cn=h"], ResultCode::SUCCESS, "accept"),
         (vec!["cn=g"], ResultCode::SIZE_LIMIT_EXCEEDED, "accept"),
         (vec![], ResultCode::SUCCESS, "reject: the user is not in the group"),
-        (vec![], ResultCode::NO_SUCH_OBJECT, "reject: the user is not in the group"),
+        (
+            vec![],
+            ResultCode::NO_SUCH_OBJECT,
+            "unavailable: the search for the group fails: noSuchObject (32)",
+        ),
         (vec![], ResultCode::OTHER, "unavailable: the search for the group fails: other (80)"),
     ] {
         let mut login = Login::anna(&file);
@@ -424,7 +439,7 @@ fn a_group_check_after_sasl_needs_the_dn_that_the_server_tells() {
     for identity in ["", "dn:", "u:anna", "uid=anna"] {
         let mut login = Login::anna(&file);
         let step = login.hear(Answer::Known(identity.into()));
-        assert_eq!(step, "reject: the server does not tell the user's DN, which the group check needs");
+        assert_eq!(step, "unavailable: the server does not tell the user's DN, which the group check needs");
     }
 }
 
@@ -455,14 +470,14 @@ fn referrals_are_not_followed_unless_the_file_says_so() {
     let mut login = Login::anna(SERVICE);
     assert_eq!(
         login.found_nothing_but(&[], &["ldap://b/"]),
-        "reject: the user was not found; a referral was not followed: ldap_referrals is no"
+        "unavailable: the server refers to another one: ldap_referrals is no"
     );
     let mut login = Login::anna(SERVICE);
     assert_eq!(login.found_nothing_but(&["ldap://b/"], &[]), "reject: the user was not found");
     let mut login = Login::anna("ldap_auth_method: fastbind\nldap_filter: cn=%u\n");
     assert_eq!(
         login.hear(Answer::Bound(referred(&["ldap://b/"]))),
-        "reject: the server refers to another one: ldap_referrals is no"
+        "unavailable: the server refers to another one: ldap_referrals is no"
     );
 }
 
@@ -525,7 +540,7 @@ fn a_bind_and_a_comparison_go_on_where_they_are_referred_to() {
 #[test]
 fn referrals_that_never_end_are_given_up() {
     let mut login = Login::anna(&format!("{FOLLOW}{SERVICE}"));
-    for _ in 0..MOST_FOLLOWED {
+    for _ in 0..DEEPEST {
         assert!(login.found_nothing_but(&[], &["ldap://a/ou=round"]).starts_with("search"));
     }
     assert!(
@@ -534,12 +549,63 @@ fn referrals_that_never_end_are_given_up() {
             .starts_with("unavailable: there are more than 5")
     );
     let mut login = Login::anna(&format!("{FOLLOW}ldap_auth_method: fastbind\nldap_filter: cn=%u\n"));
-    for _ in 0..MOST_FOLLOWED {
+    for _ in 0..DEEPEST {
         assert_eq!(login.hear(Answer::Bound(referred(&["ldap:///"]))), "bind cn=anna pw");
         assert_eq!(login.asked(), "ldap://a+Off as the user");
     }
     let step = login.hear(Answer::Bound(referred(&["ldap:///"])));
     assert!(step.starts_with("unavailable: there are more than 5"), "{step}");
+}
+
+/// A directory that is spread over many servers refers to all of them at once.
+#[test]
+fn a_search_may_lead_to_many_places_that_are_not_one_behind_the_other() {
+    let mut login = Login::anna(&format!("{FOLLOW}{SERVICE}"));
+    let places: Vec<_> = (0..20).map(|number| format!("ldap://b/ou={number}")).collect();
+    let mut step =
+        login.found_nothing_but(&places.iter().map(String::as_str).collect::<Vec<_>>(), &[]).to_owned();
+    for number in 0..20 {
+        assert_eq!(step, format!("search ou={number} 2 0 1 5 uid=anna 1.1"));
+        step = login.found(&[], &[], ResultCode::SUCCESS).to_owned();
+    }
+    assert_eq!(step, "reject: the user was not found");
+}
+
+#[test]
+fn however_a_server_spells_its_referrals_they_lead_to_the_same_connections() {
+    let ldap = ldap(&format!("{FOLLOW}{SERVICE}"));
+    let known = ldap.pools().len();
+    for number in 0..100u32 {
+        let host: String = "listed"
+            .chars()
+            .enumerate()
+            .map(|(at, letter)| if number >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter })
+            .collect();
+        let file = format!("{FOLLOW}{SERVICE}").replace("hosts: b", "hosts: listed");
+        let settings = super::super::settings::tests::of_file(&file);
+        let target = referral::target(format!("ldap://{host}/").as_bytes(), &settings).unwrap();
+        ldap.pools.referred(&settings, target.server.unwrap());
+    }
+    assert_eq!(ldap.pools().len(), known + 2, "one for searches, one for binds");
+}
+
+/// The first server may be a replica that does not have the entry yet.
+#[test]
+fn a_user_is_bound_on_the_server_that_found_the_entry() {
+    let mut login = Login::anna(&format!("ldap_servers: ldap://a/ ldap://b/ ldap://c/\n{SERVICE}"));
+    let second = Found { server: 1, ..found(&["cn=a"], &[], ResultCode::SUCCESS) };
+    assert_eq!(login.hear(Answer::Found(second)), "bind cn=a pw");
+    assert_eq!(login.asked(), "ldap://b+Off ldap://c+Off ldap://a+Off as the user");
+    assert_eq!(login.ldap.pool(login.pool).order, ServerOrder::Listed, "in turn it would go elsewhere");
+}
+
+#[test]
+fn a_base_that_no_server_has_is_nobodys_fault_unless_the_login_named_all_of_it() {
+    let not_here = || Err(Failure::new(FailureKind::NotHere, "the server says noSuchObject (32)"));
+    let mut login = Login::new("ldap_search_base: dc=%2,dc=%1\n", b"anna@example.org", b"pw", "");
+    let step = login.check.handle_answer(not_here());
+    login.note(step);
+    assert_eq!(login.step, "reject: there can be no such user: the server says noSuchObject (32)");
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub const DEEPEST: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     root: Node,
+    /// Where tokens stood that nobody knows.
+    dropped: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,17 +54,24 @@ impl Filter {
     /// Parses a filter with tokens in its values. Like libldap it takes blanks around the filters of a list, a single
     /// comparison without parentheses, and RFC 1960's `\(`, `\)`, `\*` and `\\`.
     pub fn parse(template: &str) -> Result<Self, SyntaxError> {
-        parser::parse(template.as_bytes(), true).map(|root| Self { root })
+        let (root, dropped) = parser::parse(template.as_bytes(), true)?;
+        Ok(Self { root, dropped })
     }
 
     /// Parses a filter in which a `%` is a `%`, such as that of a referral.
     pub fn parse_literal(text: &[u8]) -> Result<Self, SyntaxError> {
-        parser::parse(text, false).map(|root| Self { root })
+        let (root, dropped) = parser::parse(text, false)?;
+        Ok(Self { root, dropped })
     }
 
     /// A filter for entries that have the attribute; every entry has `objectClass`.
     pub fn present(attribute: &str) -> Self {
-        Self { root: Node::Present(attribute.as_bytes().to_vec()) }
+        Self { root: Node::Present(attribute.as_bytes().to_vec()), dropped: Vec::new() }
+    }
+
+    /// Where tokens stood that nobody knows, in bytes: they stand for nothing, as in C.
+    pub fn dropped(&self) -> &[usize] {
+        &self.dropped
     }
 
     /// Whether the token is anywhere in it.

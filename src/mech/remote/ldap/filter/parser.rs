@@ -2,32 +2,39 @@
 #![forbid(unsafe_code)]
 
 use super::{Comparison, DEEPEST, Extensible, Node};
-use crate::mech::remote::ldap::tokens::{SyntaxError, Template};
+use crate::mech::remote::ldap::tokens::{self, SyntaxError, Template};
 
 type Parsed<T> = Result<T, SyntaxError>;
 
 /// Parses a whole text; `tokens` tells whether a `%` begins one.
-pub(super) fn parse(text: &[u8], tokens: bool) -> Parsed<Node> {
-    let mut parser = Parser { text, at: 0, tokens };
-    parser.skip_blanks();
-    if parser.peek() != Some(b'(') {
-        return parser.comparison(None);
-    }
-    let node = parser.filter(1)?;
-    parser.skip_blanks();
-    match parser.peek() {
-        None => Ok(node),
-        Some(_) => parser.fail("nothing may follow the filter"),
-    }
+pub(super) fn parse(text: &[u8], tokens: bool) -> Parsed<(Node, Vec<usize>)> {
+    let mut parser = Parser { text, at: 0, tokens, dropped: Vec::new() };
+    let node = parser.whole()?;
+    Ok((node, parser.dropped))
 }
 
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
     tokens: bool,
+    /// Where tokens stood that nobody knows.
+    dropped: Vec<usize>,
 }
 
 impl Parser<'_> {
+    fn whole(&mut self) -> Parsed<Node> {
+        self.skip_blanks();
+        if self.peek() != Some(b'(') {
+            return self.comparison(None);
+        }
+        let node = self.filter(1)?;
+        self.skip_blanks();
+        match self.peek() {
+            None => Ok(node),
+            Some(_) => self.fail("nothing may follow the filter"),
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -58,6 +65,8 @@ impl Parser<'_> {
             return self.fail(&format!("filters may be nested {DEEPEST} deep at the most"));
         }
         self.required(b'(')?;
+        // Not RFC 4515's, but libldap's.
+        self.skip_blanks();
         let node = match self.peek() {
             Some(b'&') => Node::And(self.list(depth)?),
             Some(b'|') => Node::Or(self.list(depth)?),
@@ -189,8 +198,11 @@ impl Parser<'_> {
                 b'*' => parts.push(std::mem::take(&mut part)),
                 b'\\' => part.push_byte(self.escaped(offset)?),
                 b'%' if self.tokens => {
-                    part.push_percent(self.peek(), offset)?;
-                    self.at += 1;
+                    let rest = self.text.get(self.at..).unwrap_or_default();
+                    let rest = if rest.first().copied() == end { &[] } else { rest };
+                    part.push_percent(rest, offset)?;
+                    self.at += tokens::letter_length(rest);
+                    self.dropped.extend(part.take_dropped());
                 }
                 b'(' | b')' => {
                     let text = format!("'{}' in a value must be written as \\{byte:02x}", char::from(byte));

@@ -140,10 +140,15 @@ impl LdapResult {
         Ok(Self { code, matched, diagnostic, referral })
     }
 
+    /// Whether what the server has to say repeats the password that it was asked about.
+    pub fn repeats(&self, password: &Secret) -> bool {
+        let password = password.as_bytes();
+        !password.is_empty() && self.diagnostic.windows(password.len()).any(|part| part == password)
+    }
+
     /// Takes out what the server has to say if it repeats the password that it was asked about: it is for the log.
     pub fn hide(&mut self, password: &Secret) {
-        let password = password.as_bytes();
-        if !password.is_empty() && self.diagnostic.windows(password.len()).any(|part| part == password) {
+        if self.repeats(password) {
             self.diagnostic.clear();
         }
     }

@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::super::message::Request;
+use super::super::named::Named;
 use super::super::question::{Answer, Entry, Found, Question};
 use super::super::response::{self, Body, LdapResult};
 use super::super::result_code::ResultCode;
 use super::super::sasl::{Dialogue, Next};
+use super::super::verdict::{Meaning, Operation, meaning};
 use super::opening::sasl_bind;
 use super::{LdapSession, Phase, key, unexpected};
 use crate::errand::ErrandResult;
@@ -35,17 +37,20 @@ pub(super) struct Asked {
 
 enum Pending {
     Search(Search),
-    Compare,
-    Bind,
+    /// Who chose the entry.
+    Compare(Named),
+    /// The password, which the server may repeat.
+    Bind(Rc<Secret>),
     SaslBind(Login),
     /// Who the server takes the login for that it has accepted.
     WhoAmI,
 }
 
 /// A search and what it has found so far.
-#[derive(Default)]
 struct Search {
     attribute: Option<String>,
+    /// Who chose the base.
+    base: Named,
     entries: usize,
     first: Option<Entry>,
     references: Vec<Vec<Vec<u8>>>,
@@ -54,6 +59,8 @@ struct Search {
 /// A user's bind by SASL.
 pub(super) struct Login {
     dialogue: Box<Dialogue>,
+    /// The password, which the server may repeat.
+    password: Rc<Secret>,
     tell_dn: bool,
 }
 
@@ -64,16 +71,17 @@ impl LdapSession {
             return Err(unexpected("the server leaves too many questions unanswered"));
         }
         let (request, waits_for) = match question {
-            Question::Search { request, attribute } => {
-                let search = Search { attribute: attribute.clone(), ..Search::default() };
-                (request, Pending::Search(search))
+            Question::Search { request, attribute, base } => {
+                (request, Pending::Search(Search::new(attribute.clone(), base.clone())))
             }
-            Question::Compare(request) => (request, Pending::Compare),
-            Question::Bind(request) => (request, Pending::Bind),
+            Question::Compare { request, entry } => (request, Pending::Compare(entry.clone())),
+            Question::Bind { request, password } => (request, Pending::Bind(Rc::clone(password))),
             Question::SaslBind { mechanism, identity, tell_dn } => {
-                let (dialogue, message) = Dialogue::begin(*mechanism, Rc::clone(identity))
+                let (dialogue, message) = Dialogue::begin(*mechanism, Rc::clone(identity), &self.host)
                     .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
-                self.say(id, Login { dialogue: Box::new(dialogue), tell_dn: *tell_dn }, &message);
+                let password = Rc::clone(&identity.password);
+                let login = Login { dialogue: Box::new(dialogue), password, tell_dn: *tell_dn };
+                self.say(id, login, message.as_ref());
                 return Ok(());
             }
         };
@@ -82,7 +90,7 @@ impl LdapSession {
         Ok(())
     }
 
-    fn say(&mut self, id: QuestionId, login: Login, message: &Secret) {
+    fn say(&mut self, id: QuestionId, login: Login, message: Option<&Secret>) {
         let number = self.send(&sasl_bind(&login.dialogue, message));
         self.asked.insert(number, Asked { id, waits_for: Pending::SaslBind(login) });
     }
@@ -92,48 +100,61 @@ impl LdapSession {
         let asked = self.asked.remove(&number);
         let Asked { id, waits_for } =
             asked.ok_or_else(|| unexpected("the server answers what was not asked"))?;
-        let answer = match (waits_for, body) {
+        match (waits_for, body) {
             (Pending::Search(mut search), body @ (Body::Entry(_) | Body::Reference(_))) => {
                 search.note(body);
                 self.asked.insert(number, Asked { id, waits_for: Pending::Search(search) });
-                return Ok(());
             }
             (Pending::Search(search), Body::Done(result)) => {
-                let Search { entries, first, references, .. } = search;
-                Answer::Found(Found { entries, first, references, result })
+                let Search { entries, first, references, base, .. } = search;
+                let judged = self.judge(Operation::Search, &result, &base);
+                let found = Found { server: self.server, entries, first, references, result };
+                self.answer(id, judged.map(|()| Answer::Found(found)));
             }
-            (Pending::Compare, Body::Compare(result)) => Answer::Compared(result),
-            (Pending::Bind, Body::Bind { result, .. }) => Answer::Bound(result),
+            (Pending::Compare(entry), Body::Compare(result)) => {
+                let judged = self.judge(Operation::Compare, &result, &entry);
+                self.answer(id, judged.map(|()| Answer::Compared(result)));
+            }
+            (Pending::Bind(password), Body::Bind { result, .. }) => self.answer_bind(id, result, &password),
             (Pending::SaslBind(login), Body::Bind { result, message }) => {
                 return self.go_on_with_login(id, login, result, message.as_ref().map(Secret::as_bytes));
             }
-            (Pending::WhoAmI, Body::Extended { result, value, .. }) => match result.code {
-                ResultCode::SUCCESS => Answer::Known(value.unwrap_or_default()),
-                // It is the bind that is asked for, and the bind went well.
-                _ => Answer::Known(Vec::new()),
-            },
+            (Pending::WhoAmI, Body::Extended { result, value, .. }) => {
+                let judged = self.judge(Operation::WhoAmI, &result, &Named::ByFile);
+                let judged = judged.map_err(|failure| {
+                    let reason = format!("the password is right, but of the DN {}", failure.reason);
+                    Failure { reason, ..failure }
+                });
+                self.answer(id, judged.map(|()| Answer::Known(value.unwrap_or_default())));
+            }
             _ => return Err(unexpected("the server answers with something else than was asked for")),
-        };
-        self.answer(id, answer);
+        }
         Ok(())
     }
 
-    /// A server that cannot serve anybody now is told from one that does not like this question.
-    fn answer(&mut self, id: QuestionId, answer: Answer) {
-        let (code, shown) = match &answer {
-            Answer::Found(Found { result, .. }) | Answer::Compared(result) => {
-                (result.code, result.to_string())
+    /// A server that has not judged anything is told from one that says no: then the next one is asked.
+    fn judge(&self, operation: Operation, result: &LdapResult, named: &Named) -> Result<(), Failure> {
+        match meaning(operation, result, named) {
+            Meaning::Elsewhere if !self.follows => {
+                let reason = format!("the server says {result}, and ldap_referrals is no");
+                Err(Failure::new(FailureKind::Refused, reason))
             }
-            // What else it says might be the password.
-            Answer::Bound(result) => (result.code, result.code.to_string()),
-            Answer::Known(_) => (ResultCode::SUCCESS, String::new()),
-        };
-        let answer = match code {
-            ResultCode::BUSY | ResultCode::UNAVAILABLE => {
-                Err(Failure::new(FailureKind::Refused, format!("the server says {shown}")))
-            }
-            _ => Ok(answer),
-        };
+            Meaning::NotHere => Err(Failure::new(FailureKind::NotHere, format!("the server says {result}"))),
+            Meaning::Unjudged => Err(Failure::new(FailureKind::Refused, format!("the server says {result}"))),
+            Meaning::Yes | Meaning::Cut | Meaning::No | Meaning::Elsewhere => Ok(()),
+        }
+    }
+
+    fn answer_bind(&mut self, id: QuestionId, result: LdapResult, password: &Secret) {
+        let judged = self.judge(Operation::Bind, &result, &Named::ByFile);
+        let judged = judged.map_err(|failure| match result.repeats(password) {
+            true => Failure { reason: format!("the server says {}", result.code), ..failure },
+            false => failure,
+        });
+        self.answer(id, judged.map(|()| Answer::Bound(result)));
+    }
+
+    fn answer(&mut self, id: QuestionId, answer: Result<Answer, Failure>) {
         self.events.push_back(SessionEvent::Answered(id, answer));
     }
 
@@ -151,12 +172,12 @@ impl LdapSession {
                     let number = self.send(&Request::WhoAmI);
                     self.asked.insert(number, Asked { id, waits_for: Pending::WhoAmI });
                 } else {
-                    self.answer(id, Answer::Bound(result));
+                    self.answer_bind(id, result, &login.password);
                 }
             }
             ResultCode::SASL_BIND_IN_PROGRESS => {
                 match login.dialogue.handle_challenge(message.unwrap_or_default()).map_err(unexpected)? {
-                    Next::Say(message) => self.say(id, login, &message),
+                    Next::Say(message) => self.say(id, login, Some(&message)),
                     Next::Derive(errand) => {
                         self.deriving = Some((id, login));
                         self.events.push_back(SessionEvent::Errand(errand));
@@ -164,20 +185,20 @@ impl LdapSession {
                     // The bind has not come to its end, so no other can follow.
                     Next::Refused => {
                         let code = ResultCode::INVALID_CREDENTIALS;
-                        self.answer_last(id, LdapResult { code, ..result });
+                        self.answer_last(id, LdapResult { code, ..result }, &login.password);
                     }
                 }
             }
             // slapd says this of a login that it does not know, and then of every other on the same connection.
-            ResultCode::OTHER => self.answer_last(id, result),
-            _ => self.answer(id, Answer::Bound(result)),
+            ResultCode::OTHER => self.answer_last(id, result, &login.password),
+            _ => self.answer_bind(id, result, &login.password),
         }
         Ok(())
     }
 
     /// Answers, and takes no further question.
-    fn answer_last(&mut self, id: QuestionId, result: LdapResult) {
-        self.answer(id, Answer::Bound(result));
+    fn answer_last(&mut self, id: QuestionId, result: LdapResult, password: &Secret) {
+        self.answer_bind(id, result, password);
         self.phase = Phase::Over;
         self.events.push_back(SessionEvent::Finished);
     }
@@ -190,12 +211,16 @@ impl LdapSession {
             .ok_or_else(|| Failure::new(FailureKind::Internal, "a key came that nobody had asked for"))?;
         let proof = login.dialogue.handle_key(key(result)?);
         let proof = proof.map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
-        self.say(id, login, &proof);
+        self.say(id, login, Some(&proof));
         Ok(())
     }
 }
 
 impl Search {
+    fn new(attribute: Option<String>, base: Named) -> Self {
+        Self { attribute, base, entries: 0, first: None, references: Vec::new() }
+    }
+
     fn note(&mut self, body: Body) {
         match body {
             Body::Entry(entry) => {

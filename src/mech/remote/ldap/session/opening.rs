@@ -102,7 +102,7 @@ impl LdapSession {
             ResultCode::SASL_BIND_IN_PROGRESS => {
                 let next = dialogue.handle_challenge(message.unwrap_or_default());
                 match next.map_err(|reason| self.no_account(&reason))? {
-                    Next::Say(message) => self.say_sasl(dialogue, &message),
+                    Next::Say(message) => self.say_sasl(dialogue, Some(&message)),
                     Next::Derive(errand) => {
                         self.opening.step = Step::Key(dialogue);
                         self.events.push_back(SessionEvent::Errand(errand));
@@ -120,7 +120,7 @@ impl LdapSession {
             return Err(Failure::new(FailureKind::Internal, "a key came that nobody had asked for"));
         };
         let message = dialogue.handle_key(key(result)?).map_err(|reason| self.no_account(&reason))?;
-        self.say_sasl(dialogue, &message);
+        self.say_sasl(dialogue, Some(&message));
         Ok(())
     }
 
@@ -133,15 +133,15 @@ impl LdapSession {
                 self.opening.step = Step::Bind(request);
             }
             Some(Account::Sasl(mechanism, identity)) => {
-                match Dialogue::begin(*mechanism, Rc::clone(identity)) {
-                    Ok((dialogue, message)) => self.say_sasl(Box::new(dialogue), &message),
+                match Dialogue::begin(*mechanism, Rc::clone(identity), &self.host) {
+                    Ok((dialogue, message)) => self.say_sasl(Box::new(dialogue), message.as_ref()),
                     Err(reason) => self.fail(Failure::new(FailureKind::Internal, reason)),
                 }
             }
         }
     }
 
-    fn say_sasl(&mut self, dialogue: Box<Dialogue>, message: &Secret) {
+    fn say_sasl(&mut self, dialogue: Box<Dialogue>, message: Option<&Secret>) {
         let request = self.send(&sasl_bind(&dialogue, message));
         self.opening.step = Step::SaslBind(request, dialogue);
     }
@@ -168,12 +168,12 @@ impl LdapSession {
 const VERSION: u8 = 3;
 
 /// The name is the mechanism's business, RFC 4513, section 5.2.
-pub(super) fn sasl_bind<'a>(dialogue: &Dialogue, message: &'a Secret) -> Request<'a> {
+pub(super) fn sasl_bind<'a>(dialogue: &Dialogue, message: Option<&'a Secret>) -> Request<'a> {
     let mechanism = dialogue.mechanism().name().as_bytes();
     Request::Bind {
         version: VERSION,
         name: b"",
-        proof: Proof::Sasl { mechanism, message: Some(message.as_bytes()) },
+        proof: Proof::Sasl { mechanism, message: message.map(Secret::as_bytes) },
     }
 }
 

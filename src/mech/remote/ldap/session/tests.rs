@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::super::message::{Proof, Search};
+use super::super::named::Named;
 use super::super::result_code::ResultCode;
 use super::super::sasl::{Identity, Mechanism};
 use super::super::scram;
@@ -126,18 +127,22 @@ fn search(attribute: Option<&str>) -> Question {
         tokens: &tokens,
         attributes: &attributes,
     });
-    Question::Search { request: request.to_operation(), attribute: attribute.map(str::to_owned) }
+    Question::Search {
+        request: request.to_operation(),
+        attribute: attribute.map(str::to_owned),
+        base: Named::ByFile,
+    }
 }
 
 fn bind() -> Question {
     let proof = Proof::Simple(b"pw");
-    Question::Bind(Request::Bind { version: 3, name: b"uid=anna", proof }.to_operation())
+    let request = Request::Bind { version: 3, name: b"uid=anna", proof }.to_operation();
+    Question::Bind { request, password: Rc::new(Secret::copy_of(b"pw")) }
 }
 
 fn compare() -> Question {
-    Question::Compare(
-        Request::Compare { name: b"cn=g", attribute: b"member", value: b"uid=anna" }.to_operation(),
-    )
+    let request = Request::Compare { name: b"cn=g", attribute: b"member", value: b"uid=anna" };
+    Question::Compare { request: request.to_operation(), entry: Named::ByFile }
 }
 
 fn scram_bind(tell_dn: bool) -> Question {
@@ -303,7 +308,7 @@ fn answers_may_come_in_any_order_and_mixed() {
 #[test]
 fn a_bind_is_answered_with_its_result() {
     let mut talk = Talk::for_binds(false);
-    for code in [ResultCode::SUCCESS, ResultCode::INVALID_CREDENTIALS, ResultCode::OTHER] {
+    for code in [ResultCode::SUCCESS, ResultCode::INVALID_CREDENTIALS, ResultCode::CONSTRAINT_VIOLATION] {
         let number = talk.ask(1, &bind());
         talk.hear(&bound(number, code));
         assert_eq!(talk.take_events(), [format!("1 bound {code}")]);
@@ -313,7 +318,7 @@ fn a_bind_is_answered_with_its_result() {
 #[test]
 fn a_server_that_cannot_serve_anybody_now_is_told_from_one_that_refuses() {
     let mut talk = Talk::for_binds(false);
-    for code in [ResultCode::BUSY, ResultCode::UNAVAILABLE] {
+    for code in [1, 3, 7, 8, 13, 51, 52, 53, 80, 4096].map(ResultCode) {
         for (question, answer) in
             [(bind(), bound as fn(_, _) -> _), (search(None), done), (compare(), compared)]
         {
@@ -322,6 +327,40 @@ fn a_server_that_cannot_serve_anybody_now_is_told_from_one_that_refuses() {
             assert_eq!(talk.take_events(), [format!("3 Refused the server says {code}")]);
         }
     }
+}
+
+#[test]
+fn a_server_that_refers_elsewhere_has_answered_only_if_referrals_are_followed() {
+    let number = 1;
+    for follows in [false, true] {
+        let session = LdapSession::new(false, None).with_referrals(follows);
+        let mut talk = Talk::new(session, false);
+        talk.take_events();
+        talk.ask(3, &bind());
+        talk.hear(&bound(number, ResultCode::REFERRAL));
+        let expected = match follows {
+            true => "3 bound referral (10)",
+            false => "3 Refused the server says referral (10), and ldap_referrals is no",
+        };
+        assert_eq!(talk.take_events(), [expected]);
+    }
+}
+
+#[test]
+fn a_base_or_group_that_the_file_names_and_the_server_lacks_is_asked_for_elsewhere() {
+    let mut talk = Talk::for_binds(false);
+    let absent = ["3 Refused the server says noSuchObject (32)"];
+    let number = talk.ask(3, &search(None));
+    talk.hear(&done(number, ResultCode::NO_SUCH_OBJECT));
+    assert_eq!(talk.take_events(), absent);
+    let number = talk.ask(3, &compare());
+    talk.hear(&compared(number, ResultCode::NO_SUCH_OBJECT));
+    assert_eq!(talk.take_events(), absent);
+    let Question::Compare { request, .. } = compare() else { panic!("a comparison") };
+    let by_login = Question::Compare { request, entry: Named::ByLogin { rest: Vec::new() } };
+    let number = talk.ask(3, &by_login);
+    talk.hear(&compared(number, ResultCode::NO_SUCH_OBJECT));
+    assert_eq!(talk.take_events(), ["3 NotHere the server says noSuchObject (32)"]);
 }
 
 #[test]
@@ -452,8 +491,8 @@ fn an_intermediate_response_is_passed_over() {
     let mut talk = Talk::for_binds(true);
     let number = talk.ask(4, &search(None));
     talk.hear(&testing::message(number, 0x79, |_| ()));
-    talk.hear(&done(number, ResultCode::NO_SUCH_OBJECT));
-    assert_eq!(talk.take_events(), ["4 found 0 noSuchObject (32)"]);
+    talk.hear(&done(number, ResultCode::SUCCESS));
+    assert_eq!(talk.take_events(), ["4 found 0 success (0)"]);
 }
 
 #[test]

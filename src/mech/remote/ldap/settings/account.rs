@@ -1,8 +1,10 @@
 //! The service account: who searches and checks groups, by a DN and a password or by SASL.
 #![forbid(unsafe_code)]
 
-use super::super::sasl::{Identity, Mechanism};
+use super::super::sasl::{Identity, Mechanism, Options, WHAT_WORKS};
+use super::super::scram::LEAST_ROUNDS;
 use crate::config::keys::Keys;
+use crate::mech::pbkdf2::MOST_ROUNDS;
 use crate::secret::Secret;
 use std::rc::Rc;
 
@@ -77,24 +79,39 @@ impl Account {
         if needed && mechanism != Mechanism::External && (name.is_empty() || password.is_empty()) {
             keys.miss(&format!("ldap_mech {} needs ldap_id and ldap_bind_pw", mechanism.name()));
         }
-        warn(keys, &REALM, "has no effect: none of the mechanisms that ldap_mech takes has realms");
-        Self::Sasl(mechanism, Rc::new(Identity::new(name, acts_as, Rc::new(password))))
+        let options = read_options(keys, mechanism);
+        Self::Sasl(mechanism, Rc::new(Identity::new(name, acts_as, Rc::new(password)).with_options(options)))
     }
+}
+
+fn read_options(keys: &mut Keys<'_>, mechanism: Mechanism) -> Options {
+    let realm = keys.text(&REALM).unwrap_or_default().as_bytes().to_vec();
+    if mechanism != Mechanism::DigestMd5 {
+        warn(keys, &REALM, "has no effect: only DIGEST-MD5 has realms");
+    }
+    let least_rounds = keys.number(&["ldap_scram_min_rounds"], 1..=MOST_ROUNDS).unwrap_or(LEAST_ROUNDS);
+    Options { realm, least_rounds }
 }
 
 /// `ldap_mech`, when `ldap_use_sasl` says so.
 pub(super) fn read_mechanism(keys: &mut Keys<'_>) -> Option<Mechanism> {
-    let what_works = "takes EXTERNAL, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512";
     let Some(name) = keys.text(&MECHANISM) else {
         // The C daemon leaves the choice to libsasl, which chooses by what happens to be installed.
         if let Some(entry) = keys.entry(&["ldap_use_sasl"]) {
-            keys.complain(entry, &format!("needs ldap_mech, which {what_works}"));
+            keys.complain(entry, &format!("needs ldap_mech, which {WHAT_WORKS}"));
         }
         return None;
     };
-    let mechanism = Mechanism::find(name);
-    if let (None, Some(entry)) = (mechanism, keys.entry(&MECHANISM)) {
-        keys.complain(entry, what_works);
+    let mechanism = name.split_ascii_whitespace().find_map(Mechanism::find);
+    if let Some(entry) = keys.entry(&MECHANISM) {
+        match mechanism {
+            None => keys.complain(entry, WHAT_WORKS),
+            // libsasl would take the best that the server has, too.
+            Some(first) if name.split_ascii_whitespace().count() > 1 => {
+                keys.warn(entry, &format!("takes one name: of these {} is used", first.name()));
+            }
+            Some(_) => {}
+        }
     }
     mechanism
 }

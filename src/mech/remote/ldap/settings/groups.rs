@@ -22,6 +22,9 @@ pub enum GroupCheck {
     Search(Lookup),
 }
 
+const DN: &str = "ldap_group_dn";
+const FILTER: &str = "ldap_group_filter";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Compare,
@@ -31,11 +34,12 @@ enum Way {
 /// There is a check if there is `ldap_group_dn` or `ldap_group_filter`, as in C.
 /// `base`: what `ldap_search_base` says.
 pub(super) fn read(keys: &mut Keys<'_>, base: &Template) -> Option<GroupCheck> {
-    let way = keys
-        .choice(&["ldap_group_match_method"], &[("attr", Way::Compare), ("filter", Way::Search)])
-        .unwrap_or(Way::Compare);
-    let dn = dn_template(keys, &["ldap_group_dn"]);
-    let filter = filter(keys, "ldap_group_filter");
+    let ways = [("attr", Way::Compare), ("filter", Way::Search)];
+    let way = keys.lenient_choice(&["ldap_group_match_method"], &ways).unwrap_or(Way::Compare);
+    let (has_dn, has_filter) = (keys.entry(&[DN]).is_some(), keys.entry(&[FILTER]).is_some());
+    // What is not used is not looked at, as in C.
+    let dn = if way == Way::Compare || !has_filter { dn_template(keys, &[DN]) } else { None };
+    let filter = if way == Way::Search || !has_dn { filter(keys, FILTER) } else { None };
     let lookup = read_lookup(keys, base, filter);
     let attribute = keys.text(&["ldap_group_attr"]).unwrap_or("uniqueMember").to_owned();
     match (way, dn, lookup) {
@@ -43,7 +47,7 @@ pub(super) fn read(keys: &mut Keys<'_>, base: &Template) -> Option<GroupCheck> {
         (Way::Compare, Some(dn), _) => Some(GroupCheck::Compare { dn, attribute }),
         (Way::Search, _, Some(lookup)) => Some(GroupCheck::Search(lookup)),
         (Way::Compare, None, Some(_)) => {
-            blame(keys, "ldap_group_filter", "needs ldap_group_match_method: filter, or else ldap_group_dn");
+            blame(keys, FILTER, "needs ldap_group_match_method: filter, or else ldap_group_dn");
             None
         }
         (Way::Search, Some(_), None) => {

@@ -6,12 +6,14 @@ use super::super::filter::Filter;
 use super::super::ldap_conf::LdapConf;
 use super::super::message::{Dereference, Scope};
 use super::super::sasl::Mechanism;
-use super::super::tokens::Template;
+use super::super::tokens::{TOKENS, Template};
 use super::account::{Account, check_properties, read_mechanism};
 use super::{Limits, Lookup, Method, Referrals, Settings, groups, servers};
+use crate::config::file::Entry;
 use crate::config::keys::Keys;
 use crate::mech::remote::{Server, TlsMode, TlsSettings, tls_keys};
 use std::rc::Rc;
+use std::time::Duration;
 
 pub(super) const SCOPES: [(&str, Scope); 3] =
     [("sub", Scope::Sub), ("one", Scope::One), ("base", Scope::Base)];
@@ -29,13 +31,13 @@ pub(super) fn read(keys: &mut Keys<'_>, conf: &LdapConf) -> Option<Settings> {
     accept_without_effect(keys);
     let servers = servers::read(keys);
     let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_default();
-    let uses_sasl = keys.flag(&["ldap_use_sasl"]).unwrap_or(false);
+    let uses_sasl = keys.switch(&["ldap_use_sasl"]).unwrap_or(false);
     let mechanism = if uses_sasl { read_mechanism(keys) } else { None };
     let method = read_method(keys, mechanism, &base);
     let group = groups::read(keys, &base);
     let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
-    let tls = Rc::new(read_tls(keys, conf.tls.clone()));
-    let (timeout, limits) = (keys.seconds(&["ldap_timeout"]), read_limits(keys));
+    let tls = Rc::new(read_tls(keys, conf.tls.clone(), &servers));
+    let (timeout, limits) = (read_timeout(keys), read_limits(keys));
     let (default_realm, referrals) = (default_realm(keys), read_referrals(keys, &servers));
     if uses_sasl && mechanism.is_none() {
         return None;
@@ -44,15 +46,19 @@ pub(super) fn read(keys: &mut Keys<'_>, conf: &LdapConf) -> Option<Settings> {
     Some(Settings { servers, tls, timeout, account, method, group, limits, default_realm, referrals })
 }
 
+/// Servers that still take 2 take 3, too.
 fn check_version(keys: &mut Keys<'_>) {
-    if let (Some(2), Some(entry)) = (keys.number(&["ldap_version"], 2..=3), keys.entry(&["ldap_version"])) {
-        keys.complain(entry, "is 2, which nobody has used for twenty years; only 3 is spoken");
+    let Some(entry) = keys.entry(&["ldap_version"]) else { return };
+    match keys.lenient_number(&["ldap_version"], 0..=9) {
+        Some(2) => keys.warn(entry, "is 2, which is no longer spoken: it is 3"),
+        Some(3) | None => {}
+        Some(_) => keys.complain(entry, "takes 3"),
     }
 }
 
 /// They are only looked at for values that make no sense.
 fn accept_without_effect(keys: &mut Keys<'_>) {
-    keys.flag(&["ldap_restart"]);
+    keys.switch(&["ldap_restart"]);
     keys.text(&["ldap_debug"]);
 }
 
@@ -66,7 +72,7 @@ fn read_method(keys: &mut Keys<'_>, mechanism: Option<Mechanism>, base: &Templat
         FastBind,
     }
     let words = [("bind", Word::Bind), ("custom", Word::Custom), ("fastbind", Word::FastBind)];
-    let word = keys.choice(&["ldap_auth_method"], &words).unwrap_or(Word::Bind);
+    let word = keys.lenient_choice(&["ldap_auth_method"], &words).unwrap_or(Word::Bind);
     match (word, mechanism) {
         (Word::Custom, _) => {
             let attribute = keys.text(&["ldap_password_attr"]).unwrap_or("userPassword").to_owned();
@@ -113,10 +119,21 @@ fn is_private(server: &Server) -> bool {
     server.tls != TlsMode::Off || server.host().is_none()
 }
 
+/// For libldap -1 is for ever. Here the daemon's own times hold then, so that no login waits for ever.
+fn read_timeout(keys: &mut Keys<'_>) -> Option<Duration> {
+    let entry = keys.entry(&["ldap_timeout"])?;
+    if entry.value.as_bytes() == b"-1" {
+        keys.warn(entry, "is -1, which would be for ever: the default holds");
+        return None;
+    }
+    let seconds = keys.lenient_number(&["ldap_timeout"], 1..=86_400)?;
+    Some(Duration::from_secs(seconds.into()))
+}
+
 fn read_limits(keys: &mut Keys<'_>) -> Limits {
     let most = i32::MAX.unsigned_abs();
     let mut number = |key, default| {
-        keys.number(&[key], 0..=most).and_then(|number| i32::try_from(number).ok()).unwrap_or(default)
+        keys.lenient_number(&[key], 0..=most).and_then(|number| i32::try_from(number).ok()).unwrap_or(default)
     };
     let (size, time) = (number("ldap_size_limit", 1), number("ldap_time_limit", 5));
     Limits { deref: keys.lenient_choice(&["ldap_deref"], &ALIASES).unwrap_or(Dereference::Never), size, time }
@@ -127,21 +144,27 @@ fn default_realm(keys: &mut Keys<'_>) -> Vec<u8> {
 }
 
 fn read_referrals(keys: &mut Keys<'_>, servers: &[Server]) -> Referrals {
-    let starts_tls = keys.flag(&["ldap_start_tls"]).unwrap_or(false);
+    let starts_tls = keys.safeguard(&["ldap_start_tls"]).unwrap_or(false);
     let hosts = keys.text(&["ldap_referral_hosts"]).unwrap_or_default();
     Referrals {
-        follow: keys.flag(&["ldap_referrals"]).unwrap_or(false),
+        follow: keys.switch(&["ldap_referrals"]).unwrap_or(false),
         hosts: hosts.split_ascii_whitespace().map(str::to_ascii_lowercase).collect(),
         with_tls: starts_tls || servers.iter().any(|server| server.tls != TlsMode::Off),
     }
 }
 
 /// `ldap_tls_ciphers` may be a priority string, which says something about versions too; the other keys come after it.
-fn read_tls(keys: &mut Keys<'_>, mut tls: TlsSettings) -> TlsSettings {
+fn read_tls(keys: &mut Keys<'_>, mut tls: TlsSettings, servers: &[Server]) -> TlsSettings {
     let name = ["ldap_tls_ciphers"];
     if let (Some(list), Some(entry)) = (keys.text(&name), keys.entry(&name)) {
-        if let Err(error) = cipher::apply(list, &mut tls) {
-            keys.complain_at(entry, Some(error.offset), &error.text);
+        match cipher::apply(list, &mut tls) {
+            Ok(remarks) => {
+                remarks.iter().for_each(|remark| keys.warn_at(entry, Some(remark.offset), &remark.text))
+            }
+            Err(error) if servers.iter().all(|server| server.tls == TlsMode::Off) => {
+                keys.warn_at(entry, Some(error.offset), &error.text);
+            }
+            Err(error) => keys.complain_at(entry, Some(error.offset), &error.text),
         }
     }
     let ciphers = tls.ciphers.clone();
@@ -152,7 +175,10 @@ fn read_tls(keys: &mut Keys<'_>, mut tls: TlsSettings) -> TlsSettings {
 pub(super) fn dn_template(keys: &mut Keys<'_>, names: &[&str]) -> Option<Template> {
     let (text, entry) = (keys.text(names)?, keys.entry(names)?);
     match Template::parse(text) {
-        Ok(template) => Some(template),
+        Ok(template) => {
+            warn_of_dropped(keys, entry, template.dropped());
+            Some(template)
+        }
         Err(error) => {
             keys.complain_at(entry, Some(error.offset), &format!("is wrong here: {}", error.text));
             None
@@ -160,11 +186,22 @@ pub(super) fn dn_template(keys: &mut Keys<'_>, names: &[&str]) -> Option<Templat
     }
 }
 
+fn warn_of_dropped(keys: &mut Keys<'_>, entry: &Entry, places: &[usize]) {
+    for place in places {
+        let what =
+            format!("has a % that stands for nothing, as in the C daemon: it takes {TOKENS} behind it");
+        keys.warn_at(entry, Some(*place), &what);
+    }
+}
+
 /// A filter; what is wrong with it is told with its place.
 pub(super) fn filter(keys: &mut Keys<'_>, name: &str) -> Option<Filter> {
     let (text, entry) = (keys.text(&[name])?, keys.entry(&[name])?);
     match Filter::parse(text) {
-        Ok(filter) => Some(filter),
+        Ok(filter) => {
+            warn_of_dropped(keys, entry, filter.dropped());
+            Some(filter)
+        }
         Err(error) => {
             keys.complain_at(entry, Some(error.offset), &format!("is no filter: {}", error.text));
             None

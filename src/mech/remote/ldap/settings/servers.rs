@@ -12,7 +12,7 @@ const LOCALHOST: &str = "ldap://localhost/";
 pub(super) fn read(keys: &mut Keys<'_>) -> Vec<Server> {
     let localhost = || uri::parse_servers(LOCALHOST).unwrap_or_default();
     let mut servers = read_list(keys).unwrap_or_else(localhost);
-    if keys.flag(&["ldap_start_tls"]) != Some(true) {
+    if keys.safeguard(&["ldap_start_tls"]) != Some(true) {
         return servers;
     }
     if let (Some(entry), true) = (keys.entry(&["ldap_start_tls"]), has_implicit_tls(&servers)) {

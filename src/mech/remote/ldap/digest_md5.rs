@@ -1,0 +1,415 @@
+//! DIGEST-MD5 (RFC 2831), as the client: what directories of Microsoft take beside Kerberos.
+//!
+//! The password is not sent, and the server proves that it knows it. Authentication only (`qop=auth`): what follows on the
+//! connection is protected by TLS or not at all. MD5 and the protocol are weak (RFC 6331); SCRAM or TLS with PLAIN are better
+//! where a server has them.
+#![forbid(unsafe_code)]
+
+use crate::secret::Secret;
+use openssl::error::ErrorStack;
+use openssl::hash::{Hasher, MessageDigest};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// The longest challenge, in bytes: RFC 2831, section 2.1.1.
+const LONGEST_CHALLENGE: usize = 2048;
+
+/// The service in `digest-uri`, as IANA registers it.
+const SERVICE: &str = "ldap";
+
+/// Our side of one login.
+pub struct Client {
+    /// What the server will have to say at the end.
+    expected: Secret,
+}
+
+/// Who logs in where.
+pub struct Login<'a> {
+    /// The account.
+    pub name: &'a [u8],
+    /// On whose behalf; empty for the account's own.
+    pub acts_as: &'a [u8],
+    /// The realm to choose if the server has several; empty for the server's first.
+    pub realm: &'a [u8],
+    /// The password.
+    pub password: &'a Secret,
+    /// The server's name.
+    pub host: &'a str,
+}
+
+impl Client {
+    /// Answers the server's challenge. `cnonce`: a nonce that has never been used before.
+    ///
+    /// # Errors
+    /// When the challenge is malformed, or demands what we do not have; the sentence is for the log.
+    pub fn respond(challenge: &[u8], login: &Login<'_>, cnonce: &str) -> Result<(Self, Secret), String> {
+        let challenge = Challenge::parse(challenge)?;
+        let realm = challenge.realm(login.realm);
+        let uri = format!("{SERVICE}/{}", login.host);
+        let secret = Hashes { challenge: &challenge, login, realm, cnonce, uri: &uri };
+        let failed = |error: ErrorStack| format!("OpenSSL cannot compute DIGEST-MD5: {error}");
+        let (response, expected) = secret.compute().map_err(failed)?;
+        let message = message(&challenge, login, realm, cnonce, &uri, &response);
+        Ok((Self { expected }, message))
+    }
+
+    /// Looks whether the server's last message, `rspauth=…`, proves that it knows the password.
+    ///
+    /// # Errors
+    /// When it does not: then this is another server than it should be, whatever it says about the login.
+    pub fn verify(&self, message: &[u8]) -> Result<(), String> {
+        let directives = directives(message);
+        let theirs = directives.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case(b"rspauth"));
+        let is_proof = theirs.is_some_and(|(_, theirs)| theirs.ct_eq(self.expected.as_bytes()).into());
+        let lacks = "the server does not prove by DIGEST-MD5 that it knows the password";
+        if is_proof { Ok(()) } else { Err(lacks.to_owned()) }
+    }
+}
+
+/// What a server asks for: RFC 2831, section 2.1.1.
+struct Challenge {
+    realms: Vec<Vec<u8>>,
+    nonce: Vec<u8>,
+    is_utf_8: bool,
+}
+
+impl Challenge {
+    fn parse(message: &[u8]) -> Result<Self, String> {
+        let malformed = || "the server's DIGEST-MD5 challenge is malformed".to_owned();
+        if message.len() > LONGEST_CHALLENGE {
+            return Err("the server's DIGEST-MD5 challenge is too long".to_owned());
+        }
+        let directives = directives(message).ok_or_else(malformed)?;
+        let all = |wanted: &str| -> Vec<&Vec<u8>> {
+            let same = |name: &[u8]| name.eq_ignore_ascii_case(wanted.as_bytes());
+            directives.iter().filter(|(name, _)| same(name)).map(|(_, value)| value).collect()
+        };
+        let (nonces, algorithms) = (all("nonce"), all("algorithm"));
+        let ([nonce], [algorithm]) = (nonces.as_slice(), algorithms.as_slice()) else {
+            return Err(malformed());
+        };
+        if nonce.is_empty() || !algorithm.eq_ignore_ascii_case(b"md5-sess") {
+            return Err(malformed());
+        }
+        let has_auth = |list: &&Vec<u8>| {
+            list.split(|byte| matches!(byte, b',' | b' ')).any(|word| word.eq_ignore_ascii_case(b"auth"))
+        };
+        let qop = all("qop");
+        if !qop.is_empty() && !qop.iter().any(has_auth) {
+            return Err("the server wants DIGEST-MD5 with a layer of its own, which is not spoken: use TLS"
+                .to_owned());
+        }
+        Ok(Self {
+            realms: all("realm").into_iter().cloned().collect(),
+            nonce: nonce.to_vec(),
+            is_utf_8: all("charset").iter().any(|charset| charset.eq_ignore_ascii_case(b"utf-8")),
+        })
+    }
+
+    /// The wanted one if the server has it or has none at all, else its first: it knows no others.
+    fn realm<'a>(&'a self, wanted: &'a [u8]) -> &'a [u8] {
+        match self.realms.first() {
+            Some(first) if !self.realms.iter().any(|realm| realm == wanted) => first,
+            _ => wanted,
+        }
+    }
+}
+
+/// Everything that the two proofs are made of: RFC 2831, section 2.1.2.1.
+struct Hashes<'a> {
+    challenge: &'a Challenge,
+    login: &'a Login<'a>,
+    realm: &'a [u8],
+    cnonce: &'a str,
+    uri: &'a str,
+}
+
+impl Hashes<'_> {
+    /// Our response, and what the server must say, both in hexadecimal.
+    fn compute(&self) -> Result<(Secret, Secret), ErrorStack> {
+        let latin =
+            |text: &[u8]| if self.challenge.is_utf_8 { in_latin_1(text) } else { Secret::copy_of(text) };
+        let (name, realm) = (latin(self.login.name), latin(self.realm));
+        let password = latin(self.login.password.as_bytes());
+        let user = md5(&[name.as_bytes(), b":", realm.as_bytes(), b":", password.as_bytes()])?;
+        let mut parts = vec![user.as_bytes(), b":", &self.challenge.nonce, b":", self.cnonce.as_bytes()];
+        if !self.login.acts_as.is_empty() {
+            parts.extend([b":".as_slice(), self.login.acts_as]);
+        }
+        let session = hexadecimal(&md5(&parts)?);
+        Ok((self.proof(&session, b"AUTHENTICATE:")?, self.proof(&session, b":")?))
+    }
+
+    fn proof(&self, session: &Secret, method: &[u8]) -> Result<Secret, ErrorStack> {
+        let asked = hexadecimal(&md5(&[method, self.uri.as_bytes()])?);
+        let (nonce, cnonce) = (self.challenge.nonce.as_slice(), self.cnonce.as_bytes());
+        let parts = [session.as_bytes(), b":", nonce, b":", COUNT, b":", cnonce, b":auth:", asked.as_bytes()];
+        Ok(hexadecimal(&md5(&parts)?))
+    }
+}
+
+/// How often the nonce has been used: each login has its own.
+const COUNT: &[u8] = b"00000001";
+
+/// The digest-response: RFC 2831, section 2.1.2.
+fn message(
+    challenge: &Challenge,
+    login: &Login<'_>,
+    realm: &[u8],
+    cnonce: &str,
+    uri: &str,
+    response: &Secret,
+) -> Secret {
+    let mut message = Secret::default();
+    if challenge.is_utf_8 {
+        message.extend_from_slice(b"charset=utf-8,");
+    }
+    push_quoted(&mut message, "username", login.name);
+    if !realm.is_empty() || !challenge.realms.is_empty() {
+        push_quoted(&mut message, "realm", realm);
+    }
+    push_quoted(&mut message, "nonce", &challenge.nonce);
+    message.extend_from_slice(b"nc=");
+    message.extend_from_slice(COUNT);
+    message.extend_from_slice(b",qop=auth,");
+    push_quoted(&mut message, "cnonce", cnonce.as_bytes());
+    push_quoted(&mut message, "digest-uri", uri.as_bytes());
+    if !login.acts_as.is_empty() {
+        push_quoted(&mut message, "authzid", login.acts_as);
+    }
+    message.extend_from_slice(b"response=");
+    message.extend_from_slice(response.as_bytes());
+    message
+}
+
+/// `name="value",`
+fn push_quoted(message: &mut Secret, name: &str, value: &[u8]) {
+    message.extend_from_slice(name.as_bytes());
+    message.extend_from_slice(b"=\"");
+    for byte in value {
+        if matches!(byte, b'"' | b'\\') {
+            message.extend_from_slice(b"\\");
+        }
+        message.extend_from_slice(&[*byte]);
+    }
+    message.extend_from_slice(b"\",");
+}
+
+/// `name=value` with commas between them, the value quoted or not: RFC 2831, section 7.1. `None` if it is not so.
+fn directives(message: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut directives = Vec::new();
+    let mut rest = message.trim_ascii_start();
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix(b",") {
+            rest = behind.trim_ascii_start();
+            continue;
+        }
+        let equals = rest.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = rest.split_at_checked(equals)?;
+        let value = value.get(1..)?.trim_ascii_start();
+        let (value, behind) = match value.strip_prefix(b"\"") {
+            Some(inside) => quoted(inside)?,
+            None => {
+                let end = value.iter().position(|byte| *byte == b',').unwrap_or(value.len());
+                let (value, behind) = value.split_at_checked(end)?;
+                (value.trim_ascii_end().to_vec(), behind)
+            }
+        };
+        directives.push((name.trim_ascii().to_vec(), value));
+        rest = behind.trim_ascii_start();
+        if !rest.is_empty() && !rest.starts_with(b",") {
+            return None;
+        }
+    }
+    Some(directives)
+}
+
+/// The text up to the closing quotes without its backslashes, and what follows.
+fn quoted(inside: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut value = Vec::new();
+    let mut bytes = inside.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return Some((value, inside.get(at + 1..)?)),
+            b'\\' => value.push(*bytes.next()?.1),
+            byte => value.push(*byte),
+        }
+    }
+    None
+}
+
+/// In ISO 8859-1, if all of it can be: RFC 2831, section 2.1.2.1, wants it hashed so.
+fn in_latin_1(text: &[u8]) -> Secret {
+    let Ok(utf_8) = std::str::from_utf8(text) else { return Secret::copy_of(text) };
+    let mut latin = Secret::with_capacity(text.len());
+    for character in utf_8.chars() {
+        match u8::try_from(u32::from(character)) {
+            Ok(byte) => latin.extend_from_slice(&[byte]),
+            Err(_) => return Secret::copy_of(text),
+        }
+    }
+    latin
+}
+
+fn md5(parts: &[&[u8]]) -> Result<Secret, ErrorStack> {
+    let mut hasher = Hasher::new(MessageDigest::md5())?;
+    parts.iter().try_for_each(|part| hasher.update(part))?;
+    let mut digest = hasher.finish()?;
+    let secret = Secret::copy_of(&digest);
+    digest.zeroize();
+    Ok(secret)
+}
+
+/// In small letters.
+pub(super) fn hexadecimal(bytes: &Secret) -> Secret {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = Secret::with_capacity(bytes.len() * 2);
+    for byte in bytes.as_bytes() {
+        for half in [byte >> 4, byte & 15] {
+            let digit = DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+            text.extend_from_slice(&[digit]);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The example of RFC 2831, section 4, with the service of its second server.
+    const NONCE: &str = "OA6MG9tEQGm2hh";
+    const CNONCE: &str = "OA6MHXh6VqTrRk";
+
+    fn challenge(more: &str) -> Vec<u8> {
+        format!("realm=\"elwood.innosoft.com\",nonce=\"{NONCE}\",qop=\"auth\",algorithm=md5-sess{more}")
+            .into()
+    }
+
+    fn login(password: &Secret) -> Login<'_> {
+        Login { name: b"chris", acts_as: b"", realm: b"", password, host: "elwood.innosoft.com" }
+    }
+
+    fn text(secret: &Secret) -> String {
+        String::from_utf8(secret.as_bytes().to_vec()).unwrap()
+    }
+
+    /// The other side: whether a response is that of the password, and its own proof then.
+    pub(crate) fn answer(response: &[u8], password: &str) -> Option<Vec<u8>> {
+        let directives = directives(response).unwrap();
+        let of = |wanted: &str| {
+            let found = directives.iter().find(|(name, _)| name == wanted.as_bytes());
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let (name, acts_as, realm, uri) = (of("username"), of("authzid"), of("realm"), of("digest-uri"));
+        let (password, cnonce) =
+            (Secret::copy_of(password.as_bytes()), String::from_utf8(of("cnonce")).unwrap());
+        let (uri, host) = (String::from_utf8(uri).unwrap(), "");
+        let login = Login { name: &name, acts_as: &acts_as, realm: &realm, password: &password, host };
+        let challenge = Challenge {
+            realms: Vec::new(),
+            nonce: of("nonce"),
+            is_utf_8: response.starts_with(b"charset=utf-8"),
+        };
+        let hashes =
+            Hashes { challenge: &challenge, login: &login, realm: &realm, cnonce: &cnonce, uri: &uri };
+        let (expected, proof) = hashes.compute().unwrap();
+        (of("response") == expected.as_bytes()).then(|| [b"rspauth=", proof.as_bytes()].concat())
+    }
+
+    /// With `imap` in the place of `ldap`, which only the URI has: the hashes are those of the RFC.
+    #[test]
+    fn the_example_of_the_standard_comes_out() {
+        let password = Secret::copy_of(b"secret");
+        let login = login(&password);
+        let challenge = Challenge::parse(&challenge(",charset=utf-8")).unwrap();
+        let realm = challenge.realm(b"");
+        let uri = "imap/elwood.innosoft.com";
+        let hashes = Hashes { challenge: &challenge, login: &login, realm, cnonce: CNONCE, uri };
+        let (response, proof) = hashes.compute().unwrap();
+        assert_eq!(text(&response), "d388dad90d4bbd760a152321f2143af7");
+        assert_eq!(text(&proof), "ea40f60335c427b5527b84dbabcdfffd");
+        assert_eq!(
+            text(&message(&challenge, &login, realm, CNONCE, uri, &response)),
+            "charset=utf-8,username=\"chris\",realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",\
+             nc=00000001,qop=auth,cnonce=\"OA6MHXh6VqTrRk\",digest-uri=\"imap/elwood.innosoft.com\",\
+             response=d388dad90d4bbd760a152321f2143af7"
+        );
+    }
+
+    #[test]
+    fn both_sides_must_know_the_password() {
+        let password = Secret::copy_of(b"secret");
+        let (client, response) = Client::respond(&challenge(""), &login(&password), CNONCE).unwrap();
+        assert!(answer(response.as_bytes(), "wrong").is_none());
+        let proof = answer(response.as_bytes(), "secret").unwrap();
+        assert_eq!(client.verify(&proof), Ok(()));
+        for wrong in [&b""[..], b"rspauth=", b"rspauth=ea40f60335c427b5527b84dbabcdfffd", b"x", b"rspauth"] {
+            assert!(client.verify(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn names_and_passwords_are_hashed_in_latin_1_where_they_fit_into_it() {
+        assert_eq!(in_latin_1("Jörg".as_bytes()).as_bytes(), b"J\xf6rg");
+        assert_eq!(in_latin_1("Jörg€".as_bytes()).as_bytes(), "Jörg€".as_bytes());
+        assert_eq!(in_latin_1(b"\xff").as_bytes(), b"\xff");
+    }
+
+    #[test]
+    fn the_realm_is_one_that_the_server_has() {
+        let two = b"realm=\"a\",realm=\"b\",nonce=\"x\",algorithm=md5-sess";
+        let challenge = Challenge::parse(two).unwrap();
+        assert_eq!(
+            (challenge.realm(b"b"), challenge.realm(b"c"), challenge.realm(b"")),
+            (&b"b"[..], &b"a"[..], &b"a"[..])
+        );
+        let none = Challenge::parse(b"nonce=\"x\",algorithm=md5-sess").unwrap();
+        assert_eq!(none.realm(b"c"), b"c");
+    }
+
+    #[test]
+    fn quotes_in_a_name_cannot_become_a_directive() {
+        let password = Secret::copy_of(b"secret");
+        let login = Login { name: b"a\",authzid=\"b", ..login(&password) };
+        let (_, response) = Client::respond(&challenge(""), &login, CNONCE).unwrap();
+        let directives = directives(response.as_bytes()).unwrap();
+        assert_eq!(directives.first().unwrap().1, b"a\",authzid=\"b");
+        assert!(!directives.iter().any(|(name, _)| name == b"authzid"));
+    }
+
+    #[test]
+    fn a_challenge_that_is_malformed_or_wants_too_much_is_refused() {
+        let password = Secret::copy_of(b"secret");
+        let long = challenge(&format!(",x=\"{}\"", "y".repeat(3000)));
+        for message in [
+            &b""[..],
+            b"nonce=\"x\"",
+            b"algorithm=md5-sess",
+            b"nonce=\"\",algorithm=md5-sess",
+            b"nonce=\"x\",nonce=\"y\",algorithm=md5-sess",
+            b"nonce=\"x\",algorithm=md5",
+            b"nonce=\"x\",algorithm=md5-sess,qop=\"auth-int,auth-conf\"",
+            b"nonce=\"x,algorithm=md5-sess",
+            b"nonce=\"x\"algorithm=md5-sess",
+            b"nonce",
+            &long,
+        ] {
+            let refused = Client::respond(message, &login(&password), CNONCE);
+            assert!(refused.is_err(), "{}", message.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn any_challenge_is_taken_without_a_panic() {
+        let password = Secret::copy_of(b"secret");
+        let whole = challenge(",charset=utf-8,qop=\"auth\\\"\",  realm = x ,");
+        for end in 0..whole.len() {
+            let _ = Client::respond(whole.get(..end).unwrap(), &login(&password), CNONCE);
+            let mut changed = whole.clone();
+            *changed.get_mut(end).unwrap() = b'"';
+            let _ = Client::respond(&changed, &login(&password), CNONCE);
+        }
+    }
+}
