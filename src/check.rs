@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::config::file::Problem;
 use crate::config::load::load;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::frontend::start;
 use crate::log::one_line;
 use crate::mech::MechanismError;
@@ -37,7 +37,7 @@ pub fn run(config: &Config) -> ExitCode {
 
 /// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers. Nothing is asked by it, since
 /// names are resolved and servers connected to when the first login comes.
-fn try_start(config: &Config, sources: &Sources) -> Option<Problem> {
+fn try_start(config: &Config, sources: &RawSettings) -> Option<Problem> {
     let started = Poll::new()
         .map_err(|error| MechanismError(strerror(&error)))
         .and_then(|poll| start::network(&config.service, sources, poll.registry()));

@@ -51,12 +51,12 @@ pub enum Decoded {
     /// A whole request.
     Request(Credentials),
     /// A request that no mechanism is asked about.
-    Invalid(Invalid),
+    Invalid(InvalidRequest),
 }
 
 /// Why a request is refused before any mechanism sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Invalid {
+pub enum InvalidRequest {
     /// A string is longer than its limit in bytes; known as soon as its length has arrived.
     TooLong(Field, usize),
     /// The login is empty.
@@ -67,7 +67,7 @@ pub enum Invalid {
     HoldsNul(Field),
 }
 
-impl Invalid {
+impl InvalidRequest {
     /// The reply: the C daemon's words where it has some. After a string that is too long they are three bytes
     /// with a blank at the end.
     pub fn reply(self) -> String {
@@ -78,7 +78,7 @@ impl Invalid {
     }
 }
 
-impl fmt::Display for Invalid {
+impl fmt::Display for InvalidRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong(field, limit) => write!(formatter, "{field} exceeded MAX_REQ_LEN: {limit}"),
@@ -133,7 +133,7 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
         match take_string(&mut rest, field.limit(limits)) {
             Taken::Whole(string) => *value = without_terminator(string),
             Taken::Partial => return Decoded::Incomplete,
-            Taken::TooLong => return Decoded::Invalid(Invalid::TooLong(field, field.limit(limits))),
+            Taken::TooLong => return Decoded::Invalid(InvalidRequest::TooLong(field, field.limit(limits))),
         }
     }
     if let Some(invalid) = find_fault(&fields) {
@@ -159,16 +159,16 @@ fn without_terminator(string: &[u8]) -> &[u8] {
     string.strip_suffix(b"\0").unwrap_or(string)
 }
 
-fn find_fault(fields: &[&[u8]; 4]) -> Option<Invalid> {
+fn find_fault(fields: &[&[u8]; 4]) -> Option<InvalidRequest> {
     let [login, password, ..] = fields;
     if login.is_empty() {
-        return Some(Invalid::EmptyLogin);
+        return Some(InvalidRequest::EmptyLogin);
     }
     if password.is_empty() {
-        return Some(Invalid::EmptyPassword);
+        return Some(InvalidRequest::EmptyPassword);
     }
     let holds_nul = Field::ALL.into_iter().zip(fields).find(|(_, value)| value.contains(&0));
-    holds_nul.map(|(field, _)| Invalid::HoldsNul(field))
+    holds_nul.map(|(field, _)| InvalidRequest::HoldsNul(field))
 }
 
 enum Taken<'a> {
@@ -222,7 +222,7 @@ mod tests {
         Decoded::Incomplete
     }
 
-    fn invalid(bytes: &[u8]) -> Option<Invalid> {
+    fn invalid(bytes: &[u8]) -> Option<InvalidRequest> {
         match decode_in_pieces(bytes, bytes.len().max(1)) {
             Decoded::Invalid(invalid) => Some(invalid),
             _ => None,
@@ -276,10 +276,13 @@ mod tests {
 
     #[test]
     fn a_string_over_its_limit_is_refused_as_soon_as_its_length_is_there() {
-        assert_eq!(invalid(b"\x04\x01"), Some(Invalid::TooLong(Field::Login, 1024)));
-        assert_eq!(invalid(b"\x00\x01a\x20\x01"), Some(Invalid::TooLong(Field::Password, 8192)));
-        assert_eq!(Invalid::TooLong(Field::Login, 1024).reply(), "NO ");
-        assert_eq!(Invalid::TooLong(Field::Login, 1024).to_string(), "login exceeded MAX_REQ_LEN: 1024");
+        assert_eq!(invalid(b"\x04\x01"), Some(InvalidRequest::TooLong(Field::Login, 1024)));
+        assert_eq!(invalid(b"\x00\x01a\x20\x01"), Some(InvalidRequest::TooLong(Field::Password, 8192)));
+        assert_eq!(InvalidRequest::TooLong(Field::Login, 1024).reply(), "NO ");
+        assert_eq!(
+            InvalidRequest::TooLong(Field::Login, 1024).to_string(),
+            "login exceeded MAX_REQ_LEN: 1024"
+        );
     }
 
     #[test]
@@ -290,10 +293,10 @@ mod tests {
 
     #[test]
     fn an_empty_login_is_named_before_an_empty_password() {
-        assert_eq!(invalid(&request(&[b"", b"", b"", b""])), Some(Invalid::EmptyLogin));
-        assert_eq!(invalid(&request(&[b"anna", b"", b"", b""])), Some(Invalid::EmptyPassword));
-        assert_eq!(Invalid::EmptyLogin.reply(), "NO NULL login received");
-        assert_eq!(Invalid::EmptyPassword.reply(), "NO NULL password received");
+        assert_eq!(invalid(&request(&[b"", b"", b"", b""])), Some(InvalidRequest::EmptyLogin));
+        assert_eq!(invalid(&request(&[b"anna", b"", b"", b""])), Some(InvalidRequest::EmptyPassword));
+        assert_eq!(InvalidRequest::EmptyLogin.reply(), "NO NULL login received");
+        assert_eq!(InvalidRequest::EmptyPassword.reply(), "NO NULL password received");
     }
 
     #[test]
@@ -302,7 +305,7 @@ mod tests {
             for (at, field) in Field::ALL.into_iter().enumerate() {
                 let mut fields: [&[u8]; 4] = [b"anna", b"p", b"", b""];
                 fields[at] = string;
-                assert_eq!(invalid(&request(&fields)), Some(Invalid::HoldsNul(field)), "{string:?}");
+                assert_eq!(invalid(&request(&fields)), Some(InvalidRequest::HoldsNul(field)), "{string:?}");
             }
         }
     }
@@ -320,8 +323,8 @@ mod tests {
         let Decoded::Request(credentials) = decode_in_pieces(&bytes, usize::MAX) else { panic!() };
         assert!(credentials.service.is_empty() && credentials.realm.is_empty());
         assert_eq!(credentials.client.unwrap().to_string(), "192.0.2.7");
-        assert_eq!(invalid(&request(&[b"\0", b"secret", b"", b""])), Some(Invalid::EmptyLogin));
-        assert_eq!(invalid(&request(&[b"anna", b"\0", b"", b""])), Some(Invalid::EmptyPassword));
+        assert_eq!(invalid(&request(&[b"\0", b"secret", b"", b""])), Some(InvalidRequest::EmptyLogin));
+        assert_eq!(invalid(&request(&[b"anna", b"\0", b"", b""])), Some(InvalidRequest::EmptyPassword));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::input::{Input, SEPARATOR};
 use crate::memory::most_held;
 use saslauthd::config::NetworkSettings;
 use saslauthd::config::file::{File, Problem, Text};
-use saslauthd::config::sources::Sources;
+use saslauthd::config::raw_settings::RawSettings;
 use saslauthd::mech::{Kind, MECHANISMS};
 use saslauthd::secret::Secret;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) {
     check_lines(&file);
     for mechanism in &MECHANISMS {
         let Kind::Remote(remote) = &mechanism.kind else { continue };
-        let sources = Sources {
+        let sources = RawSettings {
             option: with_option.then(|| OsString::from_vec(option.to_vec())),
             file: Some(text(PATH, &file)),
             ldap_conf: Some(text("/etc/ldap/ldap.conf", ldap_conf)),

@@ -5,7 +5,7 @@ use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
 use saslauthd::config::file::Text;
-use saslauthd::config::sources::Sources;
+use saslauthd::config::raw_settings::RawSettings;
 use saslauthd::mech::remote::httpform::{self, Httpform};
 use saslauthd::secret::Secret;
 
@@ -49,7 +49,7 @@ pub fn check(bytes: &[u8]) {
 
 fn httpform(file: &str) -> Httpform {
     let text = Text { path: "/etc/saslauthd.conf".into(), bytes: Secret::copy_of(file.as_bytes()) };
-    let sources = Sources { file: Some(text), ..Sources::default() };
+    let sources = RawSettings { file: Some(text), ..RawSettings::default() };
     httpform::protocol(&sources, &NetworkSettings::DEFAULT).expect("the file is sound")
 }
 

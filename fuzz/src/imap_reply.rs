@@ -4,7 +4,7 @@ use crate::input::{Input, SEPARATOR, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::config::sources::Sources;
+use saslauthd::config::raw_settings::RawSettings;
 use saslauthd::mech::remote::rimap::{Rimap, Settings};
 
 /// The longest line of a server is 64 KiB, and buffers double; the record of the play takes some too.
@@ -39,7 +39,7 @@ pub fn check(bytes: &[u8]) {
 
 /// The mechanism with [`SERVERS`].
 pub fn rimap() -> Rimap {
-    let sources = Sources { option: Some(SERVERS.into()), ..Sources::default() };
+    let sources = RawSettings { option: Some(SERVERS.into()), ..RawSettings::default() };
     Rimap::new(Settings::read(&sources, &mut Vec::new()), &NetworkSettings::DEFAULT)
 }
 

@@ -5,7 +5,7 @@ use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
 use saslauthd::config::file::Text;
-use saslauthd::config::sources::Sources;
+use saslauthd::config::raw_settings::RawSettings;
 use saslauthd::mech::remote::ldap::ber::{self, Reader};
 use saslauthd::mech::remote::ldap::{Ldap, settings::Realms};
 use saslauthd::secret::Secret;
@@ -64,7 +64,7 @@ pub fn check(bytes: &[u8]) {
 fn ldap(file: &str) -> Ldap {
     let file = format!("ldap_servers: ldap://a/\nldap_search_base: dc=x\n{file}");
     let text = Text { path: "/etc/saslauthd.conf".into(), bytes: Secret::copy_of(file.as_bytes()) };
-    let sources = Sources { file: Some(text), ..Sources::default() };
+    let sources = RawSettings { file: Some(text), ..RawSettings::default() };
     let mut problems = Vec::new();
     let realms = Realms::read(&sources, &mut problems);
     Ldap::new(realms.unwrap_or_else(|| panic!("{problems:?}")), &NetworkSettings::DEFAULT)

@@ -1,7 +1,7 @@
 //! The daemon's flags: names, defaults and bounds; what each means is said in [`usage`](super::usage).
 #![forbid(unsafe_code)]
 
-use super::value::{Invalid, choice, number, parser, shown, whole_number};
+use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
 use crate::login_format::LoginFormat;
 use crate::mech::remote::ServerOrder;
@@ -144,14 +144,14 @@ const LARGEST_CACHE: u32 = 4_194_303;
 /// `-t` in seconds: over a hundred years.
 const LONGEST_LIFETIME: u32 = u32::MAX - 1;
 
-fn run_directory(value: &OsStr) -> Result<PathBuf, Invalid> {
+fn run_directory(value: &OsStr) -> Result<PathBuf, InvalidValue> {
     let directory = Path::new(value);
     if !directory.is_absolute() {
-        return Err(Invalid("-m requires an absolute pathname".to_owned()));
+        return Err(InvalidValue("-m requires an absolute pathname".to_owned()));
     }
     let length = directory.join("mux").as_os_str().as_bytes().len();
     if length > LONGEST_SOCKET_PATH {
-        return Err(Invalid(format!(
+        return Err(InvalidValue(format!(
             "the socket's path {} is {length} bytes long and can have {LONGEST_SOCKET_PATH}; give a shorter -m",
             directory.join("mux").display()
         )));
@@ -159,11 +159,11 @@ fn run_directory(value: &OsStr) -> Result<PathBuf, Invalid> {
     Ok(directory.to_owned())
 }
 
-fn processes(value: &OsStr) -> Result<u32, Invalid> {
+fn processes(value: &OsStr) -> Result<u32, InvalidValue> {
     match whole_number(value) {
         Some(number) if number <= MOST_PROCESSES => Ok(number),
-        _ if is_negative(value) => Err(Invalid("invalid number of worker processes defined".to_owned())),
-        _ => Err(Invalid(format!("-n takes a number from 0 to {MOST_PROCESSES}, not {}", shown(value)))),
+        _ if is_negative(value) => Err(InvalidValue("invalid number of worker processes defined".to_owned())),
+        _ => Err(InvalidValue(format!("-n takes a number from 0 to {MOST_PROCESSES}, not {}", shown(value)))),
     }
 }
 
@@ -174,51 +174,51 @@ fn is_negative(value: &OsStr) -> bool {
         .is_some_and(|digits| whole_number(OsStr::from_bytes(digits)).is_some())
 }
 
-fn cache_size(value: &OsStr) -> Result<u32, Invalid> {
+fn cache_size(value: &OsStr) -> Result<u32, InvalidValue> {
     match whole_number(value) {
         Some(number @ 1..=LARGEST_CACHE) => Ok(number),
         Some(1..) => {
-            Err(Invalid(format!("-s takes at most {LARGEST_CACHE} kilobytes, not {}", shown(value))))
+            Err(InvalidValue(format!("-s takes at most {LARGEST_CACHE} kilobytes, not {}", shown(value))))
         }
-        _ => Err(Invalid("cache size must be positive and non zero".to_owned())),
+        _ => Err(InvalidValue("cache size must be positive and non zero".to_owned())),
     }
 }
 
-fn cache_lifetime(value: &OsStr) -> Result<u32, Invalid> {
+fn cache_lifetime(value: &OsStr) -> Result<u32, InvalidValue> {
     match whole_number(value) {
         Some(number @ 1..=LONGEST_LIFETIME) => Ok(number),
         Some(1..) => {
-            Err(Invalid(format!("-t takes at most {LONGEST_LIFETIME} seconds, not {}", shown(value))))
+            Err(InvalidValue(format!("-t takes at most {LONGEST_LIFETIME} seconds, not {}", shown(value))))
         }
-        _ => Err(Invalid("cache timeout must be positive".to_owned())),
+        _ => Err(InvalidValue("cache timeout must be positive".to_owned())),
     }
 }
 
-fn account(value: &OsStr) -> Result<String, Invalid> {
+fn account(value: &OsStr) -> Result<String, InvalidValue> {
     let name = value.to_str().filter(|name| !name.is_empty());
     name.map(str::to_owned)
-        .ok_or_else(|| Invalid(format!("--user takes the name of an account, not {}", shown(value))))
+        .ok_or_else(|| InvalidValue(format!("--user takes the name of an account, not {}", shown(value))))
 }
 
 /// The longest `-O` in bytes: it has to fit into one message to a process.
 const LONGEST_OPTION: usize = 8192;
 
-fn mechanism_option(value: &OsStr) -> Result<OsString, Invalid> {
+fn mechanism_option(value: &OsStr) -> Result<OsString, InvalidValue> {
     match value.len() {
         0..=LONGEST_OPTION => Ok(value.to_owned()),
-        length => Err(Invalid(format!("-O takes at most {LONGEST_OPTION} bytes, not {length}"))),
+        length => Err(InvalidValue(format!("-O takes at most {LONGEST_OPTION} bytes, not {length}"))),
     }
 }
 
-fn config_file(value: &OsStr) -> Result<PathBuf, Invalid> {
+fn config_file(value: &OsStr) -> Result<PathBuf, InvalidValue> {
     absolute("--config", value)
 }
 
 /// The daemon changes its directory, so a relative path would mean something else on the next reload.
-pub(super) fn absolute(flag: &str, value: &OsStr) -> Result<PathBuf, Invalid> {
+pub(super) fn absolute(flag: &str, value: &OsStr) -> Result<PathBuf, InvalidValue> {
     let path = Path::new(value);
     if !path.is_absolute() {
-        return Err(Invalid(format!("{flag} takes the absolute path of a file, not {}", shown(value))));
+        return Err(InvalidValue(format!("{flag} takes the absolute path of a file, not {}", shown(value))));
     }
     Ok(path.to_owned())
 }
@@ -235,8 +235,8 @@ fn reply_text() -> impl TypedValueParser<Value = ReplyText> {
     choice("--reply-text", [("full", ReplyText::Full), ("bare", ReplyText::Bare)])
 }
 
-fn login_format(value: &OsStr) -> Result<LoginFormat, Invalid> {
-    let refused = |why: String| Invalid(format!("--login-format cannot be {}: {why}", shown(value)));
+fn login_format(value: &OsStr) -> Result<LoginFormat, InvalidValue> {
+    let refused = |why: String| InvalidValue(format!("--login-format cannot be {}: {why}", shown(value)));
     let text = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
     LoginFormat::parse(text).map_err(|error| refused(error.to_string()))
 }

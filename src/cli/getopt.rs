@@ -22,7 +22,7 @@ pub(super) struct Getopt<'a, I> {
 
 /// What is wrong with a word, as getopt tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum GetoptError {
     /// A letter that is no flag.
     UnknownLetter(u8),
     /// A letter that needs a value, at the end of the line.
@@ -41,12 +41,12 @@ impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
         Self { command, arguments, cluster: Vec::new() }
     }
 
-    fn letter(&mut self) -> Result<OsString, Fault> {
+    fn letter(&mut self) -> Result<OsString, GetoptError> {
         let letter = self.cluster.remove(0);
-        let flag = self.flag(|arg| has_letter(arg, letter)).ok_or(Fault::UnknownLetter(letter))?;
+        let flag = self.flag(|arg| has_letter(arg, letter)).ok_or(GetoptError::UnknownLetter(letter))?;
         let mut word = vec![b'-', letter];
         if takes_value(flag) {
-            let value = self.rest_or_next().ok_or(Fault::LetterWithoutValue(letter))?;
+            let value = self.rest_or_next().ok_or(GetoptError::LetterWithoutValue(letter))?;
             word.push(b'=');
             word.extend(value);
         }
@@ -60,22 +60,22 @@ impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
         Some(std::mem::take(&mut self.cluster))
     }
 
-    fn long(&mut self, word: OsString) -> Result<OsString, Fault> {
+    fn long(&mut self, word: OsString) -> Result<OsString, GetoptError> {
         let bytes = word.as_bytes();
         let length = bytes.iter().position(|byte| *byte == b'=').unwrap_or(bytes.len());
         let name = String::from_utf8_lossy(bytes.get(2..length).unwrap_or_default()).into_owned();
         let has_value = length < bytes.len();
         let flag = self.flag(|arg| arg.get_long() == Some(&name));
         match (flag.map(takes_value), has_value) {
-            (None, _) => Err(Fault::UnknownName(name)),
-            (Some(false), true) => Err(Fault::NameWithValue(name)),
+            (None, _) => Err(GetoptError::UnknownName(name)),
+            (Some(false), true) => Err(GetoptError::NameWithValue(name)),
             (Some(true), false) => self.long_with_next(word, name),
             (Some(_), _) => Ok(word),
         }
     }
 
-    fn long_with_next(&mut self, mut word: OsString, name: String) -> Result<OsString, Fault> {
-        let value = self.arguments.next().ok_or(Fault::NameWithoutValue(name))?;
+    fn long_with_next(&mut self, mut word: OsString, name: String) -> Result<OsString, GetoptError> {
+        let value = self.arguments.next().ok_or(GetoptError::NameWithoutValue(name))?;
         word.push("=");
         word.push(value);
         Ok(word)
@@ -87,7 +87,7 @@ impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
 }
 
 impl<I: Iterator<Item = OsString>> Iterator for Getopt<'_, I> {
-    type Item = Result<OsString, Fault>;
+    type Item = Result<OsString, GetoptError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.cluster.is_empty() {
@@ -106,7 +106,7 @@ impl<I: Iterator<Item = OsString>> Iterator for Getopt<'_, I> {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for GetoptError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownLetter(letter) => write!(formatter, "invalid option -- '{}'", printable(*letter)),
@@ -234,7 +234,10 @@ mod tests {
         let command = command();
         let line = [b"-m/\xff".to_vec(), b"-\xff".to_vec()].map(OsString::from_vec);
         let items = Getopt::new(&command, line.into_iter()).collect::<Vec<_>>();
-        assert_eq!(items, [Ok(OsString::from_vec(b"-m=/\xff".to_vec())), Err(Fault::UnknownLetter(0xff))]);
+        assert_eq!(
+            items,
+            [Ok(OsString::from_vec(b"-m=/\xff".to_vec())), Err(GetoptError::UnknownLetter(0xff))]
+        );
         assert_eq!(words(&[b"-\xff"]), "?invalid option -- '\u{fffd}'");
     }
 }

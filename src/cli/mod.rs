@@ -11,7 +11,7 @@ mod value;
 pub use usage::{help, version};
 
 use std::ffi::OsString;
-use value::Invalid;
+use value::InvalidValue;
 
 /// One line for the standard error stream, newline included, in the C daemon's form.
 ///
@@ -22,8 +22,8 @@ pub fn diagnostic(pid: u32, text: &str) -> String {
 }
 
 /// Turns normalised words into flags; the error is the first bad value's, in the order of the words.
-fn read_flags<F: clap::Parser>(words: Vec<OsString>) -> Result<F, Invalid> {
-    F::try_parse_from(words).map_err(|error| Invalid::from_clap(&error))
+fn read_flags<F: clap::Parser>(words: Vec<OsString>) -> Result<F, InvalidValue> {
+    F::try_parse_from(words).map_err(|error| InvalidValue::from_clap(&error))
 }
 
 #[cfg(test)]

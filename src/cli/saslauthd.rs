@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::flags::{Flags, absolute};
-use super::getopt::{Fault, Getopt};
-use super::value::{Invalid, shown};
+use super::getopt::{Getopt, GetoptError};
+use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::{
     CacheSettings, Config, ConfigFile, Limits, NetworkSettings, Service, WorkerFlag, WorkerSettings,
@@ -34,7 +34,7 @@ pub struct UsageError(Wrong);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wrong {
     /// getopt's own complaint, which starts with the name the program was called by.
-    Flag { program: String, fault: Fault },
+    Flag { program: String, fault: GetoptError },
     /// A line-up of flags that means nothing: the text, then the usage.
     Line(&'static str),
     /// A value: the text alone.
@@ -52,8 +52,8 @@ impl UsageError {
     }
 }
 
-impl From<Invalid> for UsageError {
-    fn from(Invalid(text): Invalid) -> Self {
+impl From<InvalidValue> for UsageError {
+    fn from(InvalidValue(text): InvalidValue) -> Self {
         Self(Wrong::Value(text))
     }
 }
@@ -85,7 +85,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageEr
 const ACTS_AT_ONCE: [&str; 4] = ["-h", "--help", "-v", "--version"];
 
 /// The words up to the first that ends the reading: `-h` and `-v` act at once, and so does a fault.
-fn words_until_an_end(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<Fault>) {
+fn words_until_an_end(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<GetoptError>) {
     let command = Flags::command();
     let mut words = Vec::new();
     for item in Getopt::new(&command, arguments) {
@@ -104,7 +104,8 @@ impl Flags {
     fn into_config(self) -> Result<Config, UsageError> {
         let name =
             self.mechanism.first().ok_or(UsageError(Wrong::Line("no authentication mechanism specified")))?;
-        let unknown = || Invalid(format!("unknown authentication mechanism: {}", name.to_string_lossy()));
+        let unknown =
+            || InvalidValue(format!("unknown authentication mechanism: {}", name.to_string_lossy()));
         let mechanism = name.to_str().and_then(mech::find).ok_or_else(unknown)?;
         let foreground = self.foreground || self.debug;
         let (mechanism_option, file) = self.option_and_file(mechanism)?;
@@ -126,7 +127,7 @@ impl Flags {
     fn option_and_file(
         &self,
         mechanism: &Mechanism,
-    ) -> Result<(Option<OsString>, Option<ConfigFile>), Invalid> {
+    ) -> Result<(Option<OsString>, Option<ConfigFile>), InvalidValue> {
         let option = self.option.clone().filter(|option| !option.is_empty());
         let default = || PathBuf::from(ConfigFile::DEFAULT_PATH);
         match &mechanism.kind {
@@ -148,15 +149,15 @@ impl Flags {
     }
 
     /// `-r` is one of the formats.
-    fn login_format(&self) -> Result<Option<LoginFormat>, Invalid> {
+    fn login_format(&self) -> Result<Option<LoginFormat>, InvalidValue> {
         match (&self.login_format, self.append_realm) {
-            (Some(format), true) if format.text() != LoginFormat::WITH_REALM => Err(Invalid(format!(
+            (Some(format), true) if format.text() != LoginFormat::WITH_REALM => Err(InvalidValue(format!(
                 "-r is --login-format={} and another one is given; leave one of them out",
                 LoginFormat::WITH_REALM
             ))),
             (None, true) => LoginFormat::parse(LoginFormat::WITH_REALM)
                 .map(Some)
-                .map_err(|error| Invalid(error.to_string())),
+                .map_err(|error| InvalidValue(error.to_string())),
             (format, _) => Ok(format.clone()),
         }
     }
@@ -213,9 +214,11 @@ impl Flags {
     }
 }
 
-fn both_named(option: &OsStr, config: &Path) -> Invalid {
+fn both_named(option: &OsStr, config: &Path) -> InvalidValue {
     let (option, config) = (shown(option), shown(config.as_os_str()));
-    Invalid(format!("-O {option} and --config={config} both name the configuration file; give one of them"))
+    InvalidValue(format!(
+        "-O {option} and --config={config} both name the configuration file; give one of them"
+    ))
 }
 
 fn seconds(number: u32) -> Duration {

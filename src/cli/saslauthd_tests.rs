@@ -332,8 +332,8 @@ fn remote(file: FileUse) -> Mechanism {
 /// What `-O` and the configuration file are for `mechanism`.
 fn option_and_file(line: &str, mechanism: &Mechanism) -> Result<(Option<String>, String, bool), String> {
     let (words, _) = words_until_an_end(line.split_whitespace().map(OsString::from));
-    let flags = read_flags::<Flags>(words).map_err(|Invalid(text)| text)?;
-    let (option, file) = flags.option_and_file(mechanism).map_err(|Invalid(text)| text)?;
+    let flags = read_flags::<Flags>(words).map_err(|InvalidValue(text)| text)?;
+    let (option, file) = flags.option_and_file(mechanism).map_err(|InvalidValue(text)| text)?;
     let file = file.unwrap();
     Ok((option.map(|option| option.into_string().unwrap()), file.path.display().to_string(), file.required))
 }

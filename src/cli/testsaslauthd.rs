@@ -1,7 +1,7 @@
 //! The test client's command line: getopt string `p:u:r:s:f:R:` of 2.1.28, `-a` of 2.2, and long options of our own.
 #![forbid(unsafe_code)]
 
-use super::getopt::{Fault, Getopt};
+use super::getopt::{Getopt, GetoptError};
 use super::read_flags;
 use super::value::number;
 use crate::client::Request;
@@ -95,7 +95,7 @@ the standard input instead. --timeout (default 60) bounds each of the repeatnum 
 ";
 
 /// Unlike the daemon the C program complains about every wrong flag before it gives up.
-fn words_and_faults(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<Fault>) {
+fn words_and_faults(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Vec<GetoptError>) {
     let command = Flags::command();
     let (mut words, mut faults) = (Vec::new(), Vec::new());
     for item in Getopt::new(&command, arguments) {

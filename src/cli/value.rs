@@ -9,9 +9,9 @@ use std::ops::RangeInclusive;
 
 /// A value that its flag cannot have: one sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Invalid(pub(super) String);
+pub(super) struct InvalidValue(pub(super) String);
 
-impl Invalid {
+impl InvalidValue {
     /// The sentence inside clap's error; clap's own words are only left for what getopt has ruled out already.
     pub(super) fn from_clap(error: &clap::Error) -> Self {
         let own = error.source().and_then(|source| source.downcast_ref::<Self>());
@@ -19,19 +19,19 @@ impl Invalid {
     }
 }
 
-impl fmt::Display for Invalid {
+impl fmt::Display for InvalidValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-impl Error for Invalid {}
+impl Error for InvalidValue {}
 
 /// A parser made of `read`; values need not be UTF-8.
 pub(super) fn parser<T, F>(read: F) -> impl TypedValueParser<Value = T>
 where
     T: Clone + Send + Sync + 'static,
-    F: Fn(&OsStr) -> Result<T, Invalid> + Clone + Send + Sync + 'static,
+    F: Fn(&OsStr) -> Result<T, InvalidValue> + Clone + Send + Sync + 'static,
 {
     OsStringValueParser::new().try_map(move |value: OsString| read(&value))
 }
@@ -40,7 +40,7 @@ where
 pub(super) fn number(flag: &'static str, range: RangeInclusive<u32>) -> impl TypedValueParser<Value = u32> {
     parser(move |value| match whole_number(value) {
         Some(number) if range.contains(&number) => Ok(number),
-        _ => Err(Invalid(format!(
+        _ => Err(InvalidValue(format!(
             "{flag} takes a number from {} to {}, not {}",
             range.start(),
             range.end(),
@@ -61,7 +61,7 @@ where
         let chosen = choices.iter().find(|(word, _)| value == *word).map(|(_, choice)| *choice);
         chosen.ok_or_else(|| {
             let words = choices.map(|(word, _)| word).join(", ");
-            Invalid(format!("{flag} takes one of {words}, not {}", shown(value)))
+            InvalidValue(format!("{flag} takes one of {words}, not {}", shown(value)))
         })
     })
 }

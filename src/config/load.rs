@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::file::{Problem, Text};
-use super::sources::Sources;
+use super::raw_settings::RawSettings;
 use super::{Config, ConfigFile, known};
 use crate::secret::Secret;
 use crate::strerror::strerror;
@@ -29,12 +29,12 @@ const WRITEABLE: u32 = 0o002;
 
 /// Everything the mechanism's settings come from and what is wrong with it, in the order of the lines. With an error among the problems the
 /// mechanism cannot be used. Connects to nothing and resolves no name.
-pub fn load(config: &Config) -> (Sources, Vec<Problem>) {
+pub fn load(config: &Config) -> (RawSettings, Vec<Problem>) {
     let mut problems = Vec::new();
     let file = config.file.as_ref().and_then(|file| read_own(file, &mut problems));
     let with_ldap_conf = config.file.is_some() && config.mechanism.name == WITH_LDAP_CONF;
     let ldap_conf = if with_ldap_conf { read_ldap_conf(&LDAP_CONF, &mut problems) } else { None };
-    let sources = Sources { option: config.mechanism_option.clone(), file, ldap_conf };
+    let sources = RawSettings { option: config.mechanism_option.clone(), file, ldap_conf };
     // What cannot be read is not missing as well.
     if !problems.iter().any(Problem::is_error) {
         problems.extend(config.mechanism.check(&sources, &config.service.network));

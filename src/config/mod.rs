@@ -5,7 +5,7 @@ pub mod file;
 pub mod keys;
 pub mod known;
 pub mod load;
-pub mod sources;
+pub mod raw_settings;
 
 use crate::login_format::LoginFormat;
 use crate::mech::Mechanism;

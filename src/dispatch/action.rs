@@ -52,7 +52,7 @@ pub enum Action {
 /// What is worth a log line.
 pub enum Event {
     /// One request was decided.
-    Decided(Rc<Names>, Outcome, Source),
+    Decided(Rc<Names>, Outcome, DecidedBy),
     /// Logins wait for a worker.
     Waiting(Waiting),
     /// A worker answered what it was not asked; it is killed.
@@ -65,7 +65,7 @@ pub enum Event {
 
 /// Who decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum DecidedBy {
     /// The mechanism, or the daemon itself when it could not be asked.
     Mechanism,
     /// The cache.

@@ -14,7 +14,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, ClientId, Event, Names, Route, Source};
+pub use action::{Action, ClientId, DecidedBy, Event, Names, Route};
 pub use queue_watch::Waiting;
 
 use crate::cache::{Cache, Fingerprint};
@@ -24,7 +24,7 @@ use crate::errand::{Answer, Errand, ErrandId, ErrandResult, Purpose};
 use crate::ipc;
 use crate::origin::Origin;
 use crate::outcome::{Outcome, Verdict};
-use crate::pool::{JobId, Order, Pool, WorkerId};
+use crate::pool::{Command, JobId, Pool, WorkerId};
 use queue_watch::QueueWatch;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -135,14 +135,14 @@ impl Dispatcher {
         if let Some(format) = &self.service.login_format {
             if let Err(refusal) = format.apply(&mut credentials, self.service.limits) {
                 let names = Rc::new(Names::of(&mut credentials));
-                return self.decide(&names, [client], Outcome::Reject(refusal), Source::Mechanism);
+                return self.decide(&names, [client], Outcome::Reject(refusal), DecidedBy::Mechanism);
             }
         }
         let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials));
         if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
             if cache.lookup(fingerprint, now) {
                 let names = Rc::new(Names::of(&mut credentials));
-                return self.decide(&names, [client], Outcome::ACCEPT, Source::Cache);
+                return self.decide(&names, [client], Outcome::ACCEPT, DecidedBy::Cache);
             }
             if let Some(&id) = self.in_flight.get(fingerprint) {
                 return self.join(id, client);
@@ -275,8 +275,8 @@ impl Dispatcher {
 
     /// The next thing to do.
     pub fn next_action(&mut self) -> Option<Action> {
-        while let Some(order) = self.pool.next_order() {
-            if let Some(action) = self.action_for(order) {
+        while let Some(command) = self.pool.next_command() {
+            if let Some(action) = self.action_for(command) {
                 self.actions.push_back(action);
             }
         }
@@ -289,16 +289,16 @@ impl Dispatcher {
         self.clients.is_empty() && jobs.all(|job| matches!(job.asker, Asker::Driver(_)))
     }
 
-    fn action_for(&mut self, order: Order) -> Option<Action> {
-        Some(match order {
-            Order::Start => Action::StartWorker,
-            Order::Retire(worker) => Action::Retire(worker),
-            Order::Kill(worker) => Action::Kill(worker),
-            Order::GiveUp(worker) => {
+    fn action_for(&mut self, command: Command) -> Option<Action> {
+        Some(match command {
+            Command::Start => Action::StartWorker,
+            Command::Retire(worker) => Action::Retire(worker),
+            Command::Kill(worker) => Action::Kill(worker),
+            Command::GiveUp(worker) => {
                 self.actions.push_back(Action::Log(Event::NeverReady(worker)));
                 Action::Kill(worker)
             }
-            Order::Send(worker, id) => Action::Send(worker, id, self.jobs.get_mut(&id)?.purpose.take()?),
+            Command::Send(worker, id) => Action::Send(worker, id, self.jobs.get_mut(&id)?.purpose.take()?),
         })
     }
 
@@ -443,11 +443,11 @@ impl Dispatcher {
         };
         if login.clients.is_empty() && !matches!(verdict.outcome, Outcome::Unavailable(_)) {
             // Log readers count failures: hanging up early must not hide one.
-            self.log_decision(&login.names, &verdict.outcome, Source::Mechanism);
+            self.log_decision(&login.names, &verdict.outcome, DecidedBy::Mechanism);
         } else if held_until > now {
             self.hold(&login.names, login.clients, verdict.outcome, held_until);
         } else {
-            self.decide(&login.names, login.clients, verdict.outcome, Source::Mechanism);
+            self.decide(&login.names, login.clients, verdict.outcome, DecidedBy::Mechanism);
         }
     }
 }

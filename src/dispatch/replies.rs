@@ -1,7 +1,7 @@
 //! The one reply: now, or when the delay that PAM wants is over; and the warning when logins wait.
 #![forbid(unsafe_code)]
 
-use super::{Action, ClientId, Dispatcher, Event, Names, Source, Timer, Waiting, Waits};
+use super::{Action, ClientId, DecidedBy, Dispatcher, Event, Names, Timer, Waiting, Waits};
 use crate::outcome::Outcome;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ impl Dispatcher {
         until: Instant,
     ) {
         for client in clients {
-            self.log_decision(names, &outcome, Source::Mechanism);
+            self.log_decision(names, &outcome, DecidedBy::Mechanism);
             self.clients.insert(client, Waits::Delay(outcome.clone(), until));
             self.timers.insert((until, Timer::HeldReply(client)));
         }
@@ -34,17 +34,17 @@ impl Dispatcher {
         names: &Rc<Names>,
         clients: impl IntoIterator<Item = ClientId>,
         outcome: Outcome,
-        source: Source,
+        by: DecidedBy,
     ) {
         for client in clients {
             self.clients.remove(&client);
             self.actions.push_back(Action::Reply(client, outcome.clone()));
-            self.log_decision(names, &outcome, source);
+            self.log_decision(names, &outcome, by);
         }
     }
 
-    pub(super) fn log_decision(&mut self, names: &Rc<Names>, outcome: &Outcome, source: Source) {
-        let event = Event::Decided(Rc::clone(names), outcome.clone(), source);
+    pub(super) fn log_decision(&mut self, names: &Rc<Names>, outcome: &Outcome, by: DecidedBy) {
+        let event = Event::Decided(Rc::clone(names), outcome.clone(), by);
         self.actions.push_back(Action::Log(event));
     }
 

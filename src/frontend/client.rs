@@ -6,7 +6,7 @@ use crate::config::Limits;
 use crate::credentials::Credentials;
 use crate::secret::Secret;
 use crate::strerror::strerror;
-use crate::wire::{Decoded, Decoder, Invalid, encode_reply};
+use crate::wire::{Decoded, Decoder, InvalidRequest, encode_reply};
 use mio::net::UnixStream;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -58,7 +58,7 @@ pub(super) enum Heard {
     /// Nothing more for now.
     Nothing,
     Request(Credentials),
-    Invalid(Invalid),
+    Invalid(InvalidRequest),
     /// The connection has ended, or is to be ended.
     End,
 }

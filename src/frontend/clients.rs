@@ -12,7 +12,7 @@ use crate::rate_limit::RateLimit;
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::socket;
-use crate::wire::Invalid;
+use crate::wire::InvalidRequest;
 use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Interest, Registry};
@@ -54,7 +54,7 @@ pub(super) struct Clients {
 pub(super) enum Step {
     Nothing,
     Request(ClientId, Credentials),
-    Invalid(ClientId, Invalid),
+    Invalid(ClientId, InvalidRequest),
     /// It has hung up while its request was being decided.
     HungUp(ClientId),
 }

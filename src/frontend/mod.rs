@@ -33,7 +33,7 @@ use mio::{Events, Poll};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use token::Source;
+use token::Subject;
 use workers::{FromWorkers, Workers};
 
 /// Events taken from the kernel at once.
@@ -176,22 +176,22 @@ impl Frontend {
     }
 
     fn handle(&mut self, event: &Event, now: Instant) -> io::Result<()> {
-        match token::source(event.token()) {
-            Source::Control => {}
-            Source::Listener => self.listener.handle_readable(),
-            Source::Handover => self.continue_handover(now),
+        match token::subject(event.token()) {
+            Subject::Control => {}
+            Subject::Listener => self.listener.handle_readable(),
+            Subject::Handover => self.continue_handover(now),
             // Whatever it says is for the next frontend.
-            Source::Client(client) if self.is_given_away(client) => {}
-            Source::Client(client) => {
+            Subject::Client(client) if self.is_given_away(client) => {}
+            Subject::Client(client) => {
                 let step = self.clients.handle_event(client, event, now);
                 self.take(step, now);
             }
-            Source::Connection(connection) => {
+            Subject::Connection(connection) => {
                 if let Some(network) = &mut self.network {
                     network.handle_event(connection, event, now);
                 }
             }
-            Source::Worker(worker) => {
+            Subject::Worker(worker) => {
                 let heard = self.workers.handle_readable(worker, event.is_read_closed());
                 heard.into_iter().for_each(|message| self.handle_worker(message, now));
             }

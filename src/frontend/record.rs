@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::WorkerFlag;
-use crate::dispatch::{Event, Names, Source};
+use crate::dispatch::{DecidedBy, Event, Names};
 use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
 use std::fmt;
@@ -15,7 +15,7 @@ const LONGEST_FIELD: usize = 1024;
 /// Writes the line of an event about a login checked by `mechanism`.
 pub(super) fn write(event: &Event, mechanism: &str) {
     match event {
-        Event::Decided(names, outcome, source) => write_decision(names, outcome, *source, mechanism),
+        Event::Decided(names, outcome, by) => write_decision(names, outcome, *by, mechanism),
         Event::Waiting(waiting) => {
             let flag = match waiting.flag {
                 WorkerFlag::Processes => "-n",
@@ -43,12 +43,12 @@ pub(super) fn write(event: &Event, mechanism: &str) {
     }
 }
 
-fn write_decision(names: &Names, outcome: &Outcome, source: Source, mechanism: &str) {
-    match (outcome, source) {
-        (Outcome::Accept(_), Source::Cache) => {
+fn write_decision(names: &Names, outcome: &Outcome, by: DecidedBy, mechanism: &str) {
+    match (outcome, by) {
+        (Outcome::Accept(_), DecidedBy::Cache) => {
             log::debug!(target: "do_auth", "auth success (cached): {}", Line { names, mechanism: None, reason: None });
         }
-        (Outcome::Accept(_), Source::Mechanism) => {
+        (Outcome::Accept(_), DecidedBy::Mechanism) => {
             let line = Line { names, mechanism: Some(mechanism), reason: None };
             log::debug!(target: "do_auth", "auth success: {line}");
         }

@@ -3,7 +3,7 @@
 
 use super::{clients, token};
 use crate::config::Service;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::dispatch::Route;
 use crate::mech::{self, Kind, Mechanism, MechanismError};
 use crate::net::{Network, Wiring};
@@ -112,7 +112,7 @@ pub(super) fn route(mechanism: &str) -> Route {
 /// The mechanism, if it is one that asks servers. Connects to nothing yet and resolves no name.
 pub(crate) fn network(
     service: &Service,
-    sources: &Sources,
+    sources: &RawSettings,
     registry: &Registry,
 ) -> Result<Option<Box<dyn Network>>, MechanismError> {
     let Some(Mechanism { name, kind: Kind::Remote(remote) }) = mech::find(&service.mechanism) else {

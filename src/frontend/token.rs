@@ -15,7 +15,7 @@ pub(super) const LISTENER: Token = Token(1);
 pub(super) const HANDOVER: Token = Token(2);
 
 /// Whom an event is about.
-pub(super) enum Source {
+pub(super) enum Subject {
     Control,
     Listener,
     Handover,
@@ -46,19 +46,19 @@ fn nth(number: u64, kind: usize) -> Token {
     Token(FIRST + number as usize * KINDS + kind)
 }
 
-pub(super) fn source(token: Token) -> Source {
+pub(super) fn subject(token: Token) -> Subject {
     match token {
-        CONTROL => return Source::Control,
-        LISTENER => return Source::Listener,
-        HANDOVER => return Source::Handover,
+        CONTROL => return Subject::Control,
+        LISTENER => return Subject::Listener,
+        HANDOVER => return Subject::Handover,
         Token(_) => {}
     }
     let number = token.0 - FIRST;
     let nth = (number / KINDS) as u64;
     match number % KINDS {
-        0 => Source::Client(ClientId(nth)),
-        1 => Source::Worker(WorkerId(nth)),
-        _ => Source::Connection(ConnectionId(nth)),
+        0 => Subject::Client(ClientId(nth)),
+        1 => Subject::Worker(WorkerId(nth)),
+        _ => Subject::Connection(ConnectionId(nth)),
     }
 }
 
@@ -70,18 +70,18 @@ mod tests {
     fn a_token_leads_back_to_whom_it_is_about() {
         for number in [0, 1, 2, 77, 1 << 40] {
             assert!(
-                matches!(source(of_client(ClientId(number))), Source::Client(ClientId(n)) if n == number)
+                matches!(subject(of_client(ClientId(number))), Subject::Client(ClientId(n)) if n == number)
             );
             assert!(
-                matches!(source(of_worker(WorkerId(number))), Source::Worker(WorkerId(n)) if n == number)
+                matches!(subject(of_worker(WorkerId(number))), Subject::Worker(WorkerId(n)) if n == number)
             );
         }
         for number in [0, 1, 2, 77, 1 << 40] {
             let token = of_connection(ConnectionId(number));
-            assert!(matches!(source(token), Source::Connection(ConnectionId(n)) if n == number));
+            assert!(matches!(subject(token), Subject::Connection(ConnectionId(n)) if n == number));
         }
-        assert!(matches!(source(CONTROL), Source::Control));
-        assert!(matches!(source(LISTENER), Source::Listener));
-        assert!(matches!(source(HANDOVER), Source::Handover));
+        assert!(matches!(subject(CONTROL), Subject::Control));
+        assert!(matches!(subject(LISTENER), Subject::Listener));
+        assert!(matches!(subject(HANDOVER), Subject::Handover));
     }
 }

@@ -5,7 +5,7 @@ use super::codec::{Malformed, Reader, Writer};
 use super::worker::cut;
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::file::Text;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::config::{
     CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText, Service, WorkerFlag,
     WorkerSettings,
@@ -42,7 +42,7 @@ pub struct FrontendSetup {
     /// `-V`
     pub verbose: bool,
     /// What a mechanism that asks servers is set up from.
-    pub sources: Sources,
+    pub sources: RawSettings,
 }
 
 /// To a frontend.
@@ -214,7 +214,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     let verbose = reader.flag()?;
-    let sources = Sources {
+    let sources = RawSettings {
         option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
         file: reader.option(read_text)?,
         ldap_conf: reader.option(read_text)?,
@@ -276,7 +276,7 @@ mod tests {
             },
             log: LogTargets { syslog: true, stderr: false },
             verbose: true,
-            sources: Sources::default(),
+            sources: RawSettings::default(),
         }
     }
 
@@ -287,7 +287,7 @@ mod tests {
             ToFrontend::Setup(Box::new(setup(Some(cache)))),
             ToFrontend::Setup(Box::new(setup(None))),
             ToFrontend::Setup(Box::new(FrontendSetup {
-                sources: Sources {
+                sources: RawSettings {
                     option: Some("imap.example.org/993".into()),
                     file: Some(text("/etc/saslauthd.conf", b"ldap_bind_pw: \xff")),
                     ldap_conf: Some(text("/etc/ldap/ldap.conf", b"")),
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn the_largest_setup_fits_into_one_message_between_processes() {
         let mut setup = setup(None);
-        setup.sources = Sources {
+        setup.sources = RawSettings {
             option: Some(OsString::from_vec(vec![b'o'; 8192])),
             file: Some(text(&format!("/{}", "f".repeat(4095)), &[b'x'; LARGEST_FILE])),
             ldap_conf: Some(text("/etc/openldap/ldap.conf", &[b'y'; LARGEST_LDAP_CONF])),

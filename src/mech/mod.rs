@@ -9,7 +9,7 @@ pub mod schemes;
 
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::credentials::Credentials;
 use crate::net::{Network, Wiring};
 use crate::outcome::Verdict;
@@ -45,9 +45,9 @@ pub struct Remote {
     /// Whether and how `saslauthd.conf` is used.
     pub file: FileUse,
     /// Reads all settings and tells what is wrong with them; connects to nothing.
-    pub check: fn(&Sources, &NetworkSettings) -> Vec<Problem>,
+    pub check: fn(&RawSettings, &NetworkSettings) -> Vec<Problem>,
     /// Makes the mechanism ready inside the frontend.
-    pub start: fn(&Sources, &NetworkSettings, Wiring) -> Connected,
+    pub start: fn(&RawSettings, &NetworkSettings, Wiring) -> Connected,
 }
 
 /// Whether and how a mechanism uses `saslauthd.conf`.
@@ -83,7 +83,7 @@ pub fn find(name: &str) -> Option<&'static Mechanism> {
 
 impl Mechanism {
     /// What is wrong with the settings; looked at before the daemon starts and on every reload.
-    pub fn check(&self, sources: &Sources, network: &NetworkSettings) -> Vec<Problem> {
+    pub fn check(&self, sources: &RawSettings, network: &NetworkSettings) -> Vec<Problem> {
         match &self.kind {
             Kind::Local(local) => (local.check)(sources.option.as_deref()),
             Kind::Remote(remote) => (remote.check)(sources, network),

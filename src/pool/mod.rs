@@ -1,6 +1,6 @@
 //! The scheduler of the workers: decides who works on what, and when to start, retire or kill a worker.
 //!
-//! Pure: events and `now` go in, [`Order`]s come out of [`Pool::next_order`]. It starts nothing itself.
+//! Pure: events and `now` go in, [`Command`]s come out of [`Pool::next_command`]. It starts nothing itself.
 #![forbid(unsafe_code)]
 
 pub(crate) mod backoff;
@@ -27,7 +27,7 @@ pub struct JobId(pub u64);
 
 /// What the caller must do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum Command {
     /// Have a worker started; answered by [`Pool::handle_started`] or [`Pool::handle_start_failed`].
     Start,
     /// Hand the job to the worker.
@@ -40,7 +40,7 @@ pub enum Order {
     GiveUp(WorkerId),
 }
 
-/// The workers, the jobs that wait for one, and the orders not yet carried out.
+/// The workers, the jobs that wait for one, and the commands not yet carried out.
 pub struct Pool {
     settings: WorkerSettings,
     workers: HashMap<WorkerId, Worker>,
@@ -54,7 +54,7 @@ pub struct Pool {
     /// Workers asked for that have not come yet.
     awaited: usize,
     backoff: Backoff,
-    orders: VecDeque<Order>,
+    commands: VecDeque<Command>,
 }
 
 struct Worker {
@@ -81,7 +81,7 @@ impl Pool {
             origins: HashMap::new(),
             awaited: 0,
             backoff: Backoff::default(),
-            orders: VecDeque::new(),
+            commands: VecDeque::new(),
         }
     }
 
@@ -167,7 +167,7 @@ impl Pool {
         worker.requests_left = worker.requests_left.saturating_sub(1);
         if worker.requests_left == 0 {
             self.workers.remove(&id);
-            self.orders.push_back(Order::Retire(id));
+            self.commands.push_back(Command::Retire(id));
         } else {
             worker.state = State::Idle;
             self.idle.push_back(id);
@@ -222,8 +222,8 @@ impl Pool {
     }
 
     /// The next thing to do.
-    pub fn next_order(&mut self) -> Option<Order> {
-        self.orders.pop_front()
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
     }
 
     /// How many jobs wait for a worker.
@@ -259,7 +259,7 @@ impl Pool {
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.state = State::Busy(job);
             }
-            self.orders.push_back(Order::Send(id, job));
+            self.commands.push_back(Command::Send(id, job));
         }
     }
 
@@ -274,7 +274,7 @@ impl Pool {
     /// Returns the job that it had.
     fn kill(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
         let worker = self.forget_worker(id)?;
-        self.orders.push_back(Order::Kill(id));
+        self.commands.push_back(Command::Kill(id));
         let State::Busy(job) = worker.state else { return None };
         self.release(job, now);
         Some(job)
@@ -300,7 +300,7 @@ impl Pool {
         for (id, _) in late {
             self.workers.remove(&id);
             self.backoff.handle_death(now);
-            self.orders.push_back(Order::GiveUp(id));
+            self.commands.push_back(Command::GiveUp(id));
         }
     }
 
@@ -310,7 +310,7 @@ impl Pool {
         }
         for _ in 0..self.missing() {
             self.awaited += 1;
-            self.orders.push_back(Order::Start);
+            self.commands.push_back(Command::Start);
         }
     }
 

@@ -10,15 +10,15 @@ fn anna() -> Origin {
     Origin::client(1000, b"anna", None)
 }
 
-fn orders(pool: &mut Pool) -> Vec<Order> {
-    std::iter::from_fn(|| pool.next_order()).collect()
+fn commands(pool: &mut Pool) -> Vec<Command> {
+    std::iter::from_fn(|| pool.next_command()).collect()
 }
 
 /// A pool whose `count` workers, numbered from 1, are all idle.
 fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
     let mut pool = Pool::new(settings);
     pool.handle_timeout(now);
-    assert_eq!(orders(&mut pool), vec![Order::Start; count]);
+    assert_eq!(commands(&mut pool), vec![Command::Start; count]);
     for number in 1..=count as u64 {
         pool.handle_started(WorkerId(number), now);
         assert_eq!(pool.handle_ready(WorkerId(number), now), None);
@@ -41,7 +41,7 @@ fn jobs_are_served_in_the_order_in_which_they_came() {
         pool.submit(JobId(job), anna(), now);
     }
     for job in 1..=3 {
-        assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(job))]);
+        assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(job))]);
         assert_eq!(pool.handle_answer(WorkerId(1), JobId(job), now), Ok(()));
     }
 }
@@ -51,9 +51,9 @@ fn a_dead_worker_gives_back_its_job_and_is_replaced() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.submit(JobId(7), anna(), now);
-    orders(&mut pool);
+    commands(&mut pool);
     assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(7)));
-    assert_eq!(orders(&mut pool), [Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Start]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_worker_that_answers_out_of_turn_is_killed_and_its_answer_does_not_count() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     assert_eq!(pool.handle_answer(WorkerId(1), JobId(9), now), Err(None));
-    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
 }
 
 /// Otherwise its client would wait for the request timeout.
@@ -75,9 +75,9 @@ fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
     for speak in speaks {
         let mut pool = pool_of(1, settings(1, 1, 100), now);
         pool.submit(JobId(1), anna(), now);
-        orders(&mut pool);
+        commands(&mut pool);
         assert_eq!(speak(&mut pool, now), Some(JobId(1)));
-        assert_eq!(orders(&mut pool).first(), Some(&Order::Kill(WorkerId(1))));
+        assert_eq!(commands(&mut pool).first(), Some(&Command::Kill(WorkerId(1))));
     }
 }
 
@@ -86,7 +86,7 @@ fn a_worker_that_says_ready_twice_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     assert_eq!(pool.handle_ready(WorkerId(1), now), None);
-    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1))]);
+    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1))]);
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn a_worker_retires_after_its_share_of_requests() {
     let mut pool = pool_of(1, settings(1, 1, 2), now);
     for job in [JobId(1), JobId(2)] {
         pool.submit(job, anna(), now);
-        assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), job)]);
+        assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), job)]);
         assert_eq!(pool.handle_answer(WorkerId(1), job, now), Ok(()));
     }
-    assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Retire(WorkerId(1)), Command::Start]);
 }
 
 #[test]
@@ -107,11 +107,11 @@ fn a_worker_that_retires_gets_no_further_job() {
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.submit(JobId(1), anna(), now);
     pool.submit(JobId(2), anna(), now);
-    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1))]);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1))]);
     pool.handle_retiring(WorkerId(1), now);
-    assert_eq!(orders(&mut pool), [], "it has not answered yet");
+    assert_eq!(commands(&mut pool), [], "it has not answered yet");
     assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(()));
-    assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Retire(WorkerId(1)), Command::Start]);
     assert_eq!(pool.waiting(), 1);
 }
 
@@ -120,10 +120,10 @@ fn a_worker_that_dies_between_its_farewell_and_its_answer_gives_back_its_job() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.submit(JobId(1), anna(), now);
-    orders(&mut pool);
+    commands(&mut pool);
     pool.handle_retiring(WorkerId(1), now);
     assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(1)));
-    assert_eq!(orders(&mut pool), [Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Start]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_worker_that_retires_without_a_job_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.handle_retiring(WorkerId(1), now);
-    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn workers_are_taken_in_turn() {
     let mut pool = pool_of(3, settings(3, 3, 100), now);
     for (job, worker) in (1..=7).zip([1, 2, 3].into_iter().cycle()) {
         pool.submit(JobId(job), anna(), now);
-        assert_eq!(orders(&mut pool), [Order::Send(WorkerId(worker), JobId(job))]);
+        assert_eq!(commands(&mut pool), [Command::Send(WorkerId(worker), JobId(job))]);
         assert_eq!(pool.handle_answer(WorkerId(worker), JobId(job), now), Ok(()));
     }
 }
@@ -153,14 +153,14 @@ fn a_worker_that_hangs_before_it_is_ready_is_killed_and_replaced_ever_more_slowl
     pool.handle_timeout(now);
     let mut waits = Vec::new();
     for number in 1..=5 {
-        assert_eq!(orders(&mut pool), [Order::Start]);
+        assert_eq!(commands(&mut pool), [Command::Start]);
         pool.handle_started(WorkerId(number), now);
         assert_eq!(pool.next_timeout(), Some(now + START_TIME));
         now += START_TIME;
         pool.handle_timeout(now - Duration::from_millis(1));
-        assert_eq!(orders(&mut pool), []);
+        assert_eq!(commands(&mut pool), []);
         pool.handle_timeout(now);
-        assert_eq!(pool.next_order(), Some(Order::GiveUp(WorkerId(number))));
+        assert_eq!(pool.next_command(), Some(Command::GiveUp(WorkerId(number))));
         let held_until = pool.next_timeout().unwrap_or(now);
         waits.push((held_until - now).as_millis());
         now = held_until;
@@ -177,9 +177,9 @@ fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
     for job in 1..=5 {
         pool.submit(JobId(job), anna(), now);
     }
-    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1)), Order::Start, Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1)), Command::Start, Command::Start]);
     assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(()));
-    assert_eq!(orders(&mut pool), [Order::Retire(WorkerId(1)), Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Retire(WorkerId(1)), Command::Start]);
     assert_eq!(pool.size(), 3);
 }
 
@@ -189,11 +189,11 @@ fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.submit(JobId(1), anna(), now);
     pool.submit(JobId(2), anna(), now);
-    orders(&mut pool);
+    commands(&mut pool);
     pool.abandon(JobId(2), now);
-    assert_eq!(orders(&mut pool), []);
+    assert_eq!(commands(&mut pool), []);
     pool.abandon(JobId(1), now);
-    assert_eq!(orders(&mut pool), [Order::Kill(WorkerId(1)), Order::Start]);
+    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
     assert_eq!(pool.handle_gone(WorkerId(1), now), None);
 }
 
@@ -202,9 +202,9 @@ fn an_undelivered_job_goes_first_to_the_next_worker() {
     let now = Instant::now();
     let mut pool = pool_of(2, settings(2, 2, 100), now);
     pool.submit(JobId(1), anna(), now);
-    assert_eq!(orders(&mut pool), [Order::Send(WorkerId(1), JobId(1))]);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1))]);
     pool.handle_undelivered(WorkerId(1), JobId(1), now);
-    assert_eq!(orders(&mut pool), [Order::Start, Order::Send(WorkerId(2), JobId(1))]);
+    assert_eq!(commands(&mut pool), [Command::Start, Command::Send(WorkerId(2), JobId(1))]);
 }
 
 #[test]
@@ -214,8 +214,8 @@ fn workers_that_die_at_start_are_replaced_ever_more_slowly() {
     pool.handle_gone(WorkerId(1), now);
     let (mut starts, begin) = (0, now);
     while now - begin < Duration::from_secs(60) {
-        for order in orders(&mut pool) {
-            assert_eq!(order, Order::Start);
+        for command in commands(&mut pool) {
+            assert_eq!(command, Command::Start);
             starts += 1;
             pool.handle_started(WorkerId(100 + starts), now);
             pool.handle_gone(WorkerId(100 + starts), now);

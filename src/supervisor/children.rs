@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
 use crate::strerror::strerror;
 use crate::sys::socket;
-use crate::sys::spawn::{Identity, Spawn};
+use crate::sys::spawn::{Account, Spawn};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
@@ -32,9 +32,9 @@ impl Frontend {
     /// When there are no processes, descriptors or memory left, or it has ended already.
     pub(super) fn start(
         config: &Config,
-        sources: &Sources,
+        sources: &RawSettings,
         listener: BorrowedFd<'_>,
-        identity: Option<&Identity>,
+        account: Option<&Account>,
     ) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
         let setup = FrontendSetup {
@@ -47,7 +47,7 @@ impl Frontend {
             role: OsStr::new(FRONTEND_ROLE),
             control: theirs.as_fd(),
             listener: Some(listener),
-            identity,
+            account,
             inherit_stderr: config.log.stderr,
             inherit_environment: false,
         }
@@ -139,7 +139,7 @@ pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
         role: OsStr::new(WORKER_ROLE),
         control: workers.as_fd(),
         listener: None,
-        identity: None,
+        account: None,
         inherit_stderr: config.log.stderr,
         inherit_environment: true,
     }

@@ -10,11 +10,11 @@ use super::start_error::StartError;
 use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
 use super::workers::Workers;
 use crate::config::Config;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::strerror::strerror;
-use crate::sys::spawn::Identity;
+use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket};
 use log::Level;
 use mio::{Events, Poll, Token};
@@ -51,7 +51,7 @@ impl Watch {
 pub(super) struct EventLoop {
     config: Config,
     watch: Watch,
-    succession: Succession<Rc<Sources>>,
+    succession: Succession<Rc<RawSettings>>,
     frontends: Frontends,
     workers: Workers,
     /// The end of the socket between an old frontend and the next one that is let accept.
@@ -66,9 +66,9 @@ impl EventLoop {
     /// Starts the first frontend.
     pub(super) fn start(
         config: Config,
-        sources: Sources,
+        sources: RawSettings,
         listener: OwnedFd,
-        identity: Option<Identity>,
+        account: Option<Account>,
         watch: Watch,
     ) -> Result<Self, StartError> {
         let registry = watch.poll.registry().try_clone();
@@ -76,7 +76,7 @@ impl EventLoop {
         let drain_time = config.service.read_timeout + config.service.request_timeout + DRAIN_MARGIN;
         let mut event_loop = Self {
             succession: Succession::new(Rc::new(sources), drain_time, Instant::now()),
-            frontends: Frontends::new(registry, listener, identity),
+            frontends: Frontends::new(registry, listener, account),
             workers: Workers::default(),
             config,
             watch,
@@ -252,7 +252,7 @@ impl EventLoop {
     }
 
     /// The flags stay as they are; what they name is looked at again.
-    fn read_settings(&self) -> Option<Rc<Sources>> {
+    fn read_settings(&self) -> Option<Rc<RawSettings>> {
         match settings::read(&self.config) {
             Ok(sources) => Some(Rc::new(sources)),
             Err(problems) => {
@@ -264,7 +264,7 @@ impl EventLoop {
         }
     }
 
-    fn start_frontend(&mut self, id: FrontendId, sources: &Sources) {
+    fn start_frontend(&mut self, id: FrontendId, sources: &RawSettings) {
         if let Err(error) = self.frontends.start(id, &self.config, sources) {
             log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
             self.trouble = Some(Trouble::NotStarted(Role::Frontend, error));

@@ -4,10 +4,10 @@
 use super::children::Frontend;
 use super::succession::FrontendId;
 use crate::config::Config;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::strerror::strerror;
-use crate::sys::spawn::Identity;
+use crate::sys::spawn::Account;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use std::collections::{BTreeSet, HashMap};
@@ -28,20 +28,20 @@ pub(super) struct Frontends {
     /// The mux socket.
     listener: OwnedFd,
     /// `--user`
-    identity: Option<Identity>,
+    account: Option<Account>,
 }
 
 impl Frontends {
-    pub(super) fn new(registry: Registry, listener: OwnedFd, identity: Option<Identity>) -> Self {
-        Self { processes: HashMap::new(), readable: BTreeSet::new(), registry, listener, identity }
+    pub(super) fn new(registry: Registry, listener: OwnedFd, account: Option<Account>) -> Self {
+        Self { processes: HashMap::new(), readable: BTreeSet::new(), registry, listener, account }
     }
 
     /// Starts one.
     ///
     /// # Errors
     /// As [`Frontend::start`]; nothing is left of it then.
-    pub(super) fn start(&mut self, id: FrontendId, config: &Config, sources: &Sources) -> io::Result<()> {
-        let mut frontend = Frontend::start(config, sources, self.listener.as_fd(), self.identity.as_ref())?;
+    pub(super) fn start(&mut self, id: FrontendId, config: &Config, sources: &RawSettings) -> io::Result<()> {
+        let mut frontend = Frontend::start(config, sources, self.listener.as_fd(), self.account.as_ref())?;
         let registered =
             self.registry.register(&mut SourceFd(&frontend.descriptor()), Token(id.0), Interest::READABLE);
         log::debug!(target: "have_baby", "forked child: {}", frontend.pid());

@@ -17,12 +17,12 @@ mod workers;
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 
 use crate::cli;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::config::{Config, LogTargets};
 use crate::frontend::start;
 use crate::generated::build;
 use crate::log as logging;
-use crate::sys::spawn::{self, Identity};
+use crate::sys::spawn::{self, Account};
 use crate::sys::{inherited, own_binary};
 use detach::{Detached, Launch};
 use event_loop::{EventLoop, Watch};
@@ -53,7 +53,7 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 /// What is done before the daemon parts from the process that launched it.
-fn prepare(config: &Config) -> Result<(Detached, Sources), StartError> {
+fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
     start::check_descriptors(&config.service).map_err(StartError::Descriptors)?;
@@ -65,7 +65,7 @@ fn prepare(config: &Config) -> Result<(Detached, Sources), StartError> {
 }
 
 /// The daemon from its first to its last moment.
-fn serve(config: Config, sources: Sources, launch: Launch) -> ExitCode {
+fn serve(config: Config, sources: RawSettings, launch: Launch) -> ExitCode {
     let (targets, foreground) = (config.log, config.foreground);
     logging::init(targets, config.verbose);
     match Daemon::start(config, sources) {
@@ -90,7 +90,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(config: Config, sources: Sources) -> Result<Self, StartError> {
+    fn start(config: Config, sources: RawSettings) -> Result<Self, StartError> {
         let directory = config.run_directory.clone();
         let watch = Watch::start()?;
         let start_lock = Locked::start_lock(&directory)?;
@@ -103,10 +103,10 @@ impl Daemon {
         };
         log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
         log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
-        let identity = config.user.as_deref().map(identity_of).transpose()?;
+        let account = config.user.as_deref().map(account_of).transpose()?;
         let mux = Mux::bind(&directory)?;
         let targets = config.log;
-        match start_serving(config, sources, &mux, identity, watch) {
+        match start_serving(config, sources, &mux, account, watch) {
             Ok(event_loop) => {
                 log::info!(target: "ipc_init", "listening on socket: {}", directory.join("mux").display());
                 Ok(Self { event_loop, mux, lock, targets })
@@ -136,26 +136,26 @@ impl Daemon {
 
 fn start_serving(
     config: Config,
-    sources: Sources,
+    sources: RawSettings,
     mux: &Mux,
-    identity: Option<Identity>,
+    account: Option<Account>,
     watch: Watch,
 ) -> Result<EventLoop, StartError> {
     let listener =
         mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
-    let mut event_loop = EventLoop::start(config, sources, listener, identity, watch)?;
+    let mut event_loop = EventLoop::start(config, sources, listener, account, watch)?;
     event_loop.await_ready()?;
     Ok(event_loop)
 }
 
 /// The account for `--user`, with no group but its own: the frontend needs nothing of them.
-fn identity_of(user: &str) -> Result<Identity, StartError> {
+fn account_of(user: &str) -> Result<Account, StartError> {
     use pwd_grp::{PwdGrp, PwdGrpProvider};
     let account = PwdGrp
         .getpwnam::<String>(user)
         .map_err(|error| StartError::User(user.to_owned(), Some(error)))?
         .ok_or_else(|| StartError::User(user.to_owned(), None))?;
-    Ok(Identity { uid: account.uid, gid: account.gid, groups: vec![account.gid] })
+    Ok(Account { uid: account.uid, gid: account.gid, groups: vec![account.gid] })
 }
 
 /// Shows why the daemon does not run, once on the standard error stream and once in the log. Returns the status to

@@ -4,14 +4,14 @@
 use crate::config::Config;
 use crate::config::file::Problem;
 use crate::config::load::load;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::sys::memory;
 
 /// Reads them and logs the warnings.
 ///
 /// # Errors
 /// All the reasons why they cannot be used; at least one.
-pub(super) fn read(config: &Config) -> Result<Sources, Vec<Problem>> {
+pub(super) fn read(config: &Config) -> Result<RawSettings, Vec<Problem>> {
     if config.file.is_some() {
         // It may hold passwords, which stay here for the next frontend.
         memory::forbid_dumps();

@@ -23,7 +23,7 @@ const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
 
 /// The account a child runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct Account {
     /// User.
     pub uid: libc::uid_t,
     /// Primary group.
@@ -41,7 +41,7 @@ pub struct Spawn<'a> {
     /// Becomes [`LISTENER`].
     pub listener: Option<BorrowedFd<'a>>,
     /// The account to change to; `None` keeps the parent's.
-    pub identity: Option<&'a Identity>,
+    pub account: Option<&'a Account>,
     /// Whether the child may write to the parent's standard error stream.
     pub inherit_stderr: bool,
     /// Whether the child gets the parent's environment, or of it the time zone only.
@@ -60,7 +60,7 @@ impl Spawn<'_> {
         let mut in_the_way = Vec::new();
         let control = duplicate(self.control, &mut in_the_way)?;
         let listener = self.listener.map(|listener| duplicate(listener, &mut in_the_way)).transpose()?;
-        let identity = self.identity.cloned();
+        let account = self.account.cloned();
         // The library makes the child and tells of its errors; it executes nothing unless the kernel has no execveat.
         let mut command = Command::new(own_binary::BY_PROC);
         command.arg0(self.role).stdin(Stdio::null()).stdout(Stdio::null());
@@ -76,8 +76,8 @@ impl Spawn<'_> {
                     check(libc::dup2(from, to))?;
                 }
                 check(libc::setpgid(0, 0))?;
-                if let Some(identity) = &identity {
-                    become_account(identity)?;
+                if let Some(account) = &account {
+                    become_account(account)?;
                 }
                 die_with(parent)?;
                 match execution.execute() {
@@ -124,13 +124,13 @@ pub fn renew_death_signal() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
-fn become_account(identity: &Identity) -> io::Result<()> {
+fn become_account(account: &Account) -> io::Result<()> {
     // SAFETY: the pointer and length are those of `groups`; the other calls take numbers. Groups first, while
     // there is still the right to set them.
     unsafe {
-        check(libc::setgroups(identity.groups.len(), identity.groups.as_ptr()))?;
-        check(libc::setresgid(identity.gid, identity.gid, identity.gid))?;
-        check(libc::setresuid(identity.uid, identity.uid, identity.uid))
+        check(libc::setgroups(account.groups.len(), account.groups.as_ptr()))?;
+        check(libc::setresgid(account.gid, account.gid, account.gid))?;
+        check(libc::setresuid(account.uid, account.uid, account.uid))
     }
 }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::index::{Builder, Index};
-use super::line::{Fault, LONGEST_LINE, Line, parse};
+use super::line::{LONGEST_LINE, Line, LineFault, parse};
 use super::reader::Lines;
 use super::report::Report;
 use crate::secret::Secret;
@@ -111,11 +111,11 @@ impl Loaded {
                 Some(Line::Login { login, .. }) => builder.add(login, offset, number),
                 Some(Line::Nothing) => {}
                 Some(Line::Bad(fault)) => report.line(number, fault),
-                None => report.line(number, Fault::TooLong),
+                None => report.line(number, LineFault::TooLong),
             }
         }
         let (index, doubled) = builder.finish(|one, other| has_same_login(&file, one, other));
-        doubled.into_iter().for_each(|number| report.line(number, Fault::Doubled));
+        doubled.into_iter().for_each(|number| report.line(number, LineFault::Doubled));
         let sentences = report.sentences(index.len());
         Ok((Self { file, stamp, index }, sentences))
     }

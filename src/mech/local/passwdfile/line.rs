@@ -15,12 +15,12 @@ pub(super) enum Line<'a> {
     /// A login and its hash, which may be a locked one (`!…`, `*…`).
     Login { login: &'a [u8], hash: &'a [u8] },
     /// Nothing that could be used.
-    Bad(Fault),
+    Bad(LineFault),
 }
 
 /// Why a line is skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum LineFault {
     TooLong,
     Nul,
     NoColon,
@@ -31,7 +31,7 @@ pub(super) enum Fault {
     Doubled,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for LineFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(formatter, "the line is longer than {LONGEST_LINE} bytes"),
@@ -53,16 +53,16 @@ pub(super) fn parse(line: &[u8]) -> Line<'_> {
         return Line::Nothing;
     }
     if line.contains(&0) {
-        return Line::Bad(Fault::Nul);
+        return Line::Bad(LineFault::Nul);
     }
     let mut fields = line.split(|byte| *byte == b':');
     match (fields.next(), fields.next()) {
-        (Some(b""), _) => Line::Bad(Fault::NoLogin),
-        (_, None) => Line::Bad(Fault::NoColon),
-        (_, Some(b"")) => Line::Bad(Fault::NoHash),
+        (Some(b""), _) => Line::Bad(LineFault::NoLogin),
+        (_, None) => Line::Bad(LineFault::NoColon),
+        (_, Some(b"")) => Line::Bad(LineFault::NoHash),
         (login, Some(hash)) => match Stored::parse_hash(hash).and_then(|stored| stored.inspect()) {
             Ok(()) => Line::Login { login: login.unwrap_or_default(), hash },
-            Err(why) => Line::Bad(Fault::Hash(why.into_text())),
+            Err(why) => Line::Bad(LineFault::Hash(why.into_text())),
         },
     }
 }
@@ -111,21 +111,24 @@ mod tests {
         let no_hash = "the hash is not one that crypt(3) of this system can check".to_owned();
         let malformed = "the stored password is not what its scheme says".to_owned();
         for (line, fault) in [
-            ("anna", Fault::NoColon),
-            ("anna ", Fault::NoColon),
-            (":", Fault::NoLogin),
-            (":j4mEvNYbKy0MA", Fault::NoLogin),
-            ("anna:", Fault::NoHash),
-            ("anna::j4mEvNYbKy0MA", Fault::NoHash),
-            ("anna:x", Fault::Hash(no_hash.clone())),
-            ("anna:secret", Fault::Hash(no_hash.clone())),
-            ("anna:j4mEvNYbKy0M", Fault::Hash(no_hash.clone())),
-            ("anna:$apr1$abcdefgh$x", Fault::Hash(malformed.clone())),
-            ("anna:{SHA}W6ph5", Fault::Hash(malformed)),
-            ("anna:{secret", Fault::Hash(no_hash)),
-            ("anna:{NTLM}x", Fault::Hash("the stored password has a scheme that is not known".to_owned())),
-            ("an\0na:j4mEvNYbKy0MA", Fault::Nul),
-            ("anna:j4mEvNYbKy0MA\0", Fault::Nul),
+            ("anna", LineFault::NoColon),
+            ("anna ", LineFault::NoColon),
+            (":", LineFault::NoLogin),
+            (":j4mEvNYbKy0MA", LineFault::NoLogin),
+            ("anna:", LineFault::NoHash),
+            ("anna::j4mEvNYbKy0MA", LineFault::NoHash),
+            ("anna:x", LineFault::Hash(no_hash.clone())),
+            ("anna:secret", LineFault::Hash(no_hash.clone())),
+            ("anna:j4mEvNYbKy0M", LineFault::Hash(no_hash.clone())),
+            ("anna:$apr1$abcdefgh$x", LineFault::Hash(malformed.clone())),
+            ("anna:{SHA}W6ph5", LineFault::Hash(malformed)),
+            ("anna:{secret", LineFault::Hash(no_hash)),
+            (
+                "anna:{NTLM}x",
+                LineFault::Hash("the stored password has a scheme that is not known".to_owned()),
+            ),
+            ("an\0na:j4mEvNYbKy0MA", LineFault::Nul),
+            ("anna:j4mEvNYbKy0MA\0", LineFault::Nul),
         ] {
             assert_eq!(parse(line.as_bytes()), Line::Bad(fault), "{line:?}");
         }

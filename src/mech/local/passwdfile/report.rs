@@ -1,7 +1,7 @@
 //! What is wrong with a passwd file, in a bounded number of sentences for the log.
 #![forbid(unsafe_code)]
 
-use super::line::Fault;
+use super::line::LineFault;
 
 /// How many bad lines are named; the others are only counted.
 const MOST_NAMED: usize = 10;
@@ -26,7 +26,7 @@ impl Report {
     }
 
     /// A line that is skipped.
-    pub(super) fn line(&mut self, number: u32, fault: Fault) {
+    pub(super) fn line(&mut self, number: u32, fault: LineFault) {
         self.bad_lines = self.bad_lines.saturating_add(1);
         if self.bad_lines <= MOST_NAMED {
             self.sentences.push(format!("line {number} is skipped: {fault}"));
@@ -77,7 +77,7 @@ mod tests {
             (100_000, 11, "99990 more lines are skipped"),
         ] {
             let mut report = Report::default();
-            (1..=bad).for_each(|number| report.line(number, Fault::Nul));
+            (1..=bad).for_each(|number| report.line(number, LineFault::Nul));
             let report = report.sentences(1);
             assert_eq!((report.len(), report.last().map(String::as_str)), (sentences, Some(last)));
         }

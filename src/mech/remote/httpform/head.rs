@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::body::{Body, LONGEST_BODY};
-use super::reply::{Fault, Reply};
+use super::reply::{Reply, ReplyFault};
 use crate::outcome::LONGEST_REPLY;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 
@@ -18,7 +18,7 @@ pub(super) enum Head {
 }
 
 /// Reads a head, with the empty line at its end.
-pub(super) fn parse(head: &[u8]) -> Result<Head, Fault> {
+pub(super) fn parse(head: &[u8]) -> Result<Head, ReplyFault> {
     let mut fields = [EMPTY_HEADER; MOST_FIELDS];
     let mut response = Response::new(&mut fields);
     // What C takes, since it looks at nothing but the words of the first line.
@@ -29,14 +29,14 @@ pub(super) fn parse(head: &[u8]) -> Result<Head, Fault> {
         .parse_response(&mut response, head);
     match parsed {
         Ok(Status::Complete(length)) if length == head.len() => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(Fault::TooManyFields),
-        Ok(_) | Err(_) => return Err(Fault::Malformed),
+        Err(httparse::Error::TooManyHeaders) => return Err(ReplyFault::TooManyFields),
+        Ok(_) | Err(_) => return Err(ReplyFault::Malformed),
     }
     let (Some(version), Some(status)) = (response.version, response.code) else {
-        return Err(Fault::Malformed);
+        return Err(ReplyFault::Malformed);
     };
     match status {
-        101 => Err(Fault::Switched),
+        101 => Err(ReplyFault::Switched),
         100..=199 => Ok(Head::Interim),
         _ => {
             let body = body(status, version, response.headers)?;
@@ -62,7 +62,7 @@ fn phrase(head: &[u8]) -> String {
 }
 
 /// RFC 9112 §6.3, with "until the connection closes" for everything that two readers could understand differently.
-fn body(status: u16, version: u8, fields: &[Header<'_>]) -> Result<Option<Body>, Fault> {
+fn body(status: u16, version: u8, fields: &[Header<'_>]) -> Result<Option<Body>, ReplyFault> {
     let length = content_length(fields)?;
     let encodings: Vec<_> = list(fields, "Transfer-Encoding").collect();
     if version == 0 || list(fields, "Connection").any(|option| option.eq_ignore_ascii_case(b"close")) {
@@ -78,12 +78,12 @@ fn body(status: u16, version: u8, fields: &[Header<'_>]) -> Result<Option<Body>,
 }
 
 /// The length of the body. Named several times it must be the same each time.
-fn content_length(fields: &[Header<'_>]) -> Result<Option<usize>, Fault> {
+fn content_length(fields: &[Header<'_>]) -> Result<Option<usize>, ReplyFault> {
     let mut length = None;
     for value in list(fields, "Content-Length") {
-        let value = number(value).ok_or(Fault::Length)?;
+        let value = number(value).ok_or(ReplyFault::Length)?;
         if length.is_some_and(|length| length != value) {
-            return Err(Fault::Length);
+            return Err(ReplyFault::Length);
         }
         length = Some(value);
     }

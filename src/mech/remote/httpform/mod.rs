@@ -23,7 +23,7 @@ pub use session::Session;
 use super::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
@@ -37,13 +37,13 @@ use template::Template;
 pub const MECHANISM: Mechanism =
     Mechanism { name: "httpform", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
 
-fn check(sources: &Sources, _: &NetworkSettings) -> Vec<Problem> {
+fn check(sources: &RawSettings, _: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
     settings::read(sources, &mut problems);
     problems
 }
 
-fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connected {
+fn start(sources: &RawSettings, network: &NetworkSettings, wiring: Wiring) -> Connected {
     driver::drive(protocol(sources, network)?, network, wiring)
 }
 
@@ -51,7 +51,7 @@ fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connec
 ///
 /// # Errors
 /// When the settings do not allow that.
-pub fn protocol(sources: &Sources, network: &NetworkSettings) -> Result<Httpform, MechanismError> {
+pub fn protocol(sources: &RawSettings, network: &NetworkSettings) -> Result<Httpform, MechanismError> {
     let mut problems = Vec::new();
     let settings = settings::read(sources, &mut problems);
     settings.map(|settings| Httpform::new(settings, network)).ok_or_else(|| {

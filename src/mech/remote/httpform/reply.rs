@@ -28,7 +28,7 @@ pub(super) struct Whole {
 
 /// Why there is no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ReplyFault {
     /// The first bytes are something else.
     NotHttp,
     /// It does not end.
@@ -65,7 +65,7 @@ impl Reader {
     ///
     /// # Errors
     /// When these bytes are no reply. Then, and after a whole reply, the reader is of no more use.
-    pub(super) fn handle_input(&mut self, mut bytes: &[u8]) -> Result<Option<Whole>, Fault> {
+    pub(super) fn handle_input(&mut self, mut bytes: &[u8]) -> Result<Option<Whole>, ReplyFault> {
         loop {
             match &mut self.stage {
                 Stage::Head(head) => {
@@ -99,12 +99,12 @@ impl Reader {
 }
 
 /// Moves bytes into `head` up to its end; how many, if the end is among them.
-fn take_head(head: &mut Vec<u8>, bytes: &[u8], left: &mut usize) -> Result<Option<usize>, Fault> {
+fn take_head(head: &mut Vec<u8>, bytes: &[u8], left: &mut usize) -> Result<Option<usize>, ReplyFault> {
     for (index, byte) in bytes.iter().enumerate() {
-        *left = left.checked_sub(1).ok_or(Fault::TooLong)?;
+        *left = left.checked_sub(1).ok_or(ReplyFault::TooLong)?;
         head.push(*byte);
         if !can_be_http(head) {
-            return Err(Fault::NotHttp);
+            return Err(ReplyFault::NotHttp);
         }
         if head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") {
             return Ok(Some(index + 1));
@@ -129,7 +129,7 @@ impl fmt::Display for Reply {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ReplyFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::NotHttp => "the server does not speak HTTP/1.1",
@@ -148,7 +148,7 @@ mod tests {
     use super::super::body::LONGEST_BODY;
     use super::*;
 
-    type Reading = Result<Option<Whole>, Fault>;
+    type Reading = Result<Option<Whole>, ReplyFault>;
 
     /// Reads what comes until there is a reply, as a connection would.
     fn in_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Reading {
@@ -274,35 +274,38 @@ mod tests {
     #[test]
     fn what_is_no_reply_is_a_fault() {
         for (bytes, fault) in [
-            ("220 mail.example ESMTP\r\n".as_bytes(), Fault::NotHttp),
-            (b"* OK IMAP4rev1\r\n", Fault::NotHttp),
-            (b"\x16\x03\x01", Fault::NotHttp),
-            (b"HTTP/2 200\r\n\r\n", Fault::NotHttp),
-            (b"HTTP/2.0 200 OK\r\n\r\n", Fault::NotHttp),
-            (b"\r\nHTTP/1.1 200 OK\r\n\r\n", Fault::NotHttp),
-            (b"\0", Fault::NotHttp),
-            (b"HTTP/1.2 200 OK\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 20 OK\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 2000 OK\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 OK 200\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 200 O\0K\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 200 O\rK\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", Fault::Malformed),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", Fault::Length),
-            (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", Fault::Switched),
+            ("220 mail.example ESMTP\r\n".as_bytes(), ReplyFault::NotHttp),
+            (b"* OK IMAP4rev1\r\n", ReplyFault::NotHttp),
+            (b"\x16\x03\x01", ReplyFault::NotHttp),
+            (b"HTTP/2 200\r\n\r\n", ReplyFault::NotHttp),
+            (b"HTTP/2.0 200 OK\r\n\r\n", ReplyFault::NotHttp),
+            (b"\r\nHTTP/1.1 200 OK\r\n\r\n", ReplyFault::NotHttp),
+            (b"\0", ReplyFault::NotHttp),
+            (b"HTTP/1.2 200 OK\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 20 OK\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 2000 OK\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 OK 200\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 200 O\0K\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 200 O\rK\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", ReplyFault::Malformed),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", ReplyFault::Length),
+            (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", ReplyFault::Switched),
         ] {
             assert_eq!(read(bytes), Err(fault), "{:?}", String::from_utf8_lossy(bytes));
         }
         let fields = "X: y\r\n".repeat(101);
-        assert_eq!(read(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes()), Err(Fault::TooManyFields));
+        assert_eq!(
+            read(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes()),
+            Err(ReplyFault::TooManyFields)
+        );
     }
 
     #[test]
@@ -311,11 +314,11 @@ mod tests {
             ["x".repeat(LONGEST_HEAD), "X: y\r\n".repeat(LONGEST_HEAD), "\r\n X".repeat(LONGEST_HEAD)]
         {
             let head = format!("HTTP/1.1 200 OK\r\nX: {endless}");
-            assert_eq!(in_pieces(head.as_bytes().chunks(1)), Err(Fault::TooLong));
-            assert_eq!(in_pieces(head.as_bytes().chunks(4096)), Err(Fault::TooLong));
+            assert_eq!(in_pieces(head.as_bytes().chunks(1)), Err(ReplyFault::TooLong));
+            assert_eq!(in_pieces(head.as_bytes().chunks(4096)), Err(ReplyFault::TooLong));
         }
         let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(LONGEST_HEAD);
-        assert_eq!(in_pieces(interim.as_bytes().chunks(1000)), Err(Fault::TooLong));
+        assert_eq!(in_pieces(interim.as_bytes().chunks(1000)), Err(ReplyFault::TooLong));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::target::{Target, is_path, is_port_or_service};
 use super::template::Template;
 use crate::config::file::{Entry, Problem, Severity};
 use crate::config::keys::Keys;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::mech::remote::{TlsSettings, tls_keys};
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub(super) struct Settings {
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// Reads all keys. What is wrong with them is added to `problems`; `None` if the mechanism cannot do without it.
-pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Option<Settings> {
+pub(super) fn read(sources: &RawSettings, problems: &mut Vec<Problem>) -> Option<Settings> {
     let Some(text) = &sources.file else {
         problems.push(no_file());
         return None;
@@ -181,7 +181,7 @@ mod tests {
     fn read_text(text: &str) -> (Option<Settings>, Vec<String>) {
         let text = Text { path: PathBuf::from("/c"), bytes: Secret::copy_of(text.as_bytes()) };
         let mut problems = Vec::new();
-        let settings = read(&Sources { file: Some(text), ..Sources::default() }, &mut problems);
+        let settings = read(&RawSettings { file: Some(text), ..RawSettings::default() }, &mut problems);
         (settings, problems.iter().map(ToString::to_string).collect())
     }
 
@@ -260,7 +260,7 @@ mod tests {
         assert!(problems.iter().any(|problem| problem.starts_with("/c: httpform_uri is missing")));
         assert!(problems.iter().any(|problem| problem.starts_with("/c: httpform_data is missing")));
         let mut problems = Vec::new();
-        assert!(read(&Sources::default(), &mut problems).is_none());
+        assert!(read(&RawSettings::default(), &mut problems).is_none());
         assert_eq!(problems.len(), 1);
     }
 

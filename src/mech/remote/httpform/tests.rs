@@ -13,7 +13,7 @@ const NOTHING: &str = "\r\nContent-Length: 0\r\n\r\n";
 
 fn httpform(file: &str) -> Httpform {
     let text = Text { path: "/c".into(), bytes: Secret::copy_of(file.as_bytes()) };
-    let sources = Sources { file: Some(text), ..Sources::default() };
+    let sources = RawSettings { file: Some(text), ..RawSettings::default() };
     assert_eq!(check(&sources, &NetworkSettings::DEFAULT), []);
     protocol(&sources, &NetworkSettings::DEFAULT).unwrap()
 }

@@ -33,7 +33,7 @@ pub use crate::tokens;
 use super::{PoolId, PoolSettings, Protocol, Server, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
@@ -48,13 +48,13 @@ use std::rc::Rc;
 pub const MECHANISM: Mechanism =
     Mechanism { name: "ldap", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
 
-fn check(sources: &Sources, _network: &NetworkSettings) -> Vec<Problem> {
+fn check(sources: &RawSettings, _network: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
     Realms::read(sources, &mut problems);
     problems
 }
 
-fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connected {
+fn start(sources: &RawSettings, network: &NetworkSettings, wiring: Wiring) -> Connected {
     let mut problems = Vec::new();
     let Some(realms) = Realms::read(sources, &mut problems) else {
         let problem = problems.iter().find(|problem| problem.is_error()).map(ToString::to_string);

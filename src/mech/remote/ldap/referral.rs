@@ -98,14 +98,14 @@ fn is_usual(service: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::file::Text;
-    use crate::config::sources::Sources;
+    use crate::config::raw_settings::RawSettings;
     use crate::mech::remote::ldap::settings::Realms;
     use crate::secret::Secret;
 
     fn settings(servers: &str) -> Settings {
         let file = format!("{servers}\nldap_referrals: yes\nldap_referral_hosts: listed Other:3890\n");
         let file = Text { path: "saslauthd.conf".into(), bytes: Secret::copy_of(file.as_bytes()) };
-        let sources = Sources { file: Some(file), ..Sources::default() };
+        let sources = RawSettings { file: Some(file), ..RawSettings::default() };
         Realms::read(&sources, &mut Vec::new()).unwrap().into_general()
     }
 

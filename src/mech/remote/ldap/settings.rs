@@ -18,7 +18,7 @@ use super::sasl;
 use super::tokens::{Template, split_login};
 use crate::config::file::Problem;
 use crate::config::keys::Keys;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::mech::remote::{Server, TlsSettings};
 use std::path::Path;
 use std::rc::Rc;
@@ -102,7 +102,7 @@ pub struct Realms<T> {
 
 impl Realms<Settings> {
     /// Reads everything; `None` when something is wrong with which the daemon cannot run.
-    pub fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Option<Self> {
+    pub fn read(sources: &RawSettings, problems: &mut Vec<Problem>) -> Option<Self> {
         let conf = sources.ldap_conf.as_ref().map(|text| LdapConf::read(text, problems)).unwrap_or_default();
         let Some(text) = &sources.file else {
             problems.push(Problem::error(Path::new("saslauthd.conf"), "ldap needs this file"));

@@ -20,7 +20,7 @@ pub use settings::Settings;
 use super::{PoolId, PoolSettings, Protocol, Sharing, Timeouts, TlsMode};
 use crate::config::NetworkSettings;
 use crate::config::file::Problem;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
@@ -30,13 +30,13 @@ use std::rc::Rc;
 pub const MECHANISM: Mechanism =
     Mechanism { name: "rimap", kind: Kind::Remote(Remote { file: FileUse::Optional, check, start }) };
 
-fn check(sources: &Sources, _network: &NetworkSettings) -> Vec<Problem> {
+fn check(sources: &RawSettings, _network: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
     Settings::read(sources, &mut problems);
     problems
 }
 
-fn start(sources: &Sources, network: &NetworkSettings, wiring: Wiring) -> Connected {
+fn start(sources: &RawSettings, network: &NetworkSettings, wiring: Wiring) -> Connected {
     let mut problems = Vec::new();
     let settings = Settings::read(sources, &mut problems);
     match problems.iter().find(|problem| problem.is_error()) {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn problems(option: Option<&str>) -> Vec<String> {
-        let sources = Sources { option: option.map(Into::into), ..Sources::default() };
+        let sources = RawSettings { option: option.map(Into::into), ..RawSettings::default() };
         check(&sources, &NetworkSettings::DEFAULT).iter().map(ToString::to_string).collect()
     }
 
@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn every_session_uses_tls_as_its_server_wants_it_and_carries_one_login() {
-        let sources = Sources { option: Some("a imap://b?starttls imaps://c".into()), ..Sources::default() };
+        let sources =
+            RawSettings { option: Some("a imap://b?starttls imaps://c".into()), ..RawSettings::default() };
         let rimap = Rimap::new(Settings::read(&sources, &mut Vec::new()), &NetworkSettings::DEFAULT);
         let pool = rimap.pool(LANE);
         assert_eq!(pool.sharing, Sharing::OneShot);

@@ -4,7 +4,7 @@
 use super::super::{Address, Server, TlsMode, TlsSettings, tls_keys};
 use crate::config::file::{Problem, Severity};
 use crate::config::keys::Keys;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use std::ffi::OsStr;
 use std::net::Ipv6Addr;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads everything; what is wrong is added to `problems`, and left out here.
-    pub fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Self {
+    pub fn read(sources: &RawSettings, problems: &mut Vec<Problem>) -> Self {
         let servers = read_option(sources.option.as_deref(), problems);
         let mut in_file = Vec::new();
         let tls = read_tls(sources, &mut in_file);
@@ -33,7 +33,7 @@ impl Settings {
     }
 }
 
-fn read_tls(sources: &Sources, problems: &mut Vec<Problem>) -> TlsSettings {
+fn read_tls(sources: &RawSettings, problems: &mut Vec<Problem>) -> TlsSettings {
     let Some(text) = &sources.file else {
         return TlsSettings::default();
     };
@@ -162,7 +162,7 @@ mod tests {
         let file = file
             .map(|text| Text { path: "/etc/saslauthd.conf".into(), bytes: Secret::copy_of(text.as_bytes()) });
         let mut problems = Vec::new();
-        let settings = Settings::read(&Sources { option, file, ..Sources::default() }, &mut problems);
+        let settings = Settings::read(&RawSettings { option, file, ..RawSettings::default() }, &mut problems);
         (settings, problems.iter().map(ToString::to_string).collect())
     }
 
@@ -269,7 +269,8 @@ mod tests {
             for (option, is_error) in [("mail", false), ("mail imaps://mail", true)] {
                 let bytes = Secret::copy_of(file.as_bytes());
                 let text = Text { path: "/etc/saslauthd.conf".into(), bytes };
-                let sources = Sources { option: Some(option.into()), file: Some(text), ..Sources::default() };
+                let sources =
+                    RawSettings { option: Some(option.into()), file: Some(text), ..RawSettings::default() };
                 let mut problems = Vec::new();
                 Settings::read(&sources, &mut problems);
                 assert_eq!(problems.len(), 1, "{file}");

@@ -9,7 +9,7 @@ use super::super::testing::{result, seen};
 use super::*;
 use crate::config::NetworkSettings;
 use crate::config::file::Text;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::mech::remote::{Address, PoolId, Protocol, TlsMode};
 use crate::outcome::Verdict;
 
@@ -28,7 +28,7 @@ impl Talk {
     fn new(file: &str, login: &str) -> Self {
         let path = "/etc/saslauthd.conf".into();
         let text = Text { path, bytes: Secret::copy_of(format!("{BASE}{file}").as_bytes()) };
-        let sources = Sources { file: Some(text), ..Sources::default() };
+        let sources = RawSettings { file: Some(text), ..RawSettings::default() };
         let mut problems = Vec::new();
         let realms = Realms::read(&sources, &mut problems);
         let ldap = Ldap::new(realms.unwrap_or_else(|| panic!("{problems:?}")), &NetworkSettings::DEFAULT);

@@ -9,7 +9,7 @@ use super::super::testing::{result, seen};
 use super::*;
 use crate::config::NetworkSettings;
 use crate::config::file::Text;
-use crate::config::sources::Sources;
+use crate::config::raw_settings::RawSettings;
 use crate::errand::Errand;
 use crate::mech::remote::{FailureKind, PoolId, Protocol, ServerOrder};
 use crate::outcome::Verdict;
@@ -17,7 +17,7 @@ use crate::outcome::Verdict;
 fn ldap(file: &str) -> Ldap {
     let file = Text { path: "saslauthd.conf".into(), bytes: Secret::copy_of(file.as_bytes()) };
     let mut problems = Vec::new();
-    let realms = Realms::read(&Sources { file: Some(file), ..Sources::default() }, &mut problems);
+    let realms = Realms::read(&RawSettings { file: Some(file), ..RawSettings::default() }, &mut problems);
     Ldap::new(realms.unwrap_or_else(|| panic!("{problems:?}")), &NetworkSettings::DEFAULT)
 }
 

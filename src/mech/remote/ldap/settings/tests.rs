@@ -10,7 +10,7 @@ fn text(path: &str, text: &str) -> Text {
 }
 
 fn read_both(file: &str, ldap_conf: Option<&str>) -> (Option<Realms<Settings>>, Vec<String>) {
-    let sources = Sources {
+    let sources = RawSettings {
         option: None,
         file: Some(text("/etc/saslauthd.conf", file)),
         ldap_conf: ldap_conf.map(|conf| text("/etc/ldap/ldap.conf", conf)),
@@ -397,6 +397,6 @@ fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
 #[test]
 fn without_the_file_nothing_works() {
     let mut problems = Vec::new();
-    assert!(Realms::read(&Sources::default(), &mut problems).is_none());
+    assert!(Realms::read(&RawSettings::default(), &mut problems).is_none());
     assert_eq!(problems.len(), 1);
 }

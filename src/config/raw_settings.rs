@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 /// Where a mechanism's settings come from.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Sources {
+pub struct RawSettings {
     /// `-O`, where it is not the name of the file.
     pub option: Option<OsString>,
     /// `saslauthd.conf`.
@@ -15,7 +15,7 @@ pub struct Sources {
     pub ldap_conf: Option<Text>,
 }
 
-impl Sources {
+impl RawSettings {
     /// The same once more, for somebody else to wipe.
     pub fn copy(&self) -> Self {
         Self {
