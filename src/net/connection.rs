@@ -29,8 +29,6 @@ pub(super) struct Connection<S> {
     unwritable: Option<String>,
     /// The server has said something.
     has_spoken: bool,
-    /// Bytes have come since the last question was written.
-    pub(super) heard: bool,
     /// Questions can be asked.
     pub(super) ready: bool,
     /// It is on the list of connections with something to write.
@@ -76,7 +74,6 @@ impl<S: Session> Connection<S> {
             written: 0,
             unwritable: None,
             has_spoken: false,
-            heard: false,
             ready: false,
             listed: false,
         }
@@ -85,6 +82,11 @@ impl<S: Session> Connection<S> {
     /// The socket below, if it is there.
     pub(super) fn socket(&mut self) -> Option<&mut Socket> {
         self.transport.socket()
+    }
+
+    /// Whether the server has said something, if only within the handshake of TLS.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.has_spoken || matches!(self.transport, Transport::Secure(_))
     }
 
     /// Takes one step with what there is; to be repeated until there is nothing.
@@ -151,7 +153,6 @@ impl<S: Session> Connection<S> {
         match self.transport.read(buffer.as_mut_bytes()) {
             Ok(length) => {
                 self.has_spoken = true;
-                self.heard |= !self.has_output();
                 self.session.handle_input(buffer.as_bytes().get(..length).unwrap_or_default());
                 buffer.wipe_first(length);
                 Ok(Progress::Heard)
@@ -182,7 +183,6 @@ impl<S: Session> Connection<S> {
 
     /// Puts a question into the output.
     pub(super) fn ask(&mut self, id: QuestionId, question: &S::Question) {
-        self.heard = false;
         self.session.ask(id, question);
     }
 

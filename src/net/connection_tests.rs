@@ -237,24 +237,6 @@ fn what_a_server_said_before_it_hung_up_on_a_question_is_heard() {
 }
 
 #[test]
-fn bytes_that_come_before_a_question_is_written_are_not_heard_as_its_answer() {
-    let (go, told) = channel();
-    let told = Mutex::new(told);
-    let peer = Peer::start(move |mut stream, _| {
-        let _ = told.lock().unwrap().recv();
-        stream.write_all(b"early\n").unwrap();
-        answer_lines(stream);
-    });
-    let mut talk = Talk::plain(&peer);
-    assert_eq!(talk.open(), Ok(()));
-    talk.ask(b"right");
-    go.send(()).unwrap();
-    talk.hear();
-    assert!(!talk.connection.heard);
-    assert_eq!(talk.until(|talk| talk.connection.heard), Ok(()));
-}
-
-#[test]
 fn a_farewell_is_said_and_then_the_connection_ends() {
     let (told, heard) = channel();
     let told = Mutex::new(told);

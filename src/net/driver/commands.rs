@@ -3,7 +3,7 @@
 
 use super::{Driver, Sender};
 use crate::errand::Errand;
-use crate::mech::remote::{Failure, FailureKind, PoolId, Protocol, QuestionId, TlsMode};
+use crate::mech::remote::{Failure, FailureKind, PoolId, Protocol, QuestionId, Session, TlsMode};
 use crate::net::ConnectionId;
 use crate::net::connection::{Connection, no_connection};
 use crate::net::socket::Socket;
@@ -49,6 +49,12 @@ impl<P: Protocol> Driver<P> {
                     self.open(connection, pool, server, &target, now);
                 }
                 Command::Ask(connection, question) => self.put_into_session(connection, question, now),
+                Command::Abandon(connection, question) => {
+                    if let Some(known) = self.connections.get_mut(&connection) {
+                        known.session.abandon(question);
+                        self.list(connection, now);
+                    }
+                }
                 Command::Close(connection) => {
                     self.connections.remove(&connection).into_iter().for_each(Connection::close);
                 }
@@ -61,7 +67,7 @@ impl<P: Protocol> Driver<P> {
     fn open(&mut self, id: ConnectionId, pool: PoolId, server: usize, target: &Target, now: Instant) {
         match self.connect(id, pool, server, target) {
             Ok(connection) => drop(self.connections.insert(id, connection)),
-            Err(Unopened::Server(failure)) => self.upstream.handle_broken(id, failure, false, now),
+            Err(Unopened::Server(failure)) => self.upstream.handle_broken(id, failure, now),
             Err(Unopened::Shortage(failure)) => self.upstream.handle_shortage(id, failure, now),
         }
     }

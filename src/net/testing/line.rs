@@ -82,6 +82,7 @@ pub(in crate::net) struct LineSession {
     pub(in crate::net) input: Vec<u8>,
     state: State,
     asked: VecDeque<QuestionId>,
+    begun: Option<QuestionId>,
     events: VecDeque<SessionEvent<Vec<u8>>>,
 }
 
@@ -104,6 +105,7 @@ impl LineSession {
             input: Vec::new(),
             state,
             asked: VecDeque::new(),
+            begun: None,
             events: VecDeque::new(),
         }
     }
@@ -174,6 +176,11 @@ impl Session for LineSession {
         self.asked.push_back(id);
         self.output.extend_from_slice(question.as_bytes());
         self.output.extend_from_slice(b"\n");
+    }
+
+    fn next_begun(&mut self) -> Option<QuestionId> {
+        let has_part = !self.input.is_empty() && self.output.is_empty();
+        self.asked.front().copied().filter(|id| has_part && self.begun.replace(*id) != Some(*id))
     }
 
     fn say_goodbye(&mut self) {

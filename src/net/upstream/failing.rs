@@ -1,17 +1,19 @@
 //! What becomes of questions when a connection breaks, time runs out, or a server cannot answer.
 #![forbid(unsafe_code)]
 
+use super::asking::was_commanded;
 use super::connection::{Connection, Purpose, Seconds};
-use super::health::{Debt, SUSPICION, Standing};
+use super::health::Standing;
+use super::in_flight::{Awaited, SUSPICION};
 use super::servers::{Blame, ServerId};
-use super::{Command, ConnectionId, Event, Question, State, Target, UpstreamManager};
+use super::{Command, ConnectionId, Event, State, Target, UpstreamManager};
 use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 impl UpstreamManager {
     /// The connection is broken.
-    pub(super) fn lose(&mut self, id: ConnectionId, failure: &Failure, heard: bool, now: Instant) {
+    pub(super) fn lose(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
         self.take_back(id);
         let Some(connection) = self.take(id) else { return };
         if !connection.is_ready() {
@@ -20,44 +22,38 @@ impl UpstreamManager {
         if connection.in_flight.is_empty() {
             return self.lose_idle(&connection, failure, now);
         }
-        // The server may have closed it before it saw the question.
-        let was_stale = connection.was_used && !heard;
-        let (again, lost) = self.divide(&connection, was_stale, now);
-        if lost.iter().any(|id| was_ordered(&self.questions, id)) {
-            self.leave_unanswered(&connection, lost, failure, now);
-        } else if !lost.is_empty() {
-            self.lose_questions(&connection, lost, failure, now);
-        }
+        let (again, lost) = self.divide(&connection, now);
+        // First, so that the room of the connection is theirs.
         if !again.is_empty() {
             self.ask_again(&connection, again, failure, now);
+        }
+        if lost.iter().any(|id| was_commanded(&self.questions, id)) {
+            self.leave_unanswered(&connection, lost, failure, now);
+        } else if !lost.is_empty() {
+            self.lose_unasked(&connection, lost, failure, now);
         }
     }
 
     /// Nobody has asked anything: the server may close when it likes. But one that does it at once is not back.
     fn lose_idle(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
-        let never_answered = connection.answered_at.is_none();
+        let never_answered = connection.heard_at.is_none();
         if never_answered
             && connection.purpose == Purpose::Probe
-            && self.servers.is_on_trial(connection.server)
+            && self.servers.is_half_open(connection.server)
         {
             self.blame(connection.server, &connection.target, failure, connection.began, now);
         }
     }
 
-    /// Those that are asked again on a fresh connection, and those that are not.
-    fn divide(
-        &self,
-        connection: &Connection,
-        was_stale: bool,
-        now: Instant,
-    ) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
-        let may_again = was_stale && self.servers.standing(connection.server, now) != Standing::Bad;
-        let was_asked_again =
-            |id: &QuestionId| self.questions.get(id).is_some_and(|question| question.was_asked_again);
-        connection.in_flight.iter().copied().partition(|id| may_again && !was_asked_again(id))
+    /// Those that are asked again on a fresh connection, and those that are not. The server may have closed one that
+    /// it has served before, before it saw the question.
+    fn divide(&self, connection: &Connection, now: Instant) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
+        let is_up = self.servers.standing(connection.server, now) != Standing::Bad;
+        let may_again = is_up && connection.was_used;
+        connection.in_flight.iter().copied().partition(|id| may_again && self.may_be_asked_again(id))
     }
 
-    fn ask_again(
+    pub(super) fn ask_again(
         &mut self,
         connection: &Connection,
         questions: BTreeSet<QuestionId>,
@@ -83,11 +79,11 @@ impl UpstreamManager {
         let (pool, index) = (connection.pool, connection.index);
         match connection.purpose {
             Purpose::Queue => {}
-            Purpose::Probe => {
-                if next_address {
-                    self.open(pool, index, Purpose::Probe, now);
-                }
+            Purpose::Probe | Purpose::Replacement(_) if next_address => {
+                self.open(pool, index, connection.purpose, now);
             }
+            Purpose::Probe => {}
+            Purpose::Replacement(silent) => self.leave_silent(silent, failure, now),
             Purpose::Again(questions) if questions.is_empty() => {}
             Purpose::Again(questions) => {
                 if !next_address || !self.open(pool, index, Purpose::Again(questions.clone()), now) {
@@ -102,7 +98,7 @@ impl UpstreamManager {
         let Some(connection) = self.take(id) else { return };
         let questions = match connection.purpose {
             Purpose::Queue => self.oldest_waiting(connection.pool).into_iter().collect(),
-            Purpose::Probe => BTreeSet::new(),
+            Purpose::Probe | Purpose::Replacement(_) => BTreeSet::new(),
             Purpose::Again(questions) => questions,
         };
         for id in questions {
@@ -119,8 +115,9 @@ impl UpstreamManager {
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
-    /// The connection has broken over these. The server is not blamed, since one of them may be why: a client whose
-    /// login makes a server hang up must not have it left alone by all others. To be hung up on takes them no time.
+    /// These were asked, and nobody will answer them here: the connection has broken over them, or is closed since it
+    /// was silent. The server is not down for that, since one of them may be why: a client whose login makes a server
+    /// hang up, or is never answered, must not have it left alone by all others.
     fn leave_unanswered(
         &mut self,
         connection: &Connection,
@@ -128,33 +125,30 @@ impl UpstreamManager {
         failure: &Failure,
         now: Instant,
     ) {
-        if let Some(pool) = self.pools.get_mut(&connection.pool) {
-            let server = pool.settings.servers.get(connection.index);
-            let server = server.filter(|_| pool.unanswered_told.is_due(now));
-            let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
-            self.commands.extend(event.map(Command::Log));
-        }
+        self.tell_unanswered(connection, failure, now);
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
     }
 
-    /// Nobody will answer these on this server. It is blamed unless it has answered others in the meantime.
-    fn lose_questions(
+    fn tell_unanswered(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
+        let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
+        let server = pool.settings.servers.get(connection.index);
+        let server = server.filter(|_| pool.unanswered_told.is_due(now));
+        let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
+        self.commands.extend(event.map(Command::Log));
+    }
+
+    /// The server takes no questions, though it let somebody connect. It has seen none of these, so that they are not
+    /// why.
+    fn lose_unasked(
         &mut self,
         connection: &Connection,
         questions: BTreeSet<QuestionId>,
         failure: &Failure,
         now: Instant,
     ) {
-        let asked = |id: &QuestionId| match self.questions.get(id)?.state {
-            State::Asked { at, .. } => Some(at),
-            _ => None,
-        };
-        let began = questions.iter().filter_map(asked).min().unwrap_or(connection.began);
-        if !self.servers.has_answered_since(connection.server, &connection.target, began) {
-            self.blame(connection.server, &connection.target, failure, began, now);
-        }
+        self.blame(connection.server, &connection.target, failure, connection.began, now);
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
@@ -211,7 +205,7 @@ impl UpstreamManager {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.is_finished = true;
         let is_of_use =
-            connection.was_used || connection.in_flight.iter().all(|id| was_ordered(&self.questions, id));
+            connection.was_used || connection.in_flight.iter().all(|id| was_commanded(&self.questions, id));
         if connection.in_flight.is_empty() && connection.is_ready() {
             self.close(id);
         } else if !connection.is_ready() || !is_of_use {
@@ -230,21 +224,21 @@ impl UpstreamManager {
         };
         let (ordered, unordered) = std::mem::take(&mut connection.in_flight)
             .into_iter()
-            .partition(|id| was_ordered(&self.questions, id));
+            .partition(|id| was_commanded(&self.questions, id));
         connection.in_flight = ordered;
         let (server, unordered): (_, BTreeSet<_>) = (connection.server, unordered);
         for question in unordered {
-            self.servers.settle(server, Debt::Answer);
+            self.servers.end_waiting(server, Awaited::Answer);
             self.enqueue(question);
         }
     }
 
-    /// Closes a connection that has failed.
+    /// Closes a connection on which nothing can be asked.
     fn cut(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
         let Some(mut connection) = self.close(id) else { return };
         if connection.is_ready() {
             let questions = std::mem::take(&mut connection.in_flight);
-            self.lose_questions(&connection, questions, failure, now);
+            self.lose_unasked(&connection, questions, failure, now);
         } else {
             self.fail_to_open(connection, failure, now);
         }
@@ -297,32 +291,64 @@ impl UpstreamManager {
 
     /// The question has taken too long on this server, though not too long for another.
     fn miss_answer(&mut self, id: QuestionId, on: ConnectionId, failure: &Failure, now: Instant) {
-        let asked_at = self.asked_at(on, id);
+        self.note_silence(id, on, failure, now);
         let Some(connection) = self.connections.get(&on) else { return };
-        let sound = connection.answered_at > asked_at;
-        if sound && matches!(self.sharing(on), Some(Sharing::Pipelined(_))) {
+        let is_alive = connection.heard_at > self.asked_at(on, id);
+        if is_alive && matches!(self.sharing(on), Some(Sharing::Pipelined(_))) {
             let index = connection.index;
+            self.call_off(on, id);
             self.try_elsewhere(id, index, failure, now);
             self.release(on, id, now);
         } else {
-            self.cut(on, failure, now);
+            self.close_silent(id, on, failure, now);
         }
     }
 
-    /// The login's time is over. The server is to blame only if it has been silent for long.
+    /// Closes a connection that has been silent to this question for all its time. It goes over to a fresh one if the
+    /// old one may have been dead and no other server is better; so do the others, which have not had their time.
+    fn close_silent(&mut self, id: QuestionId, on: ConnectionId, failure: &Failure, now: Instant) {
+        let asked_at = self.asked_at(on, id);
+        let Some(connection) = self.close(on) else { return };
+        let may_be_dead = connection.was_used && connection.heard_at <= asked_at && !self.has_better(id, &connection, now);
+        let (again, lost): (BTreeSet<_>, BTreeSet<_>) = connection
+            .in_flight
+            .iter()
+            .partition(|question| (**question != id || may_be_dead) && self.may_be_asked_again(question));
+        if !again.is_empty() {
+            self.ask_again(&connection, again, failure, now);
+        }
+        if !lost.is_empty() {
+            self.leave_unanswered(&connection, lost, failure, now);
+        }
+    }
+
+    /// Whether the question has a server to go to that works.
+    fn has_better(&self, id: QuestionId, connection: &Connection, now: Instant) -> bool {
+        let Some(question) = self.questions.get(&id) else { return false };
+        let elsewhere = question.wish.tried.with(connection.index);
+        let pool = self.pools.get(&connection.pool);
+        pool.is_some_and(|pool| pool.best(elsewhere, &self.servers, now) == Standing::Good)
+    }
+
+    /// The login's time is over. The server is silent only if it has been so for long.
     fn miss_deadline(&mut self, id: QuestionId, on: ConnectionId, failure: Failure, now: Instant) {
         let Some(asked_at) = self.asked_at(on, id) else { return };
-        let Some(connection) = self.connections.get(&on) else { return };
-        let (server, target) = (connection.server, connection.target.clone());
-        self.detach(id, now);
-        let long = now >= asked_at + SUSPICION;
-        if long && !self.servers.has_answered_since(server, &target, asked_at) {
-            self.blame(server, &target, &failure, asked_at, now);
+        if now >= asked_at + SUSPICION {
+            self.note_silence(id, on, &failure, now);
         }
+        self.detach(id, now);
         if let Some(question) = self.questions.get_mut(&id) {
             question.failure = Some(failure.clone());
         }
         self.give_up(id, failure);
+    }
+
+    /// A question has waited in vain for long.
+    fn note_silence(&mut self, id: QuestionId, on: ConnectionId, failure: &Failure, now: Instant) {
+        let Some(asked_at) = self.asked_at(on, id) else { return };
+        if let Some(connection) = self.connections.get(&on) {
+            self.servers.handle_silence(connection.server, &connection.target, failure, asked_at, now);
+        }
     }
 
     fn server_asked(&self, on: ConnectionId) -> String {
@@ -331,8 +357,4 @@ impl UpstreamManager {
         let server = pool.and_then(|pool| pool.settings.servers.get(connection.index));
         server.map(ToString::to_string).unwrap_or_default()
     }
-}
-
-fn was_ordered(questions: &HashMap<QuestionId, Question>, id: &QuestionId) -> bool {
-    matches!(questions.get(id).map(|question| question.state), Some(State::Asked { is_commanded: true, .. }))
 }

@@ -50,6 +50,7 @@ struct Scene {
     /// Server and connection.
     opened: Vec<(usize, ConnectionId)>,
     asked: Vec<(ConnectionId, u64)>,
+    abandoned: Vec<(ConnectionId, u64)>,
     closed: Vec<ConnectionId>,
     given_up: Vec<(u64, Failure)>,
     lookups: usize,
@@ -65,6 +66,7 @@ impl Scene {
             last_question: 0,
             opened: Vec::new(),
             asked: Vec::new(),
+            abandoned: Vec::new(),
             closed: Vec::new(),
             given_up: Vec::new(),
             lookups: 0,
@@ -82,6 +84,9 @@ impl Scene {
                 Command::Resolve { .. } => self.lookups += 1,
                 Command::Open { connection, server, .. } => self.opened.push((server, connection)),
                 Command::Ask(connection, QuestionId(question)) => self.asked.push((connection, question)),
+                Command::Abandon(connection, QuestionId(question)) => {
+                    self.abandoned.push((connection, question));
+                }
                 Command::Close(connection) => self.closed.push(connection),
                 Command::GiveUp(QuestionId(question), failure) => self.given_up.push((question, failure)),
                 Command::Log(event) => self.events.push(event),
@@ -118,7 +123,7 @@ impl Scene {
     /// A session that waits for no greeting.
     fn make_ready(&mut self, connection: ConnectionId) {
         self.board.handle_stage(connection, Stage::Opening, self.now);
-        self.board.handle_stage(connection, Stage::Ready, self.now);
+        self.board.handle_ready(connection, false, self.now);
         self.carry_out();
     }
 
@@ -128,11 +133,11 @@ impl Scene {
     }
 
     fn refuse(&mut self, connection: ConnectionId) {
-        self.fail(connection, "refused", false);
+        self.fail(connection, "refused");
     }
 
-    fn fail(&mut self, connection: ConnectionId, reason: &str, heard: bool) {
-        self.board.handle_broken(connection, failure(reason), heard, self.now);
+    fn fail(&mut self, connection: ConnectionId, reason: &str) {
+        self.board.handle_broken(connection, failure(reason), self.now);
         self.carry_out();
     }
 
@@ -179,4 +184,5 @@ impl Scene {
 mod addresses;
 mod deadlines;
 mod failures;
+mod second_tries;
 mod sharing;

@@ -28,6 +28,9 @@ pub enum Request<'a> {
     },
     /// The farewell; there is no answer.
     Unbind,
+    /// That the request of this number need not be answered; there is no answer to this one either. RFC 4511, section
+    /// 4.11.
+    Abandon(i32),
     /// Entries, see [`Search`].
     Search(Search<'a>),
     /// Whether an entry has a value.
@@ -127,6 +130,7 @@ impl Request<'_> {
                 });
             }
             Self::Unbind => writer.octets(ber::application(2), b""),
+            Self::Abandon(number) => writer.number(ber::application(16), *number),
             Self::Search(search) => search.write(writer),
             Self::Compare { name, attribute, value } => {
                 writer.nested(ber::application_constructed(14), |writer| {

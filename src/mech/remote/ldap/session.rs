@@ -1,11 +1,13 @@
 //! One connection to a directory.
 //!
 //! `opening` leads up to the first question: StartTLS and the bind of the service account. `asking` are the
-//! questions themselves, many at a time on a connection that only searches.
+//! questions themselves, many at a time on a connection that only searches; `progress` is what is known of answers
+//! that are not complete.
 #![forbid(unsafe_code)]
 
 mod asking;
 mod opening;
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +33,10 @@ pub struct LdapSession {
     /// A question whose answer needs a key first.
     deriving: Option<(QuestionId, Login)>,
     last_number: i32,
+    /// Requests whose answers nobody waits for, the latest last. RFC 4511, section 4.11: they may come all the same.
+    abandoned: VecDeque<i32>,
+    /// Questions to which a part of the answer has come.
+    begun: VecDeque<QuestionId>,
     /// What has come of a message that is not whole yet.
     input: Secret,
     output: Secret,
@@ -57,6 +63,8 @@ impl LdapSession {
             asked: HashMap::new(),
             deriving: None,
             last_number: 0,
+            abandoned: VecDeque::new(),
+            begun: VecDeque::new(),
             input: Secret::default(),
             output: Secret::default(),
             events: VecDeque::new(),
@@ -168,7 +176,10 @@ impl Session for LdapSession {
             })
         };
         match taken {
-            Ok(()) if self.phase != Phase::Over => self.input = input,
+            Ok(()) if self.phase != Phase::Over => {
+                self.note_begun(input.as_bytes());
+                self.input = input;
+            }
             Ok(()) => {}
             Err(failure) => self.fail(failure),
         }
@@ -187,6 +198,14 @@ impl Session for LdapSession {
 
     fn ask(&mut self, id: QuestionId, question: &Question) {
         self.put(id, question).unwrap_or_else(|failure| self.fail(failure));
+    }
+
+    fn abandon(&mut self, id: QuestionId) {
+        self.call_off(id);
+    }
+
+    fn next_begun(&mut self) -> Option<QuestionId> {
+        self.begun.pop_front()
     }
 
     fn say_goodbye(&mut self) {

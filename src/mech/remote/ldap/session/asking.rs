@@ -29,7 +29,7 @@ const MOST_ASKED: usize = 1000;
 
 /// A question without an answer.
 pub(super) struct Asked {
-    id: QuestionId,
+    pub(super) id: QuestionId,
     waits_for: Pending,
 }
 
@@ -89,12 +89,16 @@ impl LdapSession {
 
     /// Takes a message that answers a question, or a part of the answer.
     pub(super) fn take_answer(&mut self, number: i32, body: Body) -> Result<(), Failure> {
-        let asked = self.asked.remove(&number);
-        let Asked { id, waits_for } =
-            asked.ok_or_else(|| unexpected("the server answers what was not asked"))?;
+        let Some(Asked { id, waits_for }) = self.asked.remove(&number) else {
+            return match self.abandoned.contains(&number) {
+                true => Ok(()),
+                false => Err(unexpected("the server answers what was not asked")),
+            };
+        };
         let answer = match (waits_for, body) {
             (Pending::Search(mut search), body @ (Body::Entry(_) | Body::Reference(_))) => {
                 search.note(body);
+                self.begun.push_back(id);
                 self.asked.insert(number, Asked { id, waits_for: Pending::Search(search) });
                 return Ok(());
             }
@@ -105,6 +109,7 @@ impl LdapSession {
             (Pending::Compare, Body::Compare(result)) => Answer::Compared(result),
             (Pending::Bind, Body::Bind { result, .. }) => Answer::Bound(result),
             (Pending::SaslBind(login), Body::Bind { result, message }) => {
+                self.begun.push_back(id);
                 return self.go_on_with_login(id, login, result, message.as_ref().map(Secret::as_bytes));
             }
             (Pending::WhoAmI, Body::Extended { result, value, .. }) => match result.code {
