@@ -3,7 +3,7 @@
 
 use super::servers::ServerId;
 use super::{ConnectionId, Stage, Target};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts};
+use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts, TlsMode};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,7 @@ impl Connection {
     }
 
     /// The stage has taken too long.
-    pub(super) fn expiry(&self, timeouts: &Timeouts) -> Failure {
+    pub(super) fn expiry(&self, timeouts: &Timeouts, tls: TlsMode) -> Failure {
         let target = &self.target;
         let time = Seconds(self.allowed(timeouts));
         match self.stage {
@@ -122,7 +122,11 @@ impl Connection {
             }
             Stage::Opening | Stage::Ready => {
                 let kind = if self.has_spoken { FailureKind::Unexpected } else { FailureKind::Synchronize };
-                Failure::new(kind, format!("{target} was not ready for questions within {time}"))
+                let hint = match tls {
+                    TlsMode::Off => "; if it wants TLS from the first byte, imaps:// or ldaps:// would do",
+                    TlsMode::Implicit | TlsMode::StartTls => "",
+                };
+                Failure::new(kind, format!("{target} was not ready for questions within {time}{hint}"))
             }
         }
     }

@@ -7,7 +7,7 @@ use super::health::Standing;
 use super::in_flight::{Awaited, SUSPICION};
 use super::servers::{Blame, ServerId};
 use super::{Command, ConnectionId, Event, State, Target, UpstreamManager};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing};
+use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing, TlsMode};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -250,7 +250,8 @@ impl UpstreamManager {
             return self.end_idleness(id, now);
         }
         let Some(pool) = self.pools.get(&connection.pool) else { return };
-        let failure = connection.expiry(&pool.settings.timeouts);
+        let tls = pool.settings.servers.get(connection.index).map_or(TlsMode::Off, |server| server.tls);
+        let failure = connection.expiry(&pool.settings.timeouts, tls);
         self.cut(id, &failure, now);
     }
 
