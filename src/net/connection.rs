@@ -165,7 +165,10 @@ impl<S: Session> Connection<S> {
         match self.transport.read(buffer.as_mut_bytes()) {
             Ok(length) if self.is_tls_in_clear(buffer.as_bytes()) => {
                 buffer.wipe_first(length);
-                Err(Failure::new(FailureKind::Contact, format!("{} speaks TLS, and is spoken to in clear", self.target)))
+                Err(Failure::new(
+                    FailureKind::Contact,
+                    format!("{} speaks TLS, and is spoken to in clear", self.target),
+                ))
             }
             Ok(length) => {
                 self.has_spoken = true;

@@ -71,7 +71,14 @@ fn bytes_in_the_clear_behind_the_go_ahead_never_reach_the_session() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let mut talk = begin_unchecked(&peer, TlsMode::StartTls);
-    assert_eq!(talk.failure(), failed(&peer, FailureKind::Contact, "no TLS with {}: the server speaks in clear (wrong version number)"));
+    assert_eq!(
+        talk.failure(),
+        failed(
+            &peer,
+            FailureKind::Contact,
+            "no TLS with {}: the server speaks in clear (wrong version number)"
+        )
+    );
     assert_eq!((talk.reads, talk.connection.session.input.len()), (1, 0));
 }
 

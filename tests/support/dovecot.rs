@@ -139,7 +139,7 @@ impl Dovecot {
                  auth_ssl_require_client_cert = yes\n"
             )
         });
-        format!("ssl = {required}\nssl_cert = <{certificate}\nssl_key = <{key}\n{client}")
+        format!("verbose_ssl = yes\nssl = {required}\nssl_cert = <{certificate}\nssl_key = <{key}\n{client}")
     }
 }
 
@@ -188,6 +188,14 @@ impl RunningDovecot {
     /// Lets them go on.
     pub fn thaw(&self) {
         self.background.as_ref().unwrap().signal_all("CONT");
+    }
+
+    /// How many handshakes of TLS it has done, and in how many of them it sent its certificate: those that resumed
+    /// nothing.
+    pub fn handshakes(&self) -> (usize, usize) {
+        let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();
+        let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+        (count("write server hello"), count("write certificate"))
     }
 
     /// How many logins it has accepted.

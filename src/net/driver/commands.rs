@@ -97,8 +97,7 @@ impl<P: Protocol> Driver<P> {
     fn prepare_tls(&mut self, pool: &PoolSettings, server: &Server) -> Result<Tls, Failure> {
         let prepared = self.contexts.context(&pool.tls);
         let prepared = prepared.and_then(|context| tls::prepare(&context, &pool.tls, server.host()));
-        let mut ssl =
-            prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
+        let mut ssl = prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
         self.sessions.resume(server, &mut ssl);
         Ok(Tls { ssl, server: server.clone() })
     }

@@ -12,9 +12,10 @@ use crate::secret::Secret;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Logins are questions to the one pool.
+/// Logins are questions to the one pool, or to the second with a service of that name.
 pub(in crate::net) struct Lines {
     pub(in crate::net) pool: Rc<PoolSettings>,
+    pub(in crate::net) second: Option<Rc<PoolSettings>>,
     /// Whether the server speaks first.
     pub(in crate::net) greets: bool,
 }
@@ -25,8 +26,8 @@ impl Protocol for Lines {
     type Session = LineSession;
     type Exchange = LineExchange;
 
-    fn pool(&self, _: PoolId) -> Rc<PoolSettings> {
-        Rc::clone(&self.pool)
+    fn pool(&self, id: PoolId) -> Rc<PoolSettings> {
+        Rc::clone(self.second.as_ref().filter(|_| id == PoolId(1)).unwrap_or(&self.pool))
     }
 
     fn session(&self, _: PoolId, server: usize) -> LineSession {
@@ -52,6 +53,7 @@ impl Exchange for LineExchange {
         let password = Secret::copy_of(self.credentials.password.as_bytes());
         match self.credentials.service.as_slice() {
             b"errand" => Step::Errand(Errand::CheckPassword { password, stored: Secret::copy_of(b"{X}") }),
+            b"second" => Step::Ask(PoolId(1), password),
             _ => Step::Ask(PoolId(0), password),
         }
     }

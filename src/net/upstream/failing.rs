@@ -310,7 +310,8 @@ impl UpstreamManager {
     fn close_silent(&mut self, id: QuestionId, on: ConnectionId, failure: &Failure, now: Instant) {
         let asked_at = self.asked_at(on, id);
         let Some(connection) = self.close(on) else { return };
-        let may_be_dead = connection.was_used && connection.heard_at <= asked_at && !self.has_better(id, &connection, now);
+        let may_be_dead =
+            connection.was_used && connection.heard_at <= asked_at && !self.has_better(id, &connection, now);
         let (again, lost): (BTreeSet<_>, BTreeSet<_>) = connection
             .in_flight
             .iter()

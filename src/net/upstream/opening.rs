@@ -223,7 +223,12 @@ impl UpstreamManager {
         Some(connection)
     }
 
-    pub(super) fn with_server_pool(&mut self, pool: PoolId, index: usize, change: impl FnOnce(&mut ServerPool)) {
+    pub(super) fn with_server_pool(
+        &mut self,
+        pool: PoolId,
+        index: usize,
+        change: impl FnOnce(&mut ServerPool),
+    ) {
         if let Some(server_pool) = self.pools.get_mut(&pool).and_then(|pool| pool.server_pools.get_mut(index))
         {
             change(server_pool);

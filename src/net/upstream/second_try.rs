@@ -209,9 +209,9 @@ impl UpstreamManager {
         let dead: Vec<_> = free
             .map(|(_, id)| *id)
             .filter(|id| {
-                self.connections.get(id).is_some_and(|known| {
-                    known.in_flight.is_empty() && known.last_sign_of_life() < since
-                })
+                self.connections
+                    .get(id)
+                    .is_some_and(|known| known.in_flight.is_empty() && known.last_sign_of_life() < since)
             })
             .collect();
         for id in dead {

@@ -375,8 +375,12 @@ impl World {
     fn answer(&mut self, id: ConnectionId) {
         let cannot = self.random.one_in(10);
         let finishes = self.random.one_in(10);
-        let answerable: Vec<_> =
-            self.wires[&id].asked.iter().copied().filter(|question| self.can_be_answered(*question)).collect();
+        let answerable: Vec<_> = self.wires[&id]
+            .asked
+            .iter()
+            .copied()
+            .filter(|question| self.can_be_answered(*question))
+            .collect();
         let Some(question) = self.random.pick(&answerable) else { return };
         let wire = self.wires.get_mut(&id).unwrap();
         wire.asked.retain(|asked| *asked != question);
@@ -521,14 +525,21 @@ impl World {
     /// connections that were there before.
     fn judge_by_the_well(&self, asked: &Asked) {
         let pool = &self.pools[asked.pool.0];
-        let Some(place) = pool.servers.iter().position(|server| Some(server) == self.well.as_ref()) else { return };
+        let Some(place) = pool.servers.iter().position(|server| Some(server) == self.well.as_ref()) else {
+            return;
+        };
         let is_unnoticed = asked.silenced_at.is_some_and(|at| self.now < at + BOUND);
         if asked.hangs || asked.is_excused || asked.lost > 1 || is_unnoticed {
             return;
         }
         if self.now < asked.deadline {
-            assert!(!asked.tries.contains_key(&place), "given up though a healthy server was asked: {asked:?}");
-        } else if pool.servers.len() == 1 && self.dead_wires(asked.pool) + MOST_HANGING < pool.most_connections {
+            assert!(
+                !asked.tries.contains_key(&place),
+                "given up though a healthy server was asked: {asked:?}"
+            );
+        } else if pool.servers.len() == 1
+            && self.dead_wires(asked.pool) + MOST_HANGING < pool.most_connections
+        {
             assert!(asked.deadline < asked.since + BOUND, "a healthy server alone was late: {asked:?}");
         }
     }

@@ -34,7 +34,8 @@ impl World {
         }
         for pool in self.board.pools.values() {
             for server_pool in &pool.server_pools {
-                let (opening, unanswered, awaited) = self.board.servers.in_flight_for_test(server_pool.server);
+                let (opening, unanswered, awaited) =
+                    self.board.servers.in_flight_for_test(server_pool.server);
                 let expected = in_flight.get(&server_pool.server).copied().unwrap_or_default();
                 assert_eq!((opening, unanswered), (expected.0 + usize::from(awaited), expected.1));
             }
