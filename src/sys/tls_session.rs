@@ -40,6 +40,7 @@ impl ResumableSession {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use openssl::ssl::{Ssl, SslMethod};
