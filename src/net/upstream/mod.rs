@@ -32,6 +32,7 @@ mod servers;
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod waiting;
 
 pub use command::{Command, Event, Stage, Target};
