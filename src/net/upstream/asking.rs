@@ -17,6 +17,8 @@ pub(super) fn was_commanded(questions: &HashMap<QuestionId, Question>, id: &Ques
 impl UpstreamManager {
     /// Asks it on a connection that has room.
     pub(super) fn put(&mut self, id: QuestionId, to: ConnectionId, now: Instant) {
+        debug_assert!(self.questions.contains_key(&id), "only those are asked that somebody waits for");
+        debug_assert!(self.connections.contains_key(&to), "only connections that there are are asked");
         let Some(question) = self.questions.get_mut(&id) else { return };
         let Some(connection) = self.connections.get_mut(&to) else { return };
         let Some(pool) = self.pools.get(&connection.pool) else { return };
@@ -29,7 +31,7 @@ impl UpstreamManager {
         let allowed = if rushed { operation.min(SUSPICION) } else { operation };
         question.state = State::Asked { connection: to, at: now, is_commanded: false, is_seen: false };
         connection.in_flight.insert(id);
-        let may_be_dead = connection.was_used && !question.was_asked_again && !rushed;
+        let may_be_dead = connection.may_be_dead(now) && !question.was_asked_again && !rushed;
         self.servers.begin_waiting(connection.server, Awaited::Answer, now);
         self.commands.push_back(Command::Ask(to, id));
         self.set_question_timer(id, Some(now + allowed));

@@ -1,6 +1,7 @@
 //! What is known of one connection.
 #![forbid(unsafe_code)]
 
+use super::in_flight::SUSPICION;
 use super::servers::ServerId;
 use super::{ConnectionId, Stage, Target};
 use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts, TlsMode};
@@ -93,6 +94,11 @@ impl Connection {
         self.has_spoken |= (self.stage, stage) == (Stage::Opening, Stage::Securing);
         self.stage = stage;
         self.stage_began = now;
+    }
+
+    /// Whether it may have died since it was ready: it has answered, or waited for a while.
+    pub(super) fn may_be_dead(&self, now: Instant) -> bool {
+        self.heard_at.is_some() || now >= self.stage_began + SUSPICION
     }
 
     /// When it was heard last: since it is ready it may have been dead from then on.

@@ -50,6 +50,7 @@ impl UpstreamManager {
     }
 
     pub(super) fn time_stage(&mut self, id: ConnectionId) {
+        debug_assert!(self.connections.contains_key(&id), "a stage is that of a connection");
         let Some(connection) = self.connections.get(&id) else { return };
         let Some(pool) = self.pools.get(&connection.pool) else { return };
         let due = connection.stage_began + connection.allowed(&pool.settings.timeouts);
@@ -66,6 +67,7 @@ impl UpstreamManager {
 
     /// It has become ready.
     pub(super) fn begin_service(&mut self, id: ConnectionId, now: Instant) {
+        debug_assert!(self.connections.contains_key(&id), "what becomes ready is there");
         self.set_connection_timer(id, None);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         self.servers.end_waiting(connection.server, Awaited::Opening);

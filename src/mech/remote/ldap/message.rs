@@ -264,6 +264,7 @@ mod tests {
             b"\x30\x1b\x02\x01\x03\x6e\x16\x04\x04cn=g\x30\x0e\x04\x06member\x04\x04cn=u"
         );
         assert_eq!(written(4, &Request::Unbind), b"\x30\x05\x02\x01\x04\x42\x00");
+        assert_eq!(written(4, &Request::Abandon(3)), b"\x30\x06\x02\x01\x04\x50\x01\x03");
         assert_eq!(
             written(6, &Request::StartTls),
             b"\x30\x1d\x02\x01\x06\x77\x18\x80\x161.3.6.1.4.1.1466.20037"

@@ -152,6 +152,25 @@ fn a_server_that_can_be_connected_to_but_does_not_answer_costs_one_login_one_sec
     assert_eq!(scene.closed, [probe]);
 }
 
+/// It may be slow to refuse a wrong password, and is not asked it in vain.
+#[test]
+fn a_server_that_has_greeted_at_once_is_given_all_the_time_for_its_first_question() {
+    let mut scene = with_a_dead_first_server(Sharing::Sequential);
+    scene.pass(SECOND);
+    scene.ask();
+    let (_, probe) = scene.opened();
+    scene.board.handle_stage(probe, Stage::Opening, scene.now);
+    scene.board.handle_ready(probe, true, scene.now);
+    scene.carry_out();
+    let (alive, warm) = scene.asked();
+    scene.answer(alive, warm);
+    let trial = scene.ask();
+    assert_eq!(scene.asked(), (probe, trial));
+    scene.pass(9 * SECOND);
+    scene.answer(probe, trial);
+    assert_eq!(scene.recoveries(), 1);
+}
+
 #[test]
 fn a_probe_for_one_question_is_closed_if_nobody_waits() {
     let mut scene = with_a_dead_first_server(Sharing::OneShot);

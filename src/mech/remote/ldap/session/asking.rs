@@ -23,8 +23,7 @@ const MOST_WAYS: usize = 8;
 /// The longest URI of a reference that is kept, in bytes; DNs of some hundred are known.
 const LONGEST_URI: usize = 4096;
 
-/// Questions without an answer that a connection holds at the most: those whose time was over stay among them, since the
-/// answer may still come.
+/// Questions without an answer that a connection holds at the most.
 const MOST_ASKED: usize = 1000;
 
 /// A question without an answer.
@@ -98,7 +97,7 @@ impl LdapSession {
         let answer = match (waits_for, body) {
             (Pending::Search(mut search), body @ (Body::Entry(_) | Body::Reference(_))) => {
                 search.note(body);
-                self.begun.push_back(id);
+                self.note_begun_of(id);
                 self.asked.insert(number, Asked { id, waits_for: Pending::Search(search) });
                 return Ok(());
             }
@@ -109,7 +108,7 @@ impl LdapSession {
             (Pending::Compare, Body::Compare(result)) => Answer::Compared(result),
             (Pending::Bind, Body::Bind { result, .. }) => Answer::Bound(result),
             (Pending::SaslBind(login), Body::Bind { result, message }) => {
-                self.begun.push_back(id);
+                self.note_begun_of(id);
                 return self.go_on_with_login(id, login, result, message.as_ref().map(Secret::as_bytes));
             }
             (Pending::WhoAmI, Body::Extended { result, value, .. }) => match result.code {

@@ -16,8 +16,18 @@ impl LdapSession {
             return;
         }
         match number(part) {
-            Some(number) => self.begun.extend(self.asked.get(&number).map(|asked| asked.id)),
+            Some(number) => {
+                let id = self.asked.get(&number).map(|asked| asked.id);
+                id.into_iter().for_each(|id| self.note_begun_of(id));
+            }
             None => self.begun.extend(self.asked.values().map(|asked| asked.id)),
+        }
+    }
+
+    /// A part of the answer to that question has come.
+    pub(super) fn note_begun_of(&mut self, id: QuestionId) {
+        if self.begun.back() != Some(&id) {
+            self.begun.push_back(id);
         }
     }
 
