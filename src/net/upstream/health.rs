@@ -132,9 +132,12 @@ impl Health {
         self.outage.as_ref().map(|outage| (outage.at, &outage.why))
     }
 
-    /// Whether what began then says nothing new: it began before the failure that is known.
-    pub(super) fn is_old_news(&self, began: Instant) -> bool {
-        self.outage.as_ref().is_some_and(|outage| began <= outage.at)
+    /// Whether a failure of what began then says nothing new, since it began before the one that is known. That no
+    /// connection can be opened is news where only a question is known to be unanswered.
+    pub(super) fn is_old_news(&self, scope: Scope, began: Instant) -> bool {
+        let known =
+            self.outage.as_ref().filter(|outage| outage.scope == Scope::Opening || scope == Scope::Question);
+        known.is_some_and(|outage| began <= outage.at)
     }
 
     pub(super) fn begin_probe(&mut self) {
@@ -165,7 +168,7 @@ impl Health {
         match evidence {
             Evidence::Ready => {
                 self.in_flight.note_opened(now);
-                if !self.is_old_news(began) {
+                if self.outage.as_ref().is_some_and(|outage| began > outage.at) {
                     self.enter(Circuit::HalfOpen);
                 }
                 false

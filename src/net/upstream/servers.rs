@@ -185,7 +185,7 @@ impl Servers {
         now: Instant,
     ) -> Blame {
         let Some(record) = self.records.get_mut(&id) else { return Blame::Nobody };
-        if record.health.is_old_news(began) {
+        if record.health.is_old_news(Scope::Opening, began) {
             return Blame::Nobody;
         }
         record.addresses.fail(target, now);
@@ -208,7 +208,9 @@ impl Servers {
         now: Instant,
     ) {
         let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.is_old_news(asked) || record.addresses.has_answered_since(target, asked) {
+        if record.health.is_old_news(Scope::Question, asked)
+            || record.addresses.has_answered_since(target, asked)
+        {
             return;
         }
         record.addresses.put_last(target);

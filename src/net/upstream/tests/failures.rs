@@ -171,6 +171,23 @@ fn a_server_that_has_greeted_at_once_is_given_all_the_time_for_its_first_questio
     assert_eq!(scene.recoveries(), 1);
 }
 
+/// The connection began before the question's time was over, which says nothing of connections.
+#[test]
+fn a_silent_server_is_down_when_a_connection_fails_that_began_before() {
+    let mut scene = Scene::with(1, Sharing::Sequential);
+    let question = scene.ask();
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    scene.pass(9 * SECOND);
+    scene.ask();
+    let (_, other) = scene.opened();
+    scene.pass(SECOND);
+    assert_eq!(scene.given_up.remove(0).0, question);
+    assert_eq!(scene.failures(), 0, "it may be the question");
+    scene.refuse(other);
+    assert_eq!(scene.failures(), 1);
+}
+
 #[test]
 fn a_probe_for_one_question_is_closed_if_nobody_waits() {
     let mut scene = with_a_dead_first_server(Sharing::OneShot);
