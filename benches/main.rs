@@ -98,8 +98,10 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::Names => second_pass::run(&bench, &mut findings)?,
             Scenario::SlowImap => network::slow_imap(&bench, &mut findings)?,
             Scenario::Dovecot => network::dovecot(&bench, &mut findings)?,
+            Scenario::Imaps => network::imaps(&bench, &mut findings)?,
             Scenario::LdapBind => network::ldap_bind(&bench, &mut findings)?,
             Scenario::LdapFastbind => network::ldap_fastbind(&bench, &mut findings)?,
+            Scenario::Ldaps => network::ldaps(&bench, &mut findings)?,
             Scenario::Hung => network::hung(&bench, &mut findings)?,
         }
     }

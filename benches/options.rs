@@ -15,7 +15,7 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
   --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
-                   ldap-bind, ldap-fastbind, hung (may be repeated)
+                   imaps, ldap-bind, ldap-fastbind, ldaps, hung (may be repeated)
   --server NAME    only these: ours, C, echo (may be repeated)
 ";
 
@@ -59,17 +59,21 @@ pub(crate) enum Scenario {
     SlowImap,
     /// rimap against Dovecot.
     Dovecot,
+    /// The same within TLS.
+    Imaps,
     /// ldap against slapd, with a search for each login.
     LdapBind,
     /// ldap against slapd, without.
     LdapFastbind,
+    /// ldap against slapd within TLS, with a search for each login.
+    Ldaps,
     /// rimap against two servers of which one hangs.
     Hung,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Cached,
         Self::Permit,
         Self::Guessing,
@@ -79,8 +83,10 @@ impl Scenario {
         Self::Names,
         Self::SlowImap,
         Self::Dovecot,
+        Self::Imaps,
         Self::LdapBind,
         Self::LdapFastbind,
+        Self::Ldaps,
         Self::Hung,
     ];
 
@@ -95,8 +101,10 @@ impl Scenario {
             Self::Names => "names",
             Self::SlowImap => "slow-imap",
             Self::Dovecot => "dovecot",
+            Self::Imaps => "imaps",
             Self::LdapBind => "ldap-bind",
             Self::LdapFastbind => "ldap-fastbind",
+            Self::Ldaps => "ldaps",
             Self::Hung => "hung",
         }
     }

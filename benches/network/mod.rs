@@ -1,5 +1,6 @@
 //! Mechanisms that ask servers: IMAP and LDAP, real ones and one that takes its time.
 
+mod certificate;
 pub(crate) mod imap;
 pub(crate) mod peers;
 
@@ -10,7 +11,7 @@ use crate::report::{Findings, Row, Table};
 use crate::server::{Kind, Server};
 use crate::{Bench, Fallible, flood};
 use imap::Manner;
-use peers::{Peer, login, password};
+use peers::{Peer, Security, login, password};
 
 const CLIENTS: [usize; 3] = [1, 50, 500];
 const USERS: usize = 1000;
@@ -22,7 +23,7 @@ pub(crate) fn slow_imap(bench: &Bench, findings: &mut Findings) -> Fallible<()> 
     let address = imap::start(Manner::After(SLOWNESS))?;
     let option = format!("{}/{}", address.ip(), address.port());
     let title = format!("An IMAP server that answers after {SLOWNESS:?} (`-a rimap`)");
-    let results = measure_all(bench, &title, &["-a", "rimap", "-O", &option], &[500], findings)?;
+    let results = measure_all(bench, &title, |_| ["-a", "rimap", "-O", &option], &[500], findings)?;
     if let Some(ours) = results.median(500, Kind::Ours) {
         findings.at_least("slow IMAP server, 500 clients: requests/s", ours.rate, 2000.0);
     }
@@ -31,14 +32,51 @@ pub(crate) fn slow_imap(bench: &Bench, findings: &mut Findings) -> Fallible<()> 
 
 /// A real IMAP server.
 pub(crate) fn dovecot(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
-    let peer = Peer::dovecot(USERS)?;
+    let peer = Peer::dovecot(USERS, Security::Clear)?;
     let option = format!("{}/{}", peer.address().ip(), peer.address().port());
     compare(bench, "Dovecot (`-a rimap`)", &["-a", "rimap", "-O", &option], findings)
 }
 
+/// A real IMAP server within TLS. C has none in rimap: it asks another such server in clear.
+pub(crate) fn imaps(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
+    let secure = Peer::dovecot(USERS, Security::Tls)?;
+    let clear = Peer::dovecot(USERS, Security::Clear)?;
+    let option = format!("imaps://{}", secure.address());
+    let file = secure
+        .file("saslauthd.conf", &format!("rimap_tls_cacert_file: {}\n", secure.certificate().display()))?;
+    let config = format!("--config={}", file.display());
+    let in_clear = format!("{}/{}", clear.address().ip(), clear.address().port());
+    let flags = |kind| match kind {
+        Kind::Ours => vec!["-a", "rimap", "-O", &option, &config],
+        _ => vec!["-a", "rimap", "-O", &in_clear],
+    };
+    measure_all(bench, "Dovecot within TLS (`-a rimap`, imaps; C in clear)", flags, &CLIENTS, findings)
+        .map(drop)
+}
+
+/// A search and a bind for each login, within TLS.
+pub(crate) fn ldaps(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
+    let peer = Peer::slapd(USERS, Security::Tls)?;
+    let keys = format!(
+        "ldap_servers: ldaps://{}/\nldap_search_base: ou=people,dc=example,dc=org\nldap_filter: uid=%u\n\
+         ldap_tls_cacert_file: {}\nldap_tls_check_peer: yes\n",
+        peer.address(),
+        peer.certificate().display()
+    );
+    let file = peer.file("saslauthd.conf", &keys)?;
+    let option = file.display().to_string();
+    let title = "slapd within TLS, search and bind (`-a ldap`, ldaps)";
+    let results = measure_all(bench, title, |_| ["-a", "ldap", "-O", &option], &CLIENTS, findings)?;
+    if let (Some(ours), Some(c)) = (results.median(50, Kind::Ours), results.median(50, Kind::C)) {
+        findings.at_least(&format!("{title}, 50 clients: requests/s, ours/C"), ours.rate / c.rate, 1.5);
+        findings.at_most(&format!("{title}, 50 clients: CPU/request, ours/C"), ours.cpu / c.cpu, 0.7);
+    }
+    Ok(())
+}
+
 /// A search and a bind for each login.
 pub(crate) fn ldap_bind(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
-    let peer = Peer::slapd(USERS)?;
+    let peer = Peer::slapd(USERS, Security::Clear)?;
     let keys = format!(
         "ldap_servers: ldap://{}/\nldap_search_base: ou=people,dc=example,dc=org\nldap_filter: uid=%u\n",
         peer.address()
@@ -50,7 +88,7 @@ pub(crate) fn ldap_bind(bench: &Bench, findings: &mut Findings) -> Fallible<()> 
 
 /// A bind for each login.
 pub(crate) fn ldap_fastbind(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
-    let peer = Peer::slapd(USERS)?;
+    let peer = Peer::slapd(USERS, Security::Clear)?;
     let keys = format!(
         "ldap_servers: ldap://{}/\nldap_auth_method: fastbind\nldap_filter: uid=%u,ou=people,dc=example,dc=org\n",
         peer.address()
@@ -89,7 +127,7 @@ pub(crate) fn hung(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
 
 /// At least the C daemon's throughput for at most its CPU time.
 fn compare(bench: &Bench, title: &str, flags: &[&str], findings: &mut Findings) -> Fallible<()> {
-    let results = measure_all(bench, title, flags, &CLIENTS, findings)?;
+    let results = measure_all(bench, title, |_| flags, &CLIENTS, findings)?;
     for clients in CLIENTS {
         let medians = (results.median(clients, Kind::Ours), results.median(clients, Kind::C));
         let (Some(ours), Some(c)) = medians else { continue };
@@ -130,10 +168,10 @@ impl Results {
 }
 
 /// Rounds in which the daemons take turns.
-fn measure_all(
+fn measure_all<'a, F: AsRef<[&'a str]>>(
     bench: &Bench,
     title: &str,
-    flags: &[&str],
+    flags: impl Fn(Kind) -> F,
     all_clients: &[usize],
     findings: &mut Findings,
 ) -> Fallible<Results> {
@@ -142,9 +180,10 @@ fn measure_all(
         for clients in all_clients {
             for kind in bench.options.daemons() {
                 eprintln!("{title}: round {round}, {clients} clients, {}", kind.name());
-                let server = Server::start(kind, flags)?;
+                let flags = flags(kind);
+                let server = Server::start(kind, flags.as_ref())?;
                 let mut generator = Generator::new(bench, server.socket(), vec![users(*clients)])?;
-                let what = format!("{} ({}), {clients} clients", kind.name(), flags.join(" "));
+                let what = format!("{} ({}), {clients} clients", kind.name(), flags.as_ref().join(" "));
                 findings.check(&what, &generator.run(Until::elapsed(Duration::from_millis(500)))?);
                 let until = Until::elapsed(bench.options.duration);
                 let row = flood::measure(&server, &mut generator, until, &what, findings)?;

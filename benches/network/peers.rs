@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::certificate;
 use crate::Fallible;
 use crate::host::run_with_input;
 use crate::server::wait_for;
@@ -28,6 +29,15 @@ pub(crate) struct Peer {
     child: Child,
 }
 
+/// How it is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// In clear.
+    Clear,
+    /// With TLS from the first byte; [`Peer::certificate`] is to be trusted.
+    Tls,
+}
+
 /// The login of that number, for both servers.
 pub(crate) fn login(number: usize) -> String {
     format!("user{number:04}")
@@ -40,25 +50,26 @@ pub(crate) fn password(number: usize) -> String {
 
 impl Peer {
     /// A Dovecot with so many users.
-    pub(crate) fn dovecot(users: usize) -> Fallible<Self> {
+    pub(crate) fn dovecot(users: usize, security: Security) -> Fallible<Self> {
         let directory = directory()?;
         let lines = (0..users).map(|number| format!("{}:{{PLAIN}}{}\n", login(number), password(number)));
         fs::write(directory.path().join("users"), lines.collect::<String>())?;
         let address = free_address()?;
         let file = directory.path().join("dovecot.conf");
-        fs::write(&file, dovecot_conf(directory.path(), address)?)?;
+        fs::write(&file, dovecot_conf(directory.path(), address, security)?)?;
         Self::start(directory, address, Command::new(DOVECOT).arg("-F").arg("-c").arg(file))
     }
 
     /// A slapd with so many users below `ou=people,dc=example,dc=org`.
-    pub(crate) fn slapd(users: usize) -> Fallible<Self> {
+    pub(crate) fn slapd(users: usize, security: Security) -> Fallible<Self> {
         let directory = directory()?;
         let file = directory.path().join("slapd.conf");
         fs::create_dir(directory.path().join("db"))?;
-        fs::write(&file, slapd_conf(directory.path()))?;
+        fs::write(&file, slapd_conf(directory.path(), security)?)?;
         run_with_input(Command::new("/usr/sbin/slapadd").arg("-q").arg("-f").arg(&file), &ldif(users))?;
         let address = free_address()?;
-        let url = format!("ldap://{address}/");
+        let scheme = if security == Security::Tls { "ldaps" } else { "ldap" };
+        let url = format!("{scheme}://{address}/");
         Self::start(directory, address, Command::new(SLAPD).args(["-d", "0", "-h", &url, "-f"]).arg(file))
     }
 
@@ -74,6 +85,11 @@ impl Peer {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a client of [`Security::Tls`] is to trust.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.path().join("certificate.pem")
     }
 
     /// A file of that content beside the server's own.
@@ -107,9 +123,8 @@ fn free_address() -> Fallible<SocketAddr> {
 }
 
 /// 2.4, that of Debian 13, has other names for settings than 2.3.
-fn dovecot_conf(directory: &Path, address: SocketAddr) -> Fallible<String> {
+fn dovecot_conf(directory: &Path, address: SocketAddr, security: Security) -> Fallible<String> {
     let root = directory.display();
-    let port = address.port();
     let version = Command::new(DOVECOT).arg("--version").output()?.stdout;
     let (first, own, count, forever) = if version.starts_with(b"2.3") {
         (
@@ -134,26 +149,48 @@ fn dovecot_conf(directory: &Path, address: SocketAddr) -> Fallible<String> {
             "unlimited",
         )
     };
+    let (clear_port, tls_port, tls) = match security {
+        Security::Clear => (address.port(), 0, "ssl = no\n".to_owned()),
+        Security::Tls => {
+            let files = certificate::make(directory)?;
+            let (certificate, key) = (files.certificate.display(), files.key.display());
+            let files = if first.is_empty() {
+                format!("ssl_cert = <{certificate}\nssl_key = <{key}\n")
+            } else {
+                format!("ssl_server_cert_file = {certificate}\nssl_server_key_file = {key}\n")
+            };
+            (0, address.port(), format!("ssl = required\n{files}"))
+        }
+    };
     Ok(format!(
         "{first}base_dir = {root}/run\nstate_dir = {root}/state\nlog_path = /dev/null\nprotocols = imap\n\
-         listen = 127.0.0.1\nssl = no\nauth_mechanisms = plain\nauth_failure_delay = 0\nfirst_valid_uid = 0\n\
+         listen = 127.0.0.1\n{tls}auth_mechanisms = plain\nauth_failure_delay = 0\nfirst_valid_uid = 0\n\
          mail_max_userip_connections = 0\n{own}\
-         service imap-login {{\n inet_listener imap {{\n port = {port}\n}}\n inet_listener imaps {{\n port = 0\n}}\n \
+         service imap-login {{\n inet_listener imap {{\n port = {clear_port}\n}}\n \
+         inet_listener imaps {{\n port = {tls_port}\n ssl = yes\n}}\n \
          {count} = {forever}\n client_limit = 4000\n process_min_avail = 1\n}}\n\
          service imap {{\n {count} = 100000\n process_min_avail = 4\n}}\n\
          service anvil {{\n client_limit = 8000\n}}\n service auth {{\n client_limit = 8000\n}}\n"
     ))
 }
 
-fn slapd_conf(directory: &Path) -> String {
+fn slapd_conf(directory: &Path, security: Security) -> Fallible<String> {
     let root = directory.display();
-    format!(
+    let tls = match security {
+        Security::Clear => String::new(),
+        Security::Tls => {
+            let files = certificate::make(directory)?;
+            let (certificate, key) = (files.certificate.display(), files.key.display());
+            format!("TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n")
+        }
+    };
+    Ok(format!(
         "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n\
          include /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
-         pidfile {root}/pid\nargsfile {root}/args\nloglevel none\nthreads 4\nconn_max_pending 4000\n\
+         pidfile {root}/pid\nargsfile {root}/args\nloglevel none\nthreads 4\nconn_max_pending 4000\n{tls}\
          database mdb\nmaxsize 104857600\nsuffix dc=example,dc=org\ndirectory {root}/db\nindex uid eq\n\
          access to attrs=userPassword by anonymous auth by * none\naccess to * by * read\n"
-    )
+    ))
 }
 
 /// Plain passwords: the servers' hashing is not what is measured.

@@ -29,9 +29,11 @@ command -v "${CXX:-c++}" >/dev/null || skip "there is no C++ compiler, which lib
 coverage='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1'
+# Of the crate `pam` this build keeps what nobody calls, with Rust 1.85.
+libraries='-Clink-arg=-lpam_misc'
 host=$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')
 # With --target, so that build scripts and macros are left as they are.
-RUSTFLAGS=$(echo "$coverage" | tr -s '\n ' ' ') CARGO_TARGET_DIR=$directory \
+RUSTFLAGS=$(echo "$coverage $libraries" | tr -s '\n ' ' ') CARGO_TARGET_DIR=$directory \
     "$cargo" build --locked --manifest-path fuzz/Cargo.toml --profile fuzz --target "$host" --bins
 
 found=${3:-}

@@ -5,9 +5,10 @@ use super::socket::Socket;
 use super::tls::Hindered;
 use super::transport::Transport;
 use super::upstream::Target;
-use crate::mech::remote::{Failure, FailureKind, QuestionId, Session};
+use crate::mech::remote::{Failure, FailureKind, QuestionId, Server, Session, TlsMode};
 use crate::secret::Secret;
 use crate::strerror::strerror;
+use crate::sys::tls_session::ResumableSession;
 use openssl::ssl::Ssl;
 use std::io;
 
@@ -23,18 +24,24 @@ pub(super) struct Connection<S> {
     phase: Phase,
     /// For a server that wants TLS, until TLS begins.
     tls: Option<Ssl>,
+    /// Where a session of TLS can be resumed.
+    server: Option<Server>,
     /// Bytes of the session's output that are on their way already.
     written: usize,
     /// Why nothing can be written any more.
     unwritable: Option<String>,
     /// The server has said something.
     has_spoken: bool,
-    /// Bytes have come since the last question was written.
-    pub(super) heard: bool,
     /// Questions can be asked.
     pub(super) ready: bool,
     /// It is on the list of connections with something to write.
     pub(super) listed: bool,
+}
+
+/// What TLS is set up with, and with whom.
+pub(super) struct Tls {
+    pub(super) ssl: Ssl,
+    pub(super) server: Server,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,18 +72,20 @@ pub(super) enum Progress {
 }
 
 impl<S: Session> Connection<S> {
-    /// A connection that is being set up. `tls`: what TLS will be set up with, if it will; `implicit`: at once.
-    pub(super) fn new(session: S, target: Target, socket: Socket, tls: Option<Ssl>, implicit: bool) -> Self {
+    /// A connection that is being set up, with TLS if the server wants it.
+    pub(super) fn new(session: S, target: Target, socket: Socket, tls: Option<Tls>) -> Self {
+        let (tls, server) = tls.map(|tls| (tls.ssl, tls.server)).unzip();
+        let secure = server.as_ref().is_some_and(|server| server.tls == TlsMode::Implicit);
         Self {
             session,
             target,
             transport: Transport::Plain(socket),
-            phase: Phase::Connecting { secure: implicit },
+            phase: Phase::Connecting { secure },
             tls,
+            server,
             written: 0,
             unwritable: None,
             has_spoken: false,
-            heard: false,
             ready: false,
             listed: false,
         }
@@ -85,6 +94,11 @@ impl<S: Session> Connection<S> {
     /// The socket below, if it is there.
     pub(super) fn socket(&mut self) -> Option<&mut Socket> {
         self.transport.socket()
+    }
+
+    /// Whether the server has said something, if only within the handshake of TLS.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.has_spoken || matches!(self.transport, Transport::Secure(_))
     }
 
     /// Takes one step with what there is; to be repeated until there is nothing.
@@ -149,9 +163,15 @@ impl<S: Session> Connection<S> {
     fn read(&mut self, buffer: &mut Secret) -> Result<Progress, Failure> {
         buffer.resize(READ_SIZE);
         match self.transport.read(buffer.as_mut_bytes()) {
+            Ok(length) if self.is_tls_in_clear(buffer.as_bytes()) => {
+                buffer.wipe_first(length);
+                Err(Failure::new(
+                    FailureKind::Contact,
+                    format!("{} speaks TLS, and is spoken to in clear", self.target),
+                ))
+            }
             Ok(length) => {
                 self.has_spoken = true;
-                self.heard |= !self.has_output();
                 self.session.handle_input(buffer.as_bytes().get(..length).unwrap_or_default());
                 buffer.wipe_first(length);
                 Ok(Progress::Heard)
@@ -168,6 +188,14 @@ impl<S: Session> Connection<S> {
         }
     }
 
+    /// Whether the first bytes are a record of TLS, handshake or alert (RFC 8446, section 5.1), where none is due. No
+    /// text and no message of LDAP begins so.
+    fn is_tls_in_clear(&self, bytes: &[u8]) -> bool {
+        !self.has_spoken
+            && matches!(self.transport, Transport::Plain(_))
+            && matches!(bytes, [0x15 | 0x16, 0x03, 0x00..=0x04, ..])
+    }
+
     /// The session wants TLS: its output is the last in the clear.
     ///
     /// # Errors
@@ -182,7 +210,6 @@ impl<S: Session> Connection<S> {
 
     /// Puts a question into the output.
     pub(super) fn ask(&mut self, id: QuestionId, question: &S::Question) {
-        self.heard = false;
         self.session.ask(id, question);
     }
 
@@ -234,17 +261,20 @@ impl<S: Session> Connection<S> {
         }
     }
 
-    /// Ends the connection: a farewell if there is one and the server can be told at once, and no waiting for its answer.
-    pub(super) fn close(mut self) {
+    /// Ends the connection: a farewell if there is one and the server can be told at once, and no waiting for its
+    /// answer. Gives what a later connection to the server may resume.
+    pub(super) fn close(mut self) -> Option<(Server, ResumableSession)> {
         if self.phase != Phase::Open || self.unwritable.is_some() {
-            return;
+            return None;
         }
         // What is not written yet is wanted no more, and half a message cannot be followed by a farewell.
         if self.ready && !self.has_output() {
             self.session.say_goodbye();
             self.flush();
         }
+        // OpenSSL lets no session be resumed whose connection has ended without this.
         self.transport.say_end();
+        self.server.zip(self.transport.session())
     }
 
     /// What it means for the questions that the server has closed its end.

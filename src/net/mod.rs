@@ -8,6 +8,7 @@ mod socket;
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod testing;
 pub mod tls;
+mod tls_sessions;
 mod transport;
 pub mod upstream;
 

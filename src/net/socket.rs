@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 use super::upstream::Target;
+use crate::sys::socket;
 use mio::event::Event;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 
 /// How often one connection may read before the others get their turn: a quarter of a megabyte.
 const MOST_READS: u32 = 16;
@@ -62,6 +64,14 @@ impl Socket {
     /// Gives the connection its turn.
     pub(super) fn allow_reads(&mut self) {
         self.reads_left = MOST_READS;
+    }
+
+    /// Has the kernel look after a connection that is kept for more than one question.
+    pub(super) fn watch_peer(&self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            // Without it a dead connection is found out by its next question.
+            let _ = socket::watch_peer(stream.as_fd());
+        }
     }
 
     /// Whether there is more to read, but others come first.

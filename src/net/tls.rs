@@ -277,6 +277,10 @@ fn broken(stack: &ErrorStack, ssl: &SslRef) -> Hindered {
     match reason_of(stack).as_str() {
         // The same in OpenSSL 3.
         "unexpected eof while reading" => Hindered::Ended,
+        // What OpenSSL makes of bytes that are no record.
+        reason @ ("wrong version number" | "packet length too long" | "http request") => {
+            Hindered::Broken(format!("the server speaks in clear ({reason})"))
+        }
         reason => Hindered::Broken(reason.to_owned()),
     }
 }

@@ -4,6 +4,7 @@
 use super::socket::Socket;
 use super::tls::{Hindered, hindrance, reason_of};
 use crate::strerror::strerror;
+use crate::sys::tls_session::ResumableSession;
 use openssl::ssl::{Error, Ssl, SslStream};
 use std::io::{self, Read, Write};
 
@@ -66,6 +67,14 @@ impl Transport {
             Self::Plain(socket) => socket.write(bytes).map_err(|error| hindrance_of_socket(&error)),
             Self::Secure(stream) => stream.ssl_write(bytes).map_err(explain(stream)),
             Self::Gone => Err(gone()),
+        }
+    }
+
+    /// What another connection may resume of this one's TLS.
+    pub(super) fn session(&self) -> Option<ResumableSession> {
+        match self {
+            Self::Secure(stream) => ResumableSession::of(stream.ssl()),
+            Self::Plain(_) | Self::Gone => None,
         }
     }
 

@@ -24,4 +24,5 @@ mod terminated;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod testing;
 pub mod time;
+pub mod tls_session;
 pub mod unix_stream;

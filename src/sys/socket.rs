@@ -24,7 +24,7 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     // SAFETY: the call succeeded, so both are open and nobody else owns them.
     let ends = unsafe { (OwnedFd::from_raw_fd(one), OwnedFd::from_raw_fd(other)) };
     for end in [&ends.0, &ends.1] {
-        set_option(end.as_fd(), libc::SO_SNDBUF, SEND_BUFFER)?;
+        set_option(end.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER)?;
     }
     Ok(ends)
 }
@@ -220,12 +220,37 @@ pub fn has_hung_up(socket: BorrowedFd<'_>) -> bool {
     ready > 0 && polled.revents & (libc::POLLHUP | libc::POLLERR) != 0
 }
 
-fn set_option(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+/// After how many seconds of silence the kernel asks whether the peer is still there, how often and how many times.
+/// Within [`NetworkSettings::idle_time`](crate::config::NetworkSettings::idle_time) by default.
+const KEEP_ALIVE: [(libc::c_int, libc::c_int); 3] =
+    [(libc::TCP_KEEPIDLE, 20), (libc::TCP_KEEPINTVL, 5), (libc::TCP_KEEPCNT, 3)];
+
+/// For how long what was sent may go unacknowledged, in milliseconds; RFC 5482.
+const USER_TIMEOUT: libc::c_int = 10_000;
+
+/// Has the kernel break a TCP connection whose peer is gone without a word: forgotten by a firewall, crashed, moved.
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub fn watch_peer(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
+    for (option, value) in KEEP_ALIVE {
+        set_option(socket, libc::IPPROTO_TCP, option, value)?;
+    }
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, USER_TIMEOUT)
+}
+
+fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the pointer and length are those of `value`.
     check(unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
+            level,
             option,
             ptr::from_ref(&value).cast(),
             socklen_of::<libc::c_int>(),
@@ -328,6 +353,17 @@ mod tests {
         assert!(!has_hung_up(one.as_fd()));
         drop(other);
         assert!(has_hung_up(one.as_fd()));
+    }
+
+    #[test]
+    fn the_kernel_watches_the_peer_of_a_connection() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(option(stream.as_raw_fd(), libc::SO_KEEPALIVE), Some(0));
+        watch_peer(stream.as_fd()).unwrap();
+        assert_eq!(option(stream.as_raw_fd(), libc::SO_KEEPALIVE), Some(1));
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert!(watch_peer(one.as_fd()).is_err());
     }
 
     #[test]

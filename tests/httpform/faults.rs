@@ -162,3 +162,17 @@ fn one_login_that_a_server_cannot_decide_costs_no_other() {
         assert_eq!(ask(&daemon, "anna", "x"), ACCEPTED, "{status}");
     }
 }
+
+/// A firewall forgets the connections that there are, and serves new ones.
+#[test]
+fn a_connection_that_dies_without_a_word_costs_no_login() {
+    require!(Nginx);
+    let nginx = Nginx::new().start();
+    let proxy = Proxy::before(nginx.clear());
+    let daemon = launch(&url(proxy.address())).start();
+    expect_service(&daemon);
+    proxy.forget();
+    let start = Instant::now();
+    expect_service(&daemon);
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}

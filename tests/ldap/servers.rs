@@ -2,7 +2,7 @@
 
 use super::{ask, launch, searching, unavailable};
 use crate::support::address::own_address;
-use crate::support::{Answer, Entries, Program, RunningSlapd, Slapd, System, eventually};
+use crate::support::{Answer, Entries, Program, Proxy, RunningSlapd, Slapd, System, eventually};
 use std::time::{Duration, Instant};
 
 for_both!(
@@ -11,6 +11,7 @@ for_both!(
     a_server_that_was_restarted_is_asked_again,
     the_second_server_answers_when_the_first_is_dead,
     every_address_of_a_name_is_tried,
+    connections_that_die_without_a_word_cost_no_login,
 );
 
 /// For a server that is to be asked again soon.
@@ -86,6 +87,23 @@ fn every_address_of_a_name_is_tried(program: Program) {
     let uri = server.uri().replace(&server.address().to_string(), name);
     let daemon = launch(program, &searching(&uri)).inside(&system).start();
     assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
+}
+
+/// A firewall forgets the connections that there are, and serves new ones.
+fn connections_that_die_without_a_word_cost_no_login(program: Program) {
+    require!(Slapd);
+    let server = server();
+    let place = server.uri().trim_start_matches("ldap://").trim_end_matches('/').parse().unwrap();
+    let proxy = Proxy::before(place);
+    let daemon =
+        launch(program, &searching(&format!("ldap://{}", proxy.address()))).with(&["-n", "1"]).start();
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    proxy.forget();
+    let start = Instant::now();
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    let bound = program.better("C notices after 5 seconds", 25, 8);
+    assert!(start.elapsed() < Duration::from_secs(bound), "{:?}", start.elapsed());
     assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
 }
 

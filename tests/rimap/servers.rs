@@ -2,7 +2,7 @@
 
 use super::{ACCEPTED, NO_CONTACT, REJECTED, ask, ask_all, launch};
 use crate::support::address::own_address;
-use crate::support::{Dovecot, FakeImap, Program, System, eventually};
+use crate::support::{Dovecot, FakeImap, Program, Request, System, eventually};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ for_both!(
     every_address_of_a_name_is_tried,
     a_server_can_be_reached_by_both_families,
     the_port_is_143_where_none_is_named,
+    a_login_that_is_never_answered_costs_nobody_else_the_server,
 );
 
 /// A server that is down is left alone for the shortest time that can be asked for.
@@ -89,6 +90,28 @@ fn the_port_is_143_where_none_is_named(program: Program) {
     }
 }
 
+/// A phone that tries again each time that it is told, whose login the server cannot decide.
+fn a_login_that_is_never_answered_costs_nobody_else_the_server(program: Program) {
+    let server = FakeImap::new("* OK\r\n", "TAG OK\r\n").silent_to("phone").start();
+    let flags = program.better("C waits for half a minute", &[][..], &["--operation-timeout=1"]);
+    let daemon = launch(program, &server.option()).with(flags).start();
+    let request = Request::new("phone", "right").service("imap");
+    let told = || {
+        let lines = daemon.log.all();
+        lines.iter().filter(|line| line.contains("auth unavailable: [user=phone]")).count()
+    };
+    let mut tries = Vec::new();
+    for round in 1..=4 {
+        let mut phone = daemon.connect();
+        phone.send(request.bytes());
+        tries.push(phone);
+        eventually("the phone is told", || {
+            assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED, "{round}");
+            program.better("C waits for half a minute", true, told() >= round).then_some(())
+        });
+    }
+}
+
 #[test]
 fn the_second_server_answers_when_the_first_is_dead() {
     require!(Dovecot);
@@ -159,4 +182,13 @@ fn a_file_that_is_of_no_use_stops_nothing() {
     let finished =
         launch(Program::Ours, &server.option()).with_file("--config", left_over).with(&["--check"]).run();
     assert_eq!(finished.code, Some(1), "{finished:?}");
+}
+
+/// Nobody speaks first there, so that both would wait for ever.
+#[test]
+fn the_port_of_imaps_without_tls_is_warned_of_at_the_start() {
+    let server = format!("{}/993", own_address());
+    let daemon = launch(Program::Ours, &server).start();
+    let line = daemon.log.wait_for("imaps://");
+    assert!(line.contains(&server), "{line}");
 }

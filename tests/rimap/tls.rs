@@ -1,7 +1,9 @@
 //! TLS to the IMAP server, which C cannot do.
 
 use super::{ACCEPTED, REJECTED, UNEXPECTED, ask, ask_all, launch};
-use crate::support::{Answer, Authority, Certificate, Daemon, Dovecot, Program, RunningDovecot, System};
+use crate::support::{
+    Answer, Authority, Certificate, Daemon, Dovecot, Program, RunningDovecot, System, eventually,
+};
 
 /// The two ways to TLS.
 const WAYS: [&str; 2] = ["imaps://", "imap://?starttls"];
@@ -49,6 +51,21 @@ fn passwords_travel_within_tls() {
         let daemon = site.daemon(way, &site.trust());
         let logins = [("anna", "right"), ("anna", "wrong"), ("anna", "right"), ("anna", "wrong")];
         assert_eq!(ask_all(&daemon, &logins), [ACCEPTED, REJECTED, ACCEPTED, REJECTED], "{way}");
+    }
+}
+
+/// A login has a connection to itself, whose handshake is most of its cost.
+#[test]
+fn the_second_login_resumes_the_session_of_the_first() {
+    require!(Dovecot, Mounts);
+    for way in WAYS {
+        let site = Site::new();
+        let daemon = site.daemon(way, &site.trust());
+        for _ in 0..4 {
+            assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED, "{way}");
+        }
+        eventually("the handshakes are logged", || (site.server.handshakes().0 == 4).then_some(()));
+        assert_eq!(site.server.handshakes(), (4, 1), "{way}");
     }
 }
 

@@ -148,6 +148,14 @@ impl RunningDovecot {
         self.background.as_ref().unwrap().signal_all("CONT");
     }
 
+    /// How many handshakes of TLS it has done, and in how many of them it sent its certificate: those that resumed
+    /// nothing.
+    pub fn handshakes(&self) -> (usize, usize) {
+        let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();
+        let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+        (count("write server hello"), count("write certificate"))
+    }
+
     /// How many logins it has accepted.
     pub fn logins(&self) -> usize {
         let lines = self.background.as_ref().map(|background| background.log.all()).unwrap_or_default();

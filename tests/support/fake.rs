@@ -13,6 +13,8 @@ pub struct FakeImap {
     greeting: Vec<u8>,
     reply: Vec<u8>,
     capabilities: Vec<u8>,
+    /// Logins with these words in them are never answered.
+    unanswered: Option<&'static str>,
 }
 
 /// One that listens until the test ends.
@@ -25,12 +27,19 @@ impl FakeImap {
     /// Greets with `greeting` and answers each login with `reply`, in which [`TAG`] stands for the client's tag.
     pub fn new(greeting: impl AsRef<[u8]>, reply: impl AsRef<[u8]>) -> Self {
         let capabilities = b"* CAPABILITY IMAP4rev1\r\nTAG OK\r\n".to_vec();
-        Self { greeting: greeting.as_ref().to_vec(), reply: reply.as_ref().to_vec(), capabilities }
+        let (greeting, reply) = (greeting.as_ref().to_vec(), reply.as_ref().to_vec());
+        Self { greeting, reply, capabilities, unanswered: None }
     }
 
     /// Answers CAPABILITY with this.
     pub fn with_capabilities(self, reply: impl AsRef<[u8]>) -> Self {
         Self { capabilities: reply.as_ref().to_vec(), ..self }
+    }
+
+    /// Leaves every command without an answer that contains this.
+    pub fn silent_to(mut self, word: &'static str) -> Self {
+        self.unanswered = Some(word);
+        self
     }
 
     /// Starts it at a port of its own.
@@ -63,6 +72,9 @@ impl FakeImap {
             }
             heard.lock().unwrap().push(command.clone());
             let text = String::from_utf8_lossy(&command).into_owned();
+            if self.unanswered.is_some_and(|word| text.contains(word)) {
+                continue;
+            }
             let mut words = text.split_whitespace();
             let tag = words.next().unwrap_or_default();
             let reply = match words.next().unwrap_or_default() {

@@ -51,6 +51,8 @@ struct Shared {
     connections: AtomicUsize,
     faults: AtomicUsize,
     is_closed: AtomicBool,
+    /// Connections with lower numbers are forgotten.
+    first_remembered: AtomicUsize,
 }
 
 impl Proxy {
@@ -65,6 +67,7 @@ impl Proxy {
             connections: AtomicUsize::new(0),
             faults: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
+            first_remembered: AtomicUsize::new(0),
         });
         let proxy = Self { address, shared: Arc::clone(&shared) };
         std::thread::spawn(move || {
@@ -94,6 +97,12 @@ impl Proxy {
         for stream in self.shared.streams.lock().unwrap().values().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Passes nothing on any more of the connections that there are, and lets them stand, as a firewall does that has
+    /// forgotten them. New ones are served.
+    pub fn forget(&self) {
+        self.shared.first_remembered.store(self.connections(), Ordering::SeqCst);
     }
 
     /// Listens no more: whoever connects is refused.
@@ -132,8 +141,8 @@ impl Shared {
         self.streams.lock().unwrap().insert(number, copies);
         let is_spoiled = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| self.pass_replies(&server, &client, &is_spoiled));
-            let _ = self.pass_requests(&client, &server, &is_spoiled);
+            scope.spawn(|| self.pass_replies(number, &server, &client, &is_spoiled));
+            let _ = self.pass_requests(number, &client, &server, &is_spoiled);
             let _ = server.shutdown(Shutdown::Both);
         });
         // The copies would hold the connection open.
@@ -141,8 +150,13 @@ impl Shared {
         Some(())
     }
 
+    fn is_forgotten(&self, number: usize) -> bool {
+        number < self.first_remembered.load(Ordering::SeqCst)
+    }
+
     fn pass_requests(
         &self,
+        number: usize,
         mut client: &TcpStream,
         mut server: &TcpStream,
         is_spoiled: &AtomicBool,
@@ -170,6 +184,9 @@ impl Shared {
                 return Ok(());
             }
             client.read_exact(&mut buffer[..length])?;
+            if self.is_forgotten(number) {
+                continue;
+            }
             server.write_all(&buffer[..length])?;
         }
     }
@@ -199,7 +216,13 @@ impl Shared {
         false
     }
 
-    fn pass_replies(&self, mut server: &TcpStream, mut client: &TcpStream, is_spoiled: &AtomicBool) {
+    fn pass_replies(
+        &self,
+        number: usize,
+        mut server: &TcpStream,
+        mut client: &TcpStream,
+        is_spoiled: &AtomicBool,
+    ) {
         let mut buffer = [0; 16384];
         loop {
             let length = match server.read(&mut buffer) {
@@ -208,6 +231,9 @@ impl Shared {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => break,
             };
+            if self.is_forgotten(number) {
+                continue;
+            }
             let fault = self.plan.lock().unwrap().map(|(_, fault)| fault);
             let fault = fault.filter(|_| is_spoiled.load(Ordering::SeqCst));
             let sent = match fault {

@@ -85,6 +85,16 @@ pub trait Session {
     /// [`Sharing`] allows at a time.
     fn ask(&mut self, id: QuestionId, question: &Self::Question);
 
+    /// Nobody waits for the answer to the question any more, and the connection is to carry others on. A protocol that
+    /// has a word for that puts it into the output. Only where several questions share a connection.
+    fn abandon(&mut self, _: QuestionId) {}
+
+    /// A question to which a part of the answer has come, though not all of it: the server need not be asked it again.
+    /// Each may be named more than once. A protocol that carries one question on a connection need not tell.
+    fn next_begun(&mut self) -> Option<QuestionId> {
+        None
+    }
+
     /// Puts the protocol's farewell into the output, if it has one; the driver closes when that is written.
     fn say_goodbye(&mut self);
 

@@ -3,13 +3,14 @@
 
 use super::{Driver, Sender};
 use crate::errand::Errand;
-use crate::mech::remote::{Failure, FailureKind, PoolId, Protocol, QuestionId, TlsMode};
+use crate::mech::remote::{
+    Failure, FailureKind, PoolId, PoolSettings, Protocol, QuestionId, Server, Session, Sharing, TlsMode,
+};
 use crate::net::ConnectionId;
-use crate::net::connection::{Connection, no_connection};
+use crate::net::connection::{Connection, Tls, no_connection};
 use crate::net::socket::Socket;
 use crate::net::tls;
 use crate::net::upstream::{Command, Event, Target};
-use openssl::ssl::Ssl;
 use std::io;
 use std::time::Instant;
 
@@ -49,9 +50,13 @@ impl<P: Protocol> Driver<P> {
                     self.open(connection, pool, server, &target, now);
                 }
                 Command::Ask(connection, question) => self.put_into_session(connection, question, now),
-                Command::Close(connection) => {
-                    self.connections.remove(&connection).into_iter().for_each(Connection::close);
+                Command::Abandon(connection, question) => {
+                    if let Some(known) = self.connections.get_mut(&connection) {
+                        known.session.abandon(question);
+                        self.list(connection, now);
+                    }
                 }
+                Command::Close(connection) => self.close(connection),
                 Command::GiveUp(question, failure) => self.answer(question, Err(failure), now),
                 Command::Log(event) => self.log(&event),
             }
@@ -61,7 +66,7 @@ impl<P: Protocol> Driver<P> {
     fn open(&mut self, id: ConnectionId, pool: PoolId, server: usize, target: &Target, now: Instant) {
         match self.connect(id, pool, server, target) {
             Ok(connection) => drop(self.connections.insert(id, connection)),
-            Err(Unopened::Server(failure)) => self.upstream.handle_broken(id, failure, false, now),
+            Err(Unopened::Server(failure)) => self.upstream.handle_broken(id, failure, now),
             Err(Unopened::Shortage(failure)) => self.upstream.handle_shortage(id, failure, now),
         }
     }
@@ -73,26 +78,35 @@ impl<P: Protocol> Driver<P> {
         server: usize,
         target: &Target,
     ) -> Result<Connection<P::Session>, Unopened> {
-        let mode = self.protocol.pool(pool).servers.get(server).map_or(TlsMode::Off, |server| server.tls);
-        let tls = match mode {
-            TlsMode::Off => None,
-            TlsMode::Implicit | TlsMode::StartTls => {
-                Some(self.prepare_tls(pool, server).map_err(Unopened::Server)?)
-            }
+        let settings = self.protocol.pool(pool);
+        let to = settings.servers.get(server);
+        let tls = match to.filter(|server| server.tls != TlsMode::Off) {
+            None => None,
+            Some(server) => Some(self.prepare_tls(&settings, server).map_err(Unopened::Server)?),
         };
         let token = (self.wiring.token)(id);
         let socket = Socket::connect(target, &self.wiring.registry, token)
             .map_err(|error| unopened(target, &error))?;
+        if settings.sharing != Sharing::OneShot {
+            socket.watch_peer();
+        }
         let session = self.protocol.session(pool, server);
-        Ok(Connection::new(session, target.clone(), socket, tls, mode == TlsMode::Implicit))
+        Ok(Connection::new(session, target.clone(), socket, tls))
     }
 
-    fn prepare_tls(&mut self, pool: PoolId, server: usize) -> Result<Ssl, Failure> {
-        let pool = self.protocol.pool(pool);
-        let host = pool.servers.get(server).and_then(|server| server.host());
+    fn prepare_tls(&mut self, pool: &PoolSettings, server: &Server) -> Result<Tls, Failure> {
         let prepared = self.contexts.context(&pool.tls);
-        let prepared = prepared.and_then(|context| tls::prepare(&context, &pool.tls, host));
-        prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))
+        let prepared = prepared.and_then(|context| tls::prepare(&context, &pool.tls, server.host()));
+        let mut ssl = prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
+        self.sessions.resume(server, &mut ssl);
+        Ok(Tls { ssl, server: server.clone() })
+    }
+
+    fn close(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        if let Some((server, session)) = connection.close() {
+            self.sessions.keep(server, session);
+        }
     }
 
     fn put_into_session(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {

@@ -10,6 +10,7 @@ mod sessions;
 use super::connection::Connection;
 use super::socket::Socket;
 use super::tls::Contexts;
+use super::tls_sessions::Sessions;
 use super::upstream::UpstreamManager;
 use super::{ConnectionId, Network, NetworkAction, Wiring};
 use crate::config::NetworkSettings;
@@ -43,6 +44,7 @@ pub struct Driver<P: Protocol> {
     total_timeout: Duration,
     upstream: UpstreamManager,
     contexts: Contexts,
+    sessions: Sessions,
     connections: HashMap<ConnectionId, Connection<P::Session>>,
     logins: HashMap<JobId, Login<P::Exchange>>,
     questions: HashMap<QuestionId, Asked<P::Question>>,
@@ -101,6 +103,7 @@ impl<P: Protocol> Driver<P> {
             total_timeout: settings.total_timeout,
             upstream: UpstreamManager::new(settings.retry_interval),
             contexts,
+            sessions: Sessions::default(),
             connections: HashMap::new(),
             logins: HashMap::new(),
             questions: HashMap::new(),

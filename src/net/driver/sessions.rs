@@ -32,7 +32,7 @@ impl<P: Protocol> Driver<P> {
     }
 
     /// Puts a connection on the lists of those that have more to do.
-    fn list(&mut self, id: ConnectionId, now: Instant) {
+    pub(super) fn list(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if !connection.listed && connection.wants_flush() {
             connection.listed = true;
@@ -48,12 +48,18 @@ impl<P: Protocol> Driver<P> {
 
     /// Takes what a session has to say.
     pub(super) fn listen(&mut self, id: ConnectionId, now: Instant) {
+        while let Some(question) =
+            self.connections.get_mut(&id).and_then(|connection| connection.session.next_begun())
+        {
+            self.upstream.handle_begun(id, question, now);
+        }
         while let Some(connection) = self.connections.get_mut(&id) {
             let Some(event) = connection.session.next_event() else { break };
             match event {
                 SessionEvent::Ready => {
                     connection.ready = true;
-                    self.upstream.handle_stage(id, Stage::Ready, now);
+                    let has_greeted = connection.has_spoken();
+                    self.upstream.handle_ready(id, has_greeted, now);
                 }
                 SessionEvent::StartTls => {
                     if let Err(failure) = connection.prepare_tls() {
@@ -90,8 +96,8 @@ impl<P: Protocol> Driver<P> {
     }
 
     fn give_up(&mut self, id: ConnectionId, failure: Failure, now: Instant) {
-        if let Some(connection) = self.connections.remove(&id) {
-            self.upstream.handle_broken(id, failure, connection.heard, now);
+        if self.connections.remove(&id).is_some() {
+            self.upstream.handle_broken(id, failure, now);
         }
     }
 }

@@ -155,6 +155,71 @@ fn tls_from_the_start_and_after_a_command_carry_logins() {
     }
 }
 
+/// Whether each connection of a row of logins resumed the session of an earlier one.
+fn resumed(settings: impl Fn(usize) -> TlsSettings, identity: &Identity) -> Vec<bool> {
+    let acceptor = identity.acceptor(None);
+    let (told, heard) = channel();
+    let told = Mutex::new(told);
+    let peer = Peer::start(move |stream, _| {
+        let stream = acceptor.accept(stream).unwrap();
+        told.lock().unwrap().send(stream.ssl().session_reused()).unwrap();
+        answer_lines(stream);
+    });
+    let server = || vec![peer.server("127.0.0.1", TlsMode::Implicit)];
+    let pool = |tls| PoolSettings { tls: Rc::new(tls), sharing: Sharing::OneShot, ..pool(server()) };
+    let [first, second] = [0, 1].map(|number| Rc::new(pool(settings(number))));
+    let mut rig = Rig::with(Lines { pool: first, second: Some(second), greets: false });
+    let mut seen = Vec::new();
+    for login in 0..4 {
+        // The second and the fourth go through the second pool.
+        rig.login_for(login, b"right", if login % 2 == 0 { b"" } else { b"second" });
+        assert_eq!(rig.outcome(login), Outcome::ACCEPT);
+        seen.push(heard.recv().unwrap());
+    }
+    seen
+}
+
+#[test]
+fn a_connection_resumes_the_session_of_an_earlier_one_only_where_the_same_must_be_proved() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Identity::authority("the authority");
+    let file = authority.write_certificate(directory.path(), "authority.pem");
+    let identity = authority.sign(&Wanted { addresses: &["127.0.0.1"], ..Wanted::LOCALHOST });
+    let checking = || TlsSettings { authorities_file: Some(file.clone()), ..TlsSettings::default() };
+    assert_eq!(resumed(|_| checking(), &identity), [false, true, true, true]);
+    let unchecked = || TlsSettings { check_peer: false, ..TlsSettings::default() };
+    let differing = |pool| if pool == 0 { unchecked() } else { checking() };
+    assert_eq!(resumed(differing, &identity), [false, false, true, true]);
+}
+
+#[test]
+fn a_question_on_a_connection_that_has_gone_silent_is_asked_on_another() {
+    let peer = Peer::start(|stream, number| match number {
+        0 => drop(std::io::Read::read_to_end(&mut answer_once(&stream), &mut Vec::new())),
+        _ => answer_lines(stream),
+    });
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
+    rig.login(1, b"right");
+    assert_eq!(rig.outcome(1), Outcome::ACCEPT);
+    rig.login(2, b"right");
+    assert_eq!(rig.outcome(2), Outcome::ACCEPT);
+    assert_eq!(peer.connections(), 2);
+}
+
+#[test]
+fn a_server_that_speaks_tls_where_none_is_configured_is_told_from_one_that_is_broken() {
+    // A fatal alert of the version, which is how some answer what is no record.
+    let peer = Peer::start(|mut stream, _| {
+        read_line(&mut BufReader::new(stream.try_clone().unwrap()));
+        let _ = stream.write_all(b"\x15\x03\x01\x00\x02\x02\x46");
+    });
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
+    rig.login(1, b"right");
+    let outcome = rig.outcome(1);
+    assert_eq!(kind(&outcome), "Contact");
+    assert!(reason(&outcome).ends_with("speaks TLS, and is spoken to in clear"), "{}", reason(&outcome));
+}
+
 #[test]
 fn a_certificate_that_is_not_valid_makes_the_login_unavailable() {
     let acceptor = Identity::authority("unknown").sign(&Wanted::LOCALHOST).acceptor(None);
@@ -173,6 +238,7 @@ fn a_file_that_cannot_be_read_is_an_error_at_the_start_if_tls_is_used() {
         let servers = vec![honest().server("127.0.0.1", mode)];
         let lines = Lines {
             pool: Rc::new(PoolSettings { tls: Rc::new(tls.clone()), ..pool(servers) }),
+            second: None,
             greets: false,
         };
         let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
@@ -249,7 +315,7 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
     let timeouts = Timeouts { connect: quick, tls: quick, operation: quick };
     for (greets, expected) in [(true, "Synchronize"), (false, "Unexpected")] {
         let pool = Rc::new(PoolSettings { timeouts, ..pool(vec![local(&peer)]) });
-        let mut rig = Rig::with(Lines { pool, greets });
+        let mut rig = Rig::with(Lines { pool, second: None, greets });
         rig.login(1, b"right");
         assert_eq!(kind(&rig.outcome(1)), expected);
     }

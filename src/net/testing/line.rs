@@ -12,9 +12,10 @@ use crate::secret::Secret;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Logins are questions to the one pool.
+/// Logins are questions to the one pool, or to the second with a service of that name.
 pub(in crate::net) struct Lines {
     pub(in crate::net) pool: Rc<PoolSettings>,
+    pub(in crate::net) second: Option<Rc<PoolSettings>>,
     /// Whether the server speaks first.
     pub(in crate::net) greets: bool,
 }
@@ -25,8 +26,8 @@ impl Protocol for Lines {
     type Session = LineSession;
     type Exchange = LineExchange;
 
-    fn pool(&self, _: PoolId) -> Rc<PoolSettings> {
-        Rc::clone(&self.pool)
+    fn pool(&self, id: PoolId) -> Rc<PoolSettings> {
+        Rc::clone(self.second.as_ref().filter(|_| id == PoolId(1)).unwrap_or(&self.pool))
     }
 
     fn session(&self, _: PoolId, server: usize) -> LineSession {
@@ -52,6 +53,7 @@ impl Exchange for LineExchange {
         let password = Secret::copy_of(self.credentials.password.as_bytes());
         match self.credentials.service.as_slice() {
             b"errand" => Step::Errand(Errand::CheckPassword { password, stored: Secret::copy_of(b"{X}") }),
+            b"second" => Step::Ask(PoolId(1), password),
             _ => Step::Ask(PoolId(0), password),
         }
     }
@@ -82,6 +84,7 @@ pub(in crate::net) struct LineSession {
     pub(in crate::net) input: Vec<u8>,
     state: State,
     asked: VecDeque<QuestionId>,
+    begun: Option<QuestionId>,
     events: VecDeque<SessionEvent<Vec<u8>>>,
 }
 
@@ -104,6 +107,7 @@ impl LineSession {
             input: Vec::new(),
             state,
             asked: VecDeque::new(),
+            begun: None,
             events: VecDeque::new(),
         }
     }
@@ -174,6 +178,11 @@ impl Session for LineSession {
         self.asked.push_back(id);
         self.output.extend_from_slice(question.as_bytes());
         self.output.extend_from_slice(b"\n");
+    }
+
+    fn next_begun(&mut self) -> Option<QuestionId> {
+        let has_part = !self.input.is_empty() && self.output.is_empty();
+        self.asked.front().copied().filter(|id| has_part && self.begun.replace(*id) != Some(*id))
     }
 
     fn say_goodbye(&mut self) {

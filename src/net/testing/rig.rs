@@ -41,7 +41,7 @@ pub(in crate::net) struct Rig {
 
 impl Rig {
     pub(in crate::net) fn new(pool: PoolSettings) -> Self {
-        Self::with(Lines { pool: Rc::new(pool), greets: false })
+        Self::with(Lines { pool: Rc::new(pool), second: None, greets: false })
     }
 
     pub(in crate::net) fn with(lines: Lines) -> Self {

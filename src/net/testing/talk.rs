@@ -4,7 +4,7 @@
 use super::line::LineSession;
 use super::peer::Peer;
 use crate::mech::remote::{Failure, QuestionId, Session, SessionEvent, TlsMode, TlsSettings};
-use crate::net::connection::{Connection, Progress};
+use crate::net::connection::{Connection, Progress, Tls};
 use crate::net::socket::Socket;
 use crate::net::tls::{self, Contexts};
 use crate::net::upstream::Target;
@@ -38,10 +38,11 @@ impl Talk {
         let settings = Rc::new(settings);
         let tls = (mode != TlsMode::Off).then(|| {
             let context = Contexts::default().context(&settings).unwrap();
-            tls::prepare(&context, &settings, Some(host)).unwrap()
+            let ssl = tls::prepare(&context, &settings, Some(host)).unwrap();
+            Tls { ssl, server: peer.server(host, mode) }
         });
         let session = LineSession::new(false, mode == TlsMode::StartTls);
-        let connection = Connection::new(session, target, socket, tls, mode == TlsMode::Implicit);
+        let connection = Connection::new(session, target, socket, tls);
         Self { poll, connection, buffer: Secret::default(), ready: false, answers: Vec::new(), reads: 0 }
     }
 
@@ -66,16 +67,6 @@ impl Talk {
         }
     }
 
-    /// Waits for bytes and reads them, and writes nothing.
-    pub(in crate::net) fn hear(&mut self) {
-        let mut events = Events::with_capacity(16);
-        while self.connection.advance(&mut self.buffer) != Ok(Progress::Heard) {
-            self.poll.poll(&mut events, Some(PATIENCE)).unwrap();
-            assert!(!events.is_empty(), "nothing came in time");
-            events.iter().for_each(|event| self.connection.socket().unwrap().note(event));
-        }
-    }
-
     /// Goes on until the connection is broken, and tells why.
     pub(in crate::net) fn failure(&mut self) -> Failure {
         self.until(|_| false).unwrap_err()
@@ -88,7 +79,7 @@ impl Talk {
 
     /// Says farewell and hangs up.
     pub(in crate::net) fn close(self) {
-        self.connection.close();
+        drop(self.connection.close());
     }
 
     fn go_on(&mut self) -> Result<(), Failure> {

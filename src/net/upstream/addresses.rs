@@ -85,6 +85,14 @@ impl Addresses {
         }
     }
 
+    /// The others come first, though it may be as good as they are.
+    pub(super) fn put_last(&mut self, target: &Target) {
+        if let Some(index) = self.places.iter().position(|place| place.target == *target) {
+            let place = self.places.remove(index);
+            self.places.push(place);
+        }
+    }
+
     /// Whether every address has failed since the last answer.
     pub(super) fn have_all_failed(&self) -> bool {
         self.places.iter().all(|place| place.failed_at.is_some() && place.failed_at >= self.answered_at)

@@ -2,29 +2,42 @@
 #![forbid(unsafe_code)]
 
 use super::connection::Purpose;
-use super::health::{Debt, SUSPICION, Standing};
-use super::{Command, ConnectionId, State, Timer, UpstreamManager};
+use super::health::Standing;
+use super::in_flight::{Awaited, SUSPICION};
+use super::{Command, ConnectionId, Question, State, Timer, UpstreamManager};
 use crate::mech::remote::{Failure, QuestionId, Sharing};
+use std::collections::HashMap;
 use std::time::Instant;
+
+/// Whether the caller has been told to ask it: then the server may have seen it.
+pub(super) fn was_commanded(questions: &HashMap<QuestionId, Question>, id: &QuestionId) -> bool {
+    matches!(questions.get(id).map(|question| question.state), Some(State::Asked { is_commanded: true, .. }))
+}
 
 impl UpstreamManager {
     /// Asks it on a connection that has room.
     pub(super) fn put(&mut self, id: QuestionId, to: ConnectionId, now: Instant) {
+        debug_assert!(self.questions.contains_key(&id), "only those are asked that somebody waits for");
+        debug_assert!(self.connections.contains_key(&to), "only connections that there are are asked");
         let Some(question) = self.questions.get_mut(&id) else { return };
         let Some(connection) = self.connections.get_mut(&to) else { return };
         let Some(pool) = self.pools.get(&connection.pool) else { return };
         let elsewhere = question.wish.tried.with(connection.index);
         // One question finds out whether a server answers again, and should not have to pay for it.
-        let rushed = self.servers.is_on_trial(connection.server)
+        let rushed = self.servers.is_half_open(connection.server)
             && !connection.has_greeted
             && pool.best(elsewhere, &self.servers, now) == Standing::Good;
         let operation = pool.settings.timeouts.operation;
         let allowed = if rushed { operation.min(SUSPICION) } else { operation };
-        question.state = State::Asked { connection: to, at: now, is_commanded: false };
+        question.state = State::Asked { connection: to, at: now, is_commanded: false, is_seen: false };
         connection.in_flight.insert(id);
-        self.servers.owe(connection.server, Debt::Answer, now);
+        let may_be_dead = connection.may_be_dead(now) && !question.was_asked_again && !rushed;
+        self.servers.begin_waiting(connection.server, Awaited::Answer, now);
         self.commands.push_back(Command::Ask(to, id));
         self.set_question_timer(id, Some(now + allowed));
+        if may_be_dead {
+            self.watch_silence(to, now);
+        }
         self.note_freedom(to);
     }
 
@@ -54,9 +67,19 @@ impl UpstreamManager {
     /// A question on the connection is not to be answered any more.
     fn hang_up(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {
         match self.sharing(id) {
-            Some(Sharing::Pipelined(_)) => self.release(id, question, now),
+            Some(Sharing::Pipelined(_)) => {
+                self.call_off(id, question);
+                self.release(id, question, now);
+            }
             // Its answer would be taken for that of the next one.
             _ => drop(self.close(id)),
+        }
+    }
+
+    /// The server need not work on it any more.
+    pub(super) fn call_off(&mut self, on: ConnectionId, question: QuestionId) {
+        if was_commanded(&self.questions, &question) {
+            self.commands.push_back(Command::Abandon(on, question));
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Command {
     },
     /// Put the question into the session of the connection.
     Ask(ConnectionId, QuestionId),
+    /// Nobody waits for the answer any more, and the connection stays: let the server know if the protocol can.
+    Abandon(ConnectionId, QuestionId),
     /// Close the connection, after a farewell if it is ready. Nothing more is said about it.
     Close(ConnectionId),
     /// The question cannot be answered.

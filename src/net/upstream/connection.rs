@@ -1,9 +1,10 @@
 //! What is known of one connection.
 #![forbid(unsafe_code)]
 
+use super::in_flight::SUSPICION;
 use super::servers::ServerId;
-use super::{Stage, Target};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts};
+use super::{ConnectionId, Stage, Target};
+use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts, TlsMode};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub(super) enum Purpose {
     Again(BTreeSet<QuestionId>),
     /// To see whether the server is back.
     Probe,
+    /// To take over what is asked on that one, should it stay as silent as it is.
+    Replacement(ConnectionId),
 }
 
 pub(super) struct Connection {
@@ -37,7 +40,12 @@ pub(super) struct Connection {
     pub(super) was_used: bool,
     /// It takes no further question.
     pub(super) is_finished: bool,
-    pub(super) answered_at: Option<Instant>,
+    /// When an answer, or the first sign of one, last came.
+    pub(super) heard_at: Option<Instant>,
+    /// It has been silent for too long, and another is being opened in its place: it takes no question meanwhile.
+    pub(super) is_suspect: bool,
+    /// When somebody looks whether it is silent.
+    pub(super) silence_due: Option<Instant>,
     pub(super) idle_since: Instant,
     /// Its key among the free ones.
     pub(super) free_as: Option<u64>,
@@ -68,7 +76,9 @@ impl Connection {
             in_flight: BTreeSet::new(),
             was_used: false,
             is_finished: false,
-            answered_at: None,
+            heard_at: None,
+            is_suspect: false,
+            silence_due: None,
             idle_since: now,
             free_as: None,
             due: None,
@@ -81,14 +91,19 @@ impl Connection {
 
     /// The next stage is reached.
     pub(super) fn enter(&mut self, stage: Stage, now: Instant) {
-        match (self.stage, stage) {
-            (Stage::Opening, Stage::Securing) => self.has_spoken = true,
-            // A session that waits for nothing is ready at the moment it is connected.
-            (Stage::Opening, Stage::Ready) => self.has_greeted = now > self.stage_began,
-            _ => {}
-        }
+        self.has_spoken |= (self.stage, stage) == (Stage::Opening, Stage::Securing);
         self.stage = stage;
         self.stage_began = now;
+    }
+
+    /// Whether it may have died since it was ready: it has answered, or waited for a while.
+    pub(super) fn may_be_dead(&self, now: Instant) -> bool {
+        self.heard_at.is_some() || now >= self.stage_began + SUSPICION
+    }
+
+    /// When it was heard last: since it is ready it may have been dead from then on.
+    pub(super) fn last_sign_of_life(&self) -> Instant {
+        self.heard_at.unwrap_or(self.stage_began)
     }
 
     /// How long the stage may take.
@@ -101,7 +116,7 @@ impl Connection {
     }
 
     /// The stage has taken too long.
-    pub(super) fn expiry(&self, timeouts: &Timeouts) -> Failure {
+    pub(super) fn expiry(&self, timeouts: &Timeouts, tls: TlsMode) -> Failure {
         let target = &self.target;
         let time = Seconds(self.allowed(timeouts));
         match self.stage {
@@ -113,7 +128,11 @@ impl Connection {
             }
             Stage::Opening | Stage::Ready => {
                 let kind = if self.has_spoken { FailureKind::Unexpected } else { FailureKind::Synchronize };
-                Failure::new(kind, format!("{target} was not ready for questions within {time}"))
+                let hint = match tls {
+                    TlsMode::Off => "; if it wants TLS from the first byte, imaps:// or ldaps:// would do",
+                    TlsMode::Implicit | TlsMode::StartTls => "",
+                };
+                Failure::new(kind, format!("{target} was not ready for questions within {time}{hint}"))
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use super::ConnectionId;
 use super::health::Standing;
+use super::pace::Pace;
 use super::queue::{MOST_SERVERS, Queue, Tried};
 use super::servers::{ServerId, Servers};
 use crate::mech::remote::{Failure, FailureKind, PoolId, PoolSettings, QuestionId, ServerOrder, Sharing};
@@ -31,6 +32,8 @@ pub(super) struct ServerPool {
     pub(super) opening: usize,
     /// Those that can take a question now, the best last.
     pub(super) free: BTreeSet<(u64, ConnectionId)>,
+    /// How long answers take.
+    pub(super) pace: Pace,
 }
 
 /// What to do with the questions that wait.
@@ -231,6 +234,6 @@ impl ConnectionPool {
 
 impl ServerPool {
     fn new(server: ServerId) -> Self {
-        Self { server, connections: 0, opening: 0, free: BTreeSet::new() }
+        Self { server, connections: 0, opening: 0, free: BTreeSet::new(), pace: Pace::default() }
     }
 }

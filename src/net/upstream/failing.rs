@@ -1,17 +1,19 @@
-//! What becomes of questions when a connection breaks, time runs out, or a server cannot answer.
+//! What becomes of questions when a connection breaks, or a server cannot answer.
 #![forbid(unsafe_code)]
 
-use super::connection::{Connection, Purpose, Seconds};
-use super::health::{Debt, SUSPICION, Standing};
+use super::asking::was_commanded;
+use super::connection::{Connection, Purpose};
+use super::health::Standing;
+use super::in_flight::Awaited;
 use super::servers::{Blame, ServerId};
-use super::{Command, ConnectionId, Event, Question, State, Target, UpstreamManager};
+use super::{Command, ConnectionId, Event, Target, UpstreamManager};
 use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 impl UpstreamManager {
     /// The connection is broken.
-    pub(super) fn lose(&mut self, id: ConnectionId, failure: &Failure, heard: bool, now: Instant) {
+    pub(super) fn lose(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
         self.take_back(id);
         let Some(connection) = self.take(id) else { return };
         if !connection.is_ready() {
@@ -20,44 +22,40 @@ impl UpstreamManager {
         if connection.in_flight.is_empty() {
             return self.lose_idle(&connection, failure, now);
         }
-        // The server may have closed it before it saw the question.
-        let was_stale = connection.was_used && !heard;
-        let (again, lost) = self.divide(&connection, was_stale, now);
-        if lost.iter().any(|id| was_ordered(&self.questions, id)) {
-            self.leave_unanswered(&connection, lost, failure, now);
-        } else if !lost.is_empty() {
-            self.lose_questions(&connection, lost, failure, now);
-        }
+        let (again, lost) = self.divide(&connection, now);
+        // First, so that the room of the connection is theirs.
         if !again.is_empty() {
             self.ask_again(&connection, again, failure, now);
+        }
+        if lost.iter().any(|id| was_commanded(&self.questions, id)) {
+            self.leave_unanswered(&connection, lost, failure, now);
+        } else if !lost.is_empty() {
+            self.lose_unasked(&connection, lost, failure, now);
         }
     }
 
     /// Nobody has asked anything: the server may close when it likes. But one that does it at once is not back.
     fn lose_idle(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
-        let never_answered = connection.answered_at.is_none();
+        let never_answered = connection.heard_at.is_none();
         if never_answered
             && connection.purpose == Purpose::Probe
-            && self.servers.is_on_trial(connection.server)
+            && self.servers.is_half_open(connection.server)
         {
             self.blame(connection.server, &connection.target, failure, connection.began, now);
         }
     }
 
-    /// Those that are asked again on a fresh connection, and those that are not.
-    fn divide(
-        &self,
-        connection: &Connection,
-        was_stale: bool,
-        now: Instant,
-    ) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
-        let may_again = was_stale && self.servers.standing(connection.server, now) != Standing::Bad;
-        let was_asked_again =
-            |id: &QuestionId| self.questions.get(id).is_some_and(|question| question.was_asked_again);
-        connection.in_flight.iter().copied().partition(|id| may_again && !was_asked_again(id))
+    /// Those that are asked again on a fresh connection, and those that are not. The server may have closed one that
+    /// it has served before, before it saw the question. Shared ones carry searches, which can be asked twice anyway.
+    fn divide(&self, connection: &Connection, now: Instant) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
+        let is_up = self.servers.standing(connection.server, now) != Standing::Bad;
+        let pool = self.pools.get(&connection.pool);
+        let is_shared = pool.is_some_and(|pool| matches!(pool.settings.sharing, Sharing::Pipelined(_)));
+        let may_again = is_up && (connection.was_used || is_shared);
+        connection.in_flight.iter().copied().partition(|id| may_again && self.may_be_asked_again(id))
     }
 
-    fn ask_again(
+    pub(super) fn ask_again(
         &mut self,
         connection: &Connection,
         questions: BTreeSet<QuestionId>,
@@ -83,11 +81,11 @@ impl UpstreamManager {
         let (pool, index) = (connection.pool, connection.index);
         match connection.purpose {
             Purpose::Queue => {}
-            Purpose::Probe => {
-                if next_address {
-                    self.open(pool, index, Purpose::Probe, now);
-                }
+            Purpose::Probe | Purpose::Replacement(_) if next_address => {
+                self.open(pool, index, connection.purpose, now);
             }
+            Purpose::Probe => {}
+            Purpose::Replacement(silent) => self.leave_silent(silent, failure, now),
             Purpose::Again(questions) if questions.is_empty() => {}
             Purpose::Again(questions) => {
                 if !next_address || !self.open(pool, index, Purpose::Again(questions.clone()), now) {
@@ -102,7 +100,7 @@ impl UpstreamManager {
         let Some(connection) = self.take(id) else { return };
         let questions = match connection.purpose {
             Purpose::Queue => self.oldest_waiting(connection.pool).into_iter().collect(),
-            Purpose::Probe => BTreeSet::new(),
+            Purpose::Probe | Purpose::Replacement(_) => BTreeSet::new(),
             Purpose::Again(questions) => questions,
         };
         for id in questions {
@@ -119,42 +117,40 @@ impl UpstreamManager {
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
-    /// The connection has broken over these. The server is not blamed, since one of them may be why: a client whose
-    /// login makes a server hang up must not have it left alone by all others. To be hung up on takes them no time.
-    fn leave_unanswered(
+    /// These were asked, and nobody will answer them here: the connection has broken over them, or is closed since it
+    /// was silent. The server is not down for that, since one of them may be why: a client whose login makes a server
+    /// hang up, or is never answered, must not have it left alone by all others.
+    pub(super) fn leave_unanswered(
         &mut self,
         connection: &Connection,
         questions: BTreeSet<QuestionId>,
         failure: &Failure,
         now: Instant,
     ) {
-        if let Some(pool) = self.pools.get_mut(&connection.pool) {
-            let server = pool.settings.servers.get(connection.index);
-            let server = server.filter(|_| pool.unanswered_told.is_due(now));
-            let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
-            self.commands.extend(event.map(Command::Log));
-        }
+        self.tell_unanswered(connection, failure, now);
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
     }
 
-    /// Nobody will answer these on this server. It is blamed unless it has answered others in the meantime.
-    fn lose_questions(
+    fn tell_unanswered(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
+        let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
+        let server = pool.settings.servers.get(connection.index);
+        let server = server.filter(|_| pool.unanswered_told.is_due(now));
+        let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
+        self.commands.extend(event.map(Command::Log));
+    }
+
+    /// The server takes no questions, though it let somebody connect. It has seen none of these, so that they are not
+    /// why.
+    fn lose_unasked(
         &mut self,
         connection: &Connection,
         questions: BTreeSet<QuestionId>,
         failure: &Failure,
         now: Instant,
     ) {
-        let asked = |id: &QuestionId| match self.questions.get(id)?.state {
-            State::Asked { at, .. } => Some(at),
-            _ => None,
-        };
-        let began = questions.iter().filter_map(asked).min().unwrap_or(connection.began);
-        if !self.servers.has_answered_since(connection.server, &connection.target, began) {
-            self.blame(connection.server, &connection.target, failure, began, now);
-        }
+        self.blame(connection.server, &connection.target, failure, connection.began, now);
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
@@ -211,7 +207,7 @@ impl UpstreamManager {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.is_finished = true;
         let is_of_use =
-            connection.was_used || connection.in_flight.iter().all(|id| was_ordered(&self.questions, id));
+            connection.was_used || connection.in_flight.iter().all(|id| was_commanded(&self.questions, id));
         if connection.in_flight.is_empty() && connection.is_ready() {
             self.close(id);
         } else if !connection.is_ready() || !is_of_use {
@@ -230,109 +226,23 @@ impl UpstreamManager {
         };
         let (ordered, unordered) = std::mem::take(&mut connection.in_flight)
             .into_iter()
-            .partition(|id| was_ordered(&self.questions, id));
+            .partition(|id| was_commanded(&self.questions, id));
         connection.in_flight = ordered;
         let (server, unordered): (_, BTreeSet<_>) = (connection.server, unordered);
         for question in unordered {
-            self.servers.settle(server, Debt::Answer);
+            self.servers.end_waiting(server, Awaited::Answer);
             self.enqueue(question);
         }
     }
 
-    /// Closes a connection that has failed.
-    fn cut(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
+    /// Closes a connection on which nothing can be asked.
+    pub(super) fn cut(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
         let Some(mut connection) = self.close(id) else { return };
         if connection.is_ready() {
             let questions = std::mem::take(&mut connection.in_flight);
-            self.lose_questions(&connection, questions, failure, now);
+            self.lose_unasked(&connection, questions, failure, now);
         } else {
             self.fail_to_open(connection, failure, now);
         }
     }
-
-    pub(super) fn time_out_connection(&mut self, id: ConnectionId, now: Instant) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        if connection.is_ready() {
-            return self.end_idleness(id, now);
-        }
-        let Some(pool) = self.pools.get(&connection.pool) else { return };
-        let failure = connection.expiry(&pool.settings.timeouts);
-        self.cut(id, &failure, now);
-    }
-
-    pub(super) fn time_out_question(&mut self, id: QuestionId, now: Instant) {
-        let Some(question) = self.questions.get(&id) else { return };
-        let over = now >= question.deadline;
-        match question.state {
-            State::Asked { connection, at, .. } => {
-                let time = Seconds(question.due.saturating_duration_since(at));
-                let server = self.server_asked(connection);
-                let reason = format!("no answer from {server} within {time}");
-                let failure = Failure::new(FailureKind::Unexpected, reason);
-                if over {
-                    self.miss_deadline(id, connection, failure, now);
-                } else {
-                    self.miss_answer(id, connection, &failure, now);
-                }
-            }
-            State::Waiting | State::Reserved(_) => {
-                let failure = Failure::new(FailureKind::Contact, self.what_is_late(question.pool));
-                self.detach(id, now);
-                self.give_up(id, failure);
-            }
-        }
-    }
-
-    /// Why a question in the queue of the pool could not be asked in time.
-    fn what_is_late(&self, pool: PoolId) -> String {
-        let pool = self.pools.get(&pool);
-        let servers = pool.map(|pool| pool.settings.servers.as_slice()).unwrap_or_default();
-        let server = servers.first().map(ToString::to_string).unwrap_or_default();
-        let first = pool.and_then(|pool| pool.server_pools.first());
-        match first.is_some_and(|server_pool| self.servers.is_awaited(server_pool.server)) {
-            true => format!("no address of {server} in time"),
-            false => format!("no connection to {server} in time"),
-        }
-    }
-
-    /// The question has taken too long on this server, though not too long for another.
-    fn miss_answer(&mut self, id: QuestionId, on: ConnectionId, failure: &Failure, now: Instant) {
-        let asked_at = self.asked_at(on, id);
-        let Some(connection) = self.connections.get(&on) else { return };
-        let sound = connection.answered_at > asked_at;
-        if sound && matches!(self.sharing(on), Some(Sharing::Pipelined(_))) {
-            let index = connection.index;
-            self.try_elsewhere(id, index, failure, now);
-            self.release(on, id, now);
-        } else {
-            self.cut(on, failure, now);
-        }
-    }
-
-    /// The login's time is over. The server is to blame only if it has been silent for long.
-    fn miss_deadline(&mut self, id: QuestionId, on: ConnectionId, failure: Failure, now: Instant) {
-        let Some(asked_at) = self.asked_at(on, id) else { return };
-        let Some(connection) = self.connections.get(&on) else { return };
-        let (server, target) = (connection.server, connection.target.clone());
-        self.detach(id, now);
-        let long = now >= asked_at + SUSPICION;
-        if long && !self.servers.has_answered_since(server, &target, asked_at) {
-            self.blame(server, &target, &failure, asked_at, now);
-        }
-        if let Some(question) = self.questions.get_mut(&id) {
-            question.failure = Some(failure.clone());
-        }
-        self.give_up(id, failure);
-    }
-
-    fn server_asked(&self, on: ConnectionId) -> String {
-        let Some(connection) = self.connections.get(&on) else { return String::new() };
-        let pool = self.pools.get(&connection.pool);
-        let server = pool.and_then(|pool| pool.settings.servers.get(connection.index));
-        server.map(ToString::to_string).unwrap_or_default()
-    }
-}
-
-fn was_ordered(questions: &HashMap<QuestionId, Question>, id: &QuestionId) -> bool {
-    matches!(questions.get(id).map(|question| question.state), Some(State::Asked { is_commanded: true, .. }))
 }

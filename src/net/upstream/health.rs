@@ -1,12 +1,15 @@
-//! Whether a server works, is suspected, has failed, or may be back.
+//! Whether a server is up, silent, down, or may be back.
+//!
+//! A circuit breaker, with one difference: only what no login has chosen can open it. A server that cannot be
+//! connected to, or that does not come to the point at which it could be asked, is *down* and not asked at all. One
+//! that leaves questions unanswered is *silent*: others are preferred to it, but where there is no other it is asked
+//! on, for the login may be the reason, and must not take the server from everybody else.
 #![forbid(unsafe_code)]
 
+use super::in_flight::{InFlight, SUSPICION};
 use crate::mech::remote::Failure;
 use std::time::{Duration, Instant};
 
-/// For how long a server may leave everything unanswered before others are preferred. A server that accepts
-/// connections and hangs would otherwise swallow logins until the first of them times out.
-pub(super) const SUSPICION: Duration = Duration::from_secs(1);
 /// How long a server is left alone after its first failure: it may only be restarting. Doubles with each failure in
 /// a row, up to the retry interval.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -27,207 +30,198 @@ pub(super) enum Standing {
     Good,
 }
 
-/// What a server can owe.
+/// What tells that a server lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Debt {
-    /// A connection is being opened, or its name is being looked up for the first time.
-    Opening,
+pub(super) enum Evidence {
+    /// A connection that began at that time is ready for questions.
+    Ready,
+    /// A question that was asked at that time is answered.
     Answer,
 }
 
-#[derive(Default)]
-pub(super) struct Health {
-    failed: Option<Failed>,
-    opening: usize,
-    unanswered: usize,
-    /// Since when something is owed and nothing was answered.
-    silent_since: Option<Instant>,
-    /// Whether somebody looks when the silence becomes suspicious.
-    watched: bool,
-    /// Whether the log has it as failed.
-    told: bool,
-    told_at: Option<Instant>,
+/// What has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// No connection came to the point at which a question could be asked: the server is down.
+    Opening,
+    /// A question was not answered: the server is silent, or the question is at fault.
+    Question,
 }
 
-struct Failed {
-    /// How often in a row.
+/// The state of one server as one party sees it.
+#[derive(Default)]
+pub(super) struct Health {
+    /// `None` while it is up.
+    outage: Option<Outage>,
+    pub(super) in_flight: InFlight,
+    reports: Reports,
+}
+
+struct Outage {
+    scope: Scope,
+    circuit: Circuit,
+    /// How many failures in a row.
     times: u32,
     at: Instant,
+    why: Failure,
     skipped_until: Instant,
     /// When it is tried again if there is no other.
     needed_at: Instant,
     /// Whether it was found out soon: nobody listens, rather than that nobody answers.
     soon: bool,
-    why: Failure,
-    phase: Phase,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Left alone.
-    Skipped,
-    /// A connection is being opened to see whether it is back; nobody waits for it.
+enum Circuit {
+    /// Left alone, as far as there is another.
+    Open,
+    /// As before, while a connection is being opened to see whether it is back; no login waits for that.
     Probed,
     /// It can be connected to. Whether it answers is found out with one question at a time.
-    OnTrial,
+    HalfOpen,
+}
+
+/// Keeps the log short.
+#[derive(Default)]
+struct Reports {
+    /// Whether the log has it as failed.
+    is_known: bool,
+    last: Option<Instant>,
 }
 
 impl Health {
     pub(super) fn standing(&self, now: Instant) -> Standing {
-        let suspect = self.is_suspect(now);
-        match self.failed.as_ref().map(|failed| failed.phase) {
-            None if suspect => Standing::Doubtful,
-            None => Standing::Good,
-            Some(Phase::OnTrial) if suspect => Standing::Bad,
-            Some(Phase::OnTrial) if self.unanswered > 0 => Standing::Doubtful,
-            Some(Phase::OnTrial) => Standing::Good,
-            Some(Phase::Skipped | Phase::Probed) => Standing::Bad,
+        let Some(outage) = &self.outage else {
+            return if self.in_flight.is_silent(now) { Standing::Doubtful } else { Standing::Good };
+        };
+        match (outage.circuit, outage.scope) {
+            (Circuit::HalfOpen, _) if self.in_flight.is_closed(now) => Standing::Bad,
+            (Circuit::HalfOpen, _) if self.in_flight.has_unanswered() => Standing::Doubtful,
+            (Circuit::HalfOpen, _) => Standing::Good,
+            (Circuit::Open | Circuit::Probed, Scope::Question) => Standing::Doubtful,
+            (Circuit::Open | Circuit::Probed, Scope::Opening) => Standing::Bad,
         }
     }
 
-    fn is_suspect(&self, now: Instant) -> bool {
-        self.silent_since.is_some_and(|since| now >= since + SUSPICION)
+    fn circuit(&self) -> Option<Circuit> {
+        self.outage.as_ref().map(|outage| outage.circuit)
     }
 
     /// Whether it should be tried again by now. Without an `alternative` it is not left alone for long: the first
-    /// login after its restart is to find it, and one login that it does not answer is not to cost all others theirs.
+    /// login after its restart is to find it.
     pub(super) fn wants_probe(&self, alternative: bool, now: Instant) -> bool {
-        let skipped = self.failed.as_ref().filter(|failed| failed.phase == Phase::Skipped);
-        skipped.is_some_and(|failed| now >= if alternative { failed.skipped_until } else { failed.needed_at })
+        let open = self.outage.as_ref().filter(|outage| outage.circuit == Circuit::Open);
+        open.is_some_and(|outage| now >= if alternative { outage.skipped_until } else { outage.needed_at })
     }
 
     /// Whether it is being tried and the result is not far.
     pub(super) fn is_probed_soon(&self) -> bool {
-        self.failed.as_ref().is_some_and(|failed| failed.soon && failed.phase == Phase::Probed)
+        self.outage.as_ref().is_some_and(|outage| outage.soon && outage.circuit == Circuit::Probed)
     }
 
     pub(super) fn is_probed(&self) -> bool {
-        self.failed.as_ref().is_some_and(|failed| failed.phase == Phase::Probed)
+        self.circuit() == Some(Circuit::Probed)
     }
 
-    pub(super) fn is_on_trial(&self) -> bool {
-        self.failed.as_ref().is_some_and(|failed| failed.phase == Phase::OnTrial)
+    pub(super) fn is_half_open(&self) -> bool {
+        self.circuit() == Some(Circuit::HalfOpen)
     }
 
     /// When and why it failed last, if it has not recovered.
     pub(super) fn failure(&self) -> Option<(Instant, &Failure)> {
-        self.failed.as_ref().map(|failed| (failed.at, &failed.why))
+        self.outage.as_ref().map(|outage| (outage.at, &outage.why))
     }
 
-    /// Whether what began then says nothing new: it began before the failure that is known.
-    pub(super) fn is_old_news(&self, began: Instant) -> bool {
-        self.failed.as_ref().is_some_and(|failed| began <= failed.at)
+    /// Whether a failure of what began then says nothing new, since it began before the one that is known. That no
+    /// connection can be opened is news where only a question is known to be unanswered.
+    pub(super) fn is_old_news(&self, scope: Scope, began: Instant) -> bool {
+        let known =
+            self.outage.as_ref().filter(|outage| outage.scope == Scope::Opening || scope == Scope::Question);
+        known.is_some_and(|outage| began <= outage.at)
     }
 
     pub(super) fn begin_probe(&mut self) {
-        self.enter(Phase::Probed);
+        self.enter(Circuit::Probed);
     }
 
     /// The probe has ended without a result.
     pub(super) fn end_probe(&mut self) {
         if self.is_probed() {
-            self.enter(Phase::Skipped);
+            self.enter(Circuit::Open);
         }
     }
 
-    /// It can be connected to, or at least its name has an address.
-    pub(super) fn begin_trial(&mut self, now: Instant) {
-        self.silent_since = self.silent_since.map(|_| now);
-        self.enter(Phase::OnTrial);
+    /// It is being connected to, or its name looked up, though it has failed.
+    pub(super) fn half_open(&mut self, now: Instant) {
+        self.in_flight.note_opened(now);
+        self.enter(Circuit::HalfOpen);
     }
 
-    fn enter(&mut self, phase: Phase) {
-        if let Some(failed) = &mut self.failed {
-            failed.phase = phase;
+    fn enter(&mut self, circuit: Circuit) {
+        if let Some(outage) = &mut self.outage {
+            outage.circuit = circuit;
         }
     }
 
-    /// Something is owed.
-    pub(super) fn owe(&mut self, debt: Debt, now: Instant) {
-        if self.opening + self.unanswered == 0 {
-            self.silent_since = Some(now);
-        }
-        *self.debts(debt) += 1;
-    }
-
-    /// Something is owed no more, for whatever reason. `true` if nothing is.
-    pub(super) fn settle(&mut self, debt: Debt) -> bool {
-        let debts = self.debts(debt);
-        *debts = debts.saturating_sub(1);
-        let nothing = self.opening + self.unanswered == 0;
-        if nothing {
-            self.silent_since = None;
-        }
-        nothing
-    }
-
-    fn debts(&mut self, debt: Debt) -> &mut usize {
-        match debt {
-            Debt::Opening => &mut self.opening,
-            Debt::Answer => &mut self.unanswered,
+    /// The server shows that it lives, by what began then. `true` if the log is to be told.
+    pub(super) fn note_life(&mut self, evidence: Evidence, began: Instant, now: Instant) -> bool {
+        match evidence {
+            Evidence::Ready => {
+                self.in_flight.note_opened(now);
+                if self.outage.as_ref().is_some_and(|outage| began > outage.at) {
+                    self.enter(Circuit::HalfOpen);
+                }
+                false
+            }
+            Evidence::Answer => {
+                self.in_flight.note_answer(now);
+                self.recover(began)
+            }
         }
     }
 
-    /// When to look whether it has become suspect, if nobody does.
-    pub(super) fn watch(&mut self, now: Instant) -> Option<Instant> {
-        let due = self.silent_since.filter(|_| !self.watched).map(|since| since + SUSPICION)?;
-        self.watched = due > now;
-        self.watched.then_some(due)
-    }
-
-    /// The time to look has come. `true` if it is suspect.
-    pub(super) fn handle_watch(&mut self, now: Instant) -> bool {
-        self.watched = false;
-        self.is_suspect(now)
-    }
-
-    /// A question was answered. `true` if it was suspect.
-    pub(super) fn hear(&mut self, now: Instant) -> bool {
-        let suspect = self.is_suspect(now);
-        self.silent_since = self.silent_since.map(|_| now);
-        suspect
-    }
-
-    /// It works, as far as something shows that began then. `true` if the log is to be told.
-    pub(super) fn recover(&mut self, began: Instant) -> bool {
-        if self.failed.is_none() || (self.is_old_news(began) && !self.is_on_trial()) {
-            return false;
+    /// An answer was heard. One of a connection from before a server went down does not say that it is up.
+    fn recover(&mut self, began: Instant) -> bool {
+        let is_over = |outage: &Outage| {
+            outage.scope == Scope::Question || outage.circuit == Circuit::HalfOpen || began > outage.at
+        };
+        match self.outage.take_if(|outage| is_over(outage)) {
+            Some(_) => std::mem::take(&mut self.reports.is_known),
+            None => false,
         }
-        self.failed = None;
-        std::mem::take(&mut self.told)
     }
 
     /// It is left alone: for `wait`, or for a time that grows up to `longest`. `began`: what has failed began then.
     /// `true` if the log is to be told.
     pub(super) fn fail(
         &mut self,
+        scope: Scope,
         why: Failure,
         wait: Option<Duration>,
         longest: Duration,
         began: Instant,
         now: Instant,
     ) -> bool {
-        let times = self.failed.as_ref().map_or(0, |failed| failed.times).saturating_add(1);
+        let times = self.outage.as_ref().map_or(0, |outage| outage.times).saturating_add(1);
         let growing = || FIRST_WAIT.saturating_mul(1 << times.min(16).saturating_sub(1)).min(longest);
         let skipped_until = now + wait.unwrap_or_else(growing);
         let soon = wait.is_none() && now < began + SUSPICION;
         let longest = if soon { PAUSE } else { wait.unwrap_or(FIRST_WAIT) };
         let needed_at = skipped_until.min(now + longest);
-        let phase = Phase::Skipped;
-        self.failed = Some(Failed { times, at: now, skipped_until, needed_at, soon, why, phase });
-        let silence = if self.told { REMINDER } else { SILENCE };
-        let tell = self.told_at.is_none_or(|told_at| now >= told_at + silence);
-        if tell {
-            self.told = true;
-            self.told_at = Some(now);
-        }
-        tell
+        let circuit = Circuit::Open;
+        self.outage = Some(Outage { scope, circuit, times, at: now, why, skipped_until, needed_at, soon });
+        scope == Scope::Opening && self.reports.is_due(now)
     }
 }
 
-#[cfg(test)]
-impl Health {
-    pub(super) fn debts_for_test(&self) -> (usize, usize) {
-        (self.opening, self.unanswered)
+impl Reports {
+    fn is_due(&mut self, now: Instant) -> bool {
+        let silence = if self.is_known { REMINDER } else { SILENCE };
+        let is_due = self.last.is_none_or(|last| now >= last + silence);
+        if is_due {
+            self.is_known = true;
+            self.last = Some(now);
+        }
+        is_due
     }
 }

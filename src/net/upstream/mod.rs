@@ -4,13 +4,15 @@
 //!
 //! - A question waits in its pool's queue, in turn by user and login, and takes the first connection that is free for it;
 //!   connections are opened as the queue needs them (`waiting`, `connection_pool`, `opening`).
-//! - A server that fails is left alone for a time that grows with each failure in a row. When that is over and its
-//!   pool is used, a connection without a question finds out whether it is back; then it gets one question at a time
-//!   until it answers (`health`). While all servers of a pool are known to fail, questions are given up at once.
-//! - A connection that breaks over a question is no failure of its server: that question may be the reason.
-//! - A server that owes answers or connections and is silent for a second is avoided while another is better.
-//! - A question tries each server once. If a used connection breaks under it before a byte has come, it is asked
-//!   once more on a fresh one to the same server (`failing`).
+//! - A server that cannot be connected to, or that lets nobody come so far that something could be asked, is left
+//!   alone for a time that grows with each failure in a row. When that is over and its pool is used, a connection
+//!   without a question finds out whether it is back; then it gets one question at a time until it answers (`health`).
+//!   While all servers of a pool are known to fail, questions are given up at once.
+//! - A question over which a connection breaks, or that is not answered, never does that to its server: the login may
+//!   be the reason. Another server is preferred to one that has left a question unanswered or is silent for a second
+//!   (`in_flight`), but a server that has no equal is asked on.
+//! - A question tries each server once. If a used connection breaks under it, or is silent while a fresh one can be
+//!   opened, it is asked once more on the fresh one, unless a part of its answer has come (`failing`, `second_try`).
 #![forbid(unsafe_code)]
 
 mod addresses;
@@ -20,13 +22,17 @@ mod connection;
 mod connection_pool;
 mod failing;
 mod health;
+mod in_flight;
 mod opening;
+mod pace;
 mod queue;
+mod second_try;
 mod servers;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod waiting;
 
 pub use command::{Command, Event, Stage, Target};
@@ -36,6 +42,7 @@ use crate::mech::remote::{Failure, FailureKind, PoolId, PoolSettings, QuestionId
 use crate::origin::Origin;
 use connection::Connection;
 use connection_pool::ConnectionPool;
+use health::Evidence;
 use queue::{SequenceNumber, Wish};
 use servers::Servers;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -72,6 +79,8 @@ enum State {
         at: Instant,
         /// Whether the caller has been told to ask it.
         is_commanded: bool,
+        /// Whether a part of its answer has come: then the server has it, and need not be asked again.
+        is_seen: bool,
     },
 }
 
@@ -81,6 +90,8 @@ enum Timer {
     Question(QuestionId),
     /// Its stage takes too long, or it was idle for long.
     Connection(ConnectionId),
+    /// Perhaps it is dead.
+    Silence(ConnectionId),
     /// Perhaps it is not used any more.
     PoolSettings(PoolId),
 }
@@ -179,18 +190,33 @@ impl UpstreamManager {
         self.settle(now);
     }
 
-    /// The connection has reached a stage. A session that need not hear anything before it is ready is so at the
-    /// `now` at which its opening began.
+    /// The connection has reached a stage before [`Self::handle_ready`].
     pub fn handle_stage(&mut self, connection: ConnectionId, stage: Stage, now: Instant) {
-        let Some(known) = self.connections.get_mut(&connection).filter(|known| !known.is_ready()) else {
-            return;
-        };
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        debug_assert!(!known.is_ready() && stage != Stage::Ready, "stages are gone through once");
         known.enter(stage, now);
-        if stage == Stage::Ready {
-            self.begin_service(connection, now);
-        } else {
-            self.time_stage(connection);
+        self.time_stage(connection);
+        self.settle(now);
+    }
+
+    /// Questions can be asked. `has_greeted`: the server has said something for that, so that it is known to live.
+    pub fn handle_ready(&mut self, connection: ConnectionId, has_greeted: bool, now: Instant) {
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        debug_assert!(!known.is_ready(), "a connection becomes ready once");
+        known.has_greeted = has_greeted;
+        known.enter(Stage::Ready, now);
+        self.begin_service(connection, now);
+        self.settle(now);
+    }
+
+    /// A part of the answer to the question has come.
+    pub fn handle_begun(&mut self, connection: ConnectionId, question: QuestionId, now: Instant) {
+        if let Some(Question { state: State::Asked { connection: on, is_seen, .. }, .. }) =
+            self.questions.get_mut(&question)
+        {
+            *is_seen |= *on == connection;
         }
+        self.note_heard(connection, now);
         self.settle(now);
     }
 
@@ -204,12 +230,15 @@ impl UpstreamManager {
         now: Instant,
     ) -> bool {
         let asked_at = self.asked_at(connection, question);
+        self.note_heard(connection, now);
         let Some(known) = self.connections.get_mut(&connection) else { return false };
         known.was_used = true;
-        known.answered_at = Some(now);
-        let index = known.index;
+        let (pool, index) = (known.pool, known.index);
         let began = asked_at.unwrap_or(known.began);
-        self.servers.handle_answer(known.server, &known.target, began, now);
+        self.servers.note_life(known.server, &known.target, Evidence::Answer, began, now);
+        if let Some(at) = asked_at {
+            self.with_server_pool(pool, index, |server_pool| server_pool.pace.note(now - at, now));
+        }
         let counts = asked_at.is_some();
         if counts {
             match &answered {
@@ -228,11 +257,10 @@ impl UpstreamManager {
         self.settle(now);
     }
 
-    /// The connection is broken or was closed by the server. `heard`: bytes have come since the last question was
-    /// asked on it.
-    pub fn handle_broken(&mut self, connection: ConnectionId, failure: Failure, heard: bool, now: Instant) {
+    /// The connection is broken or was closed by the server.
+    pub fn handle_broken(&mut self, connection: ConnectionId, failure: Failure, now: Instant) {
         self.closing.remove(&connection);
-        self.lose(connection, &failure, heard, now);
+        self.lose(connection, &failure, now);
         self.settle(now);
     }
 
@@ -250,6 +278,7 @@ impl UpstreamManager {
             match timer {
                 Timer::Question(question) => self.time_out_question(question, now),
                 Timer::Connection(connection) => self.time_out_connection(connection, now),
+                Timer::Silence(connection) => self.look_at_silence(connection, now),
                 Timer::PoolSettings(pool) => self.retire(pool, now),
             }
         }
@@ -268,33 +297,47 @@ impl UpstreamManager {
             return Some(command);
         }
         while let Some(command) = self.commands.pop_front() {
-            if self.still_holds(&command) {
+            let is_current = self.is_current(&command);
+            self.note_given(&command);
+            if is_current {
                 return Some(command);
             }
         }
         None
     }
 
-    /// Whether nothing has happened to a connection since the command was given: while the caller carries out one
-    /// command, a connection of another may break.
-    fn still_holds(&mut self, command: &Command) -> bool {
+    /// Whether nothing has happened to a connection since the command was thought of: while the caller carries out
+    /// one command, a connection of another may break.
+    fn is_current(&self, command: &Command) -> bool {
         match command {
-            Command::Open { connection, .. } => {
-                let open = self.connections.contains_key(connection);
-                if !open {
-                    self.closing.remove(connection);
-                }
-                open
+            Command::Open { connection, .. } | Command::Abandon(connection, _) => {
+                self.connections.contains_key(connection)
             }
             Command::Ask(to, question) => {
-                let state = self.questions.get_mut(question).map(|question| &mut question.state);
-                let Some(State::Asked { connection, is_commanded, .. }) = state else { return false };
-                let holds = connection == to && !*is_commanded;
-                *is_commanded |= holds;
-                holds
+                let state = self.questions.get(question).map(|question| question.state);
+                matches!(state, Some(State::Asked { connection, is_commanded: false, .. }) if connection == *to)
             }
-            Command::Close(connection) => self.closing.remove(connection),
+            Command::Close(connection) => self.closing.contains(connection),
             Command::Resolve { .. } | Command::GiveUp(..) | Command::Log(_) => true,
+        }
+    }
+
+    /// The command is off the queue, given to the caller or out of date.
+    fn note_given(&mut self, command: &Command) {
+        match command {
+            // What was never opened need not be closed.
+            Command::Open { connection, .. } if self.connections.contains_key(connection) => {}
+            Command::Open { connection, .. } | Command::Close(connection) => {
+                self.closing.remove(connection);
+            }
+            Command::Ask(to, question) => {
+                if let Some(Question { state: State::Asked { connection, is_commanded, .. }, .. }) =
+                    self.questions.get_mut(question)
+                {
+                    *is_commanded |= connection == to;
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use super::connection::{Connection, Purpose};
 use super::connection_pool::ServerPool;
-use super::health::Debt;
+use super::health::Evidence;
+use super::in_flight::Awaited;
 use super::{Command, ConnectionId, State, Timer, UpstreamManager};
 use crate::mech::remote::{PoolId, QuestionId, Sharing};
 use std::collections::BTreeSet;
@@ -25,8 +26,9 @@ impl UpstreamManager {
             Purpose::Queue => server_pool.opening += 1,
             Purpose::Probe => self.servers.begin_probe(server),
             Purpose::Again(questions) => self.reserve(questions, id),
+            Purpose::Replacement(_) => {}
         }
-        self.servers.owe(server, Debt::Opening, now);
+        self.servers.begin_waiting(server, Awaited::Opening, now);
         self.commands.push_back(Command::Open {
             connection: id,
             pool,
@@ -48,6 +50,7 @@ impl UpstreamManager {
     }
 
     pub(super) fn time_stage(&mut self, id: ConnectionId) {
+        debug_assert!(self.connections.contains_key(&id), "a stage is that of a connection");
         let Some(connection) = self.connections.get(&id) else { return };
         let Some(pool) = self.pools.get(&connection.pool) else { return };
         let due = connection.stage_began + connection.allowed(&pool.settings.timeouts);
@@ -64,15 +67,17 @@ impl UpstreamManager {
 
     /// It has become ready.
     pub(super) fn begin_service(&mut self, id: ConnectionId, now: Instant) {
+        debug_assert!(self.connections.contains_key(&id), "what becomes ready is there");
         self.set_connection_timer(id, None);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        self.servers.settle(connection.server, Debt::Opening);
-        self.servers.handle_ready(connection.server, connection.began, now);
+        self.servers.end_waiting(connection.server, Awaited::Opening);
+        let (server, began) = (connection.server, connection.began);
+        self.servers.note_life(server, &connection.target, Evidence::Ready, began, now);
         self.unsettled.insert(connection.pool);
         match &mut connection.purpose {
             Purpose::Queue => {
                 let (pool, index) = (connection.pool, connection.index);
-                self.with_bundle(pool, index, |server_pool| {
+                self.with_server_pool(pool, index, |server_pool| {
                     server_pool.opening = server_pool.opening.saturating_sub(1)
                 });
             }
@@ -80,6 +85,10 @@ impl UpstreamManager {
                 for question in std::mem::take(questions) {
                     self.put(question, id, now);
                 }
+            }
+            Purpose::Replacement(silent) => {
+                let silent = *silent;
+                self.take_over(id, silent, now);
             }
             Purpose::Probe => {}
         }
@@ -91,7 +100,7 @@ impl UpstreamManager {
         let sharing = self.sharing(id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.in_flight.remove(&question) {
-            self.servers.settle(connection.server, Debt::Answer);
+            self.servers.end_waiting(connection.server, Awaited::Answer);
         }
         self.unsettled.insert(connection.pool);
         if sharing != Some(Sharing::OneShot) && !connection.is_finished {
@@ -105,7 +114,7 @@ impl UpstreamManager {
     fn fill(&mut self, id: ConnectionId, now: Instant) {
         while let Some(connection) = self.connections.get(&id) {
             let Some(pool) = self.pools.get(&connection.pool) else { return };
-            if connection.in_flight.len() >= pool.capacity() {
+            if connection.in_flight.len() >= pool.capacity() || connection.is_suspect {
                 break;
             }
             let Some(question) = pool.next_for(connection.index, &self.servers, now) else { break };
@@ -157,7 +166,7 @@ impl UpstreamManager {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
         let room = connection.in_flight.len() < pool.capacity();
-        let free = connection.is_ready() && room && !connection.is_finished;
+        let free = connection.is_ready() && room && !connection.is_finished && !connection.is_suspect;
         let sharing = pool.settings.sharing;
         let Some(server_pool) = pool.server_pools.get_mut(connection.index) else { return };
         match (connection.free_as, free) {
@@ -191,9 +200,10 @@ impl UpstreamManager {
     /// Forgets the connection. What was asked on it is up to the caller.
     pub(super) fn take(&mut self, id: ConnectionId) -> Option<Connection> {
         self.set_connection_timer(id, None);
+        self.set_silence_timer(id, None);
         let connection = self.connections.remove(&id)?;
         let opening = !connection.is_ready();
-        self.with_bundle(connection.pool, connection.index, |server_pool| {
+        self.with_server_pool(connection.pool, connection.index, |server_pool| {
             server_pool.connections = server_pool.connections.saturating_sub(1);
             if opening && connection.purpose == Purpose::Queue {
                 server_pool.opening = server_pool.opening.saturating_sub(1);
@@ -203,19 +213,24 @@ impl UpstreamManager {
             }
         });
         if opening {
-            self.servers.settle(connection.server, Debt::Opening);
+            self.servers.end_waiting(connection.server, Awaited::Opening);
         }
         if opening && connection.purpose == Purpose::Probe {
             self.servers.end_probe(connection.server);
         }
         for _ in &connection.in_flight {
-            self.servers.settle(connection.server, Debt::Answer);
+            self.servers.end_waiting(connection.server, Awaited::Answer);
         }
         self.unsettled.insert(connection.pool);
         Some(connection)
     }
 
-    fn with_bundle(&mut self, pool: PoolId, index: usize, change: impl FnOnce(&mut ServerPool)) {
+    pub(super) fn with_server_pool(
+        &mut self,
+        pool: PoolId,
+        index: usize,
+        change: impl FnOnce(&mut ServerPool),
+    ) {
         if let Some(server_pool) = self.pools.get_mut(&pool).and_then(|pool| pool.server_pools.get_mut(index))
         {
             change(server_pool);

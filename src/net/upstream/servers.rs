@@ -4,7 +4,8 @@
 mod lookups;
 
 use super::addresses::Addresses;
-use super::health::{Debt, Health, Standing};
+use super::health::{Evidence, Health, Scope, Standing};
+use super::in_flight::Awaited;
 use super::{Command, Event, Target};
 use crate::mech::remote::{Failure, PoolId, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -89,8 +90,8 @@ impl Servers {
         self.records.get(&id).map_or(Standing::Bad, |record| record.health.standing(now))
     }
 
-    pub(super) fn is_on_trial(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_on_trial())
+    pub(super) fn is_half_open(&self, id: ServerId) -> bool {
+        self.records.get(&id).is_some_and(|record| record.health.is_half_open())
     }
 
     pub(super) fn is_probed(&self, id: ServerId) -> bool {
@@ -122,20 +123,11 @@ impl Servers {
         self.change(id, Health::end_probe);
     }
 
-    /// A connection that began then is ready for questions.
-    pub(super) fn handle_ready(&mut self, id: ServerId, began: Instant, now: Instant) {
-        let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.failure().is_some() && !record.health.is_old_news(began) {
-            record.health.begin_trial(now);
-            self.watch(id, now);
-            self.note_change(id);
-        }
-    }
-
-    pub(super) fn owe(&mut self, id: ServerId, debt: Debt, now: Instant) {
+    /// Something is waited for from now on.
+    pub(super) fn begin_waiting(&mut self, id: ServerId, awaited: Awaited, now: Instant) {
         if let Some(record) = self.records.get_mut(&id) {
-            record.health.owe(debt, now);
-            if record.health.is_on_trial() {
+            record.health.in_flight.begin(awaited, now);
+            if record.health.is_half_open() {
                 self.note_change(id);
             }
             self.watch(id, now);
@@ -143,26 +135,36 @@ impl Servers {
     }
 
     fn watch(&mut self, id: ServerId, now: Instant) {
-        let due = self.records.get_mut(&id).and_then(|record| record.health.watch(now));
+        let due = self.records.get_mut(&id).and_then(|record| record.health.in_flight.watch(now));
         self.watches.extend(due.map(|due| (due, id)));
     }
 
-    pub(super) fn settle(&mut self, id: ServerId, debt: Debt) {
+    /// It is waited for no more.
+    pub(super) fn end_waiting(&mut self, id: ServerId, awaited: Awaited) {
         let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.settle(debt) || record.health.is_on_trial() {
+        if record.health.in_flight.end(awaited) || record.health.is_half_open() {
             self.note_change(id);
         }
     }
 
-    /// A question that was asked then has been answered.
-    pub(super) fn handle_answer(&mut self, id: ServerId, target: &Target, asked: Instant, now: Instant) {
+    /// The server shows that it lives. `began`: when the connection or the question did that shows it.
+    pub(super) fn note_life(
+        &mut self,
+        id: ServerId,
+        target: &Target,
+        evidence: Evidence,
+        began: Instant,
+        now: Instant,
+    ) {
         let Some(record) = self.records.get_mut(&id) else { return };
-        record.addresses.answer(target, now);
-        let changed = record.health.hear(now) || record.health.failure().is_some();
-        if record.health.recover(asked) {
+        if evidence == Evidence::Answer {
+            record.addresses.answer(target, now);
+        }
+        let was_good = record.health.standing(now) == Standing::Good && record.health.failure().is_none();
+        if record.health.note_life(evidence, began, now) {
             self.commands.push_back(Command::Log(Event::Recovered(record.server.clone())));
         }
-        if changed {
+        if !was_good {
             self.note_change(id);
         }
         self.watch(id, now);
@@ -173,7 +175,7 @@ impl Servers {
         self.records.get(&id).is_some_and(|record| record.addresses.has_answered_since(target, time))
     }
 
-    /// An address has failed over something that began then.
+    /// No connection to the address came to the point at which a question can be asked. It began then.
     pub(super) fn handle_failure(
         &mut self,
         id: ServerId,
@@ -183,7 +185,7 @@ impl Servers {
         now: Instant,
     ) -> Blame {
         let Some(record) = self.records.get_mut(&id) else { return Blame::Nobody };
-        if record.health.is_old_news(began) {
+        if record.health.is_old_news(Scope::Opening, began) {
             return Blame::Nobody;
         }
         record.addresses.fail(target, now);
@@ -195,9 +197,30 @@ impl Servers {
         Blame::Server
     }
 
+    /// A question that was asked then has waited in vain, and nothing was answered at that address since: others are
+    /// preferred. No more than that, since it may be the question.
+    pub(super) fn handle_silence(
+        &mut self,
+        id: ServerId,
+        target: &Target,
+        why: &Failure,
+        asked: Instant,
+        now: Instant,
+    ) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        if record.health.is_old_news(Scope::Question, asked)
+            || record.addresses.has_answered_since(target, asked)
+        {
+            return;
+        }
+        record.addresses.put_last(target);
+        record.health.fail(Scope::Question, why.clone(), None, self.retry_interval, asked, now);
+        self.note_change(id);
+    }
+
     fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, began: Instant, now: Instant) {
         let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.fail(why.clone(), wait, self.retry_interval, began, now) {
+        if record.health.fail(Scope::Opening, why.clone(), wait, self.retry_interval, began, now) {
             self.commands.push_back(Command::Log(Event::Failed(record.server.clone(), why.clone())));
         }
         self.note_change(id);
@@ -220,11 +243,11 @@ impl Servers {
         while let Some(&(due, id)) = self.watches.first().filter(|(due, _)| *due <= now) {
             self.watches.remove(&(due, id));
             let Some(record) = self.records.get_mut(&id) else { continue };
-            if record.health.handle_watch(now) {
+            record.health.in_flight.end_watch();
+            if record.health.in_flight.is_silent(now) {
                 self.note_change(id);
-            } else {
-                self.watch(id, now);
             }
+            self.watch(id, now);
         }
     }
 
@@ -258,9 +281,9 @@ impl Record {
 #[cfg(test)]
 #[allow(clippy::indexing_slicing)]
 impl Servers {
-    pub(super) fn debts_for_test(&self, id: ServerId) -> (usize, usize, bool) {
+    pub(super) fn in_flight_for_test(&self, id: ServerId) -> (usize, usize, bool) {
         let record = &self.records[&id];
-        let (opening, unanswered) = record.health.debts_for_test();
+        let (opening, unanswered) = record.health.in_flight.counts_for_test();
         (opening, unanswered, record.awaited)
     }
 

@@ -1,5 +1,6 @@
 //! A seeded simulation of the upstream manager on virtual time, with servers that refuse, hang, break connections, cannot
-//! answer, and recover; with names that cannot be found; with all three ways to share connections.
+//! answer, and recover; with logins that nobody ever answers, and connections that die without a word; with names that
+//! cannot be found; with all three ways to share connections.
 //!
 //! A failing seed is printed; `SASLAUTHD_SIMULATION_SEED=n cargo test simulation` replays it.
 #![allow(
@@ -10,6 +11,7 @@
 )]
 
 mod checks;
+mod servers;
 
 use super::health::Standing;
 use super::tests::{failure, named, numbered, pool};
@@ -22,6 +24,11 @@ use std::collections::BTreeMap;
 const STEPS: usize = 150;
 /// Waiting at a time: enough for every bound to be met.
 const MOST_QUESTIONS: usize = 24;
+/// Questions at a time that no server answers: fewer than the connections that a pool may have.
+const MOST_HANGING: usize = 3;
+/// How long a question may take that a server alone can answer at once, though its connection has died: until that is
+/// noticed, and as long again for those that waited behind it.
+const BOUND: Duration = Duration::from_secs(3);
 /// Nothing takes no time at all.
 const INSTANT: Duration = Duration::from_micros(1);
 
@@ -52,10 +59,23 @@ struct Wire {
     questions: usize,
     has_answered: bool,
     finished: bool,
+    /// Nothing goes either way any more, and nobody is told.
+    is_dead: bool,
 }
 
+#[derive(Debug)]
 struct Asked {
     pool: PoolId,
+    since: Instant,
+    /// No server answers it.
+    hangs: bool,
+    /// What has become of it on the server that is always well: it said that it cannot answer, or a second connection
+    /// was lost.
+    is_excused: bool,
+    /// How many connections it has lost.
+    lost: usize,
+    /// When one of them died without a word, which takes a while to be noticed.
+    silenced_at: Option<Instant>,
     deadline: Instant,
     /// How often each server was asked it.
     tries: BTreeMap<usize, usize>,
@@ -116,7 +136,8 @@ impl World {
     fn step(&mut self) {
         self.tick(INSTANT);
         self.carry_out();
-        match self.random.below(20) {
+        match self.random.below(21) {
+            20 if self.random.one_in(4) => self.forget_connections(),
             0..=5 => self.ask(),
             6..=13 => self.advance_a_wire(),
             14 => self.abandon(),
@@ -135,12 +156,39 @@ impl World {
             }
             self.last_question += 1;
             let id = QuestionId(self.last_question);
-            let asked = Asked { pool: PoolId(pool), deadline, tries: BTreeMap::new(), on: None };
+            let asked = Asked {
+                pool: PoolId(pool),
+                since: self.now,
+                hangs: self.random.one_in(6) && self.hanging() < MOST_HANGING,
+                is_excused: false,
+                lost: 0,
+                silenced_at: None,
+                deadline,
+                tries: BTreeMap::new(),
+                on: None,
+            };
             self.asked.insert(id, asked);
             let uid = self.random.below(3) as u32;
             let origin = Origin::client(uid, &[self.random.below(3) as u8], None);
             self.board.ask(id, &origin, PoolId(pool), &self.pools[pool], deadline, self.now);
             self.carry_out();
+        }
+    }
+
+    fn hanging(&self) -> usize {
+        self.asked.values().filter(|asked| asked.hangs).count()
+    }
+
+    /// A firewall forgets all connections that there are: they are dead, and new ones are not.
+    fn forget_connections(&mut self) {
+        for wire in self.wires.values_mut().filter(|wire| wire.stage == Stage::Ready && !wire.is_dead) {
+            wire.is_dead = true;
+            for question in &wire.asked {
+                if let Some(asked) = self.asked.get_mut(question) {
+                    asked.lose(wire.has_answered);
+                    asked.silenced_at = Some(self.now);
+                }
+            }
         }
     }
 
@@ -220,108 +268,21 @@ impl World {
     }
 
     fn well_wire_with_work(&self) -> Option<ConnectionId> {
-        let busy = |wire: &Wire| wire.stage != Stage::Ready || !wire.asked.is_empty();
+        let can_be_answered = |question: &&QuestionId| self.can_be_answered(**question);
+        let busy = |wire: &Wire| {
+            !wire.is_dead && (wire.stage != Stage::Ready || wire.asked.iter().any(|id| can_be_answered(&id)))
+        };
         let mut wires = self.wires.iter();
         wires.find(|(_, wire)| busy(wire) && Some(self.server(wire)) == self.well.as_ref()).map(|(id, _)| *id)
     }
 
+    /// One that nobody waits for any more may hang or not.
+    fn can_be_answered(&self, question: QuestionId) -> bool {
+        self.asked.get(&question).is_none_or(|asked| !asked.hangs)
+    }
+
     fn server(&self, wire: &Wire) -> &Server {
         &self.pools[wire.pool.0].servers[wire.server]
-    }
-
-    fn advance_a_wire(&mut self) {
-        let all: Vec<_> = self.wires.keys().copied().collect();
-        if let Some(id) = self.random.pick(&all) {
-            self.advance(id);
-        }
-    }
-
-    /// Something happens on a connection, as its server's mood has it.
-    fn advance(&mut self, id: ConnectionId) {
-        let wire = &self.wires[&id];
-        let mood = self.moods[&self.server(wire).name];
-        match (wire.stage, mood) {
-            (_, Mood::Swallows) | (Stage::Opening, Mood::Hangs) => {}
-            (Stage::Connecting, Mood::Refuses) => self.break_wire(id, false),
-            (Stage::Connecting, _) => self.connect(id),
-            (Stage::Securing, _) => self.enter(id, Stage::Opening),
-            (Stage::Opening, Mood::Good) => self.enter(id, Stage::Ready),
-            (Stage::Opening, Mood::Refuses | Mood::Breaks) => self.break_wire(id, false),
-            (Stage::Ready, mood) => self.serve(id, mood),
-        }
-    }
-
-    fn connect(&mut self, id: ConnectionId) {
-        if self.random.one_in(3) {
-            return self.enter(id, Stage::Securing);
-        }
-        self.enter(id, Stage::Opening);
-        // A session that waits for no greeting.
-        if self.wires.contains_key(&id) && self.random.one_in(2) {
-            self.enter(id, Stage::Ready);
-        }
-    }
-
-    fn enter(&mut self, id: ConnectionId, stage: Stage) {
-        self.wires.get_mut(&id).unwrap().stage = stage;
-        self.board.handle_stage(id, stage, self.now);
-    }
-
-    fn serve(&mut self, id: ConnectionId, mood: Mood) {
-        let wire = self.wires.get_mut(&id).unwrap();
-        let is_well = self.well.as_ref() == Some(&self.pools[wire.pool.0].servers[wire.server]);
-        if wire.asked.is_empty() {
-            // Servers close idle connections when they like.
-            if mood == Mood::Breaks || self.random.one_in(6) {
-                self.break_wire(id, false);
-            }
-            return;
-        }
-        if wire.has_answered && self.random.one_in(8) {
-            return self.break_wire(id, false);
-        }
-        match mood {
-            Mood::Hangs => {}
-            Mood::Breaks | Mood::Refuses => {
-                let heard = self.random.one_in(2);
-                self.break_wire(id, heard);
-            }
-            _ if !is_well && self.random.one_in(20) => self.break_wire(id, true),
-            _ => self.answer(id),
-        }
-    }
-
-    fn break_wire(&mut self, id: ConnectionId, heard: bool) {
-        self.disturbed = true;
-        let wire = self.wires.remove(&id).unwrap();
-        // Those whose order to be asked has not been taken yet count as asked.
-        for question in &self.board.connections[&id].in_flight {
-            self.asked.get_mut(question).unwrap().tries.entry(wire.server).or_default();
-        }
-        self.board.handle_broken(id, failure("broken"), heard, self.now);
-    }
-
-    fn answer(&mut self, id: ConnectionId) {
-        let cannot = self.random.one_in(10);
-        let finishes = self.random.one_in(10);
-        let wire = self.wires.get_mut(&id).unwrap();
-        let index = self.random.below(wire.asked.len() as u64) as usize;
-        let question = wire.asked.remove(index);
-        wire.finished |= finishes;
-        wire.has_answered = true;
-        let expected = self.board.asked_at(id, question).is_some();
-        assert!(!expected || self.asked[&question].on == Some(id), "it is known who is asked what");
-        let answered = if cannot { Err(failure("cannot")) } else { Ok(()) };
-        let counts = self.board.handle_answer(id, question, answered, self.now);
-        assert_eq!(counts, expected && !cannot, "an answer counts if and only if somebody waits for it");
-        if counts {
-            self.asked.remove(&question);
-        } else if let Some(asked) = self.asked.get_mut(&question).filter(|_| expected) {
-            asked.on = None;
-        }
-        if finishes {
-            self.board.handle_finished(id, self.now);
-        }
     }
 
     fn carry_out(&mut self) {
@@ -333,6 +294,11 @@ impl World {
                 }
                 Command::Open { connection, pool, server, .. } => self.open(connection, pool, server),
                 Command::Ask(connection, question) => self.put(connection, question),
+                Command::Abandon(connection, question) => {
+                    let wire = self.wires.get_mut(&connection).expect("only what is open is told");
+                    wire.asked.retain(|asked| *asked != question);
+                    self.forget_place(question, connection);
+                }
                 Command::Close(connection) => {
                     let wire = self.wires.remove(&connection).expect("only what is open is closed");
                     for question in wire.asked {
@@ -367,6 +333,7 @@ impl World {
             questions: 0,
             has_answered: false,
             finished: false,
+            is_dead: false,
         };
         assert!(self.wires.insert(id, wire).is_none(), "a number is used once");
         let beside = self.wires.values().filter(|wire| wire.pool == pool && wire.server == server).count();
@@ -377,7 +344,7 @@ impl World {
         }
         // connect(2) can fail at once.
         if self.moods[&self.server(&self.wires[&id]).name] == Mood::Refuses && self.random.one_in(3) {
-            self.break_wire(id, false);
+            self.break_wire(id);
         }
     }
 
@@ -385,6 +352,7 @@ impl World {
         let wire = self.wires.get_mut(&id).expect("only open connections are asked");
         assert_eq!(wire.stage, Stage::Ready, "asked before it was ready");
         assert!(!wire.finished, "asked after it was finished");
+        let (is_dead, has_answered) = (wire.is_dead, wire.has_answered);
         wire.questions += 1;
         wire.asked.push(question);
         let sharing = self.pools[wire.pool.0].sharing;
@@ -401,12 +369,19 @@ impl World {
             "asked on two connections"
         );
         asked.on = Some(id);
+        if is_dead {
+            asked.lose(has_answered);
+            asked.silenced_at = Some(self.now);
+        }
         *asked.tries.entry(self.wires[&id].server).or_default() += 1;
         assert!(asked.tries.values().all(|tries| *tries <= 2), "asked three times on one server");
+        // It may have gone over with another that hangs.
+        let second_try = asked.tries.values().any(|tries| *tries == 2);
+        asked.lost = asked.lost.max(usize::from(second_try));
         // Writing can fail at once, while other commands wait.
         let wire = &self.wires[&id];
         if self.well.as_ref() != Some(self.server(wire)) && self.random.one_in(12) {
-            self.break_wire(id, false);
+            self.break_wire(id);
         }
     }
 
@@ -414,6 +389,7 @@ impl World {
     fn judge(&mut self, question: QuestionId) {
         let asked = self.asked.remove(&question).expect("given up once, and only if somebody waits");
         assert!(self.now <= asked.deadline, "given up after its deadline");
+        self.judge_by_the_well(&asked);
         if self.now == asked.deadline {
             return;
         }
@@ -426,6 +402,34 @@ impl World {
             let bad = standing == Standing::Bad || self.disturbed;
             assert!(tried || bad, "given up though {} is {standing:?}", server.name);
         }
+    }
+
+    /// A login that a healthy server would answer is answered, whatever others ask of it and whatever becomes of
+    /// connections that were there before.
+    fn judge_by_the_well(&self, asked: &Asked) {
+        let pool = &self.pools[asked.pool.0];
+        let Some(place) = pool.servers.iter().position(|server| Some(server) == self.well.as_ref()) else {
+            return;
+        };
+        let is_unnoticed = asked.silenced_at.is_some_and(|at| self.now < at + BOUND);
+        if asked.hangs || asked.is_excused || asked.lost > 1 || is_unnoticed {
+            return;
+        }
+        if self.now < asked.deadline {
+            assert!(
+                !asked.tries.contains_key(&place),
+                "given up though a healthy server was asked: {asked:?}"
+            );
+        } else if pool.servers.len() == 1
+            && self.dead_wires(asked.pool) + MOST_HANGING < pool.most_connections
+        {
+            assert!(asked.deadline < asked.since + BOUND, "a healthy server alone was late: {asked:?}");
+        }
+    }
+
+    /// A fresh connection that dies over its first question keeps its place until the time of that is over.
+    fn dead_wires(&self, pool: PoolId) -> usize {
+        self.wires.values().filter(|wire| wire.pool == pool && wire.is_dead).count()
     }
 
     /// Left alone, every question ends and everything is forgotten: with nothing but time.
@@ -456,6 +460,13 @@ impl World {
     }
 }
 
+impl Asked {
+    /// Its connection is lost. Over one that has never answered it has no second try.
+    fn lose(&mut self, has_answered: bool) {
+        self.lost += if has_answered { 1 } else { 2 };
+    }
+}
+
 fn random_pool(random: &mut Random, servers: &[Server]) -> PoolSettings {
     let mut pool = pool(servers.to_vec());
     pool.servers.rotate_left(random.below(servers.len() as u64) as usize);
@@ -465,7 +476,7 @@ fn random_pool(random: &mut Random, servers: &[Server]) -> PoolSettings {
         1 => Sharing::Sequential,
         _ => Sharing::Pipelined(1 + random.below(5) as usize),
     };
-    pool.most_connections = 1 + random.below(6) as usize;
+    pool.most_connections = 1 + MOST_HANGING + random.below(4) as usize;
     pool.idle_time = Duration::from_secs(1 + random.below(60));
     let mut time = |most| Duration::from_millis(200) + random.milliseconds(most);
     pool.timeouts = Timeouts { connect: time(5000), tls: time(5000), operation: time(10_000) };

@@ -55,6 +55,7 @@ struct Scene {
     /// Server and connection.
     opened: Vec<(usize, ConnectionId)>,
     asked: Vec<(ConnectionId, u64)>,
+    abandoned: Vec<(ConnectionId, u64)>,
     closed: Vec<ConnectionId>,
     given_up: Vec<(u64, Failure)>,
     lookups: usize,
@@ -70,6 +71,7 @@ impl Scene {
             last_question: 0,
             opened: Vec::new(),
             asked: Vec::new(),
+            abandoned: Vec::new(),
             closed: Vec::new(),
             given_up: Vec::new(),
             lookups: 0,
@@ -87,6 +89,9 @@ impl Scene {
                 Command::Resolve { .. } => self.lookups += 1,
                 Command::Open { connection, server, .. } => self.opened.push((server, connection)),
                 Command::Ask(connection, QuestionId(question)) => self.asked.push((connection, question)),
+                Command::Abandon(connection, QuestionId(question)) => {
+                    self.abandoned.push((connection, question));
+                }
                 Command::Close(connection) => self.closed.push(connection),
                 Command::GiveUp(QuestionId(question), failure) => self.given_up.push((question, failure)),
                 Command::Log(event) => self.events.push(event),
@@ -123,7 +128,7 @@ impl Scene {
     /// A session that waits for no greeting.
     fn make_ready(&mut self, connection: ConnectionId) {
         self.board.handle_stage(connection, Stage::Opening, self.now);
-        self.board.handle_stage(connection, Stage::Ready, self.now);
+        self.board.handle_ready(connection, false, self.now);
         self.carry_out();
     }
 
@@ -133,11 +138,11 @@ impl Scene {
     }
 
     fn refuse(&mut self, connection: ConnectionId) {
-        self.fail(connection, "refused", false);
+        self.fail(connection, "refused");
     }
 
-    fn fail(&mut self, connection: ConnectionId, reason: &str, heard: bool) {
-        self.board.handle_broken(connection, failure(reason), heard, self.now);
+    fn fail(&mut self, connection: ConnectionId, reason: &str) {
+        self.board.handle_broken(connection, failure(reason), self.now);
         self.carry_out();
     }
 
@@ -184,4 +189,5 @@ impl Scene {
 mod addresses;
 mod deadlines;
 mod failures;
+mod second_tries;
 mod sharing;

@@ -57,6 +57,7 @@ impl UpstreamManager {
     }
 
     pub(super) fn enqueue(&mut self, id: QuestionId) {
+        debug_assert!(self.questions.contains_key(&id), "nobody waits in the queue for nobody");
         let Some(question) = self.questions.get_mut(&id) else { return };
         question.state = State::Waiting;
         if let Some(pool) = self.pools.get_mut(&question.pool) {
@@ -67,6 +68,7 @@ impl UpstreamManager {
     }
 
     pub(super) fn dequeue(&mut self, id: QuestionId) {
+        debug_assert!(self.questions.contains_key(&id), "whoever is in the queue is known");
         let Some(question) = self.questions.get(&id) else { return };
         if let Some(pool) = self.pools.get_mut(&question.pool) {
             pool.queue.remove(question.wish, &question.origin, question.sequence_number);

@@ -98,8 +98,10 @@ fn tls(version: Version, dovecot: &Dovecot) -> String {
     let (certificate, key) = (certificate.display(), key.display());
     let required = if dovecot.is_encrypted_only { "required" } else { "yes" };
     let files = match version {
-        Version::Old => format!("ssl_cert = <{certificate}\nssl_key = <{key}\n"),
-        Version::New => format!("ssl_server_cert_file = {certificate}\nssl_server_key_file = {key}\n"),
+        Version::Old => format!("verbose_ssl = yes\nssl_cert = <{certificate}\nssl_key = <{key}\n"),
+        Version::New => format!(
+            "log_debug = category=ssl\nssl_server_cert_file = {certificate}\nssl_server_key_file = {key}\n"
+        ),
     };
     let clients = dovecot.client_authority.as_ref().map_or_else(String::new, |authority| {
         let file = authority.display();

@@ -15,6 +15,8 @@ pub struct Session {
     head: Rc<str>,
     statuses: Rc<Statuses>,
     state: State,
+    /// The request to which a reply has begun.
+    begun: Option<QuestionId>,
     output: Secret,
     events: VecDeque<SessionEvent<Reply>>,
 }
@@ -31,7 +33,14 @@ enum State {
 impl Session {
     /// A session for a new connection.
     pub(super) fn new(head: Rc<str>, statuses: Rc<Statuses>) -> Self {
-        Self { head, statuses, state: State::Idle, output: Secret::default(), events: VecDeque::new() }
+        Self {
+            head,
+            statuses,
+            state: State::Idle,
+            begun: None,
+            output: Secret::default(),
+            events: VecDeque::new(),
+        }
     }
 
     /// Takes a whole reply. Before anything else is asked here it must be clear that the connection is fit for it.
@@ -74,7 +83,10 @@ impl crate::mech::remote::Session for Session {
                 self.events.push_back(SessionEvent::Failed(failure));
             }
             State::Waiting(id, mut reader) => match reader.handle_input(bytes) {
-                Ok(None) => self.state = State::Waiting(id, reader),
+                Ok(None) => {
+                    self.begun = Some(id);
+                    self.state = State::Waiting(id, reader);
+                }
                 Ok(Some(whole)) => self.answer(id, whole),
                 Err(fault) => {
                     let failure = Failure::new(FailureKind::Unexpected, fault.to_string());
@@ -98,6 +110,10 @@ impl crate::mech::remote::Session for Session {
         self.output.extend_from_slice(self.head.as_bytes());
         self.output.extend_from_slice(format!("{}\r\n\r\n", body.len()).as_bytes());
         self.output.extend_from_slice(body.as_bytes());
+    }
+
+    fn next_begun(&mut self) -> Option<QuestionId> {
+        self.begun.take()
     }
 
     fn say_goodbye(&mut self) {}

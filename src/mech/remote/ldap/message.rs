@@ -28,6 +28,9 @@ pub enum Request<'a> {
     },
     /// The farewell; there is no answer.
     Unbind,
+    /// That the request of this number need not be answered; there is no answer to this one either. RFC 4511, section
+    /// 4.11.
+    Abandon(i32),
     /// Entries, see [`Search`].
     Search(Search<'a>),
     /// Whether an entry has a value.
@@ -127,6 +130,7 @@ impl Request<'_> {
                 });
             }
             Self::Unbind => writer.octets(ber::application(2), b""),
+            Self::Abandon(number) => writer.number(ber::application(16), *number),
             Self::Search(search) => search.write(writer),
             Self::Compare { name, attribute, value } => {
                 writer.nested(ber::application_constructed(14), |writer| {
@@ -260,6 +264,7 @@ mod tests {
             b"\x30\x1b\x02\x01\x03\x6e\x16\x04\x04cn=g\x30\x0e\x04\x06member\x04\x04cn=u"
         );
         assert_eq!(written(4, &Request::Unbind), b"\x30\x05\x02\x01\x04\x42\x00");
+        assert_eq!(written(4, &Request::Abandon(3)), b"\x30\x06\x02\x01\x04\x50\x01\x03");
         assert_eq!(
             written(6, &Request::StartTls),
             b"\x30\x1d\x02\x01\x06\x77\x18\x80\x161.3.6.1.4.1.1466.20037"

@@ -1,11 +1,13 @@
 //! One connection to a directory.
 //!
 //! `opening` leads up to the first question: StartTLS and the bind of the service account. `asking` are the
-//! questions themselves, many at a time on a connection that only searches.
+//! questions themselves, many at a time on a connection that only searches; `progress` is what is known of answers
+//! that are not complete.
 #![forbid(unsafe_code)]
 
 mod asking;
 mod opening;
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +39,10 @@ pub struct LdapSession {
     host: String,
     /// Whether referrals are of any use.
     follows: bool,
+    /// Requests whose answers nobody waits for, the latest last. RFC 4511, section 4.11: they may come all the same.
+    abandoned: VecDeque<i32>,
+    /// Questions to which a part of the answer has come.
+    begun: VecDeque<QuestionId>,
     /// What has come of a message that is not whole yet.
     input: Secret,
     output: Secret,
@@ -66,6 +72,8 @@ impl LdapSession {
             server: 0,
             host: String::new(),
             follows: false,
+            abandoned: VecDeque::new(),
+            begun: VecDeque::new(),
             input: Secret::default(),
             output: Secret::default(),
             events: VecDeque::new(),
@@ -190,7 +198,10 @@ impl Session for LdapSession {
             })
         };
         match taken {
-            Ok(()) if self.phase != Phase::Over => self.input = input,
+            Ok(()) if self.phase != Phase::Over => {
+                self.note_begun(input.as_bytes());
+                self.input = input;
+            }
             Ok(()) => {}
             Err(failure) => self.fail(failure),
         }
@@ -209,6 +220,14 @@ impl Session for LdapSession {
 
     fn ask(&mut self, id: QuestionId, question: &Question) {
         self.put(id, question).unwrap_or_else(|failure| self.fail(failure));
+    }
+
+    fn abandon(&mut self, id: QuestionId) {
+        self.call_off(id);
+    }
+
+    fn next_begun(&mut self) -> Option<QuestionId> {
+        self.begun.pop_front()
     }
 
     fn say_goodbye(&mut self) {

@@ -52,13 +52,26 @@ fn read_option(option: Option<&OsStr>, problems: &mut Vec<Problem>) -> Vec<Serve
     let mut servers = Vec::new();
     for word in words.split_ascii_whitespace() {
         match server(word) {
-            Ok(server) => servers.push(server),
+            Ok(server) => {
+                problems.extend(port_of_tls(word, &server));
+                servers.push(server);
+            }
             // What stands before an @ may be a password.
             Err(what) if word.contains('@') => problems.push(problem(format!("a server {what}"))),
             Err(what) => problems.push(problem(format!("{word} {what}"))),
         }
     }
     servers
+}
+
+/// At the port of imaps the server waits for the client to begin with TLS, and never greets: RFC 8314, section 3.2.
+fn port_of_tls(word: &str, server: &Server) -> Option<Problem> {
+    let Address::Host { host, service } = &server.address else { return None };
+    let is_wrong = server.tls != TlsMode::Implicit && matches!(service.as_str(), "993" | "imaps");
+    is_wrong.then(|| {
+        let what = format!("{word} is asked without TLS at the port of imaps; imaps://{host} would do");
+        Problem::warning(Path::new("-O"), what)
+    })
 }
 
 fn problem(text: impl Into<String>) -> Problem {

@@ -3,7 +3,7 @@
 
 use super::super::Command;
 use super::super::addresses::LOOK_UP_AGAIN;
-use super::super::health::Debt;
+use super::super::in_flight::Awaited;
 use super::{Record, ServerId, Servers};
 use crate::mech::remote::{Address, Failure, FailureKind};
 use std::net::SocketAddr;
@@ -24,8 +24,8 @@ impl Servers {
         let first = record.health.failure().is_none();
         if !record.awaited && (first || wants_probe) {
             record.awaited = true;
-            record.health.begin_trial(now);
-            record.health.owe(Debt::Opening, now);
+            record.health.half_open(now);
+            record.health.in_flight.begin(Awaited::Opening, now);
             self.watch(id, now);
             self.look_up(id);
         }
@@ -61,7 +61,7 @@ impl Servers {
                 continue;
             };
             if std::mem::take(&mut record.awaited) {
-                record.health.settle(Debt::Opening);
+                record.health.in_flight.end(Awaited::Opening);
             }
             match found {
                 Ok(found) if !found.is_empty() => record.addresses.replace(found.clone(), now),

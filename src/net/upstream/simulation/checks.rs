@@ -18,24 +18,25 @@ impl World {
         known.sort();
         assert_eq!(known, wires, "all connections, and no other, are known");
         assert!(self.board.closing.is_empty());
-        assert!(self.board.timers.len() <= self.asked.len() + wires.len() + self.pools.len());
-        self.check_debts();
+        assert!(self.board.timers.len() <= self.asked.len() + 2 * wires.len() + self.pools.len());
+        self.check_in_flight();
         for (id, pool) in &self.board.pools {
             self.check_pool(*id, pool);
         }
     }
 
-    fn check_debts(&self) {
-        let mut debts: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+    fn check_in_flight(&self) {
+        let mut in_flight: BTreeMap<_, (usize, usize)> = BTreeMap::new();
         for connection in self.board.connections.values() {
-            let debt = debts.entry(connection.server).or_default();
-            debt.0 += usize::from(!connection.is_ready());
-            debt.1 += connection.in_flight.len();
+            let counts = in_flight.entry(connection.server).or_default();
+            counts.0 += usize::from(!connection.is_ready());
+            counts.1 += connection.in_flight.len();
         }
         for pool in self.board.pools.values() {
             for server_pool in &pool.server_pools {
-                let (opening, unanswered, awaited) = self.board.servers.debts_for_test(server_pool.server);
-                let expected = debts.get(&server_pool.server).copied().unwrap_or_default();
+                let (opening, unanswered, awaited) =
+                    self.board.servers.in_flight_for_test(server_pool.server);
+                let expected = in_flight.get(&server_pool.server).copied().unwrap_or_default();
                 assert_eq!((opening, unanswered), (expected.0 + usize::from(awaited), expected.1));
             }
         }
@@ -60,6 +61,7 @@ impl World {
             let free = |connection: &&Connection| {
                 connection.is_ready()
                     && !connection.is_finished
+                    && !connection.is_suspect
                     && connection.in_flight.len() < pool.capacity()
             };
             assert_eq!(server_pool.free.len(), mine().filter(free).count());

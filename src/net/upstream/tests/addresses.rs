@@ -166,7 +166,7 @@ fn the_second_try_on_a_fresh_connection_goes_through_all_addresses() {
     scene.pass(SECOND);
     let question = scene.ask();
     scene.asked.clear();
-    scene.fail(stale, "closed", false);
+    scene.fail(stale, "closed");
     let (_, fresh) = scene.opened();
     scene.refuse(fresh);
     let (_, fresh) = scene.opened();
@@ -186,7 +186,7 @@ fn an_address_that_failed_long_ago_is_tried_before_the_server_has_failed() {
     scene.make_ready(second);
     scene.pass(SECOND);
     scene.answer(second, question);
-    scene.fail(second, "closed", false);
+    scene.fail(second, "closed");
     scene.pass(SECOND);
     scene.asked.clear();
     let question = scene.ask();

@@ -152,6 +152,42 @@ fn a_server_that_can_be_connected_to_but_does_not_answer_costs_one_login_one_sec
     assert_eq!(scene.closed, [probe]);
 }
 
+/// It may be slow to refuse a wrong password, and is not asked it in vain.
+#[test]
+fn a_server_that_has_greeted_at_once_is_given_all_the_time_for_its_first_question() {
+    let mut scene = with_a_dead_first_server(Sharing::Sequential);
+    scene.pass(SECOND);
+    scene.ask();
+    let (_, probe) = scene.opened();
+    scene.board.handle_stage(probe, Stage::Opening, scene.now);
+    scene.board.handle_ready(probe, true, scene.now);
+    scene.carry_out();
+    let (alive, warm) = scene.asked();
+    scene.answer(alive, warm);
+    let trial = scene.ask();
+    assert_eq!(scene.asked(), (probe, trial));
+    scene.pass(9 * SECOND);
+    scene.answer(probe, trial);
+    assert_eq!(scene.recoveries(), 1);
+}
+
+/// The connection began before the question's time was over, which says nothing of connections.
+#[test]
+fn a_silent_server_is_down_when_a_connection_fails_that_began_before() {
+    let mut scene = Scene::with(1, Sharing::Sequential);
+    let question = scene.ask();
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    scene.pass(9 * SECOND);
+    scene.ask();
+    let (_, other) = scene.opened();
+    scene.pass(SECOND);
+    assert_eq!(scene.given_up.remove(0).0, question);
+    assert_eq!(scene.failures(), 0, "it may be the question");
+    scene.refuse(other);
+    assert_eq!(scene.failures(), 1);
+}
+
 #[test]
 fn a_probe_for_one_question_is_closed_if_nobody_waits() {
     let mut scene = with_a_dead_first_server(Sharing::OneShot);
@@ -203,7 +239,7 @@ fn a_stale_connection_costs_a_second_try_on_a_fresh_one_and_no_blame() {
     let stale = scene.warm_up();
     let question = scene.ask();
     assert_eq!(scene.asked(), (stale, question));
-    scene.fail(stale, "closed", false);
+    scene.fail(stale, "closed");
     let (server, fresh) = scene.opened();
     assert_eq!(server, 0);
     scene.make_ready(fresh);
@@ -223,7 +259,7 @@ fn the_second_try_takes_no_other_connection_that_may_be_stale() {
     scene.asked.clear();
     let question = scene.ask();
     let (stale, _) = scene.asked();
-    scene.fail(stale, "closed", false);
+    scene.fail(stale, "closed");
     assert!(scene.asked.is_empty());
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
@@ -235,10 +271,10 @@ fn a_question_over_which_a_fresh_connection_breaks_as_well_goes_to_the_next_serv
     let mut scene = Scene::with(2, Sharing::Sequential);
     let stale = scene.warm_up();
     let question = scene.ask();
-    scene.fail(stale, "closed", false);
+    scene.fail(stale, "closed");
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
-    scene.fail(fresh, "closed again", false);
+    scene.fail(fresh, "closed again");
     assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure("closed again"))]);
     let (server, other) = scene.opened();
     assert_eq!(server, 1);
@@ -252,7 +288,8 @@ fn an_answer_cut_short_leads_to_no_second_try() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let question = scene.ask();
-    scene.fail(connection, "cut", true);
+    scene.board.handle_begun(connection, QuestionId(question), scene.now);
+    scene.fail(connection, "cut");
     assert_eq!(scene.given_up, [(question, failure("cut"))]);
     assert!(scene.opened.is_empty());
 }
@@ -264,7 +301,7 @@ fn a_question_that_breaks_every_connection_takes_the_server_from_nobody_else() {
         let question = scene.ask();
         let (_, connection) = scene.opened();
         scene.make_ready(connection);
-        scene.fail(connection, "reset", false);
+        scene.fail(connection, "reset");
         assert_eq!(scene.given_up.pop(), Some((question, failure("reset"))));
     }
     assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure("reset"))], "said once");
@@ -281,7 +318,7 @@ fn a_broken_shared_connection_has_its_questions_asked_again_on_one_fresh_one() {
     let stale = scene.warm_up();
     let questions = [scene.ask(), scene.ask(), scene.ask()];
     scene.asked.clear();
-    scene.fail(stale, "closed", false);
+    scene.fail(stale, "closed");
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
     assert_eq!(scene.asked, questions.map(|question| (fresh, question)));
@@ -291,7 +328,7 @@ fn a_broken_shared_connection_has_its_questions_asked_again_on_one_fresh_one() {
 fn an_idle_connection_that_the_server_closes_is_nobodys_failure() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
-    scene.fail(connection, "closed", false);
+    scene.fail(connection, "closed");
     assert!(scene.events.is_empty() && scene.opened.is_empty());
     scene.ask();
     assert_eq!(scene.opened().0, 0);
@@ -324,8 +361,8 @@ fn a_server_that_closes_at_once_is_not_asked_for_ever() {
     let (_, connection) = scene.opened();
     // The driver sees the end before it takes the order to ask.
     scene.board.handle_stage(connection, Stage::Opening, scene.now);
-    scene.board.handle_stage(connection, Stage::Ready, scene.now);
-    scene.fail(connection, "closed", false);
+    scene.board.handle_ready(connection, false, scene.now);
+    scene.fail(connection, "closed");
     assert_eq!(scene.given_up, [(question, failure("closed"))]);
     assert!(scene.opened.is_empty() && scene.asked.is_empty());
 }
@@ -380,14 +417,14 @@ fn a_question_that_was_not_yet_handed_to_a_broken_connection_keeps_its_second_tr
     scene.asked.clear();
     // The server closes after its answer: the driver hears both before it takes an order.
     assert!(scene.board.handle_answer(connection, QuestionId(first), Ok(()), scene.now));
-    scene.fail(connection, "closed", true);
+    scene.fail(connection, "closed");
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
     assert_eq!(scene.asked(), (fresh, second));
     scene.answer(fresh, second);
     let third = scene.ask();
     assert_eq!(scene.asked(), (fresh, third));
-    scene.fail(fresh, "closed", false);
+    scene.fail(fresh, "closed");
     assert_eq!(scene.opened.len(), 1);
     assert!(scene.events.iter().all(|event| matches!(event, Event::Waiting(..))));
 }
@@ -402,7 +439,7 @@ fn no_connection_is_opened_for_a_second_try_that_nobody_waits_for() {
     scene.make_ready(stale);
     scene.answer(stale, question);
     let question = scene.ask();
-    scene.fail(stale, "closed", false);
+    scene.fail(stale, "closed");
     let (_, fresh) = scene.opened();
     scene.board.abandon(QuestionId(question), scene.now);
     scene.refuse(fresh);
@@ -414,10 +451,10 @@ fn an_answer_that_comes_after_its_question_went_elsewhere_counts_for_nothing() {
     let mut scene = Scene::with(2, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let slow = scene.ask();
-    scene.pass(SECOND / 2);
-    let other = scene.ask();
-    scene.answer(connection, other);
-    scene.pass(10 * SECOND);
+    for _ in 0..20 {
+        scene.pass(SECOND / 2);
+        scene.warm(connection);
+    }
     let (_, second) = scene.opened();
     assert!(!scene.board.handle_answer(connection, QuestionId(slow), Ok(()), scene.now));
     scene.asked.clear();
@@ -433,7 +470,7 @@ fn an_order_that_is_out_of_date_is_not_given() {
     let deadline = scene.now + SECOND;
     scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, deadline, scene.now);
     scene.board.abandon(QuestionId(9), scene.now);
-    scene.board.handle_broken(connection, failure("closed"), false, scene.now);
+    scene.board.handle_broken(connection, failure("closed"), scene.now);
     assert_eq!(scene.board.next_command(), None, "neither the question nor the end of its connection");
 }
 

@@ -25,13 +25,12 @@ const MOST_WAYS: usize = 8;
 /// The longest URI of a reference that is kept, in bytes; DNs of some hundred are known.
 const LONGEST_URI: usize = 4096;
 
-/// Questions without an answer that a connection holds at the most: those whose time was over stay among them, since the
-/// answer may still come.
+/// Questions without an answer that a connection holds at the most.
 const MOST_ASKED: usize = 1000;
 
 /// A question without an answer.
 pub(super) struct Asked {
-    id: QuestionId,
+    pub(super) id: QuestionId,
     waits_for: Pending,
 }
 
@@ -97,12 +96,16 @@ impl LdapSession {
 
     /// Takes a message that answers a question, or a part of the answer.
     pub(super) fn take_answer(&mut self, number: i32, body: Body) -> Result<(), Failure> {
-        let asked = self.asked.remove(&number);
-        let Asked { id, waits_for } =
-            asked.ok_or_else(|| unexpected("the server answers what was not asked"))?;
+        let Some(Asked { id, waits_for }) = self.asked.remove(&number) else {
+            return match self.abandoned.contains(&number) {
+                true => Ok(()),
+                false => Err(unexpected("the server answers what was not asked")),
+            };
+        };
         match (waits_for, body) {
             (Pending::Search(mut search), body @ (Body::Entry(_) | Body::Reference(_))) => {
                 search.note(body);
+                self.note_begun_of(id);
                 self.asked.insert(number, Asked { id, waits_for: Pending::Search(search) });
             }
             (Pending::Search(search), Body::Done(result)) => {
@@ -117,6 +120,7 @@ impl LdapSession {
             }
             (Pending::Bind(password), Body::Bind { result, .. }) => self.answer_bind(id, result, &password),
             (Pending::SaslBind(login), Body::Bind { result, message }) => {
+                self.note_begun_of(id);
                 return self.go_on_with_login(id, login, result, message.as_ref().map(Secret::as_bytes));
             }
             (Pending::WhoAmI, Body::Extended { result, value, .. }) => {

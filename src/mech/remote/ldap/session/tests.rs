@@ -306,6 +306,36 @@ fn answers_may_come_in_any_order_and_mixed() {
 }
 
 #[test]
+fn a_search_that_nobody_waits_for_is_abandoned_and_its_late_answer_passed_over() {
+    let mut talk = Talk::for_binds(false);
+    let (late, other) = (talk.ask(1, &search(None)), talk.ask(2, &search(None)));
+    talk.session.abandon(QuestionId(1));
+    let number = u8::try_from(late).unwrap();
+    assert!(talk.session.output().as_bytes().ends_with(&[0x50, 1, number]), "an abandon of the first");
+    talk.session.output().clear();
+    talk.hear(&entry(late, "uid=anna", "uid", &[]));
+    talk.hear(&done(late, ResultCode::SUCCESS));
+    assert!(talk.take_events().is_empty());
+    talk.hear(&done(other, ResultCode::SUCCESS));
+    assert_eq!(talk.take_events().len(), 1);
+}
+
+#[test]
+fn it_is_known_of_each_question_whether_its_answer_has_begun() {
+    let mut talk = Talk::for_binds(false);
+    let (first, second) = (talk.ask(1, &search(None)), talk.ask(2, &search(None)));
+    assert_eq!(talk.session.next_begun(), None);
+    talk.hear(&entry(second, "uid=anna", "uid", &[]));
+    assert_eq!(talk.session.next_begun(), Some(QuestionId(2)));
+    let answer = done(first, ResultCode::SUCCESS);
+    talk.hear(&answer[..6]);
+    assert_eq!(talk.session.next_begun(), Some(QuestionId(1)));
+    talk.hear(&answer[6..]);
+    assert_eq!(talk.session.next_begun(), None);
+    assert_eq!(talk.take_events().len(), 1);
+}
+
+#[test]
 fn a_bind_is_answered_with_its_result() {
     let mut talk = Talk::for_binds(false);
     for code in [ResultCode::SUCCESS, ResultCode::INVALID_CREDENTIALS, ResultCode::CONSTRAINT_VIOLATION] {
