@@ -11,7 +11,8 @@ const HASH: &str = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
 type Dates = [String; 6];
 
 /// A password without a day of change does not age, says shadow(5), and C has it so. pam_unix of Linux-PAM 1.5 takes
-/// the empty field for the day before 1970.
+/// the empty field for the day before 1970. And from 1.6 on it takes the last day of a password for the day after, which
+/// C, chage(1) and older ones do not.
 #[test]
 fn the_dates_mean_what_they_mean_to_pam_unix_but_for_a_password_without_a_day_of_change() {
     require!(Root, Mounts);
@@ -49,6 +50,11 @@ fn differences(today: i64) -> Vec<String> {
         if dates[0].is_empty() {
             known[2].clear();
         }
+        if let (Ok(change), Ok(maximum)) = (dates[0].parse::<i64>(), dates[2].parse::<i64>()) {
+            if change > 1 && change + maximum == today {
+                known[0] = (change + 1).to_string();
+            }
+        }
         let answer = shadow.ask(&request(number));
         if answer.is_ok() != oracle[&known] || !(answer.is_ok() || answer.text().ends_with(" expired")) {
             differences.push(format!("{} was answered with {answer:?}", dates.join(":")));
@@ -62,7 +68,7 @@ fn combinations(today: i64) -> Vec<Dates> {
     let day = |days: i64| (today + days).to_string();
     let text = |days: i64| days.to_string();
     let mut all = Vec::new();
-    for change in [String::new(), text(0), text(1), day(-91), day(-90), day(-1), day(0), day(1)] {
+    for change in [String::new(), text(0), text(1), day(-91), day(-90), day(-89), day(-1), day(0), day(1)] {
         for (minimum, warning) in [(String::new(), String::new()), (text(100), text(7))] {
             for maximum in [String::new(), text(0), text(1), text(90), text(99_999)] {
                 for inactive in [String::new(), text(0), text(1), text(30)] {

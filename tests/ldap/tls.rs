@@ -1,9 +1,11 @@
 //! ldaps and StartTLS.
 
 use super::{ask, launch, searching, unavailable};
+use crate::support::command::run;
 use crate::support::{
     Answer, Authority, Certificate, Daemon, Details, Entries, Program, RunningSlapd, Slapd, System,
 };
+use std::process::Command;
 
 for_both!(
     passwords_travel_within_tls,
@@ -159,7 +161,7 @@ fn an_authority_below_another_is_trusted_by_itself(program: Program) {
     let site = Site::with(below, &certificate);
     for way in WAYS {
         let daemon = site.daemon(program, way, &site.trust());
-        assert_eq!(ask(&daemon, "anna", "right"), "OK", "{way:?}");
+        assert_eq!(ask(&daemon, "anna", "right"), with_gnutls(program), "{way:?}");
         assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{way:?}");
     }
 }
@@ -169,10 +171,11 @@ fn the_names_in_a_directory_of_authorities_do_not_matter(program: Program) {
     let site = Site::new();
     let settings = format!("ldap_tls_cacert_dir: {}\n", site.trusted.unhashed_directory().display());
     let daemon = site.daemon(program, Way::Implicit, &settings);
-    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    assert_eq!(ask(&daemon, "anna", "right"), with_gnutls(program));
 }
 
-/// docs/COMPATIBILITY.md, "Certificates": each row.
+/// docs/COMPATIBILITY.md, "Certificates": each row. Where libldap has OpenSSL those only in which both libraries agree,
+/// and a server that offers 1024 bits does not start.
 fn certificates_are_as_good_as_the_table_in_the_documents_says(program: Program) {
     require!(Slapd, Mounts);
     const GOOD: Details<'_> =
@@ -186,7 +189,11 @@ fn certificates_are_as_good_as_the_table_in_the_documents_says(program: Program)
         ("1024 bits", NAME, Details { rsa_bits: 1024, ..GOOD }, false),
         ("for clients only", NAME, Details { is_for_clients: true, ..GOOD }, false),
     ];
-    for (what, host, details, ours) in table {
+    let is_gnutls = uses_gnutls("/usr/sbin/slapd");
+    let is_in_reach = |bits: u32, ours: bool| is_gnutls || (bits == 0 && (ours || program == Program::Ours));
+    for (what, host, details, ours) in
+        table.into_iter().filter(|(_, _, details, ours)| is_in_reach(details.rsa_bits, *ours))
+    {
         let authority = Authority::new();
         let certificate = authority.issue_with(&details);
         let slapd = Slapd::new(Entries::new().user("anna", "right")).with_certificate(&certificate);
@@ -198,6 +205,9 @@ fn certificates_are_as_good_as_the_table_in_the_documents_says(program: Program)
         let text = |text: &str| Answer::Text(text.to_owned());
         let ours = if ours { text("OK") } else { Answer::Nothing };
         assert_eq!(ask(&daemon, "anna", "right"), program.better(what, text("OK"), ours), "{what}");
+    }
+    if program == Program::C && !is_gnutls {
+        return;
     }
     // The address in the subject, and no list.
     let authority = Authority::new();
@@ -224,7 +234,7 @@ fn priority_strings_of_gnutls_are_understood(program: Program) {
     ] {
         let settings = format!("{}ldap_tls_ciphers: {list}\n", site.trust());
         let daemon = site.daemon(program, Way::Implicit, &settings);
-        assert_eq!(ask(&daemon, "anna", "right"), "OK", "{list}");
+        assert_eq!(ask(&daemon, "anna", "right"), with_gnutls(program), "{list}");
         assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{list}");
     }
 }
@@ -246,4 +256,16 @@ fn words_of_libldap_say_whether_the_server_is_checked(program: Program) {
         let daemon = site.daemon(program, Way::Implicit, &format!("ldap_tls_check_peer: {word}\n"));
         assert_eq!(ask(&daemon, "anna", "right"), "OK", "{word}");
     }
+}
+
+/// What a right password is answered with where GnuTLS accepts and OpenSSL by itself does not: ours does as GnuTLS.
+fn with_gnutls(program: Program) -> &'static str {
+    if program == Program::Ours || uses_gnutls("/usr/sbin/saslauthd") { "OK" } else { "NO" }
+}
+
+/// Whether the program has GnuTLS below libldap, as on Debian 12. On Debian 13 it has OpenSSL.
+fn uses_gnutls(program: &str) -> bool {
+    let mut libraries = Command::new("ldd");
+    libraries.arg(program);
+    run(libraries).output.contains("libgnutls")
 }
