@@ -124,7 +124,7 @@ impl Worker {
             }
         };
         buffer.resize(largest_request(setup.limits));
-        let fitness = Fitness::of_fresh_process(setup.most_growth);
+        let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
         Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness })
     }
 
@@ -136,7 +136,7 @@ impl Worker {
             self.redirect_syslog();
             let answer = self.carry_out(purpose);
             // Before the answer: with it comes the next task.
-            let unfit = self.fitness.judge(self.completion_of(&answer));
+            let unfit = self.fitness.judge(self.completion_of(&answer), Instant::now());
             if let Some(unfit) = &unfit {
                 log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
                 say(&self.socket, &FromWorker::Retiring)?;
