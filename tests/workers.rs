@@ -120,10 +120,23 @@ fn a_worker_that_its_first_login_has_spoiled_is_replaced() {
     require!(Root, Compiler);
     let site = Probed::start(Program::Ours, &["-n", "1"]);
     for _ in 0..3 {
-        assert!(site.ask("descriptors", "wrong").is_no());
+        assert_eq!(site.ask("descriptors", "wrong"), Answer::Nothing);
         assert_eq!(site.ask("user", "right"), "OK");
     }
     site.daemon.log.wait_for("This process lacks memory or descriptors");
+}
+
+/// Seen: a module that cannot open a file says that the user or the password is wrong.
+#[test]
+fn a_refusal_for_want_of_descriptors_is_none() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["-n", "1"]);
+    site.probe.change_password("changed");
+    assert_eq!(site.ask("user", "changed"), "OK");
+    assert_eq!(site.ask("user", "wrong"), "NO PAM auth error");
+    assert_eq!(site.ask("descriptors", "changed"), Answer::Nothing, "the password is in a file");
+    site.daemon.log.wait_for("[reason=the process lacks memory or descriptors: PAM auth error]");
+    assert_eq!(site.ask("user", "changed"), "OK");
 }
 
 #[test]
