@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::{memory, process, process_tree, resolve, signals, socket, spawn};
-use fitness::{Completion, Fitness};
+use fitness::{Completion, Fitness, Unfit};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -124,7 +124,7 @@ impl Worker {
             }
         };
         buffer.resize(largest_request(setup.limits));
-        let fitness = Fitness::of_fresh_process(setup.most_growth);
+        let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
         Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness })
     }
 
@@ -136,11 +136,12 @@ impl Worker {
             self.redirect_syslog();
             let answer = self.carry_out(purpose);
             // Before the answer: with it comes the next task.
-            let unfit = self.fitness.judge(self.completion_of(&answer));
+            let unfit = self.fitness.judge(self.completion_of(&answer), Instant::now());
             if let Some(unfit) = &unfit {
                 log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
                 say(&self.socket, &FromWorker::Retiring)?;
             }
+            let answer = if unfit == Some(Unfit::Impaired) { without_refusal(answer) } else { answer };
             say(&self.socket, &FromWorker::Answer(job, answer))?;
             if unfit.is_some() {
                 return Ok(());
@@ -181,6 +182,18 @@ impl Worker {
             }
             (Purpose::Errand(errand), _) => Answer::Errand(do_errand(errand)),
         }
+    }
+}
+
+/// A module that cannot open its files or has no memory mostly says that there is no such user, or that the password is
+/// wrong. From a process that lacks these that is no answer.
+fn without_refusal(answer: Answer) -> Answer {
+    match answer {
+        Answer::Verdict(Verdict { outcome: Outcome::Reject(refusal), delay }) => {
+            let reason = format!("the process lacks memory or descriptors: {}", refusal.reason);
+            Answer::Verdict(Verdict { outcome: Outcome::unavailable(refusal.text, reason), delay })
+        }
+        answer => answer,
     }
 }
 

@@ -65,6 +65,20 @@ fn with_few_descriptors_it_serves_or_says_how_many_it_needs() {
     }
 }
 
+/// Seen: with fewer than the first look at itself takes it said that /proc is not mounted.
+#[test]
+fn with_hardly_any_descriptors_it_says_that_there_are_too_many_open_files() {
+    require!(Tool("prlimit"));
+    for limit in [4, 5] {
+        let refused = limited(limit, GETPWENT).run();
+        assert_eq!(refused.code, Some(1), "{limit}: {refused:?}");
+        assert!(
+            refused.errors.contains("Too many open files") && !refused.errors.contains("not mounted"),
+            "{limit}: {refused:?}"
+        );
+    }
+}
+
 /// What a frontend cannot do without is told by the process that starts the daemon, not only by the log.
 #[test]
 fn a_reason_of_a_frontend_reaches_whoever_starts_the_daemon_every_time() {

@@ -46,6 +46,26 @@ fn a_connection_that_was_silent_at_a_reload_is_answered_by_the_new_frontend() {
     }
 }
 
+/// Seen: its request had come when the new frontend looked at it for the first time, and it counted for nothing: as many
+/// again as --max-connections allows were taken, and nobody noticed when it hung up.
+#[test]
+fn a_connection_that_asks_while_it_changes_hands_counts_like_any_other() {
+    require!(Root, Compiler);
+    let site = start(&["-n", "2", "--max-connections=1"]);
+    let mut gate = site.daemon.connect();
+    site.daemon.wait_until_idle();
+    let old = eventually("a frontend", || frontend_of(&site));
+    old.signal("STOP");
+    site.daemon.process.signal("HUP");
+    site.daemon.log.wait_for("a new frontend has taken over");
+    gate.send(site.probe.request("gate", "right").bytes());
+    old.signal("CONT");
+    site.probe.wait_for_calls(1);
+    assert_eq!(site.ask_roughly("user", "right"), Answer::Nothing, "there is room for one");
+    site.probe.open_gate();
+    assert_eq!(gate.receive(), "OK");
+}
+
 /// What has begun before the reload is the old frontend's, but not what that one remembers.
 #[test]
 fn a_request_that_a_reload_cut_in_two_is_asked_anew() {

@@ -113,6 +113,32 @@ fn a_worker_that_has_used_up_its_memory_is_replaced() {
     assert!(line.contains("it is replaced"), "{line}");
 }
 
+/// Seen: a worker that its first login had left without descriptors was kept for ever, since it had never worked, and
+/// closed every login that it got.
+#[test]
+fn a_worker_that_its_first_login_has_spoiled_is_replaced() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["-n", "1"]);
+    for _ in 0..3 {
+        assert_eq!(site.ask("descriptors", "wrong"), Answer::Nothing);
+        assert_eq!(site.ask("user", "right"), "OK");
+    }
+    site.daemon.log.wait_for("This process lacks memory or descriptors");
+}
+
+/// Seen: a module that cannot open a file says that the user or the password is wrong.
+#[test]
+fn a_refusal_for_want_of_descriptors_is_none() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["-n", "1"]);
+    site.probe.change_password("changed");
+    assert_eq!(site.ask("user", "changed"), "OK");
+    assert_eq!(site.ask("user", "wrong"), "NO PAM auth error");
+    assert_eq!(site.ask("descriptors", "changed"), Answer::Nothing, "the password is in a file");
+    site.daemon.log.wait_for("[reason=the process lacks memory or descriptors: PAM auth error]");
+    assert_eq!(site.ask("user", "changed"), "OK");
+}
+
 #[test]
 fn a_worker_that_grows_beyond_its_bound_is_replaced_between_logins() {
     require!(Root, Compiler);

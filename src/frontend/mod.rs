@@ -29,6 +29,7 @@ use control::Control;
 use handover::{Given, Handover};
 use listener::Listener;
 use mio::event::Event;
+use mio::net::UnixStream;
 use mio::{Events, Poll};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -207,15 +208,20 @@ impl Frontend {
             if self.listener.is_short_of_descriptors() && !self.clients.has_descriptor_for(&stream, now) {
                 continue;
             }
-            let step = self.clients.welcome(stream, now);
-            let asks = match &step {
-                Step::Request(client, _) => Some(*client),
-                Step::Nothing | Step::Invalid(..) | Step::HungUp(_) => None,
-            };
-            self.take(step, now);
-            self.carry_out(now);
-            asks.into_iter().for_each(|client| self.clients.await_hang_up(client));
+            self.welcome(stream, now);
         }
+    }
+
+    /// Takes a connection that nobody has looked at yet. It is watched only if its answer has to be waited for.
+    fn welcome(&mut self, stream: UnixStream, now: Instant) {
+        let step = self.clients.welcome(stream, now);
+        let asks = match &step {
+            Step::Request(client, _) => Some(*client),
+            Step::Nothing | Step::Invalid(..) | Step::HungUp(_) => None,
+        };
+        self.take(step, now);
+        self.carry_out(now);
+        asks.into_iter().for_each(|client| self.clients.await_hang_up(client));
     }
 
     fn take(&mut self, step: Step, now: Instant) {
@@ -291,10 +297,7 @@ impl Frontend {
         if !self.draining {
             let (taken, goes_on) = handover.take();
             self.handover.take_if(|_| !goes_on);
-            for stream in taken {
-                let step = self.clients.welcome(stream, now);
-                self.take(step, now);
-            }
+            taken.into_iter().for_each(|stream| self.welcome(stream, now));
             return;
         }
         match handover.give(&mut self.clients) {

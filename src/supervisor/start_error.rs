@@ -69,13 +69,13 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OwnBinary(NotFound { path, error }) => {
-                write!(
-                    formatter,
-                    "The program cannot be executed again: /proc is not mounted, and at {}: {}",
-                    path.display(),
-                    strerror(error)
-                )
+            Self::OwnBinary(NotFound { by_proc, path, error }) => {
+                formatter.write_str("The program cannot be executed again: ")?;
+                match by_proc.kind() {
+                    io::ErrorKind::NotFound => formatter.write_str("/proc is not mounted")?,
+                    _ => write!(formatter, "by /proc: {}", strerror(by_proc))?,
+                }
+                write!(formatter, ", and at {}: {}", path.display(), strerror(error))
             }
             Self::Descriptors(too_few) => too_few.fmt(formatter),
             Self::MakeDirectory(path, error) => {
@@ -158,12 +158,20 @@ mod tests {
 
     #[test]
     fn a_program_that_cannot_be_found_again_names_proc_and_its_path() {
-        let error = io::Error::from_raw_os_error(libc::ENOENT);
-        let error = StartError::OwnBinary(NotFound { path: "/usr/sbin/saslauthd".into(), error });
+        let told = |by_proc, error| {
+            let [by_proc, error] = [by_proc, error].map(io::Error::from_raw_os_error);
+            let path = "/usr/sbin/saslauthd".into();
+            StartError::OwnBinary(NotFound { by_proc, path, error }).to_string()
+        };
         assert_eq!(
-            error.to_string(),
+            told(libc::ENOENT, libc::ENOENT),
             "The program cannot be executed again: /proc is not mounted, and at /usr/sbin/saslauthd: No such file or \
              directory"
+        );
+        assert_eq!(
+            told(libc::EMFILE, libc::EMFILE),
+            "The program cannot be executed again: by /proc: Too many open files, and at /usr/sbin/saslauthd: Too many \
+             open files"
         );
     }
 }

@@ -21,6 +21,8 @@ static BINARY: OnceLock<OwnedFd> = OnceLock::new();
 /// Where the running binary was looked for, and why it was not found there.
 #[derive(Debug)]
 pub struct NotFound {
+    /// Why /proc does not lead to it.
+    pub by_proc: io::Error,
     /// The path by which it was executed.
     pub path: PathBuf,
     /// Why it cannot be opened there.
@@ -36,9 +38,9 @@ pub fn open() -> Result<BorrowedFd<'static>, NotFound> {
     if let Some(binary) = BINARY.get() {
         return Ok(binary.as_fd());
     }
-    let opened = open_at(OsStr::new(BY_PROC)).or_else(|_| {
+    let opened = open_at(OsStr::new(BY_PROC)).or_else(|by_proc| {
         let path = executed_path();
-        open_at(&path).map_err(|error| NotFound { path: path.into(), error })
+        open_at(&path).map_err(|error| NotFound { by_proc, path: path.into(), error })
     })?;
     Ok(BINARY.get_or_init(|| opened).as_fd())
 }
@@ -49,8 +51,16 @@ fn open_at(path: &OsStr) -> io::Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone.
     unsafe {
         let above = libc::fcntl(opened.as_raw_fd(), libc::F_DUPFD_CLOEXEC, LISTENER + 1);
-        check(above)?;
+        check(above).map_err(name_the_limit)?;
         Ok(OwnedFd::from_raw_fd(above))
+    }
+}
+
+/// fcntl(2) calls it invalid to ask for a descriptor beyond the limit on open ones.
+fn name_the_limit(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EINVAL) => io::Error::from_raw_os_error(libc::EMFILE),
+        _ => error,
     }
 }
 

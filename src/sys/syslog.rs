@@ -4,10 +4,12 @@
 //! putting a socket of ours in its place makes each message a datagram to whoever holds the other end.
 
 use super::result::check;
-use super::socket;
+use super::{socket, unix_stream};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::time::Duration;
 
 /// What glibc calls us in each message; it keeps the pointer, so it lives for ever.
 const IDENT: &CStr = c"saslauthd";
@@ -33,11 +35,14 @@ pub struct SyslogRedirect {
 impl SyslogRedirect {
     /// Connects syslog(3) anew and puts `socket` in place of the connection. `None` when `/dev/log` is missing, since
     /// glibc then has no descriptor that could be replaced: try again later. Where `/dev/log` is a stream, each message
-    /// has a NUL byte at its end.
+    /// has a NUL byte at its end; while nobody accepts there, it counts as missing.
     pub fn install(socket: BorrowedFd<'_>) -> Option<Self> {
         let socket = socket.try_clone_to_owned().ok()?;
         let identity = Identity::of(socket.as_raw_fd())?;
         close();
+        if holds_up_whoever_connects() {
+            return None;
+        }
         let descriptor = lowest_free_descriptor(socket.as_fd()).ok()?;
         open();
         if !is_local_socket(descriptor) {
@@ -65,6 +70,12 @@ impl SyslogRedirect {
 fn close() {
     // SAFETY: closelog has no condition.
     unsafe { libc::closelog() }
+}
+
+/// Whether `/dev/log` is a stream whose backlog is full: glibc would wait there without end.
+fn holds_up_whoever_connects() -> bool {
+    let connected = unix_stream::connect(Path::new("/dev/log"), Duration::from_millis(1));
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn replace(descriptor: RawFd, socket: BorrowedFd<'_>) -> io::Result<()> {
@@ -162,6 +173,22 @@ mod tests {
             connection.set_nonblocking(true).unwrap();
             let _ = connection.read_to_end(&mut nothing);
             assert_eq!(nothing, b"", "nothing arrived");
+        });
+    }
+
+    /// Seen: with such a syslog every login waited for its deadline.
+    #[test]
+    fn a_stream_at_which_nobody_accepts_does_not_hold_up_the_redirection() {
+        in_private_dev("a_stream_at_which_nobody_accepts_does_not_hold_up_the_redirection", || {
+            let dev_log = UnixListener::bind("/dev/log").unwrap();
+            while !holds_up_whoever_connects() {}
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            assert!(SyslogRedirect::install(theirs.as_fd()).is_none());
+            dev_log.set_nonblocking(true).unwrap();
+            while dev_log.accept().is_ok() {}
+            let _redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            say(c"again");
+            assert!(next(&ours).ends_with("again\0"));
         });
     }
 

@@ -4,11 +4,16 @@
 use crate::sys::process_state::ProcessState;
 use crate::sys::{descriptor, memory, process_tree};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 const MEBIBYTE: u64 = 1 << 20;
 
 /// What a login may need of memory at once, in bytes: a process that does not get it any more is of no use.
 const USUAL_MEMORY: usize = 1 << 20;
+
+/// How long a process that has failed from the start stays. Most likely another would fail too, and logins must not start
+/// one process each; but it may be that its first login has spoiled it.
+const TRIAL: Duration = Duration::from_secs(10);
 
 /// How a task went, as far as it says something of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,7 @@ pub(super) struct Fitness {
     had_room: bool,
     /// Whether it has ever done what it was asked without being to blame for anything.
     has_worked: bool,
+    ready_since: Instant,
 }
 
 /// Why this process must not have another login.
@@ -43,7 +49,7 @@ pub(super) enum Unfit {
     Programs,
     /// Mebibytes by which it has grown.
     Grown(u64),
-    /// It could not check a login for a reason of its own, although it could before.
+    /// It could not check a login for a reason of its own, although it could before or another may.
     Impaired,
 }
 
@@ -76,14 +82,15 @@ impl Unfit {
 
 impl Fitness {
     /// Of this process, which is ready and has done nothing yet. It may grow by `most_growth` bytes.
-    pub(super) fn of_fresh_process(most_growth: u64) -> Self {
+    pub(super) fn of_fresh_process(most_growth: u64, now: Instant) -> Self {
         let size_at_start = memory::resident().unwrap_or_else(memory::largest_resident);
         let state = ProcessState::of_this_process();
-        Self { state, size_at_start, most_growth, had_room: has_room(), has_worked: false }
+        let had_room = has_room();
+        Self { state, size_at_start, most_growth, had_room, has_worked: false, ready_since: now }
     }
 
     /// Looks at the process after each task, before it is answered. Puts right what can be.
-    pub(super) fn judge(&mut self, completion: Completion) -> Option<Unfit> {
+    pub(super) fn judge(&mut self, completion: Completion, now: Instant) -> Option<Unfit> {
         self.state.restore();
         if !self.state.is_intact() {
             return Some(Unfit::Changed);
@@ -91,9 +98,12 @@ impl Fitness {
         if process_tree::has_children() {
             return Some(Unfit::Programs);
         }
-        if self.is_impaired_after(completion) {
-            // One that has failed from the start would be replaced by another such.
-            return self.has_worked.then_some(Unfit::Impaired);
+        if completion != Completion::Done && self.has_lost_room() {
+            return Some(Unfit::Impaired);
+        }
+        if completion == Completion::Impaired {
+            let was_tried = self.has_worked || now.duration_since(self.ready_since) >= TRIAL;
+            return was_tried.then_some(Unfit::Impaired);
         }
         self.has_worked = true;
         self.growth()
@@ -101,13 +111,9 @@ impl Fitness {
             .map(|growth| Unfit::Grown(growth / MEBIBYTE))
     }
 
-    fn is_impaired_after(&self, completion: Completion) -> bool {
-        match completion {
-            Completion::Done => false,
-            // Where a fresh process has no room either, whoever sends wrong passwords would have processes started.
-            Completion::NotDone => self.had_room && !has_room(),
-            Completion::Impaired => true,
-        }
+    /// Where a fresh process has no room either, whoever sends wrong passwords would have processes started.
+    fn has_lost_room(&self) -> bool {
+        self.had_room && !has_room()
     }
 
     /// By how many bytes it has grown. What it had at the most is asked first, which costs less.
@@ -136,55 +142,61 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other() {
-        alone("a_failure_of_its_own_ends_a_process_that_has_worked_and_no_other", || {
-            let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(Completion::Impaired), None);
-            assert_eq!(fitness.judge(Completion::Impaired), None);
-            assert_eq!(fitness.judge(Completion::Done), None);
-            assert_eq!(fitness.judge(Completion::Impaired), Some(Unfit::Impaired));
-        });
+    fn a_failure_of_its_own_ends_a_process_that_has_worked_and_one_that_never_does_after_a_while() {
+        alone(
+            "a_failure_of_its_own_ends_a_process_that_has_worked_and_one_that_never_does_after_a_while",
+            || {
+                let begin = Instant::now();
+                let mut fitness = Fitness::of_fresh_process(u64::MAX, begin);
+                assert_eq!(fitness.judge(Completion::Impaired, begin), None);
+                let almost = begin + TRIAL - Duration::from_millis(1);
+                assert_eq!(fitness.judge(Completion::Impaired, almost), None);
+                assert_eq!(fitness.judge(Completion::Impaired, begin + TRIAL), Some(Unfit::Impaired));
+                assert_eq!(fitness.judge(Completion::Done, begin), None);
+                assert_eq!(fitness.judge(Completion::Impaired, begin), Some(Unfit::Impaired));
+            },
+        );
     }
 
     #[test]
     fn a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters() {
         alone("a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters", || {
-            let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(Completion::Done), None);
-            assert_eq!(fitness.judge(Completion::NotDone), None, "a wrong password");
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
+            assert_eq!(fitness.judge(Completion::NotDone, Instant::now()), None, "a wrong password");
             let leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
-            assert_eq!(fitness.judge(Completion::Done), None, "it got along");
-            assert_eq!(fitness.judge(Completion::NotDone), Some(Unfit::Impaired));
-            let mut cramped = Fitness::of_fresh_process(u64::MAX);
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None, "it got along");
+            assert_eq!(fitness.judge(Completion::NotDone, Instant::now()), Some(Unfit::Impaired));
+            let mut cramped = Fitness::of_fresh_process(u64::MAX, Instant::now());
             drop(leaked);
-            assert_eq!(cramped.judge(Completion::Done), None);
+            assert_eq!(cramped.judge(Completion::Done, Instant::now()), None);
             let _leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
-            assert_eq!(cramped.judge(Completion::NotDone), None, "it never had room");
+            assert_eq!(cramped.judge(Completion::NotDone, Instant::now()), None, "it never had room");
         });
     }
 
     #[test]
     fn a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not() {
         alone("a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not", || {
-            let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE);
+            let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE, Instant::now());
             let much = std::hint::black_box(vec![7_u8; 64 << 20]);
-            let grown = fitness.judge(Completion::Done);
+            let grown = fitness.judge(Completion::Done, Instant::now());
             assert!(matches!(grown, Some(Unfit::Grown(60..=70))), "{grown:?}");
             drop(much);
-            assert_eq!(fitness.judge(Completion::Done), None);
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
         });
     }
 
     #[test]
     fn a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one() {
         alone("a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one", || {
-            let mut fitness = Fitness::of_fresh_process(u64::MAX);
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
             let mut program = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Programs));
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Programs));
             program.kill().unwrap();
-            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Programs));
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Programs));
             program.wait().unwrap();
-            assert_eq!(fitness.judge(Completion::Done), None);
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
         });
     }
 
@@ -192,10 +204,10 @@ mod tests {
     fn another_working_directory_makes_a_process_unfit() {
         alone("another_working_directory_makes_a_process_unfit", || {
             std::env::set_current_dir("/tmp").unwrap();
-            let mut fitness = Fitness::of_fresh_process(u64::MAX);
-            assert_eq!(fitness.judge(Completion::Done), None);
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
             std::env::set_current_dir("/").unwrap();
-            assert_eq!(fitness.judge(Completion::Done), Some(Unfit::Changed));
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Changed));
         });
     }
 }
