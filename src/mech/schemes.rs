@@ -11,7 +11,7 @@ use crate::mech::local::password;
 use crate::secret::Secret;
 use crate::sys::crypt;
 use apr1::Apr1;
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordVerifier, Version};
 use decode::Encoding;
 use derived::{Pbkdf2, Scram};
 use openssl::hash::{Hasher, MessageDigest};
@@ -251,6 +251,9 @@ fn parse_argon2(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
     let stored =
         std::str::from_utf8(stored).map_err(|_| malformed("the stored {ARGON2} password is not text"))?;
     let stored = PasswordHash::new(stored).map_err(malformed_argon2)?;
+    Algorithm::try_from(stored.algorithm).map_err(malformed_argon2)?;
+    stored.version.map(Version::try_from).transpose().map_err(malformed_argon2)?;
+    Params::try_from(&stored).map_err(malformed_argon2)?;
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
     if memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
@@ -269,7 +272,7 @@ fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     }
 }
 
-fn malformed_argon2(error: argon2::password_hash::Error) -> NotCompared {
+fn malformed_argon2(error: impl std::fmt::Display) -> NotCompared {
     malformed(format!("the stored {{ARGON2}} password: {error}"))
 }
 
