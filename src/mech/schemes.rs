@@ -8,6 +8,7 @@ mod derived;
 
 use crate::errand::Digest;
 use crate::mech::local::password;
+use crate::mech::pbkdf2::MOST_ROUNDS;
 use crate::secret::Secret;
 use crate::sys::crypt;
 use apr1::Apr1;
@@ -22,6 +23,9 @@ const MOST_ARGON2_MEMORY: u32 = 1 << 20;
 
 /// The most passes over that memory.
 const MOST_ARGON2_PASSES: u32 = 100;
+
+/// The highest cost of a bcrypt hash: about a minute of work; 10 to 14 are usual.
+const MOST_BCRYPT_COST: u32 = 20;
 
 /// Why a stored password was not compared: a sentence for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +189,7 @@ impl<'a> Stored<'a> {
             Scheme::Hashed { hash, salted } => {
                 self.encoding.hash(self.value, hash().size(), salted).map(drop)
             }
+            Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
             Scheme::Crypt => is_of_crypt(self.value).then_some(()).ok_or_else(|| malformed(NO_HASH)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value).map(drop),
             Scheme::Scram(digest) => Scram::parse(digest, self.value).map(drop),
@@ -215,6 +220,7 @@ impl<'a> Stored<'a> {
                 let (stored, salt) = self.encoding.hash(self.value, hash().size(), salted)?;
                 Ok(hash_of(hash(), &[password, salt.as_bytes()])?.ct_eq(stored.as_bytes()).into())
             }
+            Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
             Scheme::Crypt => Ok(password::verify(&Secret::copy_of(password), self.value)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value)?.check(password),
             Scheme::Scram(digest) => Scram::parse(digest, self.value)?.check(password),
@@ -280,6 +286,25 @@ fn malformed_argon2(error: impl std::fmt::Display) -> NotCompared {
 /// password written down as it is.
 const NO_HASH: &str = "the hash is not one that crypt(3) of this system can check";
 
+const ENDLESS: &str = "the hash asks for more rounds than anybody needs";
+
+/// Whether crypt(3) would work on the hash for minutes: whoever may change it could keep a worker busy with each login.
+/// Of sha256crypt and sha512crypt the rounds count, of bcrypt the logarithm of them.
+fn is_endless(hash: &[u8]) -> bool {
+    let number =
+        |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
+    let mut parts = hash.split(|byte| *byte == b'$').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some(b"5" | b"6"), Some(rounds)) => {
+            rounds.strip_prefix(b"rounds=").and_then(number).is_some_and(|rounds| rounds > MOST_ROUNDS)
+        }
+        (Some(b"2" | b"2a" | b"2b" | b"2x" | b"2y"), Some(cost)) => {
+            number(cost).is_some_and(|cost| cost > MOST_BCRYPT_COST)
+        }
+        _ => false,
+    }
+}
+
 /// Whether crypt(3) may know the hash, or it is locked on purpose.
 fn is_of_crypt(hash: &[u8]) -> bool {
     match hash.first() {
@@ -336,6 +361,25 @@ mod tests {
     fn the_right_password_matches_every_scheme() {
         for stored in STORED {
             assert_eq!(check(PASSWORD.as_bytes(), stored.as_bytes()), Ok(true), "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_would_take_minutes_is_not_computed() {
+        for hash in
+            ["$6$rounds=999999999$abc$def", "$5$rounds=10000001$abc$def", "$2b$31$OS1T9I.nCai3fDlip.3Ta."]
+        {
+            assert!(is_malformed(&format!("{{CRYPT}}{hash}")), "{hash}");
+            assert!(Stored::parse_hash(hash.as_bytes()).unwrap().inspect().is_err(), "{hash}");
+        }
+        for hash in [
+            "$6$rounds=10000000$abc$def",
+            "$6$rounds=x$abc",
+            "$2b$20$OS1T9I.nCai3fDlip.3Ta.",
+            "$2b",
+            "$1$31$x",
+        ] {
+            assert!(!is_endless(hash.as_bytes()), "{hash}");
         }
     }
 
