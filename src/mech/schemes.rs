@@ -24,6 +24,9 @@ const MOST_ARGON2_MEMORY: u32 = 1 << 20;
 /// The most passes over that memory.
 const MOST_ARGON2_PASSES: u32 = 100;
 
+/// The most of both, in KiB: some seconds of work. The "sensitive" setting of libsodium is half of it.
+const MOST_ARGON2_WORK: u64 = 8 << 20;
+
 /// The highest cost of a bcrypt hash: about a minute of work; 10 to 14 are usual.
 const MOST_BCRYPT_COST: u32 = 20;
 
@@ -262,9 +265,10 @@ fn parse_argon2(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
     Params::try_from(&stored).map_err(malformed_argon2)?;
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
-    if memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
+    let work = u64::from(memory).saturating_mul(u64::from(passes));
+    if work > MOST_ARGON2_WORK || memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
         return Err(malformed(format!(
-            "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB or {MOST_ARGON2_PASSES} passes"
+            "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB, {MOST_ARGON2_PASSES} passes or eight times 1 GiB in all"
         )));
     }
     Ok(stored)
@@ -289,7 +293,7 @@ const NO_HASH: &str = "the hash is not one that crypt(3) of this system can chec
 const ENDLESS: &str = "the hash asks for more rounds than anybody needs";
 
 /// Whether crypt(3) would work on the hash for minutes: whoever may change it could keep a worker busy with each login.
-/// Of sha256crypt and sha512crypt the rounds count, of bcrypt the logarithm of them.
+/// Of sha256crypt, sha512crypt and sha1crypt the rounds count, of bcrypt the logarithm of them.
 fn is_endless(hash: &[u8]) -> bool {
     let number =
         |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
@@ -298,6 +302,7 @@ fn is_endless(hash: &[u8]) -> bool {
         (Some(b"5" | b"6"), Some(rounds)) => {
             rounds.strip_prefix(b"rounds=").and_then(number).is_some_and(|rounds| rounds > MOST_ROUNDS)
         }
+        (Some(b"sha1"), Some(rounds)) => number(rounds).is_some_and(|rounds| rounds > MOST_ROUNDS),
         (Some(b"2" | b"2a" | b"2b" | b"2x" | b"2y"), Some(cost)) => {
             number(cost).is_some_and(|cost| cost > MOST_BCRYPT_COST)
         }
@@ -366,6 +371,12 @@ mod tests {
 
     #[test]
     fn a_hash_that_would_take_minutes_is_not_computed() {
+        let argon2 = |cost: &str| {
+            let hash = format!("$argon2id$v=19${cost},p=1$YWFhYWFhYWE$YWFhYWFhYWFhYWFhYWFhYQ");
+            Stored::parse_hash(hash.as_bytes()).and_then(|stored| stored.inspect())
+        };
+        assert!(argon2("m=1048576,t=4").is_ok() && argon2("m=1048576,t=100").is_err());
+        assert!(is_endless(b"$sha1$4294967295$abc$x") && !is_endless(b"$sha1$40000$abc$x"));
         for hash in
             ["$6$rounds=999999999$abc$def", "$5$rounds=10000001$abc$def", "$2b$31$OS1T9I.nCai3fDlip.3Ta."]
         {
