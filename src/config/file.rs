@@ -217,9 +217,9 @@ fn realm_in(header: &[u8]) -> Option<&str> {
     (word.eq_ignore_ascii_case(b"realm") && separated && printable).then_some(name)
 }
 
-/// C's rule for a key: letters, digits, `-` and `_`. So it can be shown as it is.
+/// C's rule for a key: letters, digits, `-` and `_`, even none of them. So it can be shown as it is.
 fn is_key(key: &[u8]) -> bool {
-    !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn entry(line: usize, text: &[u8]) -> Result<Entry, Wrong> {

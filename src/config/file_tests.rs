@@ -44,7 +44,7 @@ fn comments_empty_lines_and_line_ends_of_other_systems_are_understood() {
 #[test]
 fn a_line_that_is_none_is_an_error_with_its_number_and_the_others_count() {
     let (file, problems) =
-        parse(b"ldap_debug: 1\nsecret\nldap_filter:  \r\na b: c\n: d\nkey\xff: e\nldap_scope: one");
+        parse(b"ldap_debug: 1\nsecret\nldap_filter:  \r\na b: c\na/b: d\nkey\xff: e\nldap_scope: one");
     assert_eq!(
         problems,
         [

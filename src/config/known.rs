@@ -66,6 +66,9 @@ fn unknown(entry: &Entry) -> Option<Warning> {
     if find(&entry.key).is_some() {
         return None;
     }
+    if entry.key.is_empty() {
+        return Some(Warning { line: entry.line, text: "there is no key before the colon".to_owned() });
+    }
     let shown =
         entry.key.get(..LONGEST_SHOWN).map_or_else(|| entry.key.clone(), |start| format!("{start}..."));
     Some(Warning { line: entry.line, text: format!("unknown key {shown}") })
@@ -208,6 +211,7 @@ mod tests {
             problems("log_level: 10\nkrb5__instance: x\n"),
             ["/c:1: unknown key log_level", "/c:2: unknown key krb5__instance"]
         );
+        assert_eq!(problems(": x\n"), ["/c:1: there is no key before the colon"], "C reads on, too");
         let long = problems(&format!("{}: x", "a".repeat(1000)));
         assert_eq!(long, [format!("/c:1: unknown key {}...", "a".repeat(64))]);
     }

@@ -8,10 +8,11 @@ mod derived;
 
 use crate::errand::Digest;
 use crate::mech::local::password;
+use crate::mech::pbkdf2::MOST_ROUNDS;
 use crate::secret::Secret;
 use crate::sys::crypt;
 use apr1::Apr1;
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordVerifier, Version};
 use decode::Encoding;
 use derived::{Pbkdf2, Scram};
 use openssl::hash::{Hasher, MessageDigest};
@@ -22,6 +23,12 @@ const MOST_ARGON2_MEMORY: u32 = 1 << 20;
 
 /// The most passes over that memory.
 const MOST_ARGON2_PASSES: u32 = 100;
+
+/// The most of both, in KiB: some seconds of work. The "sensitive" setting of libsodium is half of it.
+const MOST_ARGON2_WORK: u64 = 8 << 20;
+
+/// The highest cost of a bcrypt hash: about a minute of work; 10 to 14 are usual.
+const MOST_BCRYPT_COST: u32 = 20;
 
 /// Why a stored password was not compared: a sentence for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +192,7 @@ impl<'a> Stored<'a> {
             Scheme::Hashed { hash, salted } => {
                 self.encoding.hash(self.value, hash().size(), salted).map(drop)
             }
+            Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
             Scheme::Crypt => is_of_crypt(self.value).then_some(()).ok_or_else(|| malformed(NO_HASH)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value).map(drop),
             Scheme::Scram(digest) => Scram::parse(digest, self.value).map(drop),
@@ -215,6 +223,7 @@ impl<'a> Stored<'a> {
                 let (stored, salt) = self.encoding.hash(self.value, hash().size(), salted)?;
                 Ok(hash_of(hash(), &[password, salt.as_bytes()])?.ct_eq(stored.as_bytes()).into())
             }
+            Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
             Scheme::Crypt => Ok(password::verify(&Secret::copy_of(password), self.value)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value)?.check(password),
             Scheme::Scram(digest) => Scram::parse(digest, self.value)?.check(password),
@@ -251,11 +260,15 @@ fn parse_argon2(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
     let stored =
         std::str::from_utf8(stored).map_err(|_| malformed("the stored {ARGON2} password is not text"))?;
     let stored = PasswordHash::new(stored).map_err(malformed_argon2)?;
+    Algorithm::try_from(stored.algorithm).map_err(malformed_argon2)?;
+    stored.version.map(Version::try_from).transpose().map_err(malformed_argon2)?;
+    Params::try_from(&stored).map_err(malformed_argon2)?;
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
-    if memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
+    let work = u64::from(memory).saturating_mul(u64::from(passes));
+    if work > MOST_ARGON2_WORK || memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
         return Err(malformed(format!(
-            "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB or {MOST_ARGON2_PASSES} passes"
+            "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB, {MOST_ARGON2_PASSES} passes or eight times 1 GiB in all"
         )));
     }
     Ok(stored)
@@ -269,13 +282,33 @@ fn check_argon2(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     }
 }
 
-fn malformed_argon2(error: argon2::password_hash::Error) -> NotCompared {
+fn malformed_argon2(error: impl std::fmt::Display) -> NotCompared {
     malformed(format!("the stored {{ARGON2}} password: {error}"))
 }
 
 /// What [`Stored::inspect`] says of a hash without a scheme. It is mostly a file made for another program, or a
 /// password written down as it is.
 const NO_HASH: &str = "the hash is not one that crypt(3) of this system can check";
+
+const ENDLESS: &str = "the hash asks for more rounds than anybody needs";
+
+/// Whether crypt(3) would work on the hash for minutes: whoever may change it could keep a worker busy with each login.
+/// Of sha256crypt, sha512crypt and sha1crypt the rounds count, of bcrypt the logarithm of them.
+fn is_endless(hash: &[u8]) -> bool {
+    let number =
+        |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
+    let mut parts = hash.split(|byte| *byte == b'$').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some(b"5" | b"6"), Some(rounds)) => {
+            rounds.strip_prefix(b"rounds=").and_then(number).is_some_and(|rounds| rounds > MOST_ROUNDS)
+        }
+        (Some(b"sha1"), Some(rounds)) => number(rounds).is_some_and(|rounds| rounds > MOST_ROUNDS),
+        (Some(b"2" | b"2a" | b"2b" | b"2x" | b"2y"), Some(cost)) => {
+            number(cost).is_some_and(|cost| cost > MOST_BCRYPT_COST)
+        }
+        _ => false,
+    }
+}
 
 /// Whether crypt(3) may know the hash, or it is locked on purpose.
 fn is_of_crypt(hash: &[u8]) -> bool {
@@ -333,6 +366,31 @@ mod tests {
     fn the_right_password_matches_every_scheme() {
         for stored in STORED {
             assert_eq!(check(PASSWORD.as_bytes(), stored.as_bytes()), Ok(true), "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_would_take_minutes_is_not_computed() {
+        let argon2 = |cost: &str| {
+            let hash = format!("$argon2id$v=19${cost},p=1$YWFhYWFhYWE$YWFhYWFhYWFhYWFhYWFhYQ");
+            Stored::parse_hash(hash.as_bytes()).and_then(|stored| stored.inspect())
+        };
+        assert!(argon2("m=1048576,t=4").is_ok() && argon2("m=1048576,t=100").is_err());
+        assert!(is_endless(b"$sha1$4294967295$abc$x") && !is_endless(b"$sha1$40000$abc$x"));
+        for hash in
+            ["$6$rounds=999999999$abc$def", "$5$rounds=10000001$abc$def", "$2b$31$OS1T9I.nCai3fDlip.3Ta."]
+        {
+            assert!(is_malformed(&format!("{{CRYPT}}{hash}")), "{hash}");
+            assert!(Stored::parse_hash(hash.as_bytes()).unwrap().inspect().is_err(), "{hash}");
+        }
+        for hash in [
+            "$6$rounds=10000000$abc$def",
+            "$6$rounds=x$abc",
+            "$2b$20$OS1T9I.nCai3fDlip.3Ta.",
+            "$2b",
+            "$1$31$x",
+        ] {
+            assert!(!is_endless(hash.as_bytes()), "{hash}");
         }
     }
 

@@ -21,7 +21,7 @@ use crate::config::file::Problem;
 use crate::credentials::Credentials;
 use crate::mech::schemes::{NotCompared, Stored};
 use crate::mech::{Kind, Local, LocalMechanism, Mechanism, MechanismError};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
 use file::{Lookup, PasswdFile};
 use log::Level;
@@ -79,7 +79,11 @@ impl LocalMechanism for Passwdfile {
             Ok(Lookup::Known(hash)) => match check_hash(&credentials.password, &hash) {
                 Ok(true) => Outcome::ACCEPT,
                 Ok(false) => Outcome::reject("Incorrect password"),
-                Err(reason) => Outcome::internal_failure(reason.into_text()),
+                // It is no password's, as a line that the index skips.
+                Err(NotCompared::Malformed(why)) => {
+                    Outcome::Reject(Refusal::with_reason("Incorrect password", why))
+                }
+                Err(NotCompared::Failed(why)) => Outcome::internal_failure(why),
             },
             Ok(Lookup::Unknown(stand_in)) => {
                 spend_time(&credentials.password, stand_in.as_ref());
@@ -90,7 +94,6 @@ impl LocalMechanism for Passwdfile {
     }
 }
 
-/// The error is for the log: OpenSSL may not be allowed to compute such a hash.
 fn check_hash(password: &Secret, hash: &Secret) -> Result<bool, NotCompared> {
     Stored::parse_hash(hash.as_bytes())?.check(password.as_bytes())
 }
@@ -173,6 +176,30 @@ mod tests {
             format!("{path}: line 2 is skipped: the line has no colon after the login"),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_malformed_hash_refuses_every_password_and_is_no_outage() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        let tail = "$PVBsvRNVcdp/Sbn0i0h5OA$8piv5C4UlN6uZc69x9d5Og6sZO+q840413TVNW/eGgU";
+        let (skipped, kept) = ("Invalid username", "Incorrect password");
+        let cases = [
+            (format!("$argon2id$v=19$m=64,t=1,p=q{tail}"), skipped),
+            (format!("$argon2id$v=19$o=64,t=1,p=1{tail}"), skipped),
+            (format!("$argon2id$v=18$m=64,t=1,p=1{tail}"), skipped),
+            (format!("{{ARGON2ID}}$arcon2id$v=19$m=64,t=1,p=1{tail}"), skipped),
+            // Only the library finds out that this salt is too short.
+            ("$argon2id$v=19$m=64,t=1,p=1$YWJjZA$8piv5C4UlN6uZc69x9d5Og".to_owned(), kept),
+        ];
+        let lines = cases.iter().enumerate().map(|(number, (hash, _))| format!("u{number}:{hash}\n"));
+        std::fs::write(&path, lines.collect::<String>()).unwrap();
+        let mut mechanism = mechanism(&path);
+        for (number, (hash, expected)) in cases.iter().enumerate() {
+            let outcome = ask(mechanism.as_mut(), format!("u{number}").as_bytes(), "s3cret");
+            let Outcome::Reject(refusal) = outcome else { panic!("{hash}: {outcome:?}") };
+            assert_eq!(refusal.text, *expected, "{hash}");
+        }
     }
 
     #[test]

@@ -143,10 +143,8 @@ impl Check {
         match meaning {
             Meaning::Yes => self.check_group(name.into_dn()),
             Meaning::Elsewhere => self.bind_elsewhere(name, &result),
-            Meaning::No => reject(format!("the server refuses the password: {result}")),
-            Meaning::Cut | Meaning::NotHere | Meaning::Unjudged => {
-                unavailable(format!("the bind as the user fails: {result}"))
-            }
+            Meaning::No | Meaning::NotHere => reject(format!("the server refuses the password: {result}")),
+            Meaning::Cut | Meaning::Unjudged => unavailable(format!("the bind as the user fails: {result}")),
         }
     }
 
@@ -208,6 +206,7 @@ impl Check {
     fn handle_failure(&self, failure: Failure) -> Next {
         match (failure.kind, &self.stage) {
             (FailureKind::NotHere, Stage::User(_)) => reject(format!("there can be no such user: {failure}")),
+            (FailureKind::NotHere, Stage::Bind(_)) => reject(format!("there is no such account: {failure}")),
             (FailureKind::NotHere, Stage::GroupCompare(_) | Stage::GroupSearch(..)) => {
                 reject(format!("the user is not in the group: {failure}"))
             }

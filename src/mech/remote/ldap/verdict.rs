@@ -122,8 +122,11 @@ const NO_LOGIN: When = When::Says(&[
     "sasl(-1): generic failure: unable to canonify user and get auxprops",
     "sasl(-1): generic failure: password verification failed",
     "sasl(-13): user not found: no secret in database",
-    // CRAM-MD5.
+    // CRAM-MD5 has no text: there stands nothing, what slapd said of the password before on the same connection, or that
+    // the login makes no DN.
     "sasl(-1): generic failure:",
+    "sasl(-1): generic failure: incorrect digest response",
+    "sasl(-1): generic failure: encoding error",
 ]);
 
 const fn row(
@@ -189,7 +192,14 @@ const TABLE: &[Row] = {
             "A.1; OpenLDAP",
             "the account has no password",
         ),
-        row(Bind, &[Code::NO_SUCH_OBJECT], Always, No, "eDirectory", "there is no such account"),
+        row(
+            Bind,
+            &[Code::NO_SUCH_OBJECT],
+            Always,
+            NotHere,
+            "389 DS, eDirectory",
+            "there is no such account; an empty replica says so, too",
+        ),
         row(Bind, &[Code::INVALID_DN_SYNTAX], Always, No, "A.1", "the name is none that an account can have"),
         row(
             Bind,

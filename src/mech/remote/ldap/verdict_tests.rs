@@ -29,7 +29,8 @@ fn every_code_of_a_search_has_its_meaning() {
 
 #[test]
 fn every_code_of_a_bind_has_its_meaning() {
-    let expected = [(0, Yes), (10, Elsewhere), (19, No), (32, No), (34, No), (48, No), (49, No), (50, No)];
+    let expected =
+        [(0, Yes), (10, Elsewhere), (19, No), (32, NotHere), (34, No), (48, No), (49, No), (50, No)];
     assert_eq!(judged(Bind, &Named::ByFile), expected);
 }
 
@@ -88,7 +89,9 @@ fn of_slapds_other_errors_only_the_texts_about_a_login_refuse_it() {
     };
     assert_eq!(other("SASL(-1): generic failure: unable to canonify user and get auxprops"), No);
     assert_eq!(other("SASL(-1): generic failure: Password verification failed"), No);
-    assert_eq!(other("SASL(-1): generic failure: "), No, "CRAM-MD5");
+    for text in ["", "incorrect digest response", "Encoding error"] {
+        assert_eq!(other(&format!("SASL(-1): generic failure: {text}")), No, "CRAM-MD5 {text}");
+    }
     assert_eq!(other("SASL(-1): generic failure: out of memory"), Unjudged);
     assert_eq!(other(""), Unjudged);
 }

@@ -87,6 +87,26 @@ const NEVER_SPOKEN: [&str; 17] = [
     "CTYPE-",
 ];
 
+/// Options of GnuTLS that are about old faults of servers, or about what OpenSSL does anyway. The others, such as
+/// `%PROFILE_HIGH`, want more or less of a server than it would have to prove here.
+const OPTIONS_WITHOUT_EFFECT: [&str; 15] = [
+    "%COMPAT",
+    "%DUMBFW",
+    "%LATEST_RECORD_VERSION",
+    "%NO_ETM",
+    "%NO_EXTENSIONS",
+    "%NO_SESSION_HASH",
+    "%NO_STATUS_REQUEST",
+    "%NO_TICKETS",
+    "%NO_TICKETS_TLS12",
+    "%PARTIAL_RENEGOTIATION",
+    "%SAFE_RENEGOTIATION",
+    "%SERVER_PRECEDENCE",
+    "%SSL3_RECORD_VERSION",
+    "%STATELESS_COMPRESSION",
+    "%UNSAFE_RENEGOTIATION",
+];
+
 /// What is allowed so far.
 pub(super) struct Priorities {
     key_exchanges: BTreeSet<&'static str>,
@@ -129,8 +149,7 @@ impl Priorities {
     /// Takes a part: another keyword, which adds to the first, or something that is added or taken away.
     pub(super) fn take(&mut self, word: &str) -> Taken {
         let word = word.trim().to_ascii_uppercase();
-        // Options of GnuTLS itself, such as %COMPAT and %SERVER_PRECEDENCE, are about things that OpenSSL does anyway.
-        if word.is_empty() || word.starts_with('%') {
+        if word.is_empty() || OPTIONS_WITHOUT_EFFECT.contains(&word.as_str()) {
             return Taken::Whole;
         }
         if let Some(keyword) = find(&word) {

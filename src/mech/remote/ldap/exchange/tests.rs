@@ -609,6 +609,15 @@ fn a_base_that_no_server_has_is_nobodys_fault_unless_the_login_named_all_of_it()
 }
 
 #[test]
+fn an_account_that_no_server_has_is_refused() {
+    let not_here = Err(Failure::new(FailureKind::NotHere, "the server says noSuchObject (32)"));
+    let mut login = Login::new("ldap_auth_method: fastbind\nldap_filter: uid=%u,dc=x\n", b"anna", b"pw", "");
+    let step = login.check.handle_answer(not_here);
+    login.note(step);
+    assert_eq!(login.step, "reject: there is no such account: the server says noSuchObject (32)");
+}
+
+#[test]
 fn realms_with_the_same_servers_and_account_share_their_connections() {
     let ldap = ldap(&format!(
         "{SERVICE}[realm a]\nldap_filter: x=%u\n[realm b]\nldap_servers: ldap://b/\n[realm c]\nldap_bind_pw: other\n"

@@ -394,6 +394,14 @@ fn a_base_or_group_that_the_file_names_and_the_server_lacks_is_asked_for_elsewhe
 }
 
 #[test]
+fn an_account_that_the_server_lacks_is_asked_for_elsewhere() {
+    let mut talk = Talk::for_binds(false);
+    let number = talk.ask(3, &bind());
+    talk.hear(&bound(number, ResultCode::NO_SUCH_OBJECT));
+    assert_eq!(talk.take_events(), ["3 NotHere the server says noSuchObject (32)"]);
+}
+
+#[test]
 fn a_user_can_bind_by_scram_on_the_connection_of_the_question() {
     for (tell_dn, bytewise) in [(false, false), (true, true)] {
         let mut talk = Talk::for_binds(bytewise);
