@@ -69,6 +69,7 @@ fn what_c_takes_silently_serves_with_the_same_verdicts(program: Program) {
         "ldap_tls_check_peer: allow",
         "ldap_tls_ciphers: NONE",
         "ldap_tls_ciphers: NORMAL:+FOO",
+        "ldap_tls_ciphers: NORMAL:-GROUP-FOO",
     ] {
         let settings = format!("{}{line}\n", searching(&server.uri()));
         expect_same(program, &settings, true, true);
