@@ -171,6 +171,11 @@ impl Default for TlsSettings {
 }
 
 impl Server {
+    /// Whether nobody can listen: it has TLS or is on this machine, behind a path.
+    pub fn is_private(&self) -> bool {
+        self.tls != TlsMode::Off || self.host().is_none()
+    }
+
     /// The name that the certificate must carry; a server behind a path has none.
     pub fn host(&self) -> Option<&str> {
         match &self.address {

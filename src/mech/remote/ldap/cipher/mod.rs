@@ -60,17 +60,17 @@ pub fn apply(list: &str, settings: &mut TlsSettings) -> Result<Vec<Remark>, Rema
 
 fn apply_priorities(priorities: &Priorities, settings: &mut TlsSettings) -> Result<(), Remark> {
     let (suites, newest_suites) = (priorities.suites(), priorities.suites_of_tls_13());
-    let signatures = priorities.signatures();
-    if signatures.as_ref().is_some_and(Vec::is_empty) {
-        let text = "allows no signature, without which no server can prove anything".to_owned();
-        return Err(Remark { offset: 0, text });
-    }
     let has_any = |suites: &Option<Vec<_>>| suites.as_ref().is_none_or(|suites| !suites.is_empty());
     let versions = priorities.versions(has_any(&suites), has_any(&newest_suites));
     let versions = versions.map_err(|()| Remark {
         offset: 0,
         text: "leaves no version of TLS with a cipher that OpenSSL has".to_owned(),
     })?;
+    let signatures = priorities.signatures();
+    if signatures.as_ref().is_some_and(Vec::is_empty) {
+        let text = "allows no signature, without which no server can prove anything".to_owned();
+        return Err(Remark { offset: 0, text });
+    }
     if let Some((oldest, newest)) = versions {
         (settings.oldest_version, settings.newest_version) = (Some(oldest), Some(newest));
     }

@@ -134,9 +134,9 @@ fn shown(question: &Question) -> String {
         Question::Search { request: operation, .. }
         | Question::Compare { request: operation, .. }
         | Question::Bind { request: operation, .. } => request(operation),
-        Question::SaslBind { mechanism, identity, tell_dn } => {
+        Question::SaslBind { choice, identity, tell_dn } => {
             let name = String::from_utf8_lossy(&identity.name);
-            format!("sasl {} {name} {tell_dn}", mechanism.name())
+            format!("sasl {} {name} {tell_dn}", choice.name())
         }
     }
 }
