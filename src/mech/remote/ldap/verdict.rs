@@ -189,7 +189,14 @@ const TABLE: &[Row] = {
             "A.1; OpenLDAP",
             "the account has no password",
         ),
-        row(Bind, &[Code::NO_SUCH_OBJECT], Always, No, "eDirectory", "there is no such account"),
+        row(
+            Bind,
+            &[Code::NO_SUCH_OBJECT],
+            Always,
+            NotHere,
+            "eDirectory, 389 DS",
+            "there is no such account; an empty replica says so, too",
+        ),
         row(Bind, &[Code::INVALID_DN_SYNTAX], Always, No, "A.1", "the name is none that an account can have"),
         row(
             Bind,

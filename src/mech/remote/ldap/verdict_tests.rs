@@ -29,7 +29,8 @@ fn every_code_of_a_search_has_its_meaning() {
 
 #[test]
 fn every_code_of_a_bind_has_its_meaning() {
-    let expected = [(0, Yes), (10, Elsewhere), (19, No), (32, No), (34, No), (48, No), (49, No), (50, No)];
+    let expected =
+        [(0, Yes), (10, Elsewhere), (19, No), (32, NotHere), (34, No), (48, No), (49, No), (50, No)];
     assert_eq!(judged(Bind, &Named::ByFile), expected);
 }
 
