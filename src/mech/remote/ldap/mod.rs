@@ -46,8 +46,10 @@ use settings::{Realms, Settings};
 use std::rc::Rc;
 
 /// The entry in the table of mechanisms.
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "ldap", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "ldap",
+    kind: Kind::Remote(Remote { file: FileUse::Required, needs_file: |_| true, check, start }),
+};
 
 fn check(sources: &RawSettings, _network: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
