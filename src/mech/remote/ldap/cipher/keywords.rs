@@ -12,6 +12,8 @@ pub(super) struct Keyword {
     pub(super) only_tls_12: bool,
     /// OpenSSL's level for the profile that GnuTLS sets with it; 0 for none.
     pub(super) security_level: u32,
+    /// Whether DHE of TLS 1.2 needs primes of at least 3072 bits.
+    pub(super) needs_long_primes: bool,
 }
 
 const USUAL: &[&str] = &["ECDHE-ECDSA", "ECDHE-RSA", "RSA", "DHE-RSA"];
@@ -72,7 +74,22 @@ const fn keyword(
     macs: &'static [&'static str],
     (groups, signatures): (&'static [&'static str], &'static [&'static str]),
 ) -> Keyword {
-    Keyword { name, key_exchanges, ciphers, macs, groups, signatures, only_tls_12: false, security_level: 0 }
+    Keyword {
+        name,
+        key_exchanges,
+        ciphers,
+        macs,
+        groups,
+        signatures,
+        only_tls_12: false,
+        security_level: 0,
+        needs_long_primes: false,
+    }
+}
+
+/// GnuTLS's level goes by the sizes of primes, too.
+const fn strong(name: &'static str) -> Keyword {
+    Keyword { needs_long_primes: true, ..keyword(name, USUAL, OF_256, &["AEAD"], OF_192) }
 }
 
 /// RFC 6460.
@@ -84,7 +101,17 @@ const fn suite_b(
     security_level: u32,
 ) -> Keyword {
     let (key_exchanges, macs) = (&["ECDHE-ECDSA"], &["AEAD"]);
-    Keyword { name, key_exchanges, ciphers, macs, groups, signatures, only_tls_12: true, security_level }
+    Keyword {
+        name,
+        key_exchanges,
+        ciphers,
+        macs,
+        groups,
+        signatures,
+        only_tls_12: true,
+        security_level,
+        needs_long_primes: false,
+    }
 }
 
 const EVERYTHING: (&[&str], &[&str]) = (ALL_GROUPS, ALL_SIGNATURES);
@@ -102,8 +129,8 @@ const KEYWORDS: [Keyword; 13] = [
     keyword("PFS", &["ECDHE-ECDSA", "ECDHE-RSA", "DHE-RSA"], AES, &["SHA1", "AEAD"], EVERYTHING),
     keyword("SECURE", USUAL, AES, &["SHA1", "AEAD"], OF_128),
     keyword("SECURE128", USUAL, AES, &["SHA1", "AEAD"], OF_128),
-    keyword("SECURE192", USUAL, OF_256, &["AEAD"], OF_192),
-    keyword("SECURE256", USUAL, OF_256, &["AEAD"], OF_192),
+    strong("SECURE192"),
+    strong("SECURE256"),
     suite_b(
         "SUITEB128",
         &["AES-256-GCM", "AES-128-GCM"],

@@ -30,6 +30,8 @@ pub(super) struct Priorities {
     are_signatures_librarys: bool,
     /// `%FORCE_ETM`: whether CBC needs encrypt-then-MAC (RFC 7366), which OpenSSL cannot demand.
     is_without_cbc: bool,
+    /// Whether DHE needs primes longer than OpenSSL can demand without demanding as much of certificates.
+    needs_long_primes: bool,
     /// The least of OpenSSL's security levels; 0 for any.
     security_level: u32,
     /// Whether versions were named at all.
@@ -64,6 +66,7 @@ impl Priorities {
             are_groups_librarys: true,
             are_signatures_librarys: true,
             is_without_cbc: false,
+            needs_long_primes: true,
             security_level: 0,
             is_versioned: false,
             versions: [false, false, true, true],
@@ -103,6 +106,7 @@ impl Priorities {
         self.groups.extend(keyword.groups);
         self.signatures.extend(keyword.signatures);
         self.security_level = self.security_level.max(keyword.security_level);
+        self.needs_long_primes &= keyword.needs_long_primes;
         if keyword.name == "NONE" {
             (self.is_versioned, self.versions) = (true, [false; 4]);
         }
@@ -187,10 +191,19 @@ impl Priorities {
                 && self.ciphers.contains(suite.cipher)
                 && self.macs.contains(suite.mac)
                 && (self.has_curve() || !suite.key_exchange.starts_with("ECDHE"))
+                && !(self.needs_long_primes && suite.key_exchange.starts_with("DHE"))
                 && !(self.is_without_cbc && suite.cipher.ends_with("CBC"))
         });
         let is_librarys = self.is_librarys_choice && self.has_curve();
         (!is_librarys).then(|| allowed.map(|suite| suite.name).collect())
+    }
+
+    /// The same for TLS 1.3, whose suites all have the MAC in them.
+    pub(super) fn suites_of_tls_13(&self) -> Option<Vec<&'static str>> {
+        let allowed = SUITES_OF_TLS_13.iter().filter(|(_, cipher)| {
+            self.ciphers.contains(cipher) && self.macs.contains("AEAD") && !self.groups.is_empty()
+        });
+        (!self.is_librarys_choice || self.groups.is_empty()).then(|| allowed.map(|(name, _)| *name).collect())
     }
 
     fn has_curve(&self) -> bool {
@@ -214,15 +227,6 @@ impl Priorities {
     /// The least of OpenSSL's security levels; 0 for any.
     pub(super) fn security_level(&self) -> u32 {
         self.security_level
-    }
-
-    /// The same for TLS 1.3, whose suites all have the MAC in them.
-    pub(super) fn suites_of_tls_13(&self) -> Option<Vec<&'static str>> {
-        let allowed = SUITES_OF_TLS_13.iter().filter(|(_, cipher)| {
-            self.ciphers.contains(cipher) && self.macs.contains("AEAD") && !self.groups.is_empty()
-        });
-        (!(self.is_librarys_choice && !self.groups.is_empty()))
-            .then(|| allowed.map(|(name, _)| *name).collect())
     }
 
     /// The oldest and the newest version, of those that follow each other without a gap; `None` for OpenSSL's own
