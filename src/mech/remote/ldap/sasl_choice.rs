@@ -12,8 +12,14 @@ use std::rc::Rc;
 /// The attribute of the root DSE that says what a server offers: RFC 4512, section 5.1.
 const ATTRIBUTE: &str = "supportedSASLMechanisms";
 
+const ONLY_PLAIN: &str =
+    "PLAIN is the only SASL mechanism that could be used with the server, and is not chosen without TLS";
+
 /// More names than a server has.
-const MOST_NAMES: usize = 64;
+const MOST_NAMES: usize = 32;
+
+/// RFC 4422, section 3.1: the longest name, in bytes.
+const LONGEST_NAME: usize = 20;
 
 /// The strongest first. EXTERNAL is none of them: it looks at no password, so nobody else may choose it.
 const STRENGTH: [Mechanism; 6] = [
@@ -83,11 +89,7 @@ impl Choice {
         };
         let mut common = self.0.iter().copied().filter(|mechanism| has(*mechanism));
         match common.next() {
-            Some(Mechanism::Plain) if !is_private => {
-                Err("PLAIN is the only SASL mechanism of ldap_mech that the \
-                                                          server offers, and is not chosen without TLS"
-                    .to_owned())
-            }
+            Some(Mechanism::Plain) if !is_private => Err(ONLY_PLAIN.to_owned()),
             Some(mechanism) => Ok(mechanism),
             None => {
                 let wanted: Vec<_> = self.0.iter().map(|mechanism| mechanism.name()).collect();
@@ -120,7 +122,7 @@ pub fn ask(send: impl FnOnce(&Request<'_>) -> i32) -> i32 {
 /// The names in the answer.
 pub fn offered(entry: &Entry) -> Vec<Vec<u8>> {
     let names = entry.values(ATTRIBUTE.as_bytes()).take(MOST_NAMES);
-    names.map(|name| name.as_bytes().iter().copied().take(64).collect()).collect()
+    names.map(|name| name.as_bytes().iter().copied().take(LONGEST_NAME + 1).collect()).collect()
 }
 
 #[cfg(test)]
