@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::config::file::Problem;
 use crate::config::load::load;
+use crate::config::named_files;
 use crate::config::raw_settings::RawSettings;
 use crate::frontend::start;
 use crate::log::one_line;
@@ -21,7 +22,12 @@ pub fn run(config: &Config) -> ExitCode {
     memory::forbid_dumps();
     let (sources, mut problems) = load(config);
     if !problems.iter().any(Problem::is_error) {
-        problems.extend(try_start(config, &sources));
+        let failed = try_start(config, &sources);
+        // What a start misses it names itself.
+        if let (None, Some(text)) = (&failed, &sources.file) {
+            problems.extend(named_files::check(text, config.mechanism.name));
+        }
+        problems.extend(failed);
     }
     let mut lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if lines.is_empty() {

@@ -326,7 +326,10 @@ fn check_is_told_apart_from_running() {
 /// A mechanism that asks servers.
 fn remote(file: FileUse) -> Mechanism {
     let start = |_: &_, _: &_, _: _| Err(mech::MechanismError("not here".into()));
-    Mechanism { name: "asking", kind: Kind::Remote(Remote { file, check: |_, _| Vec::new(), start }) }
+    Mechanism {
+        name: "asking",
+        kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new(), start }),
+    }
 }
 
 /// What `-O` and the configuration file are for `mechanism`.

@@ -31,7 +31,8 @@ const WRITEABLE: u32 = 0o002;
 /// mechanism cannot be used. Connects to nothing and resolves no name.
 pub fn load(config: &Config) -> (RawSettings, Vec<Problem>) {
     let mut problems = Vec::new();
-    let file = config.file.as_ref().and_then(|file| read_own(file, &mut problems));
+    let needs_file = config.mechanism.needs_file(config.mechanism_option.as_deref());
+    let file = config.file.as_ref().and_then(|file| read_own(file, needs_file, &mut problems));
     let with_ldap_conf = config.file.is_some() && config.mechanism.name == WITH_LDAP_CONF;
     let ldap_conf = if with_ldap_conf { read_ldap_conf(&LDAP_CONF, &mut problems) } else { None };
     let sources = RawSettings { option: config.mechanism_option.clone(), file, ldap_conf };
@@ -45,8 +46,8 @@ pub fn load(config: &Config) -> (RawSettings, Vec<Problem>) {
     (sources, problems)
 }
 
-/// `saslauthd.conf`.
-fn read_own(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<Text> {
+/// `saslauthd.conf`. One that nobody has named and the mechanism does not need stops nothing.
+fn read_own(file: &ConfigFile, is_needed: bool, problems: &mut Vec<Problem>) -> Option<Text> {
     match read(&file.path, LARGEST_FILE) {
         Ok((bytes, mode)) => {
             let text = Text { path: file.path.clone(), bytes };
@@ -55,7 +56,10 @@ fn read_own(file: &ConfigFile, problems: &mut Vec<Problem>) -> Option<Text> {
         }
         Err(Unread::Failed(error)) if error.kind() == io::ErrorKind::NotFound && !file.required => None,
         Err(unread) => {
-            problems.push(Problem::error(&file.path, unread.text(LARGEST_FILE)));
+            let text = unread.text(LARGEST_FILE);
+            let is_needed = file.required || is_needed;
+            let problem = if is_needed { Problem::error } else { Problem::warning };
+            problems.push(problem(&file.path, text));
             None
         }
     }
@@ -166,7 +170,7 @@ mod tests {
     /// What is read of the file, and the problems without its path.
     fn loaded(place: &Place, required: bool) -> (Option<Text>, Vec<String>) {
         let mut problems = Vec::new();
-        let text = read_own(&ConfigFile { path: place.path.clone(), required }, &mut problems);
+        let text = read_own(&ConfigFile { path: place.path.clone(), required }, true, &mut problems);
         let prefix = format!("{}: ", place.path.display());
         (text, problems.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect())
     }
@@ -204,6 +208,20 @@ mod tests {
         fs::create_dir(&place.path).unwrap();
         for required in [true, false] {
             assert_eq!(loaded(&place, required).1, ["is not a regular file"]);
+        }
+    }
+
+    #[test]
+    fn one_that_nobody_needs_or_named_stops_nothing() {
+        let place = place();
+        fs::create_dir(&place.path).unwrap();
+        for (required, is_needed, is_error) in
+            [(false, false, false), (false, true, true), (true, false, true)]
+        {
+            let mut problems = Vec::new();
+            let file = ConfigFile { path: place.path.clone(), required };
+            assert!(read_own(&file, is_needed, &mut problems).is_none());
+            assert!(problems.len() == 1 && problems.iter().all(|problem| problem.is_error() == is_error));
         }
     }
 

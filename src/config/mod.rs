@@ -5,6 +5,7 @@ pub mod file;
 pub mod keys;
 pub mod known;
 pub mod load;
+pub mod named_files;
 pub mod raw_settings;
 
 use crate::login_format::LoginFormat;

@@ -44,6 +44,9 @@ pub struct Local {
 pub struct Remote {
     /// Whether and how `saslauthd.conf` is used.
     pub file: FileUse,
+    /// Whether the file may say something that matters with this option: then one that is there and cannot be read stops
+    /// the daemon.
+    pub needs_file: fn(option: Option<&OsStr>) -> bool,
     /// Reads all settings and tells what is wrong with them; connects to nothing.
     pub check: fn(&RawSettings, &NetworkSettings) -> Vec<Problem>,
     /// Makes the mechanism ready inside the frontend.
@@ -82,6 +85,14 @@ pub fn find(name: &str) -> Option<&'static Mechanism> {
 }
 
 impl Mechanism {
+    /// Whether a `saslauthd.conf` that cannot be read stops the daemon.
+    pub fn needs_file(&self, option: Option<&OsStr>) -> bool {
+        match &self.kind {
+            Kind::Local(_) => false,
+            Kind::Remote(remote) => (remote.needs_file)(option),
+        }
+    }
+
     /// What is wrong with the settings; looked at before the daemon starts and on every reload.
     pub fn check(&self, sources: &RawSettings, network: &NetworkSettings) -> Vec<Problem> {
         match &self.kind {

@@ -33,6 +33,8 @@ pub enum TlsError {
     WrongKey(PathBuf, PathBuf),
     /// OpenSSL refuses a list of ciphers.
     Ciphers(String, String),
+    /// OpenSSL has none of a list of groups or signatures.
+    NothingKnown(String),
     /// OpenSSL refuses the versions.
     Versions(String),
     /// OpenSSL cannot be set up at all.
@@ -57,6 +59,9 @@ impl fmt::Display for TlsError {
             }
             Self::Ciphers(list, reason) => {
                 write!(formatter, "OpenSSL refuses the list of ciphers \"{list}\": {reason}")
+            }
+            Self::NothingKnown(list) => {
+                write!(formatter, "OpenSSL has none of the groups or signatures \"{list}\"")
             }
             Self::Versions(reason) => write!(formatter, "OpenSSL refuses the versions of TLS: {reason}"),
             Self::Setup(reason) => write!(formatter, "OpenSSL cannot be set up: {reason}"),
@@ -99,6 +104,7 @@ fn build(settings: &TlsSettings) -> Result<SslContext, TlsError> {
     // One system call for a record instead of two.
     builder.set_read_ahead(true);
     set_ciphers(&mut builder, settings)?;
+    set_algorithms(&mut builder, settings)?;
     set_versions(&mut builder, settings).map_err(|error| TlsError::Versions(reason_of(&error)))?;
     if settings.check_peer {
         builder.set_verify(SslVerifyMode::PEER);
@@ -121,6 +127,30 @@ fn set_ciphers(builder: &mut SslContextBuilder, settings: &TlsSettings) -> Resul
         builder.set_ciphersuites(list).map_err(|error| refused(list, error))?;
     }
     Ok(())
+}
+
+/// Older libraries and those with FIPS lack some groups and signatures, and would take none of a list with such a one.
+fn set_algorithms(builder: &mut SslContextBuilder, settings: &TlsSettings) -> Result<(), TlsError> {
+    let least = settings.least_security_level;
+    if least > 0 && least > systems_security_level()? {
+        builder.set_security_level(least);
+    }
+    let mut set = |list: &str, set: fn(&mut SslContextBuilder, &str) -> Result<(), ErrorStack>| {
+        let known: Vec<_> = list.split(':').filter(|name| set(builder, name).is_ok()).collect();
+        set(builder, &known.join(":")).map_err(|_| TlsError::NothingKnown(list.to_owned()))
+    };
+    if let Some(list) = &settings.groups {
+        set(list, SslContextBuilder::set_groups_list)?;
+    }
+    if let Some(list) = &settings.signatures {
+        set(list, SslContextBuilder::set_sigalgs_list)?;
+    }
+    Ok(())
+}
+
+fn systems_security_level() -> Result<u32, TlsError> {
+    let context = SslContext::builder(SslMethod::tls_client()).map(SslContextBuilder::build);
+    context.map(|context| context.security_level()).map_err(|error| TlsError::Setup(reason_of(&error)))
 }
 
 fn set_versions(builder: &mut SslContextBuilder, settings: &TlsSettings) -> Result<(), ErrorStack> {

@@ -65,10 +65,14 @@ fn what_c_takes_silently_serves_with_the_same_verdicts(program: Program) {
         "ldap_referrals: enabled",
         "ldap_restart: x",
         "ldap_tls_key: /nonexistent",
+        "ldap_tls_cacert_file: /nonexistent",
+        "ldap_tls_cacert_dir: /nonexistent",
+        "ldap_tls_cert: /nonexistent",
         "ldap_tls_check_peer: demand",
         "ldap_tls_check_peer: allow",
         "ldap_tls_ciphers: NONE",
         "ldap_tls_ciphers: NORMAL:+FOO",
+        "ldap_tls_ciphers: NORMAL:-GROUP-FOO",
     ] {
         let settings = format!("{}{line}\n", searching(&server.uri()));
         expect_same(program, &settings, true, true);
@@ -80,9 +84,7 @@ fn what_c_takes_silently_serves_with_the_same_verdicts(program: Program) {
         "ldap_filter: (|( uid=%u)( mail=%u))",
         "ldap_filter: (& (uid=%u) (objectClass=*) )",
         "ldap_tls_check_peer: never",
-        "ldap_tls_cert: /nonexistent\nldap_tls_key: /nonexistent",
-        "ldap_tls_cacert_file: /nonexistent",
-        "ldap_tls_cacert_dir: /nonexistent",
+        "ldap_tls_cert: /etc/passwd\nldap_tls_key: /etc/passwd",
         "ldap_tls_ciphers: NORMAL:!ANON-DH",
     ] {
         expect_same(program, &format!("{}{line}\n", searching(&server.uri())), true, true);

@@ -8,6 +8,7 @@ mod logins;
 mod methods;
 mod realms;
 mod sasl;
+mod scripted;
 mod servers;
 mod settings;
 mod tls;

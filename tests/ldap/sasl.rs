@@ -2,14 +2,16 @@
 
 use super::{ask, launch, unavailable};
 use crate::support::slapd::PEOPLE;
-use crate::support::{Authority, Entries, Program, RunningSlapd, Slapd};
+use crate::support::{Asked, Authority, Entries, FakeLdap, Program, RunningSlapd, Slapd};
 
 for_both!(
     external_over_the_unix_socket_needs_no_password,
     logins_prove_their_password_by_sasl,
     the_service_account_binds_by_sasl,
     mongodbs_recipe_for_active_directory_works,
-    of_several_mechanisms_one_is_used,
+    of_several_mechanisms_the_strongest_is_used,
+    without_a_mechanism_the_best_that_the_server_has_is_used,
+    a_server_that_has_none_of_the_mechanisms_gets_no_password,
     passwords_and_names_outside_of_ascii_are_proved,
 );
 
@@ -138,12 +140,80 @@ fn mongodbs_recipe_for_active_directory_works(program: Program) {
     }
 }
 
-fn of_several_mechanisms_one_is_used(program: Program) {
+fn of_several_mechanisms_the_strongest_is_used(program: Program) {
+    require!(Slapd);
+    for list in ["SCRAM-SHA-256 DIGEST-MD5", "DIGEST-MD5 CRAM-MD5 SCRAM-SHA-256"] {
+        let server = Slapd::new(Entries::new().user("anna", "right")).start();
+        let daemon = launch(program, &over_tcp(&server.uri(), list)).start();
+        assert_eq!(ask(&daemon, "anna", "right"), "OK", "{list}");
+        assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{list}");
+        assert!(server.logged("mech=SCRAM-SHA-256") > 0, "{list}");
+        assert_eq!(server.logged("mech=DIGEST-MD5"), 0, "{list}");
+    }
+}
+
+fn without_a_mechanism_the_best_that_the_server_has_is_used(program: Program) {
     require!(Slapd);
     let server = Slapd::new(Entries::new().user("anna", "right")).start();
-    let daemon = launch(program, &settings(&server, "SCRAM-SHA-256 DIGEST-MD5", "")).start();
+    let settings = over_tcp(&server.uri(), "").replace("ldap_mech: \n", "");
+    let daemon = launch(program, &settings).start();
+    for _ in 0..2 {
+        assert_eq!(ask(&daemon, "anna", "right"), "OK");
+        assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
+        assert_eq!(ask(&daemon, "nobody", "right"), "NO");
+    }
+    assert!(server.logged("mech=SCRAM-SHA-512") > 0);
+}
+
+/// Nobody between here and the server brings a login down to less than what is configured, or to PLAIN.
+fn a_server_that_has_none_of_the_mechanisms_gets_no_password(program: Program) {
+    for (list, offered) in
+        [("", &["PLAIN", "LOGIN", "NTLM"][..]), ("SCRAM-SHA-256 SCRAM-SHA-1", &["PLAIN", "CRAM-MD5"])]
+    {
+        let server = FakeLdap::new().offering(offered).start();
+        let settings = match list {
+            "" => over_tcp(&server.uri(), "").replace("ldap_mech: \n", ""),
+            list => over_tcp(&server.uri(), list),
+        };
+        let daemon = launch(program, &settings).start();
+        assert_eq!(ask(&daemon, "anna", "right"), unavailable(program), "{list}");
+        assert_eq!(server.count(Asked::Bind, "right"), 0, "{list}");
+        if program == Program::Ours {
+            assert_eq!(server.count(Asked::Bind, ""), 0, "{list}");
+            assert!(daemon.log.wait_for("auth unavailable").contains("PLAIN"), "{list}");
+        }
+    }
+}
+
+#[test]
+fn one_mechanism_costs_no_question_which_the_server_has() {
+    require!(Slapd);
+    let server = Slapd::new(Entries::new().user("anna", "right")).start();
+    for (list, questions) in [("SCRAM-SHA-256", 0), ("SCRAM-SHA-256 SCRAM-SHA-1", 1)] {
+        let daemon = launch(Program::Ours, &over_tcp(&server.uri(), list)).start();
+        for _ in 0..3 {
+            assert_eq!(ask(&daemon, "anna", "right"), "OK", "{list}");
+        }
+        assert_eq!(server.logged("SRCH base=\"\" scope=0"), questions, "{list}: one for each connection");
+    }
+}
+
+#[test]
+fn within_tls_the_server_is_asked_for_its_mechanisms() {
+    require!(Slapd);
+    let authority = Authority::new();
+    let slapd = Slapd::new(Entries::new().user("anna", "right"));
+    let certificate = authority.issue(&[&slapd.address().to_string()]);
+    let server = slapd.with_certificate(&certificate).start();
+    let tls = format!("ldap_start_tls: yes\nldap_tls_cacert_file: {}\n", authority.file().display());
+    let settings = format!("{}{tls}", over_tcp(&server.uri(), "PLAIN CRAM-MD5"));
+    let daemon = launch(Program::Ours, &settings).start();
     assert_eq!(ask(&daemon, "anna", "right"), "OK");
-    assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
+    assert!(server.logged("mech=CRAM-MD5") > 0);
+}
+
+fn over_tcp(uri: &str, mechanisms: &str) -> String {
+    format!("ldap_servers: {uri}\nldap_search_base: {PEOPLE}\nldap_use_sasl: yes\nldap_mech: {mechanisms}\n")
 }
 
 /// SCRAM prepares them (RFC 4013), DIGEST-MD5 hashes them in ISO 8859-1 where they fit.

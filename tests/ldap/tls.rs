@@ -19,6 +19,7 @@ for_both!(
     the_names_in_a_directory_of_authorities_do_not_matter,
     certificates_are_as_good_as_the_table_in_the_documents_says,
     priority_strings_of_gnutls_are_understood,
+    a_priority_string_keeps_out_a_server_that_has_nothing_of_it,
     words_of_libldap_say_whether_the_server_is_checked,
 );
 
@@ -236,6 +237,32 @@ fn priority_strings_of_gnutls_are_understood(program: Program) {
         let daemon = site.daemon(program, Way::Implicit, &settings);
         assert_eq!(ask(&daemon, "anna", "right"), with_gnutls(program), "{list}");
         assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{list}");
+    }
+}
+
+/// Each server has nothing but what the string takes away, or lacks what it allows.
+fn a_priority_string_keeps_out_a_server_that_has_nothing_of_it(program: Program) {
+    require!(Slapd, Mounts);
+    for (server, list) in [
+        ("NORMAL:-GROUP-ALL:+GROUP-X25519", "NORMAL:-GROUP-X25519"),
+        ("NORMAL:-GROUP-ALL:+GROUP-SECP256R1", "NORMAL:-GROUP-ALL:+GROUP-SECP384R1:+GROUP-X25519"),
+        ("NORMAL:-GROUP-ALL:+GROUP-X25519", "SECURE256"),
+        ("NORMAL:-VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP256R1", "SECURE192:-RSA:-DHE-RSA"),
+        (
+            "NORMAL:-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SHA256",
+            "NORMAL:-SIGN-ECDSA-SECP256R1-SHA256:-SIGN-ECDSA-SHA256",
+        ),
+    ] {
+        let authority = Authority::new();
+        let certificate = authority.issue(&[NAME]);
+        let slapd = Slapd::new(Entries::new().user("anna", "right")).with_certificate(&certificate);
+        let server = slapd.with_line(&format!("TLSCipherSuite {server}")).start();
+        let site = Site { server, trusted: authority };
+        let plain = site.daemon(program, Way::Implicit, &site.trust());
+        assert_eq!(ask(&plain, "anna", "right"), "OK", "{list}");
+        let settings = format!("{}ldap_tls_ciphers: {list}\n", site.trust());
+        let daemon = site.daemon(program, Way::Implicit, &settings);
+        assert_eq!(ask(&daemon, "anna", "right"), unavailable(program), "{list}");
     }
 }
 

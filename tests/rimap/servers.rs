@@ -13,6 +13,7 @@ for_both!(
     a_server_can_be_reached_by_both_families,
     the_port_is_143_where_none_is_named,
     a_login_that_is_never_answered_costs_nobody_else_the_server,
+    a_file_that_cannot_be_read_stops_nothing,
 );
 
 /// A server that is down is left alone for the shortest time that can be asked for.
@@ -170,6 +171,24 @@ fn with_all_servers_down_logins_are_unavailable_and_the_log_names_them() {
     }
     let line = daemon.log.wait_for("auth unavailable: [user=anna]");
     assert!(!line.contains("right"), "{line}");
+}
+
+/// Neither of the two needs it: without TLS it has nothing to say to ours.
+fn a_file_that_cannot_be_read_stops_nothing(program: Program) {
+    require!(Mounts);
+    let system = System::new().saslauthd_conf(&vec![b'#'; 200_000]);
+    let server = FakeImap::new("* OK\r\n", "TAG OK\r\n").start();
+    let daemon = launch(program, &server.option()).inside(&system).start();
+    assert_eq!(ask(&daemon, "anna", "right"), ACCEPTED);
+    if program == Program::Ours {
+        daemon.log.wait_for("/etc/saslauthd.conf: is larger than");
+        let check = |option: &str| launch(program, option).inside(&system).with(&["--check"]).run();
+        let finished = check(&server.option());
+        assert!(finished.code == Some(1) && finished.output.contains("larger than"), "{finished:?}");
+        // It may say what TLS must prove.
+        let finished = launch(program, "imaps://localhost").inside(&system).run();
+        assert!(finished.code == Some(1) && finished.errors.contains("larger than"), "{finished:?}");
+    }
 }
 
 /// As one that was once ldap's. C does not look at it.

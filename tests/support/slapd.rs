@@ -28,6 +28,7 @@ pub struct Slapd {
     authority: Option<PathBuf>,
     is_encrypted_only: bool,
     requires_bind: bool,
+    more: String,
 }
 
 /// A running slapd; dropping it stops it.
@@ -48,6 +49,7 @@ impl Slapd {
             authority: None,
             is_encrypted_only: false,
             requires_bind: false,
+            more: String::new(),
         }
     }
 
@@ -80,6 +82,12 @@ impl Slapd {
         self
     }
 
+    /// Has this line among those of slapd.conf that are about the whole server.
+    pub fn with_line(mut self, line: &str) -> Self {
+        self.more = format!("{}{line}\n", self.more);
+        self
+    }
+
     /// Starts it and waits until it serves.
     pub fn start(self) -> RunningSlapd {
         let directory = TempDir::new().unwrap();
@@ -106,6 +114,7 @@ impl Slapd {
             format!("TLSCACertificateFile {}\nTLSVerifyClient demand\n", authority.display())
         });
         let security = if self.is_encrypted_only { "security simple_bind=128\nlocalSSF 128\n" } else { "" };
+        let more = &self.more;
         let strangers = if self.requires_bind { "auth" } else { "read" };
         format!(
             "include /etc/ldap/schema/core.schema\n\
@@ -115,7 +124,7 @@ impl Slapd {
              modulepath /usr/lib/ldap\n\
              moduleload back_mdb\n\
              pidfile {directory}/slapd.pid\n\
-             {tls}{client}{security}\
+             {tls}{client}{security}{more}\
              authz-regexp \"gidNumber=[0-9]+\\\\+uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth\" \"{SERVICE}\"\n\
              authz-regexp \"cn=client[^,]*\" \"{SERVICE}\"\n\
              authz-regexp \"uid=service,cn=[^,]*,cn=auth\" \"{SERVICE}\"\n\

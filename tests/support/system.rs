@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Mounts what was prepared in the directory `$1` and becomes the daemon.
 const ENTER: &str = r#"
 directory=$1; shift
-for file in passwd shadow hosts pam.d/other ldap/ldap.conf; do
+for file in passwd shadow hosts pam.d/other ldap/ldap.conf saslauthd.conf; do
     if [ ! -e "$directory/etc/$file" ]; then continue; fi
     # Only what is there can be mounted over: otherwise all of /etc gives way to a copy, in which it is.
     if [ ! -e "/etc/$file" ]; then
@@ -86,6 +86,12 @@ impl System {
     pub fn ldap_conf(self, lines: &str) -> Self {
         fs::create_dir(self.etc("ldap")).unwrap();
         fs::write(self.etc("ldap/ldap.conf"), lines).unwrap();
+        self
+    }
+
+    /// Replaces `/etc/saslauthd.conf`.
+    pub fn saslauthd_conf(self, bytes: &[u8]) -> Self {
+        fs::write(self.etc("saslauthd.conf"), bytes).unwrap();
         self
     }
 

@@ -125,6 +125,12 @@ pub struct TlsSettings {
     pub ciphers: Option<String>,
     /// OpenSSL's list of TLS 1.3 suites.
     pub cipher_suites: Option<String>,
+    /// OpenSSL's list of the groups of key exchanges; those that it has not are passed over.
+    pub groups: Option<String>,
+    /// OpenSSL's list of signatures, likewise.
+    pub signatures: Option<String>,
+    /// The least of OpenSSL's security levels; that of the system holds if it is higher.
+    pub least_security_level: u32,
     /// The oldest version to speak; `None` is OpenSSL's own choice.
     pub oldest_version: Option<TlsVersion>,
     /// The newest version to speak.
@@ -155,6 +161,9 @@ impl Default for TlsSettings {
             key: None,
             ciphers: None,
             cipher_suites: None,
+            groups: None,
+            signatures: None,
+            least_security_level: 0,
             oldest_version: None,
             newest_version: None,
         }
@@ -162,6 +171,11 @@ impl Default for TlsSettings {
 }
 
 impl Server {
+    /// Whether nobody can listen: it has TLS or is on this machine, behind a path.
+    pub fn is_private(&self) -> bool {
+        self.tls != TlsMode::Off || self.host().is_none()
+    }
+
     /// The name that the certificate must carry; a server behind a path has none.
     pub fn host(&self) -> Option<&str> {
         match &self.address {

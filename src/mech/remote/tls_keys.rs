@@ -122,7 +122,7 @@ mod tests {
                 ciphers: Some("HIGH:!aNULL".to_owned()),
                 cipher_suites: Some("TLS_AES_256_GCM_SHA384".to_owned()),
                 oldest_version: Some(TlsVersion::Tls12),
-                newest_version: None,
+                ..TlsSettings::default()
             }
         );
         assert!(TLS_KEYS.iter().all(|key| text.contains(&format!("rimap_{key}: "))));

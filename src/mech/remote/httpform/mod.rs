@@ -34,8 +34,10 @@ use std::rc::Rc;
 use template::Template;
 
 /// `-a httpform`
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "httpform", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "httpform",
+    kind: Kind::Remote(Remote { file: FileUse::Required, needs_file: |_| true, check, start }),
+};
 
 fn check(sources: &RawSettings, _: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();

@@ -18,7 +18,8 @@ use super::pools::{Place, Pools};
 use super::question::{Answer, Question};
 use super::referral::{self, Target};
 use super::response::LdapResult;
-use super::sasl::{Identity, Mechanism, Options};
+use super::sasl::{Identity, Options};
+use super::sasl_choice::Choice;
 use super::settings::{Account, Method, Settings};
 use super::tokens::{Template, Tokens};
 use super::verdict::{self, Meaning, Operation};
@@ -69,7 +70,7 @@ enum Stage {
 enum Name {
     Dn(Vec<u8>),
     /// The login, by SASL.
-    Login(Mechanism),
+    Login(Choice),
 }
 
 impl Name {
@@ -119,7 +120,7 @@ impl Check {
     }
 
     /// As in C the name is the login, with the realm behind it when it has no domain.
-    fn bind_by_sasl(&mut self, place: Place, mechanism: Mechanism) -> Next {
+    fn bind_by_sasl(&mut self, place: Place, choice: Choice) -> Next {
         let Tokens { login, realm, .. } = self.tokens(b"");
         let mut name = login.to_vec();
         if !login.contains(&b'@') && !realm.is_empty() {
@@ -133,8 +134,8 @@ impl Check {
         };
         let identity = Rc::new(Identity::new(name, Vec::new(), password).with_options(options));
         let tell_dn = self.settings().group.is_some();
-        self.stage = Stage::Bind(Name::Login(mechanism));
-        Step::Ask(place.bind, Question::SaslBind { mechanism, identity, tell_dn })
+        self.stage = Stage::Bind(Name::Login(choice.clone()));
+        Step::Ask(place.bind, Question::SaslBind { choice, identity, tell_dn })
     }
 
     fn handle_bound(&mut self, name: Name, mut result: LdapResult) -> Next {
@@ -152,7 +153,7 @@ impl Check {
     fn bind_elsewhere(&mut self, name: Name, result: &LdapResult) -> Next {
         match (self.follow_one(&result.referral), name) {
             (Ok((place, target)), Name::Dn(dn)) => self.bind(place, target.name.unwrap_or(dn)),
-            (Ok((place, _)), Name::Login(mechanism)) => self.bind_by_sasl(place, mechanism),
+            (Ok((place, _)), Name::Login(choice)) => self.bind_by_sasl(place, choice),
             (Err(step), _) => step,
         }
     }
@@ -233,7 +234,7 @@ impl Exchange for Check {
                 let dn = self.expand(template);
                 self.bind(plan.home, dn)
             }
-            Method::SaslBind(mechanism) => self.bind_by_sasl(plan.home, *mechanism),
+            Method::SaslBind(choice) => self.bind_by_sasl(plan.home, choice.clone()),
         }
     }
 

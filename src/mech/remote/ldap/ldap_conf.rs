@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub struct LdapConf {
     /// The options that begin with `TLS_`. Those for a client certificate count in a user's own file only.
     pub tls: TlsSettings,
+    /// What is wrong with `TLS_CIPHER_SUITE`, if it cannot be used: OpenSSL's own list may allow more.
+    pub unusable_ciphers: Option<String>,
 }
 
 impl LdapConf {
@@ -48,7 +50,14 @@ impl LdapConf {
 
 impl LdapConf {
     fn take_ciphers(&mut self, list: &str) -> Result<(), String> {
-        let remarks = cipher::apply(list, &mut self.tls).map_err(|error| error.text)?;
+        let remarks = match cipher::apply(list, &mut self.tls) {
+            Ok(remarks) => remarks,
+            Err(error) => {
+                self.unusable_ciphers = Some(error.text.clone());
+                return Err(error.text);
+            }
+        };
+        self.unusable_ciphers = None;
         // One is enough to show that the list does not say what is done.
         remarks.into_iter().next().map_or(Ok(()), |remark| Err(remark.text))
     }
@@ -106,7 +115,7 @@ mod tests {
             authorities_file: Some("/etc/ssl/certs/ca-certificates.crt".into()),
             ..TlsSettings::default()
         };
-        assert_eq!(conf, LdapConf { tls });
+        assert_eq!(conf, LdapConf { tls, unusable_ciphers: None });
         assert_eq!(problems, [""; 0]);
     }
 

@@ -19,6 +19,7 @@ pub mod referral;
 pub mod response;
 pub mod result_code;
 pub mod sasl;
+pub mod sasl_choice;
 pub mod saslprep;
 pub mod scram;
 pub mod session;
@@ -45,8 +46,10 @@ use settings::{Realms, Settings};
 use std::rc::Rc;
 
 /// The entry in the table of mechanisms.
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "ldap", kind: Kind::Remote(Remote { file: FileUse::Required, check, start }) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "ldap",
+    kind: Kind::Remote(Remote { file: FileUse::Required, needs_file: |_| true, check, start }),
+};
 
 fn check(sources: &RawSettings, _network: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -104,10 +107,12 @@ impl Protocol for Ldap {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
         let known = self.pool(pool).servers.get(server).cloned();
         let tls = known.as_ref().map_or(TlsMode::StartTls, |server| server.tls);
+        let is_private = known.as_ref().is_some_and(Server::is_private);
         let host = known.as_ref().and_then(Server::host).unwrap_or("localhost");
         LdapSession::new(tls == TlsMode::StartTls, self.pools.account(pool))
             .of_server(server, host)
             .with_referrals(self.pools.follows(pool))
+            .choosing(self.pools.choice(pool), is_private)
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {

@@ -1,7 +1,8 @@
 //! The connections that there are: of each realm's servers, and of servers that were referred to.
 #![forbid(unsafe_code)]
 
-use super::settings::{Account, Settings};
+use super::sasl_choice::Choice;
+use super::settings::{Account, Method, Settings};
 use crate::config::NetworkSettings;
 use crate::mech::remote::{PoolId, PoolSettings, Server, ServerOrder, Sharing, Timeouts, TlsSettings};
 use std::cell::RefCell;
@@ -40,8 +41,17 @@ struct Entry {
     pool: Rc<PoolSettings>,
     /// `None` for binds of users.
     account: Option<Rc<Account>>,
+    /// The SASL mechanisms of these binds.
+    choice: Option<Choice>,
     /// `ldap_referrals`
     follows: bool,
+}
+
+/// Who binds on a pool's connections, and how.
+#[derive(Default)]
+struct Binds {
+    account: Option<Rc<Account>>,
+    choice: Option<Choice>,
 }
 
 impl Pools {
@@ -77,7 +87,7 @@ impl Pools {
         servers.rotate_left(server);
         let pool =
             PoolSettings { order: ServerOrder::Listed, ..self.make(settings, servers, Sharing::Sequential) };
-        self.find(pool, None, settings.referrals.follow)
+        self.find(pool, Binds::default(), settings.referrals.follow)
     }
 
     /// The pool of that number; numbers are only given out here, so a strange one gets a pool without servers.
@@ -93,6 +103,12 @@ impl Pools {
         self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
     }
 
+    /// The SASL mechanisms to choose from when a connection opens; `None` where there is no choice.
+    pub fn choice(&self, id: PoolId) -> Option<Choice> {
+        let choice = self.entries.borrow().get(id.0).and_then(|entry| entry.choice.clone());
+        choice.filter(|choice| choice.only().is_none())
+    }
+
     /// Whether referrals of its servers are of any use.
     pub fn follows(&self, id: PoolId) -> bool {
         self.entries.borrow().get(id.0).is_some_and(|entry| entry.follows)
@@ -105,10 +121,20 @@ impl Pools {
 
     fn place(&self, settings: &Settings, servers: Vec<Server>) -> Place {
         let pool = |sharing| self.make(settings, servers.clone(), sharing);
-        let (account, follows) = (Rc::clone(&settings.account), settings.referrals.follow);
+        let follows = settings.referrals.follow;
+        let of_account = match &*settings.account {
+            Account::Sasl(choice, _) => Some(choice.clone()),
+            Account::Anonymous | Account::Simple { .. } => None,
+        };
+        let searches = Binds { account: Some(Rc::clone(&settings.account)), choice: of_account };
+        let of_users = match &settings.method {
+            Method::SaslBind(choice) => Some(choice.clone()),
+            Method::Bind(_) | Method::Custom(..) | Method::FastBind(_) => None,
+        };
+        let binds = Binds { account: None, choice: of_users };
         Place {
-            search: self.find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), Some(account), follows),
-            bind: self.find(pool(Sharing::Sequential), None, follows),
+            search: self.find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), searches, follows),
+            bind: self.find(pool(Sharing::Sequential), binds, follows),
         }
     }
 
@@ -134,13 +160,17 @@ impl Pools {
         })
     }
 
-    fn find(&self, pool: PoolSettings, account: Option<Rc<Account>>, follows: bool) -> PoolId {
+    fn find(&self, pool: PoolSettings, Binds { account, choice }: Binds, follows: bool) -> PoolId {
         let mut entries = self.entries.borrow_mut();
-        let same =
-            |entry: &Entry| *entry.pool == pool && entry.account == account && entry.follows == follows;
+        let same = |entry: &Entry| {
+            *entry.pool == pool
+                && entry.account == account
+                && entry.choice == choice
+                && entry.follows == follows
+        };
         let found = entries.iter().position(same);
         PoolId(found.unwrap_or_else(|| {
-            entries.push(Entry { pool: Rc::new(pool), account, follows });
+            entries.push(Entry { pool: Rc::new(pool), account, choice, follows });
             entries.len() - 1
         }))
     }

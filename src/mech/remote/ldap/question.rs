@@ -4,7 +4,8 @@
 use super::message::Operation;
 use super::named::Named;
 use super::response::LdapResult;
-use super::sasl::{Identity, Mechanism};
+use super::sasl::Identity;
+use super::sasl_choice::Choice;
 use crate::secret::Secret;
 use std::rc::Rc;
 
@@ -35,8 +36,8 @@ pub enum Question {
     },
     /// Whether a login has a password, by SASL.
     SaslBind {
-        /// How.
-        mechanism: Mechanism,
+        /// How; among several the connection has chosen.
+        choice: Choice,
         /// Who.
         identity: Rc<Identity>,
         /// Whether the DN is wanted that the server knows the login by.

@@ -15,6 +15,8 @@ use super::ber;
 use super::message::{Operation, Request};
 use super::question::{Answer, Question};
 use super::response::{Body, NOTICE_OF_DISCONNECTION, Response, ResponseError};
+use super::sasl::Mechanism;
+use super::sasl_choice::Choice;
 use super::settings::Account;
 use crate::errand::ErrandResult;
 use crate::mech::remote::{Failure, FailureKind, QuestionId, Session, SessionEvent};
@@ -43,6 +45,8 @@ pub struct LdapSession {
     abandoned: VecDeque<i32>,
     /// Questions to which a part of the answer has come.
     begun: VecDeque<QuestionId>,
+    /// The SASL mechanism that was chosen when the connection was opened.
+    chosen: Option<Mechanism>,
     /// What has come of a message that is not whole yet.
     input: Secret,
     output: Secret,
@@ -74,6 +78,7 @@ impl LdapSession {
             follows: false,
             abandoned: VecDeque::new(),
             begun: VecDeque::new(),
+            chosen: None,
             input: Secret::default(),
             output: Secret::default(),
             events: VecDeque::new(),
@@ -91,6 +96,18 @@ impl LdapSession {
     #[must_use]
     pub fn with_referrals(self, follows: bool) -> Self {
         Self { follows, ..self }
+    }
+
+    /// The same, which asks the server for its SASL mechanisms before the first bind and chooses among these.
+    #[must_use]
+    pub fn choosing(self, choice: Option<Choice>, is_private: bool) -> Self {
+        Self { opening: self.opening.choosing(choice, is_private), ..self }
+    }
+
+    /// The mechanism for a bind.
+    fn mechanism(&self, choice: &Choice) -> Result<Mechanism, Failure> {
+        let known = choice.only().or_else(|| self.chosen.filter(|chosen| choice.has(*chosen)));
+        known.ok_or_else(|| Failure::new(FailureKind::Internal, "no SASL mechanism has been chosen"))
     }
 
     /// Puts a request into the output, and gives its number.

@@ -3,6 +3,7 @@
 
 mod account;
 mod groups;
+mod mechanisms;
 mod read;
 mod servers;
 #[cfg(test)]
@@ -14,7 +15,7 @@ pub use groups::GroupCheck;
 use super::filter::Filter;
 use super::ldap_conf::LdapConf;
 use super::message::{Dereference, Scope};
-use super::sasl;
+use super::sasl_choice::Choice;
 use super::tokens::{Template, split_login};
 use crate::config::file::Problem;
 use crate::config::keys::Keys;
@@ -57,7 +58,7 @@ pub enum Method {
     /// Bind as this DN.
     FastBind(Template),
     /// Bind as the login, by SASL.
-    SaslBind(sasl::Mechanism),
+    SaslBind(Choice),
 }
 
 /// How an entry is found.

@@ -197,7 +197,7 @@ const TABLE: &[Row] = {
             &[Code::NO_SUCH_OBJECT],
             Always,
             NotHere,
-            "389 DS, eDirectory",
+            "eDirectory, 389 DS",
             "there is no such account; an empty replica says so, too",
         ),
         row(Bind, &[Code::INVALID_DN_SYNTAX], Always, No, "A.1", "the name is none that an account can have"),

@@ -24,11 +24,19 @@ use crate::config::raw_settings::RawSettings;
 use crate::credentials::Credentials;
 use crate::mech::{Connected, FileUse, Kind, Mechanism, MechanismError, Remote};
 use crate::net::{Wiring, driver};
+use std::ffi::OsStr;
 use std::rc::Rc;
 
 /// The entry in the table of mechanisms.
-pub const MECHANISM: Mechanism =
-    Mechanism { name: "rimap", kind: Kind::Remote(Remote { file: FileUse::Optional, check, start }) };
+pub const MECHANISM: Mechanism = Mechanism {
+    name: "rimap",
+    kind: Kind::Remote(Remote { file: FileUse::Optional, needs_file, check, start }),
+};
+
+/// All that it says is about TLS. C never reads it.
+fn needs_file(option: Option<&OsStr>) -> bool {
+    settings::read_option(option, &mut Vec::new()).iter().any(|server| server.tls != TlsMode::Off)
+}
 
 fn check(sources: &RawSettings, _network: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();

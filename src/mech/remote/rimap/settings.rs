@@ -41,7 +41,8 @@ fn read_tls(sources: &RawSettings, problems: &mut Vec<Problem>) -> TlsSettings {
     tls_keys::read(&mut Keys::general(text.path(), &file, problems), "rimap", TlsSettings::default())
 }
 
-fn read_option(option: Option<&OsStr>, problems: &mut Vec<Problem>) -> Vec<Server> {
+/// The servers; what is wrong with them is added to `problems`.
+pub(super) fn read_option(option: Option<&OsStr>, problems: &mut Vec<Problem>) -> Vec<Server> {
     let Some(words) = option.unwrap_or_default().to_str() else {
         problems.push(problem("the name of an IMAP server must be UTF-8"));
         return Vec::new();

@@ -1,12 +1,15 @@
 //! `ldap_tls_ciphers`: OpenSSL's lists go as they are. Debian's libldap was built with GnuTLS, so files from there
-//! have GnuTLS's priority strings, which are translated. What cannot be is left out, and nothing is ever allowed that the
-//! string does not allow.
+//! have GnuTLS's priority strings, which are translated. What they allow and OpenSSL has not is left out; what they take
+//! away and OpenSSL cannot is an error, as nothing is ever allowed that the string does not allow.
 #![forbid(unsafe_code)]
 
+mod algorithms;
+mod keywords;
 mod priorities;
 mod suites;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use crate::mech::remote::TlsSettings;
 use priorities::{Priorities, Taken};
@@ -24,7 +27,7 @@ pub struct Remark {
 /// the mechanism starts.
 ///
 /// # Errors
-/// When a priority string leaves nothing that could be spoken.
+/// When a priority string leaves nothing that could be spoken, or takes away what cannot be taken away here.
 pub fn apply(list: &str, settings: &mut TlsSettings) -> Result<Vec<Remark>, Remark> {
     let mut words = words(list);
     let Some(mut priorities) = words.next().and_then(|(_, word)| Priorities::begin(word)) else {
@@ -33,11 +36,19 @@ pub fn apply(list: &str, settings: &mut TlsSettings) -> Result<Vec<Remark>, Rema
     };
     let mut remarks = Vec::new();
     for (offset, word) in words {
-        if priorities.take(word) == Taken::LeftOut {
-            let text =
-                format!("has \"{word}\", which is GnuTLS's and not translated for OpenSSL: it is left out");
-            remarks.push(Remark { offset, text });
-        }
+        let text = match priorities.take(word) {
+            Taken::Whole => continue,
+            Taken::LeftOut => {
+                format!("has \"{word}\", which is GnuTLS's and not translated for OpenSSL: it is left out")
+            }
+            Taken::Needed => {
+                let text = format!(
+                    "has \"{word}\", which is not translated for OpenSSL: without it more would be allowed"
+                );
+                return Err(Remark { offset, text });
+            }
+        };
+        remarks.push(Remark { offset, text });
     }
     if priorities.has_gap() {
         let text = "has versions of TLS with a gap between them: only the newest are spoken".to_owned();
@@ -55,6 +66,11 @@ fn apply_priorities(priorities: &Priorities, settings: &mut TlsSettings) -> Resu
         offset: 0,
         text: "leaves no version of TLS with a cipher that OpenSSL has".to_owned(),
     })?;
+    let signatures = priorities.signatures();
+    if signatures.as_ref().is_some_and(Vec::is_empty) {
+        let text = "allows no signature, without which no server can prove anything".to_owned();
+        return Err(Remark { offset: 0, text });
+    }
     if let Some((oldest, newest)) = versions {
         (settings.oldest_version, settings.newest_version) = (Some(oldest), Some(newest));
     }
@@ -62,6 +78,9 @@ fn apply_priorities(priorities: &Priorities, settings: &mut TlsSettings) -> Resu
         |suites: Option<Vec<&str>>| suites.filter(|suites| !suites.is_empty()).map(|suites| suites.join(":"));
     settings.ciphers = list(suites);
     settings.cipher_suites = list(newest_suites).or_else(|| settings.cipher_suites.take());
+    settings.groups = list(priorities.groups());
+    settings.signatures = list(signatures);
+    settings.least_security_level = priorities.security_level();
     Ok(())
 }
 

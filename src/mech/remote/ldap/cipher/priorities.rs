@@ -1,63 +1,12 @@
 //! A priority string of GnuTLS taken apart: `gnutls_priority_init`, "Priority strings" of its manual.
 #![forbid(unsafe_code)]
 
+use super::algorithms::{GROUPS, SIGNATURES, is_curve};
+use super::keywords::{self, Keyword};
 use super::suites::{CIPHERS, KEY_EXCHANGES, MACS, SUITES, SUITES_OF_TLS_13};
+use super::words::{self, Flag};
 use crate::mech::remote::TlsVersion;
 use std::collections::BTreeSet;
-
-/// What a keyword stands for, as `gnutls-cli --list --priority KEYWORD` of GnuTLS 3.7 tells.
-struct Keyword {
-    name: &'static str,
-    key_exchanges: &'static [&'static str],
-    ciphers: &'static [&'static str],
-    macs: &'static [&'static str],
-    only_tls_12: bool,
-}
-
-const USUAL: &[&str] = &["ECDHE-ECDSA", "ECDHE-RSA", "RSA", "DHE-RSA"];
-const AES: &[&str] = &[
-    "AES-256-GCM",
-    "CHACHA20-POLY1305",
-    "AES-256-CCM",
-    "AES-256-CBC",
-    "AES-128-GCM",
-    "AES-128-CCM",
-    "AES-128-CBC",
-];
-const OF_256: &[&str] = &["AES-256-GCM", "CHACHA20-POLY1305", "AES-256-CBC", "AES-256-CCM"];
-
-const fn keyword(
-    name: &'static str,
-    key_exchanges: &'static [&'static str],
-    ciphers: &'static [&'static str],
-    macs: &'static [&'static str],
-) -> Keyword {
-    Keyword { name, key_exchanges, ciphers, macs, only_tls_12: false }
-}
-
-const fn suite_b(name: &'static str, ciphers: &'static [&'static str]) -> Keyword {
-    Keyword { name, key_exchanges: &["ECDHE-ECDSA"], ciphers, macs: &["AEAD"], only_tls_12: true }
-}
-
-/// SYSTEM is what the distribution says.
-const KEYWORDS: [Keyword; 13] = [
-    keyword("NONE", &[], &[], &[]),
-    keyword("NORMAL", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("PERFORMANCE", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("LEGACY", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("SYSTEM", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("@SYSTEM", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("PFS", &["ECDHE-ECDSA", "ECDHE-RSA", "DHE-RSA"], AES, &["SHA1", "AEAD"]),
-    keyword("SECURE", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("SECURE128", USUAL, AES, &["SHA1", "AEAD"]),
-    keyword("SECURE192", USUAL, OF_256, &["AEAD"]),
-    keyword("SECURE256", USUAL, OF_256, &["AEAD"]),
-    suite_b("SUITEB128", &["AES-256-GCM", "AES-128-GCM"]),
-    suite_b("SUITEB192", &["AES-256-GCM"]),
-];
-
-/// Keywords that leave the choice to the library, as long as nothing else is said.
-const LIBRARYS_CHOICE: [&str; 5] = ["NORMAL", "PERFORMANCE", "LEGACY", "SYSTEM", "@SYSTEM"];
 
 const VERSIONS: [(&str, TlsVersion); 4] = [
     ("VERS-TLS1.0", TlsVersion::Tls10),
@@ -66,54 +15,25 @@ const VERSIONS: [(&str, TlsVersion); 4] = [
     ("VERS-TLS1.3", TlsVersion::Tls13),
 ];
 
-/// What GnuTLS knows and OpenSSL never does here, so that taking it away changes nothing.
-const NEVER_SPOKEN: [&str; 17] = [
-    "ARCFOUR-",
-    "3DES-",
-    "DES-",
-    "RC2-",
-    "NULL",
-    "MD5",
-    "ANON-",
-    "PSK",
-    "SRP",
-    "RSA-PSK",
-    "RSA-EXPORT",
-    "DHE-PSK",
-    "ECDHE-PSK",
-    "CAMELLIA-128-GCM",
-    "CAMELLIA-256-GCM",
-    "COMP-",
-    "CTYPE-",
-];
-
-/// Options of GnuTLS that are about old faults of servers, or about what OpenSSL does anyway. The others, such as
-/// `%PROFILE_HIGH`, want more or less of a server than it would have to prove here.
-const OPTIONS_WITHOUT_EFFECT: [&str; 15] = [
-    "%COMPAT",
-    "%DUMBFW",
-    "%LATEST_RECORD_VERSION",
-    "%NO_ETM",
-    "%NO_EXTENSIONS",
-    "%NO_SESSION_HASH",
-    "%NO_STATUS_REQUEST",
-    "%NO_TICKETS",
-    "%NO_TICKETS_TLS12",
-    "%PARTIAL_RENEGOTIATION",
-    "%SAFE_RENEGOTIATION",
-    "%SERVER_PRECEDENCE",
-    "%SSL3_RECORD_VERSION",
-    "%STATELESS_COMPRESSION",
-    "%UNSAFE_RENEGOTIATION",
-];
-
 /// What is allowed so far.
 pub(super) struct Priorities {
     key_exchanges: BTreeSet<&'static str>,
     ciphers: BTreeSet<&'static str>,
     macs: BTreeSet<&'static str>,
-    /// Whether the library's own choice is all that is meant.
+    groups: BTreeSet<&'static str>,
+    signatures: BTreeSet<&'static str>,
+    /// Whether the library's own choice of suites is all that is meant.
     is_librarys_choice: bool,
+    /// The same of groups.
+    are_groups_librarys: bool,
+    /// The same of signatures.
+    are_signatures_librarys: bool,
+    /// `%FORCE_ETM`: whether CBC needs encrypt-then-MAC (RFC 7366), which OpenSSL cannot demand.
+    is_without_cbc: bool,
+    /// Whether DHE needs primes longer than OpenSSL can demand without demanding as much of certificates.
+    needs_long_primes: bool,
+    /// The least of OpenSSL's security levels; 0 for any.
+    security_level: u32,
     /// Whether versions were named at all.
     is_versioned: bool,
     /// By the order of [`VERSIONS`]. It begins with what OpenSSL speaks by itself: taking TLS 1.0 away is not meant
@@ -126,19 +46,28 @@ pub(super) struct Priorities {
 pub(super) enum Taken {
     /// It has its effect, or there was none to have.
     Whole,
-    /// It cannot be translated and is left out.
+    /// It would allow something that cannot be translated, and is left out.
     LeftOut,
+    /// It takes something away, or may, that cannot be translated: without it more would be allowed.
+    Needed,
 }
 
 impl Priorities {
     /// What a first word stands for; `None` if it is no keyword of GnuTLS.
     pub(super) fn begin(word: &str) -> Option<Self> {
-        find(word)?;
+        keywords::find(word)?;
         let mut priorities = Self {
             key_exchanges: BTreeSet::new(),
             ciphers: BTreeSet::new(),
             macs: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            signatures: BTreeSet::new(),
             is_librarys_choice: true,
+            are_groups_librarys: true,
+            are_signatures_librarys: true,
+            is_without_cbc: false,
+            needs_long_primes: true,
+            security_level: 0,
             is_versioned: false,
             versions: [false, false, true, true],
         };
@@ -149,10 +78,13 @@ impl Priorities {
     /// Takes a part: another keyword, which adds to the first, or something that is added or taken away.
     pub(super) fn take(&mut self, word: &str) -> Taken {
         let word = word.trim().to_ascii_uppercase();
-        if word.is_empty() || OPTIONS_WITHOUT_EFFECT.contains(&word.as_str()) {
+        if word.is_empty() {
             return Taken::Whole;
         }
-        if let Some(keyword) = find(&word) {
+        if let Some(option) = word.strip_prefix('%') {
+            return self.take_option(option);
+        }
+        if let Some(keyword) = keywords::find(&word) {
             self.add_keyword(keyword);
             return Taken::Whole;
         }
@@ -164,10 +96,17 @@ impl Priorities {
     }
 
     fn add_keyword(&mut self, keyword: &Keyword) {
-        self.is_librarys_choice &= LIBRARYS_CHOICE.contains(&keyword.name);
+        let is_librarys = keyword.is_librarys_choice();
+        self.is_librarys_choice &= is_librarys;
+        self.are_groups_librarys &= is_librarys;
+        self.are_signatures_librarys &= is_librarys;
         self.key_exchanges.extend(keyword.key_exchanges);
         self.ciphers.extend(keyword.ciphers);
         self.macs.extend(keyword.macs);
+        self.groups.extend(keyword.groups);
+        self.signatures.extend(keyword.signatures);
+        self.security_level = self.security_level.max(keyword.security_level);
+        self.needs_long_primes &= keyword.needs_long_primes;
         if keyword.name == "NONE" {
             (self.is_versioned, self.versions) = (true, [false; 4]);
         }
@@ -176,9 +115,29 @@ impl Priorities {
         }
     }
 
+    fn take_option(&mut self, option: &str) -> Taken {
+        match words::flag(option) {
+            Some(Flag::NoEffect) => {}
+            Some(Flag::SecurityLevel(level)) => self.security_level = self.security_level.max(level),
+            Some(Flag::EncryptThenMac) => (self.is_without_cbc, self.is_librarys_choice) = (true, false),
+            None => return Taken::Needed,
+        }
+        Taken::Whole
+    }
+
     fn change(&mut self, add: bool, name: &str) -> Taken {
         if name.starts_with("VERS-") {
             return self.change_version(add, name);
+        }
+        if let Some(group) = name.strip_prefix("GROUP-").or_else(|| name.strip_prefix("CURVE-")) {
+            let has_changed = change_named(&mut self.groups, add, group, &GROUPS);
+            self.are_groups_librarys &= has_changed == Some(false);
+            return known_or(has_changed, add, words::is_group(group));
+        }
+        if let Some(signature) = name.strip_prefix("SIGN-") {
+            let has_changed = change_named(&mut self.signatures, add, signature, &SIGNATURES);
+            self.are_signatures_librarys &= has_changed == Some(false);
+            return known_or(has_changed, add, words::is_signature(signature));
         }
         let known = [
             (&mut self.key_exchanges, "KX-ALL", &KEY_EXCHANGES[..]),
@@ -201,16 +160,10 @@ impl Priorities {
             self.is_librarys_choice &= before == set.len();
             return Taken::Whole;
         }
-        let is_never_spoken = NEVER_SPOKEN.iter().any(|start| name.starts_with(start));
-        let changes_nothing = matches!(
-            name,
-            "SIGN-ALL" | "GROUP-ALL" | "CURVE-ALL" | "COMP-NULL" | "CTYPE-X509" | "CTYPE-X.509"
-        );
-        match add {
-            true if changes_nothing => Taken::Whole,
-            false if is_never_spoken => Taken::Whole,
-            _ => Taken::LeftOut,
+        if add && words::CHANGES_NOTHING.contains(&name) {
+            return Taken::Whole;
         }
+        known_or(None, add, words::is_never_spoken(name))
     }
 
     fn change_version(&mut self, add: bool, name: &str) -> Taken {
@@ -224,7 +177,7 @@ impl Priorities {
         }
         let index = VERSIONS.iter().position(|(known, _)| *known == name);
         let Some(version) = index.and_then(|index| self.versions.get_mut(index)) else {
-            return Taken::LeftOut;
+            return known_or(None, add, false);
         };
         *version = add;
         self.is_versioned = true;
@@ -237,16 +190,43 @@ impl Priorities {
             self.key_exchanges.contains(suite.key_exchange)
                 && self.ciphers.contains(suite.cipher)
                 && self.macs.contains(suite.mac)
+                && (self.has_curve() || !suite.key_exchange.starts_with("ECDHE"))
+                && !(self.needs_long_primes && suite.key_exchange.starts_with("DHE"))
+                && !(self.is_without_cbc && suite.cipher.ends_with("CBC"))
         });
-        (!self.is_librarys_choice).then(|| allowed.map(|suite| suite.name).collect())
+        let is_librarys = self.is_librarys_choice && self.has_curve();
+        (!is_librarys).then(|| allowed.map(|suite| suite.name).collect())
     }
 
     /// The same for TLS 1.3, whose suites all have the MAC in them.
     pub(super) fn suites_of_tls_13(&self) -> Option<Vec<&'static str>> {
-        let allowed = SUITES_OF_TLS_13
-            .iter()
-            .filter(|(_, cipher)| self.ciphers.contains(cipher) && self.macs.contains("AEAD"));
-        (!self.is_librarys_choice).then(|| allowed.map(|(name, _)| *name).collect())
+        let allowed = SUITES_OF_TLS_13.iter().filter(|(_, cipher)| {
+            self.ciphers.contains(cipher) && self.macs.contains("AEAD") && !self.groups.is_empty()
+        });
+        (!self.is_librarys_choice || self.groups.is_empty()).then(|| allowed.map(|(name, _)| *name).collect())
+    }
+
+    fn has_curve(&self) -> bool {
+        self.groups.iter().any(|group| is_curve(group))
+    }
+
+    /// The groups of key exchanges, as OpenSSL calls them and in its order; `None` for its own choice.
+    pub(super) fn groups(&self) -> Option<Vec<&'static str>> {
+        let allowed = GROUPS.iter().filter(|(name, _)| self.groups.contains(name));
+        (!self.are_groups_librarys).then(|| allowed.map(|(_, name)| *name).collect())
+    }
+
+    /// The same of signatures.
+    pub(super) fn signatures(&self) -> Option<Vec<&'static str>> {
+        let allowed = SIGNATURES.iter().filter(|(name, _)| self.signatures.contains(name));
+        let mut names: Vec<_> = allowed.map(|(_, name)| *name).collect();
+        names.dedup();
+        (!self.are_signatures_librarys).then_some(names)
+    }
+
+    /// The least of OpenSSL's security levels; 0 for any.
+    pub(super) fn security_level(&self) -> u32 {
+        self.security_level
     }
 
     /// The oldest and the newest version, of those that follow each other without a gap; `None` for OpenSSL's own
@@ -276,6 +256,36 @@ impl Priorities {
     }
 }
 
-fn find(word: &str) -> Option<&'static Keyword> {
-    KEYWORDS.iter().find(|keyword| keyword.name.eq_ignore_ascii_case(word.trim()))
+/// Adds a name of a table to a set or takes it away; `ALL` is all of them. Whether that changed something, `None` when
+/// the table has no such name.
+fn change_named(
+    set: &mut BTreeSet<&'static str>,
+    add: bool,
+    name: &str,
+    table: &[(&'static str, &'static str)],
+) -> Option<bool> {
+    let before = set.len();
+    let mut is_known = false;
+    // TLS 1.2 and TLS 1.3 have two names for some signatures, which OpenSSL cannot tell apart: both go with one.
+    let theirs = table.iter().find(|(known, _)| *known == name).map(|(_, theirs)| *theirs);
+    for (known, _) in table.iter().filter(|(_, other)| name == "ALL" || theirs == Some(*other)) {
+        is_known = true;
+        if add {
+            set.insert(known)
+        } else {
+            set.remove(known)
+        };
+    }
+    is_known.then_some(before != set.len())
+}
+
+/// What a change came to that may have been of something unknown. `is_gnutls`: GnuTLS has it, and OpenSSL does not do it
+/// here.
+fn known_or(has_changed: Option<bool>, add: bool, is_gnutls: bool) -> Taken {
+    match (has_changed, add) {
+        (Some(_), _) => Taken::Whole,
+        (None, true) => Taken::LeftOut,
+        (None, false) if is_gnutls => Taken::Whole,
+        (None, false) => Taken::Needed,
+    }
 }

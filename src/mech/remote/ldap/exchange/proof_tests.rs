@@ -50,8 +50,8 @@ impl Talk {
     /// What is asked or decided now.
     fn shown(&self) -> String {
         match &self.next {
-            Step::Ask(_, Question::SaslBind { mechanism, identity, .. }) => {
-                format!("sasl {} {}", mechanism.name(), String::from_utf8_lossy(&identity.name))
+            Step::Ask(_, Question::SaslBind { choice, identity, .. }) => {
+                format!("sasl {} {}", choice.name(), String::from_utf8_lossy(&identity.name))
             }
             Step::Ask(
                 _,

@@ -134,9 +134,9 @@ fn shown(question: &Question) -> String {
         Question::Search { request: operation, .. }
         | Question::Compare { request: operation, .. }
         | Question::Bind { request: operation, .. } => request(operation),
-        Question::SaslBind { mechanism, identity, tell_dn } => {
+        Question::SaslBind { choice, identity, tell_dn } => {
             let name = String::from_utf8_lossy(&identity.name);
-            format!("sasl {} {name} {tell_dn}", mechanism.name())
+            format!("sasl {} {name} {tell_dn}", choice.name())
         }
     }
 }
@@ -161,7 +161,7 @@ fn referred(uris: &[&str]) -> LdapResult {
 }
 
 /// Results by which a server says no to a password, and by which it says that something is wrong with itself.
-const REFUSALS: [i32; 6] = [49, 48, 32, 34, 50, 19];
+const REFUSALS: [i32; 5] = [49, 48, 34, 50, 19];
 const FAILURES: [i32; 11] = [1, 2, 3, 7, 8, 11, 13, 53, 80, 14, 4096];
 
 #[test]
@@ -252,6 +252,16 @@ fn a_bind_tells_a_wrong_password_from_a_server_that_cannot_tell() {
         let expected = format!("unavailable: the bind as the user fails: {}", ResultCode(code));
         assert_eq!(login.bound(ResultCode(code)), expected);
     }
+}
+
+#[test]
+fn an_account_that_no_server_has_is_rejected() {
+    let absent = || Err(Failure::new(FailureKind::NotHere, "the server says noSuchObject (32)"));
+    let mut login = Login::anna(SERVICE);
+    login.found(&["cn=a"], &[], ResultCode::SUCCESS);
+    let step = login.check.handle_answer(absent());
+    login.note(step);
+    assert_eq!(login.step, "reject: there can be no such user: the server says noSuchObject (32)");
 }
 
 #[test]

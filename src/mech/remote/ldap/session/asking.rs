@@ -75,8 +75,9 @@ impl LdapSession {
             }
             Question::Compare { request, entry } => (request, Pending::Compare(entry.clone())),
             Question::Bind { request, password } => (request, Pending::Bind(Rc::clone(password))),
-            Question::SaslBind { mechanism, identity, tell_dn } => {
-                let (dialogue, message) = Dialogue::begin(*mechanism, Rc::clone(identity), &self.host)
+            Question::SaslBind { choice, identity, tell_dn } => {
+                let mechanism = self.mechanism(choice)?;
+                let (dialogue, message) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
                     .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
                 let password = Rc::clone(&identity.password);
                 let login = Login { dialogue: Box::new(dialogue), password, tell_dn: *tell_dn };

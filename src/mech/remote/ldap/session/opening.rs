@@ -4,7 +4,8 @@
 use super::super::message::{Proof, Request};
 use super::super::response::{Body, LdapResult};
 use super::super::result_code::ResultCode;
-use super::super::sasl::{Dialogue, Next};
+use super::super::sasl::{Dialogue, Identity, Next};
+use super::super::sasl_choice::{self, Choice};
 use super::super::settings::Account;
 use super::{LdapSession, Phase, key, unexpected};
 use crate::errand::ErrandResult;
@@ -16,6 +17,10 @@ use std::rc::Rc;
 pub(super) struct Opening {
     start_tls: bool,
     account: Option<Rc<Account>>,
+    /// The SASL mechanisms to choose from.
+    choice: Option<Choice>,
+    /// Whether nobody can listen.
+    is_private: bool,
     step: Step,
 }
 
@@ -24,6 +29,8 @@ enum Step {
     /// The request of this number asks for TLS.
     StartTls(i32),
     Securing,
+    /// The request of this number asks for the server's SASL mechanisms, of which these have come.
+    Choose(i32, Vec<Vec<u8>>),
     /// The request of this number is a simple bind.
     Bind(i32),
     /// The request of this number is a bind by SASL.
@@ -34,7 +41,11 @@ enum Step {
 
 impl Opening {
     pub(super) fn new(start_tls: bool, account: Option<Rc<Account>>) -> Self {
-        Self { start_tls, account, step: Step::Connecting }
+        Self { start_tls, account, choice: None, is_private: false, step: Step::Connecting }
+    }
+
+    pub(super) fn choosing(self, choice: Option<Choice>, is_private: bool) -> Self {
+        Self { choice, is_private, ..self }
     }
 
     /// The server has agreed to TLS: until it has begun nothing may come, lest it be taken for what came in TLS.
@@ -51,12 +62,38 @@ impl LdapSession {
             let request = self.send(&Request::StartTls);
             self.opening.step = Step::StartTls(request);
         } else {
-            self.bind_account();
+            self.choose_mechanism();
         }
     }
 
     pub(super) fn go_on_secured(&mut self) {
-        self.bind_account();
+        self.choose_mechanism();
+    }
+
+    /// What a server says before TLS could be somebody else's word: RFC 4513, section 3.1.5.
+    fn choose_mechanism(&mut self) {
+        if self.opening.choice.is_none() {
+            return self.bind_account();
+        }
+        let number = sasl_choice::ask(|request| self.send(request));
+        self.opening.step = Step::Choose(number, Vec::new());
+    }
+
+    fn go_on_with_choice(&mut self, number: i32, offered: Vec<Vec<u8>>, body: Body) -> Result<(), Failure> {
+        match body {
+            Body::Entry(entry) => {
+                self.opening.step = Step::Choose(number, sasl_choice::offered(&entry));
+            }
+            Body::Reference(_) => self.opening.step = Step::Choose(number, offered),
+            // Of a server that keeps it to itself nothing is known.
+            Body::Done(_) => {
+                let Some(choice) = self.opening.choice.clone() else { return Ok(()) };
+                self.chosen = Some(choice.choose(&offered, self.opening.is_private).map_err(refused)?);
+                self.bind_account();
+            }
+            _ => return Err(unexpected("the server answers with something else than was asked for")),
+        }
+        Ok(())
     }
 
     /// Takes the answer to what was said last. `is_last`: nothing has come behind it.
@@ -72,6 +109,9 @@ impl LdapSession {
                 self.opening.step = Step::Securing;
                 self.events.push_back(SessionEvent::StartTls);
                 Ok(())
+            }
+            (Step::Choose(request, offered), body) if request == number => {
+                self.go_on_with_choice(number, offered, body)
             }
             (Step::Bind(request), Body::Bind { result, .. }) if request == number => {
                 if result.code != ResultCode::SUCCESS {
@@ -132,13 +172,18 @@ impl LdapSession {
                 let request = self.send(&Request::Bind { version: VERSION, name: dn.as_bytes(), proof });
                 self.opening.step = Step::Bind(request);
             }
-            Some(Account::Sasl(mechanism, identity)) => {
-                match Dialogue::begin(*mechanism, Rc::clone(identity), &self.host) {
-                    Ok((dialogue, message)) => self.say_sasl(Box::new(dialogue), message.as_ref()),
-                    Err(reason) => self.fail(Failure::new(FailureKind::Internal, reason)),
-                }
+            Some(Account::Sasl(choice, identity)) => {
+                self.begin_sasl(choice, identity).unwrap_or_else(|failure| self.fail(failure));
             }
         }
+    }
+
+    fn begin_sasl(&mut self, choice: &Choice, identity: &Rc<Identity>) -> Result<(), Failure> {
+        let mechanism = self.mechanism(choice)?;
+        let (dialogue, message) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
+            .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
+        self.say_sasl(Box::new(dialogue), message.as_ref());
+        Ok(())
     }
 
     fn say_sasl(&mut self, dialogue: Box<Dialogue>, message: Option<&Secret>) {

@@ -148,7 +148,7 @@ fn compare() -> Question {
 fn scram_bind(tell_dn: bool) -> Question {
     let password = Rc::new(Secret::copy_of(b"pencil"));
     let identity = Rc::new(Identity::new(b"anna".to_vec(), Vec::new(), password));
-    Question::SaslBind { mechanism: Mechanism::Scram(Digest::Sha256), identity, tell_dn }
+    Question::SaslBind { choice: Mechanism::Scram(Digest::Sha256).into(), identity, tell_dn }
 }
 
 fn service() -> Option<Rc<Account>> {
@@ -239,7 +239,7 @@ fn a_server_without_start_tls_is_a_failure_before_any_password() {
 fn the_service_account_can_bind_by_sasl() {
     let password = Rc::new(Secret::copy_of(b"pencil"));
     let identity = Rc::new(Identity::new(b"reader".to_vec(), Vec::new(), password));
-    let account = |mechanism| Some(Rc::new(Account::Sasl(mechanism, Rc::clone(&identity))));
+    let account = |mechanism: Mechanism| Some(Rc::new(Account::Sasl(mechanism.into(), Rc::clone(&identity))));
     for mechanism in [Mechanism::External, Mechanism::Plain] {
         let mut talk = Talk::new(LdapSession::new(false, account(mechanism)), false);
         assert_eq!(talk.sent_texts(), [format!("sasl {}", mechanism.name())]);
@@ -260,11 +260,73 @@ fn the_service_account_can_bind_by_sasl() {
     }
 }
 
+/// Whether it is for the attribute of the root DSE.
+fn is_for_mechanisms(request: &str) -> bool {
+    request.starts_with("search  0 0 1 0 ") && request.ends_with(" supportedSASLMechanisms")
+}
+
+/// The server's mechanisms, in the root DSE.
+fn offering(names: &[&str]) -> Vec<u8> {
+    entry(1, "", "supportedsaslmechanisms", names)
+}
+
+#[test]
+fn of_several_mechanisms_the_strongest_that_the_server_offers_is_used() {
+    let password = Rc::new(Secret::copy_of(b"pencil"));
+    let identity = Rc::new(Identity::new(b"reader".to_vec(), Vec::new(), password));
+    let account = Some(Rc::new(Account::Sasl(Choice::all(), identity)));
+    for (offered, is_private, expected) in [
+        (&["GSSAPI", "SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"][..], false, "sasl SCRAM-SHA-256"),
+        (&["PLAIN"], true, "sasl PLAIN"),
+        (&[], false, "sasl SCRAM-SHA-512"),
+    ] {
+        let session = LdapSession::new(false, account.clone()).choosing(Some(Choice::all()), is_private);
+        let mut talk = Talk::new(session, true);
+        let asked = talk.sent_texts();
+        assert!(asked.len() == 1 && is_for_mechanisms(&asked[0]), "{asked:?}");
+        if !offered.is_empty() {
+            talk.hear(&offering(offered));
+        }
+        talk.hear(&done(1, ResultCode::SUCCESS));
+        assert_eq!(talk.sent_texts(), [expected]);
+    }
+    let session = LdapSession::new(false, account).choosing(Some(Choice::all()), false);
+    let mut talk = Talk::new(session, false);
+    talk.sent();
+    talk.hear(&[offering(&["PLAIN", "EXTERNAL"]), done(1, ResultCode::SUCCESS)].concat());
+    let events = talk.take_events();
+    assert!(events[0].starts_with("Refused PLAIN is the only") && talk.sent().is_empty(), "{events:?}");
+}
+
+#[test]
+fn a_user_is_bound_by_the_mechanism_that_was_chosen_when_the_connection_opened() {
+    let session = LdapSession::new(false, None).choosing(Some(Choice::all()), false);
+    let mut talk = Talk::new(session, false);
+    talk.sent();
+    talk.hear(&[offering(&["CRAM-MD5", "DIGEST-MD5"]), done(1, ResultCode::SUCCESS)].concat());
+    assert_eq!(talk.take_events(), ["ready"]);
+    let password = Rc::new(Secret::copy_of(b"pencil"));
+    let identity = Rc::new(Identity::new(b"anna".to_vec(), Vec::new(), password));
+    let question = Question::SaslBind { choice: Choice::all(), identity, tell_dn: false };
+    talk.session.ask(QuestionId(7), &question);
+    assert_eq!(talk.sent_texts(), ["sasl DIGEST-MD5"]);
+}
+
+#[test]
+fn the_mechanisms_are_asked_for_within_tls() {
+    let mut talk = Talk::new(LdapSession::new(true, None).choosing(Some(Choice::all()), true), false);
+    assert_eq!(talk.sent_texts().len(), 1, "StartTLS and nothing else");
+    talk.hear(&extended(1, ResultCode::SUCCESS));
+    assert!(talk.sent().is_empty());
+    talk.session.handle_secured();
+    assert!(is_for_mechanisms(&talk.sent_texts()[0]));
+}
+
 #[test]
 fn a_server_that_cannot_prove_itself_to_the_service_account_is_a_failure() {
     let password = Rc::new(Secret::copy_of(b"pencil"));
     let identity = Rc::new(Identity::new(b"reader".to_vec(), Vec::new(), password));
-    let account = Some(Rc::new(Account::Sasl(Mechanism::Scram(Digest::Sha1), identity)));
+    let account = Some(Rc::new(Account::Sasl(Mechanism::Scram(Digest::Sha1).into(), identity)));
     let mut talk = Talk::new(LdapSession::new(false, account), false);
     talk.hear(&challenge(1, ResultCode::SUCCESS, b"v=AAAA"));
     let events = talk.take_events();

@@ -1,7 +1,8 @@
 //! The service account: who searches and checks groups, by a DN and a password or by SASL.
 #![forbid(unsafe_code)]
 
-use super::super::sasl::{Identity, Mechanism, Options, WHAT_WORKS};
+use super::super::sasl::{Identity, Mechanism, Options};
+use super::super::sasl_choice::Choice;
 use super::super::scram::LEAST_ROUNDS;
 use crate::config::keys::Keys;
 use crate::mech::pbkdf2::MOST_ROUNDS;
@@ -21,11 +22,10 @@ pub enum Account {
         password: Rc<Secret>,
     },
     /// `ldap_use_sasl`
-    Sasl(Mechanism, Rc<Identity>),
+    Sasl(Choice, Rc<Identity>),
 }
 
 const PASSWORD: [&str; 2] = ["ldap_bind_pw", "ldap_password"];
-const MECHANISM: [&str; 2] = ["ldap_mech", "ldap_sasl_mech"];
 const NAME: [&str; 2] = ["ldap_id", "ldap_sasl_authc_id"];
 const ACTS_AS: [&str; 2] = ["ldap_authz_id", "ldap_sasl_authz_id"];
 const REALM: [&str; 2] = ["ldap_realm", "ldap_sasl_realm"];
@@ -36,9 +36,9 @@ impl Account {
         match self {
             Self::Anonymous => "nobody".to_owned(),
             Self::Simple { dn, .. } => dn.clone(),
-            Self::Sasl(mechanism, identity) if identity.name.is_empty() => mechanism.name().to_owned(),
-            Self::Sasl(mechanism, identity) => {
-                format!("{} by {}", String::from_utf8_lossy(&identity.name), mechanism.name())
+            Self::Sasl(choice, identity) if identity.name.is_empty() => choice.name().to_owned(),
+            Self::Sasl(choice, identity) => {
+                format!("{} by {}", String::from_utf8_lossy(&identity.name), choice.name())
             }
         }
     }
@@ -71,76 +71,32 @@ impl Account {
     }
 
     /// The account of `ldap_id`. `needed`: something will be done with it.
-    pub(super) fn read_sasl(keys: &mut Keys<'_>, mechanism: Mechanism, needed: bool) -> Self {
+    pub(super) fn read_sasl(keys: &mut Keys<'_>, choice: &Choice, needed: bool) -> Self {
         let text = |value: Option<&str>| value.unwrap_or_default().as_bytes().to_vec();
         let name = text(keys.text(&NAME));
         let acts_as = text(keys.text(&ACTS_AS));
         let password = keys.secret(&PASSWORD).unwrap_or_default();
-        if needed && mechanism != Mechanism::External && (name.is_empty() || password.is_empty()) {
-            keys.miss(&format!("ldap_mech {} needs ldap_id and ldap_bind_pw", mechanism.name()));
+        if needed && !choice.has(Mechanism::External) && (name.is_empty() || password.is_empty()) {
+            let what = choice
+                .only()
+                .map_or_else(|| "ldap_use_sasl".to_owned(), |known| format!("ldap_mech {}", known.name()));
+            keys.miss(&format!("{what} needs ldap_id and ldap_bind_pw"));
         }
-        let options = read_options(keys, mechanism);
-        Self::Sasl(mechanism, Rc::new(Identity::new(name, acts_as, Rc::new(password)).with_options(options)))
+        let options = read_options(keys, choice);
+        Self::Sasl(
+            choice.clone(),
+            Rc::new(Identity::new(name, acts_as, Rc::new(password)).with_options(options)),
+        )
     }
 }
 
-fn read_options(keys: &mut Keys<'_>, mechanism: Mechanism) -> Options {
+fn read_options(keys: &mut Keys<'_>, choice: &Choice) -> Options {
     let realm = keys.text(&REALM).unwrap_or_default().as_bytes().to_vec();
-    if mechanism != Mechanism::DigestMd5 {
+    if !choice.has(Mechanism::DigestMd5) {
         warn(keys, &REALM, "has no effect: only DIGEST-MD5 has realms");
     }
     let least_rounds = keys.number(&["ldap_scram_min_rounds"], 1..=MOST_ROUNDS).unwrap_or(LEAST_ROUNDS);
     Options { realm, least_rounds }
-}
-
-/// `ldap_mech`, when `ldap_use_sasl` says so.
-pub(super) fn read_mechanism(keys: &mut Keys<'_>) -> Option<Mechanism> {
-    let Some(name) = keys.text(&MECHANISM) else {
-        // The C daemon leaves the choice to libsasl, which chooses by what happens to be installed.
-        if let Some(entry) = keys.entry(&["ldap_use_sasl"]) {
-            keys.complain(entry, &format!("needs ldap_mech, which {WHAT_WORKS}"));
-        }
-        return None;
-    };
-    let mechanism = name.split_ascii_whitespace().find_map(Mechanism::find);
-    if let Some(entry) = keys.entry(&MECHANISM) {
-        match mechanism {
-            None => keys.complain(entry, WHAT_WORKS),
-            // libsasl would take the best that the server has, too.
-            Some(first) if name.split_ascii_whitespace().count() > 1 => {
-                keys.warn(entry, &format!("takes one name: of these {} is used", first.name()));
-            }
-            Some(_) => {}
-        }
-    }
-    mechanism
-}
-
-/// `ldap_sasl_secprops`: what libsasl was to demand of the mechanism. `encrypted`: TLS or a unix socket is everywhere.
-pub(super) fn check_properties(keys: &mut Keys<'_>, mechanism: Mechanism, encrypted: bool) {
-    let Some(properties) = keys.text(&["ldap_sasl_secprops"]) else { return };
-    let Some(entry) = keys.entry(&["ldap_sasl_secprops"]) else { return };
-    for property in properties.split(',').map(|property| property.trim().to_ascii_lowercase()) {
-        match property.split_once('=').unwrap_or((&property, "")) {
-            // Our mechanisms have no protection of their own, so it must come from TLS.
-            ("minssf", strength) if strength != "0" && !encrypted => {
-                keys.complain(entry, "demands minssf, which only TLS can give, and not all servers have TLS");
-            }
-            ("noplain", _) if mechanism == Mechanism::Plain => {
-                keys.complain(entry, "demands noplain, but ldap_mech is PLAIN");
-            }
-            ("forwardsec" | "nodict", _) if mechanism != Mechanism::External => {
-                keys.complain(entry, &format!("demands {property}, which ldap_mech cannot give"));
-            }
-            ("passcred", _) => keys.warn(entry, "has passcred, which is passed over"),
-            (
-                "" | "none" | "minssf" | "maxssf" | "maxbufsize" | "noplain" | "noactive" | "noanonymous"
-                | "forwardsec" | "nodict",
-                _,
-            ) => {}
-            _ => keys.complain(entry, "has a property that libsasl does not know"),
-        }
-    }
 }
 
 fn warn(keys: &mut Keys<'_>, names: &[&str], what: &str) {

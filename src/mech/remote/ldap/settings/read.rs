@@ -6,9 +6,10 @@ use super::super::filter::Filter;
 use super::super::ldap_conf::LdapConf;
 use super::super::message::{Dereference, Scope};
 use super::super::sasl::Mechanism;
+use super::super::sasl_choice::Choice;
 use super::super::tokens::{TOKENS, Template};
-use super::account::{Account, check_properties, read_mechanism};
-use super::{Limits, Lookup, Method, Referrals, Settings, groups, servers};
+use super::account::Account;
+use super::{Limits, Lookup, Method, Referrals, Settings, groups, mechanisms, servers};
 use crate::config::file::Entry;
 use crate::config::keys::Keys;
 use crate::mech::remote::{Server, TlsMode, TlsSettings, tls_keys};
@@ -32,14 +33,14 @@ pub(super) fn read(keys: &mut Keys<'_>, conf: &LdapConf) -> Option<Settings> {
     let servers = servers::read(keys);
     let base = dn_template(keys, &["ldap_search_base"]).unwrap_or_default();
     let uses_sasl = keys.switch(&["ldap_use_sasl"]).unwrap_or(false);
-    let mechanism = if uses_sasl { read_mechanism(keys) } else { None };
-    let method = read_method(keys, mechanism, &base);
+    let choice = if uses_sasl { mechanisms::read(keys, &servers) } else { None };
+    let method = read_method(keys, choice.as_ref(), &base);
     let group = groups::read(keys, &base);
-    let account = read_account(keys, mechanism, &servers, method.as_ref(), group.is_some());
-    let tls = Rc::new(read_tls(keys, conf.tls.clone(), &servers));
+    let account = read_account(keys, choice.as_ref(), method.as_ref(), group.is_some());
+    let tls = Rc::new(read_tls(keys, conf, &servers));
     let (timeout, limits) = (read_timeout(keys), read_limits(keys));
     let (default_realm, referrals) = (default_realm(keys), read_referrals(keys, &servers));
-    if uses_sasl && mechanism.is_none() {
+    if uses_sasl && choice.is_none() {
         return None;
     }
     let (account, method) = (Rc::new(account), method?);
@@ -64,7 +65,7 @@ fn accept_without_effect(keys: &mut Keys<'_>) {
 
 /// SASL knows no DN to bind as, so with it `bind` is `fastbind`, as in C. Only EXTERNAL proves no password: with it
 /// the account searches, and users bind with their passwords as ever.
-fn read_method(keys: &mut Keys<'_>, mechanism: Option<Mechanism>, base: &Template) -> Option<Method> {
+fn read_method(keys: &mut Keys<'_>, choice: Option<&Choice>, base: &Template) -> Option<Method> {
     #[derive(Clone, Copy, PartialEq, Eq)]
     enum Word {
         Bind,
@@ -73,23 +74,26 @@ fn read_method(keys: &mut Keys<'_>, mechanism: Option<Mechanism>, base: &Templat
     }
     let words = [("bind", Word::Bind), ("custom", Word::Custom), ("fastbind", Word::FastBind)];
     let word = keys.lenient_choice(&["ldap_auth_method"], &words).unwrap_or(Word::Bind);
-    match (word, mechanism) {
+    let is_external = choice.is_some_and(|choice| choice.has(Mechanism::External));
+    match (word, choice) {
         (Word::Custom, _) => {
             let attribute = keys.text(&["ldap_password_attr"]).unwrap_or("userPassword").to_owned();
             Some(Method::Custom(read_lookup(keys, base)?, attribute))
         }
-        (Word::Bind, None | Some(Mechanism::External)) => Some(Method::Bind(read_lookup(keys, base)?)),
-        (Word::FastBind, Some(Mechanism::External)) => {
+        (Word::Bind, _) if choice.is_none() || is_external => Some(Method::Bind(read_lookup(keys, base)?)),
+        (Word::FastBind, _) if is_external => {
             if let Some(entry) = keys.entry(&["ldap_auth_method"]) {
                 keys.complain(entry, "is fastbind, but EXTERNAL as ldap_mech looks at no password");
             }
             None
         }
-        (Word::Bind | Word::FastBind, Some(mechanism)) => Some(Method::SaslBind(mechanism)),
-        (Word::FastBind, None) => dn_template(keys, &["ldap_filter"]).map(Method::FastBind).or_else(|| {
-            keys.miss("ldap_auth_method fastbind needs the DN of users in ldap_filter");
-            None
-        }),
+        (Word::Bind | Word::FastBind, Some(choice)) => Some(Method::SaslBind(choice.clone())),
+        (Word::Bind | Word::FastBind, None) => {
+            dn_template(keys, &["ldap_filter"]).map(Method::FastBind).or_else(|| {
+                keys.miss("ldap_auth_method fastbind needs the DN of users in ldap_filter");
+                None
+            })
+        }
     }
 }
 
@@ -104,19 +108,13 @@ fn read_lookup(keys: &mut Keys<'_>, base: &Template) -> Option<Lookup> {
 
 fn read_account(
     keys: &mut Keys<'_>,
-    mechanism: Option<Mechanism>,
-    servers: &[Server],
+    choice: Option<&Choice>,
     method: Option<&Method>,
     checks_group: bool,
 ) -> Account {
-    let Some(mechanism) = mechanism else { return Account::read_simple(keys) };
-    check_properties(keys, mechanism, servers.iter().all(is_private));
+    let Some(choice) = choice else { return Account::read_simple(keys) };
     let needed = checks_group || !matches!(method, Some(Method::SaslBind(_)));
-    Account::read_sasl(keys, mechanism, needed)
-}
-
-fn is_private(server: &Server) -> bool {
-    server.tls != TlsMode::Off || server.host().is_none()
+    Account::read_sasl(keys, choice, needed)
 }
 
 /// For libldap -1 is for ever. Here the daemon's own times hold then, so that no login waits for ever.
@@ -154,14 +152,18 @@ fn read_referrals(keys: &mut Keys<'_>, servers: &[Server]) -> Referrals {
 }
 
 /// `ldap_tls_ciphers` may be a priority string, which says something about versions too; the other keys come after it.
-fn read_tls(keys: &mut Keys<'_>, mut tls: TlsSettings, servers: &[Server]) -> TlsSettings {
-    let name = ["ldap_tls_ciphers"];
+fn read_tls(keys: &mut Keys<'_>, conf: &LdapConf, servers: &[Server]) -> TlsSettings {
+    let (mut tls, name) = (conf.tls.clone(), ["ldap_tls_ciphers"]);
+    let is_used = servers.iter().any(|server| server.tls != TlsMode::Off);
+    if let (Some(what), None, true) = (&conf.unusable_ciphers, keys.entry(&name), is_used) {
+        keys.miss(&format!("TLS_CIPHER_SUITE of ldap.conf {what}; ldap_tls_ciphers overrides it"));
+    }
     if let (Some(list), Some(entry)) = (keys.text(&name), keys.entry(&name)) {
         match cipher::apply(list, &mut tls) {
             Ok(remarks) => {
                 remarks.iter().for_each(|remark| keys.warn_at(entry, Some(remark.offset), &remark.text))
             }
-            Err(error) if servers.iter().all(|server| server.tls == TlsMode::Off) => {
+            Err(error) if !is_used => {
                 keys.warn_at(entry, Some(error.offset), &error.text);
             }
             Err(error) => keys.complain_at(entry, Some(error.offset), &error.text),

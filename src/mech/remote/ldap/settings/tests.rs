@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use super::super::sasl::{self, Mechanism};
 use super::*;
 use crate::config::file::Text;
 use crate::mech::remote::{Address, TlsMode, TlsVersion};
@@ -115,9 +116,7 @@ fn with_sasl_users_bind_by_sasl_unless_that_proves_nothing() {
     let sasl = "ldap_use_sasl: yes\nldap_id: x\nldap_bind_pw: y\nldap_mech:";
     for method in ["", "ldap_auth_method: bind\n", "ldap_auth_method: fastbind\n"] {
         let settings = settings(&format!("{method}{sasl} scram-sha-256\n"));
-        assert!(
-            matches!(settings.method, Method::SaslBind(mechanism) if mechanism.name() == "SCRAM-SHA-256")
-        );
+        assert!(matches!(settings.method, Method::SaslBind(choice) if choice.name() == "SCRAM-SHA-256"));
     }
     assert!(matches!(
         settings(&format!("ldap_auth_method: custom\n{sasl} PLAIN\n")).method,
@@ -125,7 +124,9 @@ fn with_sasl_users_bind_by_sasl_unless_that_proves_nothing() {
     ));
     let external = settings("ldap_use_sasl: yes\nldap_mech: EXTERNAL\n");
     assert!(matches!(external.method, Method::Bind(_)));
-    assert!(matches!(&*external.account, Account::Sasl(sasl::Mechanism::External, _)));
+    assert!(
+        matches!(&*external.account, Account::Sasl(choice, _) if choice.only() == Some(Mechanism::External))
+    );
     let errors = errors("ldap_use_sasl: yes\nldap_mech: EXTERNAL\nldap_auth_method: fastbind\n");
     assert!(errors[0].starts_with("3:19: ldap_auth_method is fastbind"), "{errors:?}");
 }
@@ -137,13 +138,34 @@ fn a_mechanism_that_is_not_spoken_is_an_error_that_names_those_that_are() {
         let file = format!("ldap_use_sasl: yes\nldap_sasl_mech: {name}\n");
         assert_eq!(errors(&file), [format!("2:17: ldap_sasl_mech {what_works}")]);
     }
-    assert_eq!(
-        errors("ldap_use_sasl: yes\n"),
-        [format!("1:16: ldap_use_sasl needs ldap_mech, which {what_works}")]
-    );
     let list = "ldap_use_sasl: yes\nldap_mech: GSSAPI SCRAM-SHA-256 PLAIN\n";
-    assert_eq!(warnings(list), ["2:12: ldap_mech takes one name: of these SCRAM-SHA-256 is used"]);
+    let passed_over = format!("2:12: ldap_mech has names that are passed over: it {what_works}");
+    let plain = "2:12: ldap_mech has PLAIN, which is not chosen where a server has no TLS".to_owned();
+    assert_eq!(warnings(list), [passed_over, plain]);
     assert_eq!(warnings("ldap_mech: GSSAPI\n"), [""; 0], "without ldap_use_sasl it means nothing, as in C");
+}
+
+#[test]
+fn among_several_mechanisms_the_server_has_a_say() {
+    let choice = |file: &str| match settings(&format!("ldap_use_sasl: yes\n{file}")).method {
+        Method::SaslBind(choice) => choice,
+        _ => panic!("users bind by SASL"),
+    };
+    assert_eq!(choice(""), Choice::all());
+    assert_eq!(choice("ldap_mech: digest-md5 SCRAM-SHA-256 DIGEST-MD5\n").only(), None);
+    for one in ["SCRAM-SHA-1", "SCRAM-SHA-1 scram-sha-1"] {
+        assert_eq!(choice(&format!("ldap_mech: {one}\n")).name(), "SCRAM-SHA-1", "{one}");
+    }
+    let noplain = choice("ldap_sasl_secprops: noplain\n");
+    assert!(!noplain.has(Mechanism::Plain) && noplain.has(Mechanism::DigestMd5));
+    // EXTERNAL proves no password, so that it is never one of several.
+    for (names, is_bind) in [("EXTERNAL DIGEST-MD5", true), ("DIGEST-MD5 EXTERNAL", false)] {
+        let (realms, problems) = read_both(&format!("ldap_use_sasl: yes\nldap_mech: {names}\n"), None);
+        assert!(problems[0].contains("EXTERNAL, which looks at no password"), "{problems:?}");
+        assert_eq!(matches!(realms.unwrap().general.method, Method::Bind(_)), is_bind, "{names}");
+    }
+    let needed = errors("ldap_use_sasl: yes\nldap_auth_method: custom\n");
+    assert_eq!(needed, [" ldap_use_sasl needs ldap_id and ldap_bind_pw"]);
 }
 
 #[test]
@@ -399,4 +421,19 @@ fn without_the_file_nothing_works() {
     let mut problems = Vec::new();
     assert!(Realms::read(&RawSettings::default(), &mut problems).is_none());
     assert_eq!(problems.len(), 1);
+}
+
+#[test]
+fn ciphers_of_ldap_conf_that_cannot_be_translated_stop_what_has_tls_unless_the_file_has_its_own() {
+    let conf = Some("TLS_CIPHER_SUITE NORMAL:-GROUP-X25518\n");
+    for (file, stops) in [
+        ("ldap_servers: ldap://a/\n", false),
+        ("ldap_servers: ldaps://a/\n", true),
+        ("ldap_servers: ldap://a/\nldap_start_tls: yes\n", true),
+        ("ldap_servers: ldaps://a/\nldap_tls_ciphers: NORMAL\n", false),
+    ] {
+        let (realms, problems) = read_both(file, conf);
+        assert_eq!(realms.is_none(), stops, "{file}: {problems:?}");
+        assert!(problems[0].contains("\"-GROUP-X25518\""), "{problems:?}");
+    }
 }
