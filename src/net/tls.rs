@@ -180,7 +180,16 @@ fn trust(builder: &mut SslContextBuilder, settings: &TlsSettings) -> Result<(), 
     if file.is_none() && directory.is_none() {
         return builder.set_default_verify_paths().map_err(setup);
     }
-    let certificates = directory.as_deref().map(certificates_in).transpose()?.unwrap_or_default();
+    let certificates = match directory.as_deref().map(certificates_in) {
+        None => Vec::new(),
+        Some(Ok(certificates)) => certificates,
+        // What the file holds is trusted all the same, as by C.
+        Some(Err(error)) if file.is_some() => {
+            log::warn!(target: "tls", "Only the file of authorities is used: {error}");
+            Vec::new()
+        }
+        Some(Err(error)) => return Err(error),
+    };
     if let (None, Some(path), true) = (file, directory, certificates.is_empty()) {
         return Err(TlsError::NoCertificates(path.clone(), "no file in it is one".to_owned()));
     }

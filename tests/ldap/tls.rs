@@ -17,6 +17,7 @@ for_both!(
     a_server_without_starttls_gets_no_password,
     an_authority_below_another_is_trusted_by_itself,
     the_names_in_a_directory_of_authorities_do_not_matter,
+    a_file_of_authorities_is_enough_where_the_directory_is_missing,
     certificates_are_as_good_as_the_table_in_the_documents_says,
     priority_strings_of_gnutls_are_understood,
     a_priority_string_keeps_out_a_server_that_has_nothing_of_it,
@@ -173,6 +174,15 @@ fn the_names_in_a_directory_of_authorities_do_not_matter(program: Program) {
     let settings = format!("ldap_tls_cacert_dir: {}\n", site.trusted.unhashed_directory().display());
     let daemon = site.daemon(program, Way::Implicit, &settings);
     assert_eq!(ask(&daemon, "anna", "right"), with_gnutls(program));
+}
+
+fn a_file_of_authorities_is_enough_where_the_directory_is_missing(program: Program) {
+    require!(Slapd, Mounts);
+    let site = Site::new();
+    let settings = format!("{}ldap_tls_cacert_dir: /nonexistent\n", site.trust());
+    let daemon = site.daemon(program, Way::Implicit, &settings);
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    assert_eq!(ask(&daemon, "anna", "wrong"), "NO");
 }
 
 /// docs/COMPATIBILITY.md, "Certificates": each row. Where libldap has OpenSSL those only in which both libraries agree,

@@ -101,19 +101,6 @@ fn a_string_of_a_real_file_is_translated() {
     assert!(!suites.contains("AES128-SHA:") && !suites.ends_with("AES128-SHA"));
 }
 
-/// Without them a server has to prove less than the administrator asks for.
-#[test]
-fn an_option_that_wants_more_of_a_server_is_not_passed_over_silently() {
-    for option in ["%PROFILE_HIGH", "%DISABLE_WILDCARDS", "%FORCE_ETM", "%VERIFY_ALLOW_SIGN_WITH_SHA1"] {
-        let remarks = apply(&format!("NORMAL:{option}"), &mut TlsSettings::default()).unwrap();
-        assert!(remarks.len() == 1 && remarks[0].text.contains(option), "{option}: {remarks:?}");
-    }
-    for option in ["%COMPAT", "%SERVER_PRECEDENCE", "%SAFE_RENEGOTIATION"] {
-        let remarks = apply(&format!("NORMAL:{option}"), &mut TlsSettings::default()).unwrap();
-        assert!(remarks.is_empty(), "{option}: {remarks:?}");
-    }
-}
-
 #[test]
 fn what_is_taken_away_is_gone_from_tls_13_too() {
     let without = settings("NORMAL:-AES-128-GCM:-CHACHA20-POLY1305");

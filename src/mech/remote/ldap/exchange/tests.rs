@@ -255,16 +255,6 @@ fn a_bind_tells_a_wrong_password_from_a_server_that_cannot_tell() {
 }
 
 #[test]
-fn an_account_that_no_server_has_is_rejected() {
-    let absent = || Err(Failure::new(FailureKind::NotHere, "the server says noSuchObject (32)"));
-    let mut login = Login::anna(SERVICE);
-    login.found(&["cn=a"], &[], ResultCode::SUCCESS);
-    let step = login.check.handle_answer(absent());
-    login.note(step);
-    assert_eq!(login.step, "reject: there can be no such user: the server says noSuchObject (32)");
-}
-
-#[test]
 fn a_server_that_could_not_be_asked_is_unavailable_at_every_step() {
     let broken = || Err(Failure::new(FailureKind::Contact, "nobody listens"));
     let group = format!("{SERVICE}ldap_group_dn: cn=g\n");
