@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod frontend;
 mod heartbeat;
 mod leaving;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tests;
 pub(super) use command::{Command, FrontendId, KillReason, Notice, StartFailure};
 
 use crate::pool::backoff::Backoff;
+use frontend::{Frontend, Stage};
 use heartbeat::{Beat, Heartbeat};
 use leaving::Leaving;
 use std::collections::{BTreeMap, VecDeque};
@@ -89,25 +91,6 @@ enum Reload {
     Reading,
     /// Another is under way, with files that were read before this one was asked for.
     Waiting,
-}
-
-struct Frontend<S> {
-    id: FrontendId,
-    settings: S,
-    stage: Stage,
-    /// Whether it was told to take connections.
-    accepts: bool,
-}
-
-enum Stage {
-    /// Given up at the instant.
-    Starting {
-        until: Instant,
-    },
-    Ready {
-        since: Instant,
-        heartbeat: Heartbeat,
-    },
 }
 
 impl<S: Clone> Succession<S> {
@@ -414,23 +397,6 @@ impl<S: Clone> Succession<S> {
     fn end_if_alone(&mut self) {
         if matches!(self.phase, Phase::Stopping { .. } | Phase::Killing { .. }) && self.leaving.is_empty() {
             self.phase = Phase::Over;
-        }
-    }
-}
-
-impl Stage {
-    fn handle_timeout(&mut self, now: Instant) -> Result<Beat, KillReason> {
-        match self {
-            Self::Starting { until } if *until <= now => Err(KillReason::NotReady),
-            Self::Starting { .. } => Ok(Beat::Nothing),
-            Self::Ready { heartbeat, .. } => Ok(heartbeat.handle_timeout(now)),
-        }
-    }
-
-    fn next_timeout(&self) -> Instant {
-        match self {
-            Self::Starting { until } => *until,
-            Self::Ready { heartbeat, .. } => heartbeat.next_timeout(),
         }
     }
 }
