@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
-use crate::config::file::Problem;
-use crate::config::load::load;
-use crate::config::named_files;
-use crate::config::raw_settings::RawSettings;
 use crate::frontend::start;
 use crate::log::one_line;
-use crate::mech::MechanismError;
+use crate::mechanism::MechanismError;
+use crate::registry::load::load;
+use crate::registry::named_files;
+use crate::settings::file::Problem;
+use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::memory;
 use mio::Poll;
@@ -25,7 +25,7 @@ pub fn run(config: &Config) -> ExitCode {
         let failed = try_start(config, &sources);
         // What a start misses it names itself.
         if let (None, Some(text)) = (&failed, &sources.file) {
-            problems.extend(named_files::check(text, config.mechanism.name));
+            problems.extend(named_files::check(text, config.mechanism));
         }
         problems.extend(failed);
     }

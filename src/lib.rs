@@ -8,27 +8,24 @@ mod generated {
     shadow_rs::shadow!(build);
 }
 
-pub mod cache;
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod credentials;
-pub mod dispatch;
-pub mod errand;
-pub mod fair_queue;
 pub mod frontend;
 pub mod ipc;
+pub mod job;
 pub mod log;
-pub mod login_format;
-pub mod mech;
+pub mod mechanism;
 pub mod net;
-pub mod origin;
 pub mod outcome;
-pub mod pool;
+pub mod policy;
 pub mod prompt;
 mod rate_limit;
+pub mod registry;
 pub mod secret;
+pub mod settings;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 mod simulation;
@@ -39,7 +36,6 @@ mod strerror;
 pub mod supervisor;
 pub mod sys;
 pub mod testsaslauthd;
-pub mod tokens;
 pub mod wire;
 pub mod worker;
 

@@ -3,13 +3,14 @@
 
 mod fitness;
 
-use crate::errand::{Answer, Errand, ErrandResult, Purpose};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
+use crate::job::{Answer, Errand, ErrandResult, Purpose};
 use crate::log as logging;
-use crate::mech::{self, Kind, LocalMechanism, MechanismError, pbkdf2, schemes};
+use crate::mechanism::{LocalMechanism, MechanismError, pbkdf2, schemes};
 use crate::outcome::{Outcome, Verdict};
+use crate::registry::{self, Kind};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
@@ -211,11 +212,11 @@ fn do_errand(errand: Errand) -> ErrandResult {
 }
 
 fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
-    let mechanism = mech::find(&setup.mechanism)
+    let mechanism = registry::find(&setup.mechanism)
         .ok_or_else(|| MechanismError(format!("unknown authentication mechanism: {}", setup.mechanism)))?;
     match &mechanism.kind {
         Kind::Local(local) => (local.start)(setup.option.as_deref()).map(Some),
-        Kind::Remote(_) => Ok(None),
+        Kind::Remote(..) => Ok(None),
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::support::certificates::Authority;
 use crate::support::command::run;
 use crate::support::{Finished, Launch, PATIENCE, Program, Request, eventually, within};
-use saslauthd::config::known::KEYS;
-use saslauthd::mech::{Kind, MECHANISMS};
+use saslauthd::registry::keys;
+use saslauthd::registry::{Kind, MECHANISMS};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -49,7 +49,7 @@ const ASKING: [Asking; 3] = [
 
 /// Those that are built in.
 fn asking() -> Vec<&'static Asking> {
-    let remote = MECHANISMS.iter().filter(|mechanism| matches!(mechanism.kind, Kind::Remote(_)));
+    let remote = MECHANISMS.iter().filter(|mechanism| matches!(mechanism.kind, Kind::Remote(..)));
     let find = |name| ASKING.iter().find(|asking| asking.name == name);
     remote
         .map(|mechanism| {
@@ -350,8 +350,7 @@ fn the_manual_page_shows_the_examples() {
 #[test]
 fn the_manual_page_has_every_key_and_no_other() {
     let page = manual_page();
-    let known: Vec<_> =
-        KEYS.iter().flat_map(|key| key.names).map(|name| name.replace('*', "SERVICE")).collect();
+    let known: Vec<_> = keys::names().map(|name| name.replace('*', "SERVICE")).collect();
     let described: Vec<_> = page
         .lines()
         .filter_map(|line| line.strip_prefix(".It Ic "))

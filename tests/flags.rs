@@ -27,7 +27,7 @@ fn v_shows_the_version_and_the_mechanisms(program: Program) {
     assert!(first.starts_with("saslauthd "), "{first}");
     assert!(second.starts_with("authentication mechanisms: ") && second.contains(" pam"), "{second}");
     if program == Program::Ours {
-        let mechanisms = saslauthd::mech::MECHANISMS.each_ref().map(|mechanism| mechanism.name).join(" ");
+        let mechanisms = saslauthd::registry::MECHANISMS.each_ref().map(|mechanism| mechanism.name).join(" ");
         assert_eq!(first, concat!("saslauthd ", env!("CARGO_PKG_VERSION")));
         assert_eq!(second, format!("authentication mechanisms: {mechanisms}"));
     }

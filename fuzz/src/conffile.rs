@@ -3,9 +3,9 @@
 use crate::input::{Input, SEPARATOR};
 use crate::memory::most_held;
 use saslauthd::config::NetworkSettings;
-use saslauthd::config::file::{File, Problem, Text};
-use saslauthd::config::raw_settings::RawSettings;
-use saslauthd::mech::{Kind, MECHANISMS};
+use saslauthd::settings::file::{File, Problem, Text};
+use saslauthd::settings::raw_settings::RawSettings;
+use saslauthd::registry::{Kind, MECHANISMS};
 use saslauthd::secret::Secret;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -26,7 +26,7 @@ pub fn check(bytes: &[u8]) {
         [file, b"\nldap_bind_pw: ", PASSWORD.as_bytes(), b"\nldap_password: ", PASSWORD.as_bytes()].concat();
     check_lines(&file);
     for mechanism in &MECHANISMS {
-        let Kind::Remote(remote) = &mechanism.kind else { continue };
+        let Kind::Remote(remote, _) = &mechanism.kind else { continue };
         let sources = RawSettings {
             option: with_option.then(|| OsString::from_vec(option.to_vec())),
             file: Some(text(PATH, &file)),

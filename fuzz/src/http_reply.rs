@@ -4,9 +4,9 @@ use crate::input::{Input, SEPARATOR, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::config::file::Text;
-use saslauthd::config::raw_settings::RawSettings;
-use saslauthd::mech::remote::httpform::{self, Httpform};
+use saslauthd::settings::file::Text;
+use saslauthd::settings::raw_settings::RawSettings;
+use saslauthd::mechanism::httpform::{self, Httpform};
 use saslauthd::secret::Secret;
 
 /// The longest head of a reply is 64 KiB, and buffers double; the record of the play takes some too.

@@ -2,9 +2,9 @@
 
 use crate::input::{Input, SEPARATOR};
 use crate::memory::most_held;
-use saslauthd::mech::remote::ldap::ber::{Element, Reader, Writer};
-use saslauthd::mech::remote::ldap::filter::Filter;
-use saslauthd::mech::remote::ldap::tokens::{SyntaxError, Tokens};
+use saslauthd::mechanism::ldap::ber::{Element, Reader, Writer};
+use saslauthd::mechanism::ldap::filter::Filter;
+use saslauthd::mechanism::ldap::tokens::{SyntaxError, Tokens};
 use saslauthd::secret::Secret;
 
 /// A filter is right or wrong at a place that is in it. No login changes what a filter asks, only for which values;

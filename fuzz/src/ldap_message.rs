@@ -1,8 +1,8 @@
 //! The messages of a directory, before a session makes anything of them.
 
 use crate::memory::most_held;
-use saslauthd::mech::remote::ldap::ber::{self, BerError, LONGEST_MESSAGE, Reader};
-use saslauthd::mech::remote::ldap::response::{Body, Response};
+use saslauthd::mechanism::ldap::ber::{self, BerError, LONGEST_MESSAGE, Reader};
+use saslauthd::mechanism::ldap::response::{Body, Response};
 
 /// Bytes held for each byte of a message: an empty value is two bytes of it and a vector here, and vectors double.
 const HELD_FOR_EACH: usize = 64;

@@ -4,10 +4,10 @@ use crate::input::{Input, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::config::file::Text;
-use saslauthd::config::raw_settings::RawSettings;
-use saslauthd::mech::remote::ldap::ber::{self, Reader};
-use saslauthd::mech::remote::ldap::{Ldap, settings::Realms};
+use saslauthd::settings::file::Text;
+use saslauthd::settings::raw_settings::RawSettings;
+use saslauthd::mechanism::ldap::ber::{self, Reader};
+use saslauthd::mechanism::ldap::{Ldap, settings::Realms};
 use saslauthd::secret::Secret;
 
 /// Between two parts of an input.

@@ -2,8 +2,8 @@
 
 use crate::input::Pieces;
 use saslauthd::credentials::Credentials;
-use saslauthd::errand::{Errand, ErrandResult};
-use saslauthd::mech::remote::{
+use saslauthd::job::{Errand, ErrandResult};
+use saslauthd::net::exchange::{
     Exchange, Failure, FailureKind, PoolId, Protocol, QuestionId, Session, SessionEvent, Step,
 };
 use saslauthd::outcome::{Outcome, Verdict};

@@ -6,8 +6,8 @@ use imap_codec::imap_types::auth::{AuthMechanism, AuthenticateData};
 use imap_codec::imap_types::command::{Command, CommandBody};
 use imap_codec::imap_types::core::LiteralMode;
 use imap_codec::{AuthenticateDataCodec, CommandCodec};
-use saslauthd::mech::remote::rimap::{ImapSession, Question};
-use saslauthd::mech::remote::{QuestionId, Session, SessionEvent, TlsMode};
+use saslauthd::mechanism::rimap::{ImapSession, Question};
+use saslauthd::net::exchange::{QuestionId, Session, SessionEvent, TlsMode};
 use saslauthd::secret::Secret;
 use saslauthd_fuzz::random::Random;
 

@@ -8,8 +8,8 @@ use imap_codec::imap_types::response::{
     Capability, Code, CodeOther, Greeting, GreetingKind, Response, Status, StatusBody, StatusKind, Tagged,
 };
 use imap_codec::{GreetingCodec, ResponseCodec};
-use saslauthd::mech::remote::rimap::{Answer, ImapSession, Question};
-use saslauthd::mech::remote::{FailureKind, QuestionId, Session, SessionEvent, TlsMode};
+use saslauthd::mechanism::rimap::{Answer, ImapSession, Question};
+use saslauthd::net::exchange::{FailureKind, QuestionId, Session, SessionEvent, TlsMode};
 use saslauthd::secret::Secret;
 use saslauthd_fuzz::input::Pieces;
 use saslauthd_fuzz::random::Random;

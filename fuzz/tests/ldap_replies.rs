@@ -5,8 +5,8 @@ use rasn_ldap::{
     BindResponse, CompareResponse, Control, ExtendedResponse, LdapMessage, LdapResult, PartialAttribute,
     ProtocolOp, ResultCode, SearchResultDone, SearchResultEntry, SearchResultReference,
 };
-use saslauthd::mech::remote::ldap::ber;
-use saslauthd::mech::remote::ldap::response::{self, Body, Response};
+use saslauthd::mechanism::ldap::ber;
+use saslauthd::mechanism::ldap::response::{self, Body, Response};
 use saslauthd_fuzz::random::Random;
 
 const CODES: [ResultCode; 12] = [

@@ -6,12 +6,12 @@ use rasn_ldap::{
     LdapMessage, MatchingRuleAssertion, ProtocolOp, SaslCredentials, SearchRequest,
     SearchRequestDerefAliases, SearchRequestScope, SubstringChoice, SubstringFilter, UnbindRequest,
 };
-use saslauthd::mech::remote::ldap::ber;
-use saslauthd::mech::remote::ldap::filter;
-use saslauthd::mech::remote::ldap::message::{
+use saslauthd::mechanism::ldap::ber;
+use saslauthd::mechanism::ldap::filter;
+use saslauthd::mechanism::ldap::message::{
     Dereference, Proof, Request, START_TLS, Scope, Search, WHO_AM_I,
 };
-use saslauthd::mech::remote::ldap::tokens::Tokens;
+use saslauthd::mechanism::ldap::tokens::Tokens;
 use saslauthd::secret::Secret;
 use saslauthd_fuzz::random::Random;
 

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
+use crate::config::ServerOrder;
+use crate::config::login_format::LoginFormat;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
-use crate::login_format::LoginFormat;
-use crate::mech::remote::ServerOrder;
 use clap::Parser;
 use clap::builder::TypedValueParser;
 use std::ffi::{OsStr, OsString};

@@ -5,11 +5,12 @@ use super::flags::{Flags, absolute};
 use super::getopt::{Getopt, GetoptError};
 use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
+use crate::config::login_format::LoginFormat;
 use crate::config::{
     CacheSettings, Config, ConfigFile, Limits, NetworkSettings, Service, WorkerFlag, WorkerSettings,
 };
-use crate::login_format::LoginFormat;
-use crate::mech::{self, FileUse, Kind, Mechanism, Remote};
+use crate::mechanism::{FileUse, Remote};
+use crate::registry::{self, Kind, Mechanism};
 use clap::CommandFactory;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -106,11 +107,11 @@ impl Flags {
             self.mechanism.first().ok_or(UsageError(Wrong::Line("no authentication mechanism specified")))?;
         let unknown =
             || InvalidValue(format!("unknown authentication mechanism: {}", name.to_string_lossy()));
-        let mechanism = name.to_str().and_then(mech::find).ok_or_else(unknown)?;
+        let mechanism = name.to_str().and_then(registry::find).ok_or_else(unknown)?;
         let foreground = self.foreground || self.debug;
         let (mechanism_option, file) = self.option_and_file(mechanism)?;
         Ok(Config {
-            mechanism,
+            mechanism: mechanism.name,
             service: self.service(mechanism, self.login_format()?),
             mechanism_option,
             file,
@@ -132,12 +133,12 @@ impl Flags {
         let default = || PathBuf::from(ConfigFile::DEFAULT_PATH);
         match &mechanism.kind {
             Kind::Local(_) => Ok((option, None)),
-            Kind::Remote(Remote { file: FileUse::Optional, .. }) => {
+            Kind::Remote(Remote { file: FileUse::Optional, .. }, _) => {
                 let required = self.config.is_some();
                 let path = self.config.clone().unwrap_or_else(default);
                 Ok((option, Some(ConfigFile { path, required })))
             }
-            Kind::Remote(Remote { file: FileUse::Required, .. }) => {
+            Kind::Remote(Remote { file: FileUse::Required, .. }, _) => {
                 let path = match (option, &self.config) {
                     (Some(option), Some(config)) => return Err(both_named(&option, config)),
                     (Some(option), None) => absolute("-O", &option)?,
@@ -207,7 +208,7 @@ impl Flags {
         }
         WorkerSettings {
             most: processes,
-            ready: if matches!(kind, Kind::Remote(_)) { 1 } else { processes },
+            ready: if matches!(kind, Kind::Remote(..)) { 1 } else { processes },
             requests_each: self.requests_per_worker,
             flag: WorkerFlag::Processes,
         }

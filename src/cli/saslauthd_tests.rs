@@ -1,7 +1,7 @@
 use super::super::{usage, version};
 use super::*;
+use crate::config::ServerOrder;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
-use crate::mech::remote::ServerOrder;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -27,7 +27,7 @@ fn error(line: &str) -> String {
 #[test]
 fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     let config = config("-a pam");
-    assert_eq!(config.mechanism.name, "pam");
+    assert_eq!(config.mechanism, "pam");
     assert_eq!(config.mechanism_option, None);
     assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
     assert!(!config.foreground && !config.verbose && config.user.is_none());
@@ -57,9 +57,9 @@ fn the_command_lines_of_the_distributions_are_understood() {
     let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
     assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
     assert!(chroot.service.login_format.is_some());
-    assert_eq!(config("-m /run/saslauthd -a shadow").mechanism.name, "shadow");
+    assert_eq!(config("-m /run/saslauthd -a shadow").mechanism, "shadow");
     assert!(config("-a pam -r").service.login_format.is_some());
-    assert_eq!(config("-a PAM -lT operand").mechanism.name, "pam");
+    assert_eq!(config("-a PAM -lT operand").mechanism, "pam");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn the_version_names_every_mechanism_and_ends_the_help() {
     assert_eq!(lines[0], concat!("saslauthd ", env!("CARGO_PKG_VERSION")));
     assert!(lines[1].starts_with("authentication mechanisms: "));
     let names = lines[1].split(' ').skip(2).collect::<Vec<_>>();
-    assert_eq!(names, mech::MECHANISMS.iter().map(|mechanism| mechanism.name).collect::<Vec<_>>());
+    assert_eq!(names, registry::MECHANISMS.iter().map(|mechanism| mechanism.name).collect::<Vec<_>>());
     assert!(help().ends_with(&format!("\n\n{}", version())));
 }
 
@@ -325,10 +325,11 @@ fn check_is_told_apart_from_running() {
 
 /// A mechanism that asks servers.
 fn remote(file: FileUse) -> Mechanism {
-    let start = |_: &_, _: &_, _: _| Err(mech::MechanismError("not here".into()));
+    let start = |_: &_, _: &_, _: _| Err(crate::mechanism::MechanismError("not here".into()));
     Mechanism {
         name: "asking",
-        kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new(), start }),
+        keys: &[],
+        kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new() }, start),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the daemon says about itself: `-h` and `-v`.
 #![forbid(unsafe_code)]
 
-use crate::mech::MECHANISMS;
+use crate::registry::MECHANISMS;
 
 /// The text of `-h`, for the standard error stream; it ends with [`version`] as the C daemon's does.
 pub fn help() -> String {

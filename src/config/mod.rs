@@ -1,16 +1,9 @@
 //! The resolved configuration: what the flags mean once they have been checked. Immutable.
 #![forbid(unsafe_code)]
 
-pub mod file;
-pub mod keys;
-pub mod known;
-pub mod load;
-pub mod named_files;
-pub mod raw_settings;
+pub mod login_format;
 
-use crate::login_format::LoginFormat;
-use crate::mech::Mechanism;
-use crate::mech::remote::ServerOrder;
+use login_format::LoginFormat;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +12,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Config {
     /// `-a`
-    pub mechanism: &'static Mechanism,
+    pub mechanism: &'static str,
     /// `-O`, given to the mechanism; `None` where it names [`Self::file`].
     pub mechanism_option: Option<OsString>,
     /// `--config`, or what else names `saslauthd.conf`; `None` for mechanisms that read none.
@@ -115,6 +108,15 @@ impl NetworkSettings {
         most_connections: 512,
         order: ServerOrder::Listed,
     };
+}
+
+/// Which server is asked first, of those that are not known to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerOrder {
+    /// The first in the list; the others when it fails.
+    Listed,
+    /// Each in turn.
+    RoundRobin,
 }
 
 /// `-s` and `-t`.

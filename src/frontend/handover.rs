@@ -4,7 +4,7 @@
 
 use super::clients::Clients;
 use super::token;
-use crate::dispatch::ClientId;
+use crate::policy::dispatch::ClientId;
 use crate::sys::socket;
 use mio::net::UnixStream;
 use mio::unix::SourceFd;

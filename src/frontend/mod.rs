@@ -15,13 +15,13 @@ pub(crate) mod start;
 mod token;
 mod workers;
 
-use crate::dispatch::{Action, ClientId, Dispatcher};
 use crate::ipc::{FromFrontend, FrontendSetup, ToFrontend};
+use crate::job::WorkerId;
 use crate::log as logging;
-use crate::mech::failed_to_initialize;
+use crate::mechanism::failed_to_initialize;
 use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
-use crate::pool::WorkerId;
+use crate::policy::dispatch::{Action, ClientId, Dispatcher};
 use crate::strerror::strerror;
 use crate::sys::{memory, process, random, signals, spawn};
 use clients::{Clients, Step};

@@ -8,7 +8,7 @@
 //! Pure. Operations take logarithmic time.
 #![forbid(unsafe_code)]
 
-use crate::dispatch::ClientId;
+use crate::policy::dispatch::ClientId;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 

@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use crate::config::WorkerFlag;
-use crate::dispatch::{DecidedBy, Event, Names};
 use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
+use crate::policy::dispatch::{DecidedBy, Event, Names};
 use std::fmt;
 
 /// The longest part of a field that is shown, in bytes: four of them, escaped, must leave room for the rest of the

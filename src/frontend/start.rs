@@ -3,10 +3,11 @@
 
 use super::{clients, token};
 use crate::config::Service;
-use crate::config::raw_settings::RawSettings;
-use crate::dispatch::Route;
-use crate::mech::{self, Kind, Mechanism, MechanismError};
+use crate::mechanism::MechanismError;
 use crate::net::{Network, Wiring};
+use crate::policy::dispatch::Route;
+use crate::registry::{self, Kind, Mechanism};
+use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::descriptor;
 use mio::Registry;
@@ -103,8 +104,8 @@ pub(super) fn room(service: &Service, route: Route) -> Result<Room, TooFewDescri
 
 /// Who answers the logins of this mechanism.
 pub(super) fn route(mechanism: &str) -> Route {
-    match mech::find(mechanism) {
-        Some(Mechanism { kind: Kind::Remote(_), .. }) => Route::Network,
+    match registry::find(mechanism) {
+        Some(Mechanism { kind: Kind::Remote(..), .. }) => Route::Network,
         Some(Mechanism { kind: Kind::Local(_), .. }) | None => Route::Workers,
     }
 }
@@ -115,12 +116,13 @@ pub(crate) fn network(
     sources: &RawSettings,
     registry: &Registry,
 ) -> Result<Option<Box<dyn Network>>, MechanismError> {
-    let Some(Mechanism { name, kind: Kind::Remote(remote) }) = mech::find(&service.mechanism) else {
+    let Some(Mechanism { name, kind: Kind::Remote(_, start), .. }) = registry::find(&service.mechanism)
+    else {
         return Ok(None);
     };
     let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
     let wiring = Wiring { registry, token: token::of_connection, mechanism: name };
-    (remote.start)(sources, &service.network, wiring).map(Some)
+    start(sources, &service.network, wiring).map(Some)
 }
 
 #[cfg(test)]

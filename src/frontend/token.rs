@@ -2,9 +2,9 @@
 //! comes late finds nobody.
 #![forbid(unsafe_code)]
 
-use crate::dispatch::ClientId;
+use crate::job::WorkerId;
 use crate::net::ConnectionId;
-use crate::pool::WorkerId;
+use crate::policy::dispatch::ClientId;
 use mio::Token;
 
 /// The socket to the supervisor.

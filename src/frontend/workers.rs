@@ -3,9 +3,9 @@
 
 use super::repeated_lines::RepeatedLines;
 use super::token;
-use crate::errand::{Answer, Purpose};
 use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_job};
-use crate::pool::{JobId, WorkerId};
+use crate::job::{Answer, Purpose};
+use crate::job::{JobId, WorkerId};
 use crate::sys::socket;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};

@@ -5,8 +5,8 @@ use super::codec::{Malformed, Reader, Writer};
 use super::worker::{ERRAND, RESULT, cut};
 use super::{LARGEST_MESSAGE, largest_request};
 use crate::config::Limits;
-use crate::errand::{Digest, Errand, ErrandResult};
-use crate::pool::JobId;
+use crate::job::JobId;
+use crate::job::{Digest, Errand, ErrandResult};
 use crate::secret::Secret;
 use std::net::SocketAddr;
 
@@ -127,8 +127,8 @@ fn digest_of(number: u64) -> Result<Digest, Malformed> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::errand::{Answer, Purpose};
     use crate::ipc::{FromWorker, LONGEST_STORED, ToWorker, encode_job};
+    use crate::job::{Answer, Purpose};
 
     fn errands() -> Vec<Errand> {
         let secret = |text: &str| Secret::copy_of(text.as_bytes());

@@ -4,16 +4,16 @@
 use super::codec::{Malformed, Reader, Writer};
 use super::worker::cut;
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
-use crate::config::file::Text;
-use crate::config::raw_settings::RawSettings;
+use crate::config::ServerOrder;
+use crate::config::login_format::LoginFormat;
 use crate::config::{
     CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText, Service, WorkerFlag,
     WorkerSettings,
 };
-use crate::login_format::LoginFormat;
-use crate::mech::remote::ServerOrder;
-use crate::pool::WorkerId;
+use crate::job::WorkerId;
 use crate::secret::Secret;
+use crate::settings::file::Text;
+use crate::settings::raw_settings::RawSettings;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -239,7 +239,7 @@ fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed>
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::config::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
+    use crate::registry::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
     use crate::secret;
     use crate::sys::socket;
     use std::os::fd::AsFd;

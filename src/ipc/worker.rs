@@ -6,9 +6,9 @@ use super::errand::{decode_errand, decode_result, encode_errand, encode_result};
 use super::{LARGEST_MESSAGE, REST_OF_JOB};
 use crate::config::Limits;
 use crate::credentials::Credentials;
-use crate::errand::{Answer, Purpose};
+use crate::job::JobId;
+use crate::job::{Answer, Purpose};
 use crate::outcome::{Outcome, Refusal, Verdict};
-use crate::pool::JobId;
 use crate::secret::Secret;
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
@@ -200,8 +200,8 @@ pub(super) fn cut(text: &str) -> &[u8] {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
+    use crate::config::login_format::LoginFormat;
     use crate::ipc::largest_request;
-    use crate::login_format::LoginFormat;
     use crate::simulation::{Random, of_all_seeds};
     use crate::sys::socket;
     use crate::wire::{Decoded, Decoder};

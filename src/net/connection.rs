@@ -5,7 +5,7 @@ use super::socket::Socket;
 use super::tls::Hindered;
 use super::transport::Transport;
 use super::upstream::Target;
-use crate::mech::remote::{Failure, FailureKind, QuestionId, Server, Session, TlsMode};
+use crate::net::exchange::{Failure, FailureKind, QuestionId, Server, Session, TlsMode};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::tls_session::ResumableSession;

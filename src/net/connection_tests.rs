@@ -1,5 +1,5 @@
 use super::*;
-use crate::mech::remote::{TlsMode, TlsSettings};
+use crate::net::exchange::{TlsMode, TlsSettings};
 use crate::net::testing::certificates::{Identity, Wanted};
 use crate::net::testing::peer::{Peer, answer_lines, read_line};
 use crate::net::testing::talk::Talk;

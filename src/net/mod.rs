@@ -3,6 +3,7 @@
 
 mod connection;
 pub mod driver;
+pub mod exchange;
 mod socket;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -13,10 +14,10 @@ mod transport;
 pub mod upstream;
 
 use crate::credentials::Credentials;
-use crate::errand::{Errand, ErrandId, ErrandResult};
-use crate::origin::Origin;
+use crate::job::JobId;
+use crate::job::{Errand, ErrandId, ErrandResult};
 use crate::outcome::Verdict;
-use crate::pool::JobId;
+use crate::policy::origin::Origin;
 use std::time::Instant;
 
 /// A connection to a server, numbered by the driver; never used twice.

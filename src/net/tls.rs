@@ -1,7 +1,7 @@
 //! TLS by the system's OpenSSL: what must be proved, what went wrong.
 #![forbid(unsafe_code)]
 
-use crate::mech::remote::pool_settings::{TlsSettings, TlsVersion};
+use crate::net::exchange::pool_settings::{TlsSettings, TlsVersion};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use openssl::error::ErrorStack;

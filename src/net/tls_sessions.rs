@@ -1,7 +1,7 @@
 //! TLS sessions that wait to be resumed: most of what a login over `imaps://` costs is the handshake.
 #![forbid(unsafe_code)]
 
-use crate::mech::remote::Server;
+use crate::net::exchange::Server;
 use crate::sys::tls_session::ResumableSession;
 use openssl::ssl::SslRef;
 use std::collections::HashMap;

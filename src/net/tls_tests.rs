@@ -1,5 +1,5 @@
 use super::*;
-use crate::mech::remote::{Failure, FailureKind, TlsMode};
+use crate::net::exchange::{Failure, FailureKind, TlsMode};
 use crate::net::testing::certificates::{Identity, Wanted};
 use crate::net::testing::peer::{Peer, answer_lines};
 use crate::net::testing::talk::Talk;

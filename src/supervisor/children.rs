@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
-use crate::config::raw_settings::RawSettings;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
+use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::socket;
 use crate::sys::spawn::{Account, Spawn};
@@ -128,7 +128,7 @@ impl Frontend {
 pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
     let (frontends, workers) = socket::pair()?;
     let setup = WorkerSetup {
-        mechanism: config.mechanism.name.to_owned(),
+        mechanism: config.mechanism.to_owned(),
         option: config.mechanism_option.clone(),
         verbose: config.verbose,
         limits: config.service.limits,

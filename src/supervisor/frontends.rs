@@ -4,8 +4,8 @@
 use super::children::Frontend;
 use super::succession::FrontendId;
 use crate::config::Config;
-use crate::config::raw_settings::RawSettings;
 use crate::ipc::{FromFrontend, ToFrontend};
+use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use mio::unix::SourceFd;

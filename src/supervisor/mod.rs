@@ -17,11 +17,11 @@ mod workers;
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 
 use crate::cli;
-use crate::config::raw_settings::RawSettings;
 use crate::config::{Config, LogTargets};
 use crate::frontend::start;
 use crate::generated::build;
 use crate::log as logging;
+use crate::settings::raw_settings::RawSettings;
 use crate::sys::spawn::{self, Account};
 use crate::sys::{inherited, own_binary};
 use detach::{Detached, Launch};
@@ -58,7 +58,7 @@ fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
     own_binary::open().map_err(StartError::OwnBinary)?;
     start::check_descriptors(&config.service).map_err(StartError::Descriptors)?;
     let sources =
-        settings::read(config).map_err(|problems| StartError::Settings(config.mechanism.name, problems))?;
+        settings::read(config).map_err(|problems| StartError::Settings(config.mechanism, problems))?;
     run_directory::enter(&config.run_directory)?;
     let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };
     Ok((detached, sources))

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
-use crate::config::file::Problem;
-use crate::config::load::load;
-use crate::config::raw_settings::RawSettings;
+use crate::registry::load::load;
+use crate::settings::file::Problem;
+use crate::settings::raw_settings::RawSettings;
 use crate::sys::memory;
 
 /// Reads them and logs the warnings.
@@ -19,7 +19,7 @@ pub(super) fn read(config: &Config) -> Result<RawSettings, Vec<Problem>> {
     let (sources, problems) = load(config);
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);
     for warning in warnings {
-        log::warn!(target: config.mechanism.name, "{warning}");
+        log::warn!(target: config.mechanism, "{warning}");
     }
     if errors.is_empty() { Ok(sources) } else { Err(errors) }
 }

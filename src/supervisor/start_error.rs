@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::children::Trouble;
-use crate::config::file::Problem;
 use crate::frontend::start::TooFewDescriptors;
-use crate::mech::failed_to_initialize;
+use crate::mechanism::failed_to_initialize;
+use crate::settings::file::Problem;
 use crate::strerror::strerror;
 use crate::sys::own_binary::NotFound;
 use std::fmt;

@@ -5,7 +5,7 @@ use super::children::{describe, start_worker};
 use super::frontends::MESSAGES_AT_ONCE;
 use super::succession::FrontendId;
 use crate::config::Config;
-use crate::pool::WorkerId;
+use crate::job::WorkerId;
 use crate::sys::process_tree::{kill_all_with_children, kill_with_children};
 use std::collections::HashMap;
 use std::io;

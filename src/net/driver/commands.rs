@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::{Driver, Sender};
-use crate::errand::Errand;
-use crate::mech::remote::{
-    Failure, FailureKind, PoolId, PoolSettings, Protocol, QuestionId, Server, Session, Sharing, TlsMode,
-};
+use crate::job::Errand;
 use crate::net::ConnectionId;
 use crate::net::connection::{Connection, Tls, no_connection};
+use crate::net::exchange::{
+    Failure, FailureKind, PoolId, PoolSettings, Protocol, QuestionId, Server, Session, Sharing, TlsMode,
+};
 use crate::net::socket::Socket;
 use crate::net::tls;
 use crate::net::upstream::{Command, Event, Target};

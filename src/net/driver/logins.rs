@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::{Asked, Driver, Login, Pending, Sender};
-use crate::errand::{Errand, ErrandId};
-use crate::mech::remote::{Exchange, Failure, PoolId, Protocol, QuestionId, Step};
+use crate::job::JobId;
+use crate::job::{Errand, ErrandId};
 use crate::net::NetworkAction;
-use crate::origin::Origin;
-use crate::pool::JobId;
+use crate::net::exchange::{Exchange, Failure, PoolId, Protocol, QuestionId, Step};
+use crate::policy::origin::Origin;
 use std::time::Instant;
 
 impl<P: Protocol> Driver<P> {

@@ -9,17 +9,16 @@ mod sessions;
 
 use super::connection::Connection;
 use super::socket::Socket;
-use super::tls::Contexts;
+use super::tls::{Contexts, TlsError};
 use super::tls_sessions::Sessions;
 use super::upstream::UpstreamManager;
 use super::{ConnectionId, Network, NetworkAction, Wiring};
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
-use crate::errand::{ErrandId, ErrandResult};
-use crate::mech::MechanismError;
-use crate::mech::remote::{Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
-use crate::origin::Origin;
-use crate::pool::JobId;
+use crate::job::JobId;
+use crate::job::{ErrandId, ErrandResult};
+use crate::net::exchange::{Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
+use crate::policy::origin::Origin;
 use crate::secret::Secret;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -33,7 +32,7 @@ pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
     wiring: Wiring,
-) -> Result<Box<dyn Network>, MechanismError> {
+) -> Result<Box<dyn Network>, TlsError> {
     Ok(Box::new(Driver::new(protocol, settings, wiring)?))
 }
 
@@ -89,12 +88,12 @@ enum Sender {
 }
 
 impl<P: Protocol> Driver<P> {
-    fn new(protocol: P, settings: &NetworkSettings, wiring: Wiring) -> Result<Self, MechanismError> {
+    fn new(protocol: P, settings: &NetworkSettings, wiring: Wiring) -> Result<Self, TlsError> {
         let mut contexts = Contexts::default();
         for pool in protocol.pools() {
             let pool = protocol.pool(pool);
             if pool.servers.iter().any(|server| server.tls != TlsMode::Off) {
-                contexts.context(&pool.tls).map_err(|error| MechanismError(error.to_string()))?;
+                contexts.context(&pool.tls)?;
             }
         }
         Ok(Self {

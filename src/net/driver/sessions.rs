@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::{Driver, Sender};
-use crate::mech::remote::{Failure, Protocol, QuestionId, Session, SessionEvent};
 use crate::net::ConnectionId;
 use crate::net::connection::Progress;
+use crate::net::exchange::{Failure, Protocol, QuestionId, Session, SessionEvent};
 use crate::net::upstream::Stage;
 use std::time::Instant;
 

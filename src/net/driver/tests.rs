@@ -1,6 +1,6 @@
 use super::*;
-use crate::errand::Errand;
-use crate::mech::remote::{Address, PoolSettings, Server, Sharing, Timeouts, TlsSettings};
+use crate::job::Errand;
+use crate::net::exchange::{Address, PoolSettings, Server, Sharing, Timeouts, TlsSettings};
 use crate::net::testing::certificates::{Identity, Wanted};
 use crate::net::testing::line::Lines;
 use crate::net::testing::peer::{Peer, answer_lines, read_line};
@@ -246,7 +246,7 @@ fn a_file_that_cannot_be_read_is_an_error_at_the_start_if_tls_is_used() {
         drive(lines, &NetworkSettings::DEFAULT, wiring).map(drop)
     };
     assert_eq!(start(TlsMode::Off), Ok(()));
-    let error = MechanismError("/nowhere/ca.pem cannot be read: No such file or directory".to_owned());
+    let error = TlsError::Unreadable("/nowhere/ca.pem".into(), "No such file or directory".to_owned());
     for mode in [TlsMode::Implicit, TlsMode::StartTls] {
         assert_eq!(start(mode), Err(error.clone()));
     }

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::credentials::Credentials;
-use crate::errand::{Errand, ErrandResult};
-use crate::mech::remote::{
+use crate::job::{Errand, ErrandResult};
+use crate::net::exchange::{
     Exchange, Failure, FailureKind, PoolId, PoolSettings, Protocol, QuestionId, Session, SessionEvent, Step,
     TlsMode,
 };

@@ -1,7 +1,7 @@
 //! A server that does what its script says, once for each connection.
 #![forbid(unsafe_code)]
 
-use crate::mech::remote::{Address, Server, TlsMode};
+use crate::net::exchange::{Address, Server, TlsMode};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;

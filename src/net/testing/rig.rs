@@ -3,13 +3,14 @@
 
 use super::line::Lines;
 use crate::config::NetworkSettings;
+use crate::config::ServerOrder;
 use crate::credentials::Credentials;
-use crate::errand::{Errand, ErrandId, ErrandResult};
-use crate::mech::remote::{PoolSettings, Server, ServerOrder, Sharing, Timeouts, TlsSettings};
+use crate::job::JobId;
+use crate::job::{Errand, ErrandId, ErrandResult};
 use crate::net::driver::drive;
+use crate::net::exchange::{PoolSettings, Server, Sharing, Timeouts, TlsSettings};
 use crate::net::{ConnectionId, Network, NetworkAction, Wiring};
 use crate::outcome::Outcome;
-use crate::pool::JobId;
 use crate::secret::Secret;
 use mio::{Events, Poll, Token};
 use std::rc::Rc;
@@ -69,7 +70,7 @@ impl Rig {
             realm: Vec::new(),
             client: None,
         };
-        let origin = crate::origin::Origin::client(0, &credentials.login, None);
+        let origin = crate::policy::origin::Origin::client(0, &credentials.login, None);
         self.network.ask(JobId(number), origin, credentials, now);
     }
 

@@ -3,8 +3,8 @@
 
 use super::line::LineSession;
 use super::peer::Peer;
-use crate::mech::remote::{Failure, QuestionId, Session, SessionEvent, TlsMode, TlsSettings};
 use crate::net::connection::{Connection, Progress, Tls};
+use crate::net::exchange::{Failure, QuestionId, Session, SessionEvent, TlsMode, TlsSettings};
 use crate::net::socket::Socket;
 use crate::net::tls::{self, Contexts};
 use crate::net::upstream::Target;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Target;
-use crate::mech::remote::Address;
+use crate::net::exchange::Address;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ use super::connection::Purpose;
 use super::health::Standing;
 use super::in_flight::{Awaited, SUSPICION};
 use super::{Command, ConnectionId, Question, State, Timer, UpstreamManager};
-use crate::mech::remote::{Failure, QuestionId, Sharing};
+use crate::net::exchange::{Failure, QuestionId, Sharing};
 use std::collections::HashMap;
 use std::time::Instant;
 

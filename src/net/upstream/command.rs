@@ -3,8 +3,8 @@
 
 #[cfg(doc)]
 use super::UpstreamManager;
-use crate::mech::remote::{Failure, PoolId, QuestionId, Server};
 use crate::net::ConnectionId;
+use crate::net::exchange::{Failure, PoolId, QuestionId, Server};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub enum Command {
     /// Find the addresses of a host; answered by [`UpstreamManager::handle_addresses`].
     Resolve {
-        /// As in [`Address::Host`](crate::mech::remote::Address::Host).
+        /// As in [`Address::Host`](crate::net::exchange::Address::Host).
         host: String,
         /// As there.
         service: String,

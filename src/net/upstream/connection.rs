@@ -4,7 +4,7 @@
 use super::in_flight::SUSPICION;
 use super::servers::ServerId;
 use super::{ConnectionId, Stage, Target};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Timeouts, TlsMode};
+use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId, Timeouts, TlsMode};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

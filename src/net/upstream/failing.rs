@@ -7,7 +7,7 @@ use super::health::Standing;
 use super::in_flight::Awaited;
 use super::servers::{Blame, ServerId};
 use super::{Command, ConnectionId, Event, Target, UpstreamManager};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing};
+use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId, Sharing};
 use std::collections::BTreeSet;
 use std::time::Instant;
 

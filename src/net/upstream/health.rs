@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use super::in_flight::{InFlight, SUSPICION};
-use crate::mech::remote::Failure;
+use crate::net::exchange::Failure;
 use std::time::{Duration, Instant};
 
 /// How long a server is left alone after its first failure: it may only be restarting. Doubles with each failure in

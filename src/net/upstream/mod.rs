@@ -38,8 +38,8 @@ mod waiting;
 pub use command::{Command, Event, Stage, Target};
 
 use super::ConnectionId;
-use crate::mech::remote::{Failure, FailureKind, PoolId, PoolSettings, QuestionId};
-use crate::origin::Origin;
+use crate::net::exchange::{Failure, FailureKind, PoolId, PoolSettings, QuestionId};
+use crate::policy::origin::Origin;
 use connection::Connection;
 use connection_pool::ConnectionPool;
 use health::Evidence;

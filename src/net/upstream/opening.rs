@@ -6,7 +6,7 @@ use super::connection_pool::ServerPool;
 use super::health::Evidence;
 use super::in_flight::Awaited;
 use super::{Command, ConnectionId, State, Timer, UpstreamManager};
-use crate::mech::remote::{PoolId, QuestionId, Sharing};
+use crate::net::exchange::{PoolId, QuestionId, Sharing};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

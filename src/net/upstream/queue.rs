@@ -1,9 +1,9 @@
 //! Questions that wait for a connection, in the turn of those they come from.
 #![forbid(unsafe_code)]
 
-use crate::fair_queue::FairQueue;
-use crate::mech::remote::QuestionId;
-use crate::origin::Origin;
+use crate::net::exchange::QuestionId;
+use crate::policy::fair_queue::FairQueue;
+use crate::policy::origin::Origin;
 use std::collections::BTreeMap;
 
 /// How many servers of a pool are used: the bits of [`Tried`].

@@ -18,7 +18,7 @@ use super::health::Standing;
 use super::in_flight::Awaited;
 use super::queue::Tried;
 use super::{ConnectionId, State, Timer, UpstreamManager};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId};
+use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use super::addresses::Addresses;
 use super::health::{Evidence, Health, Scope, Standing};
 use super::in_flight::Awaited;
 use super::{Command, Event, Target};
-use crate::mech::remote::{Failure, PoolId, Server};
+use crate::net::exchange::{Failure, PoolId, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -16,8 +16,9 @@ mod servers;
 use super::health::Standing;
 use super::tests::{failure, named, numbered, pool};
 use super::*;
-use crate::mech::remote::{Server, ServerOrder, Sharing, Timeouts};
-use crate::origin::Origin;
+use crate::config::ServerOrder;
+use crate::net::exchange::{Server, Sharing, Timeouts};
+use crate::policy::origin::Origin;
 use crate::simulation::{Random, of_all_seeds};
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::mech::remote::{Address, Server, ServerOrder, Sharing, Timeouts, TlsMode, TlsSettings};
-use crate::origin::Origin;
+use crate::config::ServerOrder;
+use crate::net::exchange::{Address, Server, Sharing, Timeouts, TlsMode, TlsSettings};
+use crate::policy::origin::Origin;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);

@@ -5,7 +5,7 @@ use super::connection::{Connection, Seconds};
 use super::health::Standing;
 use super::in_flight::SUSPICION;
 use super::{ConnectionId, State, UpstreamManager};
-use crate::mech::remote::{Failure, FailureKind, PoolId, QuestionId, Sharing, TlsMode};
+use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId, Sharing, TlsMode};
 use std::collections::BTreeSet;
 use std::time::Instant;
 

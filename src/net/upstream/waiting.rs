@@ -6,7 +6,7 @@ use super::connection_pool::{ConnectionPool, Step};
 use super::health::Standing;
 use super::queue::Tried;
 use super::{Command, Event, FORGOTTEN_AFTER, State, Timer, UpstreamManager};
-use crate::mech::remote::{PoolId, PoolSettings, QuestionId};
+use crate::net::exchange::{PoolId, PoolSettings, QuestionId};
 use std::rc::Rc;
 use std::time::Instant;
 

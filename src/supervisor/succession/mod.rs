@@ -21,7 +21,7 @@ mod tests;
 
 pub(super) use command::{Command, FrontendId, KillReason, Notice, StartFailure};
 
-use crate::pool::backoff::Backoff;
+use crate::policy::pool::backoff::Backoff;
 use frontend::{Frontend, Stage};
 use heartbeat::{Beat, Heartbeat};
 use leaving::Leaving;

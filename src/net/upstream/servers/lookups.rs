@@ -5,7 +5,7 @@ use super::super::Command;
 use super::super::addresses::LOOK_UP_AGAIN;
 use super::super::in_flight::Awaited;
 use super::{Record, ServerId, Servers};
-use crate::mech::remote::{Address, Failure, FailureKind};
+use crate::net::exchange::{Address, Failure, FailureKind};
 use std::net::SocketAddr;
 use std::time::Instant;
 

@@ -1,0 +1,87 @@
+//! What workers do: check logins, and run errands that would block the event loop (name resolution, slow hashes).
+#![forbid(unsafe_code)]
+
+use crate::credentials::Credentials;
+use crate::outcome::Verdict;
+use crate::secret::Secret;
+use std::net::SocketAddr;
+
+/// A worker process, numbered by the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerId(pub u64);
+
+/// A job of a worker or of the servers, numbered by the dispatcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// One piece of such work, numbered by whoever wants it done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ErrandId(pub u64);
+
+/// What a worker is asked to do.
+pub enum Errand {
+    /// Find the addresses of a host: getaddrinfo(3), with everything that nsswitch.conf says.
+    Resolve {
+        /// A name or an address.
+        host: String,
+        /// A port number or a name from /etc/services.
+        service: String,
+    },
+    /// Compare a password with a stored one that begins with its `{SCHEME}`, or is the plain password.
+    CheckPassword {
+        /// What the client sent.
+        password: Secret,
+        /// What the directory holds.
+        stored: Secret,
+    },
+    /// PBKDF2, for SCRAM.
+    DeriveKey {
+        /// The hash function.
+        digest: Digest,
+        /// The password, prepared as the mechanism wants it.
+        password: Secret,
+        /// The salt, as the server sent it.
+        salt: Vec<u8>,
+        /// How many rounds.
+        rounds: u32,
+    },
+}
+
+/// The hash functions of SCRAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digest {
+    /// RFC 5802.
+    Sha1,
+    /// RFC 7677.
+    Sha256,
+    /// As `Sha256`, with the longer hash.
+    Sha512,
+}
+
+/// What came of it.
+pub enum ErrandResult {
+    /// The addresses with the port, in the resolver's order; at least one.
+    Addresses(Vec<SocketAddr>),
+    /// Whether the password is the stored one.
+    PasswordChecked(bool),
+    /// The derived key.
+    Key(Secret),
+    /// It could not be done, and why: for the log, without a full stop.
+    Failed(String),
+}
+
+/// What the job of a worker is for.
+pub enum Purpose {
+    /// Check a login.
+    CheckLogin(Credentials),
+    /// Do what would block the event loop.
+    Errand(Errand),
+}
+
+/// What a worker answers.
+pub enum Answer {
+    /// To [`Purpose::CheckLogin`].
+    Verdict(Verdict),
+    /// To [`Purpose::Errand`].
+    Errand(ErrandResult),
+}

@@ -1,0 +1,82 @@
+//! `ldap_mech` and `ldap_sasl_secprops`: the SASL mechanisms that may be used.
+#![forbid(unsafe_code)]
+
+use super::super::sasl::{Mechanism, WHAT_WORKS};
+use super::super::sasl_choice::Choice;
+use crate::net::exchange::Server;
+use crate::settings::file::Entry;
+use crate::settings::keys::Keys;
+
+const MECHANISM: [&str; 2] = ["ldap_mech", "ldap_sasl_mech"];
+
+/// What may be used when `ldap_use_sasl` says that SASL is; `None` when nothing is left.
+pub(super) fn read(keys: &mut Keys<'_>, servers: &[Server]) -> Option<Choice> {
+    let choice = match (keys.text(&MECHANISM), keys.entry(&MECHANISM)) {
+        (Some(names), Some(entry)) => read_names(keys, entry, names)?,
+        // As libsasl does, the best that the server has is taken.
+        (None, None) => Choice::all(),
+        _ => return None,
+    };
+    let is_private = servers.iter().all(Server::is_private);
+    let choice = check_properties(keys, choice, is_private)?;
+    if let Some(entry) = keys.entry(&MECHANISM) {
+        if !is_private && choice.only().is_none() && choice.has(Mechanism::Plain) {
+            keys.warn(entry, "has PLAIN, which is not chosen where a server has no TLS");
+        }
+    }
+    Some(choice)
+}
+
+fn read_names(keys: &mut Keys<'_>, entry: &Entry, names: &str) -> Option<Choice> {
+    let names: Vec<_> = names.split_ascii_whitespace().collect();
+    let known: Vec<_> = names.iter().filter_map(|name| Mechanism::find(name)).collect();
+    let Some(first) = known.first() else {
+        keys.complain(entry, WHAT_WORKS);
+        return None;
+    };
+    if names.len() > known.len() {
+        keys.warn(entry, &format!("has names that are passed over: it {WHAT_WORKS}"));
+    }
+    if known.len() > 1 && known.contains(&Mechanism::External) {
+        let what = match first {
+            Mechanism::External => {
+                "begins with EXTERNAL, which looks at no password: the others are passed over"
+            }
+            _ => "has EXTERNAL, which looks at no password, among others: it is passed over",
+        };
+        keys.warn(entry, what);
+    }
+    match first {
+        Mechanism::External => Some(Mechanism::External.into()),
+        _ => Choice::of(&known),
+    }
+}
+
+/// `ldap_sasl_secprops`: what libsasl was to demand of the mechanism. `encrypted`: TLS or a unix socket is everywhere.
+fn check_properties(keys: &mut Keys<'_>, mut choice: Choice, encrypted: bool) -> Option<Choice> {
+    let Some(properties) = keys.text(&["ldap_sasl_secprops"]) else { return Some(choice) };
+    let entry = keys.entry(&["ldap_sasl_secprops"])?;
+    for property in properties.split(',').map(|property| property.trim().to_ascii_lowercase()) {
+        match property.split_once('=').unwrap_or((&property, "")) {
+            // Our mechanisms have no protection of their own, so it must come from TLS.
+            ("minssf", strength) if strength != "0" && !encrypted => {
+                keys.complain(entry, "demands minssf, which only TLS can give, and not all servers have TLS");
+            }
+            ("noplain", _) => match choice.without_plain() {
+                Some(others) => choice = others,
+                None => keys.complain(entry, "demands noplain, but ldap_mech is PLAIN"),
+            },
+            ("forwardsec" | "nodict", _) if !choice.has(Mechanism::External) => {
+                keys.complain(entry, &format!("demands {property}, which ldap_mech cannot give"));
+            }
+            ("passcred", _) => keys.warn(entry, "has passcred, which is passed over"),
+            (
+                "" | "none" | "minssf" | "maxssf" | "maxbufsize" | "noactive" | "noanonymous" | "forwardsec"
+                | "nodict",
+                _,
+            ) => {}
+            _ => keys.complain(entry, "has a property that libsasl does not know"),
+        }
+    }
+    Some(choice)
+}

@@ -1,0 +1,87 @@
+//! The ways to check a password, one folder or file each. Those that ask servers do so without I/O, as an exchange of
+//! `net`; the others block and run inside a worker. The table of all of them is in `registry`.
+#![forbid(unsafe_code)]
+
+mod alert;
+pub mod base64;
+#[cfg(test)]
+mod databases_tests;
+pub mod getpwent;
+pub mod httpform;
+pub mod ldap;
+pub mod pam;
+pub mod passwdfile;
+mod password;
+pub mod pbkdf2;
+pub mod rimap;
+pub mod schemes;
+pub mod shadow;
+pub mod tls_keys;
+
+use crate::config::NetworkSettings;
+use crate::credentials::Credentials;
+use crate::outcome::Verdict;
+use crate::settings::file::Problem;
+use crate::settings::raw_settings::RawSettings;
+use std::ffi::OsStr;
+use std::fmt;
+
+/// What the registry must know of a mechanism that blocks.
+pub struct Local {
+    /// Looks at the `-O` option before the daemon starts and on every reload; touches no login.
+    pub check: fn(option: Option<&OsStr>) -> Vec<Problem>,
+    /// Makes the mechanism ready inside a worker.
+    pub start: fn(option: Option<&OsStr>) -> Started,
+}
+
+/// What the registry must know of a mechanism that asks servers, beside how it is driven.
+pub struct Remote {
+    /// Whether and how `saslauthd.conf` is used.
+    pub file: FileUse,
+    /// Whether the file may say something that matters with this option: then one that is there and cannot be read stops
+    /// the daemon.
+    pub needs_file: fn(option: Option<&OsStr>) -> bool,
+    /// Reads all settings and tells what is wrong with them; connects to nothing.
+    pub check: fn(&RawSettings, &NetworkSettings) -> Vec<Problem>,
+}
+
+/// Whether and how a mechanism uses `saslauthd.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// It must be there; `-O` names another one, as in C.
+    Required,
+    /// It may be there; `-O` means something else.
+    Optional,
+}
+
+/// A mechanism that is ready for logins, or why it cannot be used.
+pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
+
+/// A mechanism that blocks, and so runs inside a worker, one login at a time.
+pub trait LocalMechanism {
+    /// Checks one login. The login and password are not empty and hold no NUL.
+    fn verify(&mut self, credentials: &Credentials) -> Verdict;
+
+    /// Whether the last login could not be checked for a reason that lies in this process (no memory, modules that
+    /// cannot be mapped), so that another process may do better.
+    fn is_impaired(&self) -> bool {
+        false
+    }
+}
+
+/// Why a mechanism cannot be used: one whole sentence without a full stop, naming the file or option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MechanismError(pub String);
+
+impl fmt::Display for MechanismError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for MechanismError {}
+
+/// What the daemon says when the mechanism of that name cannot be used.
+pub fn failed_to_initialize(name: &str, reason: &dyn fmt::Display) -> String {
+    format!("failed to initialize mechanism {name}: {reason}")
+}

@@ -1,0 +1,106 @@
+//! What the dispatcher wants done.
+#![forbid(unsafe_code)]
+
+use super::Waiting;
+use crate::credentials::Credentials;
+use crate::job::{ErrandId, ErrandResult, Purpose};
+use crate::job::{JobId, WorkerId};
+use crate::outcome::Outcome;
+use crate::policy::origin::Origin;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A connection with a complete request, numbered by the frontend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// Who checks the logins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The workers, one login each at a time.
+    Workers,
+    /// Servers, asked by the event loop itself; workers run its errands.
+    Network,
+}
+
+/// What the caller must do now.
+pub enum Action {
+    /// Send the client its one reply, or the close that stands for it.
+    Reply(ClientId, Outcome),
+    /// Have a worker started; answered by `handle_worker` or `handle_start_failed`.
+    StartWorker,
+    /// Hand the job to the worker; wipe it afterwards.
+    Send(WorkerId, JobId, Purpose),
+    /// Let the worker end.
+    Retire(WorkerId),
+    /// Kill the worker.
+    Kill(WorkerId),
+    /// Ask the servers; answered by `handle_decision`.
+    Ask(JobId, Origin, Credentials),
+    /// Nobody waits for the servers' answer any more: what is asked for it is given up.
+    Abandon(JobId),
+    /// All who waited for the login have hung up. If nothing is being asked for it, it is over, which
+    /// `handle_decision` tells.
+    Withdraw(JobId),
+    /// Tell whoever sent the errand.
+    Report(ErrandId, ErrandResult),
+    /// Write a line to the log.
+    Log(Event),
+}
+
+/// What is worth a log line.
+pub enum Event {
+    /// One request was decided.
+    Decided(Rc<Names>, Outcome, DecidedBy),
+    /// Logins wait for a worker.
+    Waiting(Waiting),
+    /// A worker answered what it was not asked; it is killed.
+    WorkerOutOfTurn(WorkerId),
+    /// A worker did not become ready in time; it is killed.
+    NeverReady(WorkerId),
+    /// A worker took longer than `--request-timeout` over a request.
+    TimedOut(Rc<Names>, Duration),
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// The mechanism, or the daemon itself when it could not be asked.
+    Mechanism,
+    /// The cache.
+    Cache,
+}
+
+/// What the log says of a request; never the password.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The login as the mechanism sees it.
+    pub login: Vec<u8>,
+    /// The service.
+    pub service: Vec<u8>,
+    /// The realm.
+    pub realm: Vec<u8>,
+    /// The bare client address, if one was sent.
+    pub client: Option<IpAddr>,
+}
+
+impl Names {
+    pub(super) fn of(credentials: &mut Credentials) -> Self {
+        Self {
+            login: std::mem::take(&mut credentials.login),
+            service: std::mem::take(&mut credentials.service),
+            realm: std::mem::take(&mut credentials.realm),
+            client: credentials.client,
+        }
+    }
+
+    pub(super) fn copy_of(credentials: &Credentials) -> Self {
+        Self {
+            login: credentials.login.clone(),
+            service: credentials.service.clone(),
+            realm: credentials.realm.clone(),
+            client: credentials.client,
+        }
+    }
+}

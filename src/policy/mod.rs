@@ -1,0 +1,9 @@
+//! What becomes of a request: whose turn it is, what is remembered, who is asked, when it is answered. Pure: it knows no
+//! protocol and no mechanism.
+#![forbid(unsafe_code)]
+
+pub mod cache;
+pub mod dispatch;
+pub mod fair_queue;
+pub mod origin;
+pub mod pool;

@@ -1,0 +1,316 @@
+//! The scheduler of the workers: decides who works on what, and when to start, retire or kill a worker.
+//!
+//! Pure: events and `now` go in, [`Command`]s come out of [`Pool::next_command`]. It starts nothing itself.
+#![forbid(unsafe_code)]
+
+pub(crate) mod backoff;
+#[cfg(test)]
+mod tests;
+
+use crate::config::WorkerSettings;
+use crate::job::{JobId, WorkerId};
+use crate::policy::fair_queue::FairQueue;
+use crate::policy::origin::Origin;
+use backoff::Backoff;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// How long a worker may take until it is ready: as long as a frontend may.
+pub(crate) const START_TIME: Duration = Duration::from_secs(30);
+
+/// What the caller must do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Have a worker started; answered by [`Pool::handle_started`] or [`Pool::handle_start_failed`].
+    Start,
+    /// Hand the job to the worker.
+    Send(WorkerId, JobId),
+    /// Let the worker end: it has done its share.
+    Retire(WorkerId),
+    /// Kill the worker.
+    Kill(WorkerId),
+    /// Kill the worker: it has not become ready in time.
+    GiveUp(WorkerId),
+}
+
+/// The workers, the jobs that wait for one, and the commands not yet carried out.
+pub struct Pool {
+    settings: WorkerSettings,
+    workers: HashMap<WorkerId, Worker>,
+    /// In turn: one that has gone bad without being noticed must not get every login that comes alone.
+    idle: VecDeque<WorkerId>,
+    /// In the turn of those they come from, who share the workers. It is bounded by the connections: each waits for
+    /// one job at the most.
+    queue: FairQueue<JobId>,
+    /// Of the jobs that wait or that a worker has.
+    origins: HashMap<JobId, Origin>,
+    /// Workers asked for that have not come yet.
+    awaited: usize,
+    backoff: Backoff,
+    commands: VecDeque<Command>,
+}
+
+struct Worker {
+    state: State,
+    requests_left: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Started, has not said that it is ready; given up at the instant.
+    Starting(Instant),
+    Idle,
+    Busy(JobId),
+}
+
+impl Pool {
+    /// A pool without workers; the first [`Pool::handle_timeout`] asks for them.
+    pub fn new(settings: WorkerSettings) -> Self {
+        Self {
+            settings,
+            workers: HashMap::new(),
+            idle: VecDeque::new(),
+            queue: FairQueue::default(),
+            origins: HashMap::new(),
+            awaited: 0,
+            backoff: Backoff::default(),
+            commands: VecDeque::new(),
+        }
+    }
+
+    /// A job waits for a worker.
+    pub fn submit(&mut self, job: JobId, origin: Origin, now: Instant) {
+        self.queue.insert(&origin, job.0, job);
+        self.origins.insert(job, origin);
+        self.assign(now);
+        self.start_missing(now);
+    }
+
+    /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
+    pub fn abandon(&mut self, job: JobId, now: Instant) {
+        if !self.withdraw(job, now) {
+            let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
+            if let Some((&worker, _)) = busy {
+                self.kill(worker, now);
+            }
+        }
+        self.start_missing(now);
+    }
+
+    /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
+    pub fn withdraw(&mut self, job: JobId, now: Instant) -> bool {
+        let withdrawn = self.origins.get(&job).is_some_and(|origin| self.queue.remove(origin, job.0));
+        if withdrawn {
+            self.origins.remove(&job);
+            self.assign(now);
+        }
+        withdrawn
+    }
+
+    /// A worker that was asked for exists and gets itself ready.
+    pub fn handle_started(&mut self, worker: WorkerId, now: Instant) {
+        self.awaited = self.awaited.saturating_sub(1);
+        let requests_left = self.settings.requests_each.max(1);
+        self.workers.insert(worker, Worker { state: State::Starting(now + START_TIME), requests_left });
+    }
+
+    /// A worker that was asked for could not be started.
+    pub fn handle_start_failed(&mut self, now: Instant) {
+        self.awaited = self.awaited.saturating_sub(1);
+        self.backoff.handle_death(now);
+        self.start_missing(now);
+    }
+
+    /// The worker can take its first job. One that has said so before is killed; returns the job that it had.
+    #[must_use]
+    pub fn handle_ready(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
+        let starting = |worker: &&mut Worker| matches!(worker.state, State::Starting(_));
+        let Some(worker) = self.workers.get_mut(&id).filter(starting) else {
+            return self.kill(id, now);
+        };
+        worker.state = State::Idle;
+        self.idle.push_back(id);
+        self.assign(now);
+        None
+    }
+
+    /// The worker ends with the answer that it is about to give, whatever its share. One that was not asked is killed.
+    pub fn handle_retiring(&mut self, id: WorkerId, now: Instant) {
+        let busy = |worker: &&mut Worker| matches!(worker.state, State::Busy(_));
+        if let Some(worker) = self.workers.get_mut(&id).filter(busy) {
+            worker.requests_left = 1;
+        } else {
+            self.kill(id, now);
+            self.start_missing(now);
+        }
+    }
+
+    /// The worker has answered.
+    ///
+    /// # Errors
+    /// It answered a job that it was not given: it is killed for that, and its answer counts for nothing. Names the job
+    /// that it had.
+    pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> Result<(), Option<JobId>> {
+        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Busy(job)) else {
+            let lost = self.kill(id, now);
+            self.start_missing(now);
+            return Err(lost);
+        };
+        self.backoff.handle_success();
+        worker.requests_left = worker.requests_left.saturating_sub(1);
+        if worker.requests_left == 0 {
+            self.workers.remove(&id);
+            self.commands.push_back(Command::Retire(id));
+        } else {
+            worker.state = State::Idle;
+            self.idle.push_back(id);
+        }
+        self.release(job, now);
+        self.start_missing(now);
+        Ok(())
+    }
+
+    /// The worker is dead. Returns the job that died with it.
+    pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
+        let worker = self.forget_worker(id)?;
+        let job = match worker.state {
+            State::Busy(job) => Some(job),
+            State::Starting(_) | State::Idle => None,
+        };
+        job.into_iter().for_each(|job| self.release(job, now));
+        // A death at work has cost a request, and whoever sends those that kill must not hold up the others.
+        if job.is_none() {
+            self.backoff.handle_death(now);
+        }
+        self.start_missing(now);
+        job
+    }
+
+    /// The job could not be handed to the worker, which is gone: it goes to the next one, since nobody has seen it.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
+        self.backoff.handle_death(now);
+        self.forget_worker(worker);
+        if let Some(origin) = self.origins.get(&job) {
+            self.queue.insert_again(origin, job.0, job);
+        }
+        self.start_missing(now);
+        self.assign(now);
+    }
+
+    /// The time that [`Pool::next_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.give_up_late(now);
+        self.assign(now);
+        self.start_missing(now);
+    }
+
+    /// When workers that had to be held back may be started, one that starts must be ready, or an idle one may do what
+    /// was beyond a share.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let start = if self.missing() > 0 { self.backoff.held_until() } else { None };
+        let are_kept_free = !self.idle.is_empty() && !self.queue.is_empty();
+        let assign = if are_kept_free { self.queue.next_to_forget() } else { None };
+        let ready = self.starting().map(|(_, deadline)| deadline).min();
+        [start, assign, ready].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// How many jobs wait for a worker.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many workers there are, those that are asked for included.
+    pub fn size(&self) -> usize {
+        self.workers.len() + self.awaited
+    }
+
+    /// How many workers wait for a job.
+    pub fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// The settings the pool was made with.
+    pub fn settings(&self) -> &WorkerSettings {
+        &self.settings
+    }
+
+    fn assign(&mut self, now: Instant) {
+        if self.idle.is_empty() || self.queue.is_empty() {
+            return;
+        }
+        self.queue.forget(now);
+        while let Some(&id) = self.idle.front() {
+            let Some((origin, number, &job)) = self.queue.next(self.settings.most) else { return };
+            let origin = origin.clone();
+            self.queue.take(&origin, number);
+            self.idle.pop_front();
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.state = State::Busy(job);
+            }
+            self.commands.push_back(Command::Send(id, job));
+        }
+    }
+
+    /// A worker has done with the job, in whatever way.
+    fn release(&mut self, job: JobId, now: Instant) {
+        if let Some(origin) = self.origins.remove(&job) {
+            self.queue.release(&origin, now);
+        }
+        self.assign(now);
+    }
+
+    /// Returns the job that it had.
+    fn kill(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
+        let worker = self.forget_worker(id)?;
+        self.commands.push_back(Command::Kill(id));
+        let State::Busy(job) = worker.state else { return None };
+        self.release(job, now);
+        Some(job)
+    }
+
+    fn forget_worker(&mut self, id: WorkerId) -> Option<Worker> {
+        let worker = self.workers.remove(&id)?;
+        self.idle.retain(|idle| *idle != id);
+        Some(worker)
+    }
+
+    /// The workers that are not ready yet, and until when they must be.
+    fn starting(&self) -> impl Iterator<Item = (WorkerId, Instant)> + '_ {
+        self.workers.iter().filter_map(|(id, worker)| match worker.state {
+            State::Starting(deadline) => Some((*id, deadline)),
+            State::Idle | State::Busy(_) => None,
+        })
+    }
+
+    /// One that hangs before it is ready is as good as dead.
+    fn give_up_late(&mut self, now: Instant) {
+        let late: Vec<_> = self.starting().filter(|(_, deadline)| *deadline <= now).collect();
+        for (id, _) in late {
+            self.workers.remove(&id);
+            self.backoff.handle_death(now);
+            self.commands.push_back(Command::GiveUp(id));
+        }
+    }
+
+    fn start_missing(&mut self, now: Instant) {
+        if self.backoff.holds_at(now) {
+            return;
+        }
+        for _ in 0..self.missing() {
+            self.awaited += 1;
+            self.commands.push_back(Command::Start);
+        }
+    }
+
+    /// Workers to be started: enough for those at work, those waiting, and a few ready; within the bound.
+    fn missing(&self) -> usize {
+        let busy = self.workers.values().filter(|worker| matches!(worker.state, State::Busy(_))).count();
+        let wanted = (busy + self.queue.len()).saturating_add(self.settings.ready);
+        wanted.min(self.settings.most).saturating_sub(self.size())
+    }
+}

@@ -1,0 +1,193 @@
+//! All keys of `saslauthd.conf`, whichever mechanism they belong to: a file may serve several daemons.
+#![forbid(unsafe_code)]
+
+use super::MECHANISMS;
+use crate::settings::file::{Entry, File, Problem, Section, Severity, Text};
+use crate::settings::keys::last_counts;
+
+/// A key that some mechanism knows.
+struct Key {
+    /// The key and its other spellings; `krb5_*_instance` stands for any service.
+    names: &'static [&'static str],
+    /// The mechanism it belongs to.
+    mechanism: &'static str,
+}
+
+/// A line that is passed over, or that means less than it seems to.
+struct Warning {
+    line: usize,
+    text: String,
+}
+
+/// The names of the keys whose values are passwords.
+const PASSWORDS: [&str; 2] = ["ldap_bind_pw", "ldap_password"];
+
+/// Whether there is a password in the file, which then should not be open to everybody.
+pub fn holds_password(file: &File) -> bool {
+    let sections = std::iter::once(&file.general).chain(&file.realms);
+    sections.flat_map(|section| &section.entries).any(|entry| PASSWORDS.contains(&entry.key.as_str()))
+}
+
+/// The mechanism whose keys can be in a section of a realm.
+const WITH_REALMS: &str = "ldap";
+
+/// The key of that name, in small letters.
+fn find(name: &str) -> Option<Key> {
+    keys().find(|key| key.names.iter().any(|pattern| matches(pattern, name)))
+}
+
+/// Every spelling of every key.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    keys().flat_map(|key| key.names).copied()
+}
+
+/// All keys, whether or not their mechanism is the one in use.
+fn keys() -> impl Iterator<Item = Key> {
+    let built_in = MECHANISMS.iter().map(|mechanism| (mechanism.name, mechanism.keys));
+    let all = built_in.chain([("kerberos5", KEYS_OF_KERBEROS5)]);
+    all.flat_map(|(mechanism, keys)| keys.iter().map(move |names| Key { names, mechanism }))
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, end)) => {
+            let middle = name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+            middle.is_some_and(|middle| !middle.is_empty())
+        }
+    }
+}
+
+/// What is odd about the keys of a file, whoever reads it.
+pub fn check(text: &Text, file: &File) -> Vec<Problem> {
+    let problem = |warning: Warning| Problem {
+        source: text.path.clone(),
+        line: Some(warning.line),
+        column: None,
+        severity: Severity::Warning,
+        text: warning.text,
+    };
+    warnings(file).into_iter().map(problem).collect()
+}
+
+fn warnings(file: &File) -> Vec<Warning> {
+    let general = file.general.entries.iter().filter_map(unknown);
+    let in_realms = file.realms.iter().flat_map(|realm| &realm.entries);
+    let in_realms = in_realms.filter_map(|entry| unknown(entry).or_else(|| misplaced(entry)));
+    let sections = std::iter::once(&file.general).chain(&file.realms);
+    general.chain(in_realms).chain(sections.flat_map(repeated)).collect()
+}
+
+/// The longest unknown key that is shown whole; in a damaged file it might be anything.
+const LONGEST_SHOWN: usize = 64;
+
+fn unknown(entry: &Entry) -> Option<Warning> {
+    if find(&entry.key).is_some() {
+        return None;
+    }
+    if entry.key.is_empty() {
+        return Some(Warning { line: entry.line, text: "there is no key before the colon".to_owned() });
+    }
+    let shown =
+        entry.key.get(..LONGEST_SHOWN).map_or_else(|| entry.key.clone(), |start| format!("{start}..."));
+    Some(Warning { line: entry.line, text: format!("unknown key {shown}") })
+}
+
+fn misplaced(entry: &Entry) -> Option<Warning> {
+    let key = find(&entry.key).filter(|key| key.mechanism != WITH_REALMS)?;
+    let text = format!("{} has no effect here: {} knows no sections for realms", entry.key, key.mechanism);
+    Some(Warning { line: entry.line, text })
+}
+
+/// Keys that are in a section already, maybe under another name.
+fn repeated(section: &Section) -> impl Iterator<Item = Warning> {
+    let repeats = |(index, entry): (usize, &Entry)| {
+        let names = find(&entry.key)?.names;
+        let same = |earlier: &&Entry| match names {
+            [pattern] if pattern.contains('*') => earlier.key == entry.key,
+            _ => names.contains(&earlier.key.as_str()),
+        };
+        let earlier = section.entries.iter().take(index).find(same)?;
+        let counts = if last_counts(&entry.key) { "this" } else { "that" };
+        let text = format!("{} is on line {} already; {counts} one counts", entry.key, earlier.line);
+        Some(Warning { line: entry.line, text })
+    };
+    section.entries.iter().enumerate().filter_map(repeats).collect::<Vec<_>>().into_iter()
+}
+
+/// Keys of a mechanism of the C daemon that is not there yet.
+const KEYS_OF_KERBEROS5: &[&[&str]] = &[
+    &["krb5_keytab"],
+    &["krb5_verify_principal"],
+    &["krb5_servername"],
+    &["krb5_conv_krb4_instance"],
+    &["krb5_uppercase_realm"],
+    &["krb5_*_instance"],
+];
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn problems(text: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        let text = Text { path: "/c".into(), bytes: Secret::copy_of(text.as_bytes()) };
+        let file = text.parse(&mut problems);
+        problems.extend(check(&text, &file));
+        problems.iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn a_key_belongs_to_one_mechanism_and_is_in_small_letters() {
+        let names: Vec<_> = names().collect();
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names.iter().take(index).any(|earlier| earlier == name), "{name} is there twice");
+            let small = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'*');
+            assert!(name.bytes().all(small), "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_of_every_mechanism_may_stand_in_one_file() {
+        let text =
+            "ldap_filter: a\nhttpform_uri: /\nrimap_tls_key: /r\nkrb5_keytab: /k\nkrb5_imap_instance: x\n";
+        assert_eq!(problems(text), [""; 0]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_warning() {
+        assert_eq!(
+            problems("log_level: 10\nkrb5__instance: x\n"),
+            ["/c:1: unknown key log_level", "/c:2: unknown key krb5__instance"]
+        );
+        assert_eq!(problems(": x\n"), ["/c:1: there is no key before the colon"], "C reads on, too");
+        let long = problems(&format!("{}: x", "a".repeat(1000)));
+        assert_eq!(long, [format!("/c:1: unknown key {}...", "a".repeat(64))]);
+    }
+
+    #[test]
+    fn only_keys_of_ldap_belong_into_a_section() {
+        assert_eq!(
+            problems("[realm x]\nldap_filter: a\nhttpform_uri: /\nwhat: x\n"),
+            [
+                "/c:3: httpform_uri has no effect here: httpform knows no sections for realms",
+                "/c:4: unknown key what"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_that_stands_there_twice_is_a_warning_that_tells_which_counts() {
+        let text = "ldap_bind_pw: a\nhttpform_uri: /\nldap_password: b\nhttpform_uri: /x\n[realm x]\nldap_bind_pw: c\n";
+        assert_eq!(
+            problems(text),
+            [
+                "/c:3: ldap_password is on line 1 already; this one counts",
+                "/c:4: httpform_uri is on line 2 already; that one counts"
+            ]
+        );
+        assert_eq!(problems("krb5_imap_instance: a\nkrb5_smtp_instance: b\n"), [""; 0]);
+    }
+}

@@ -1,0 +1,97 @@
+//! The table of mechanisms: to add one, write it below `mechanism` and add its line here.
+#![forbid(unsafe_code)]
+
+pub mod keys;
+pub mod load;
+pub mod named_files;
+
+use crate::config::NetworkSettings;
+use crate::mechanism::{
+    Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
+};
+use crate::net::driver::drive;
+use crate::net::exchange::Protocol;
+use crate::net::{Network, Wiring};
+use crate::settings::file::Problem;
+use crate::settings::raw_settings::RawSettings;
+use std::ffi::OsStr;
+
+/// One way to check a password, as chosen with `-a`.
+pub struct Mechanism {
+    /// The name for `-a`, the log and `-v`; compared without regard to case.
+    pub name: &'static str,
+    /// Its keys in `saslauthd.conf`, each with its other spellings.
+    pub keys: &'static [&'static [&'static str]],
+    /// Where it works.
+    pub kind: Kind,
+}
+
+/// Where a mechanism works.
+pub enum Kind {
+    /// In a worker, one login at a time.
+    Local(Local),
+    /// In the frontend's event loop, all logins at a time.
+    Remote(Remote, Start),
+}
+
+/// Makes a mechanism that asks servers ready inside the frontend.
+type Start = fn(&RawSettings, &NetworkSettings, Wiring) -> Connected;
+
+/// A mechanism that is ready to ask servers, or why it cannot be used.
+pub type Connected = Result<Box<dyn Network>, MechanismError>;
+
+/// The mechanisms that are built in, in the order in which `-v` lists them.
+pub static MECHANISMS: [Mechanism; 7] = [
+    Mechanism { name: "getpwent", keys: &[], kind: Kind::Local(getpwent::LOCAL) },
+    Mechanism {
+        name: "httpform",
+        keys: httpform::KEYS,
+        kind: Kind::Remote(httpform::REMOTE, |settings, network, wiring| {
+            connected(httpform::protocol(settings, network)?, network, wiring)
+        }),
+    },
+    Mechanism {
+        name: "ldap",
+        keys: ldap::KEYS,
+        kind: Kind::Remote(ldap::REMOTE, |settings, network, wiring| {
+            connected(ldap::protocol(settings, network)?, network, wiring)
+        }),
+    },
+    Mechanism { name: "pam", keys: &[], kind: Kind::Local(pam::LOCAL) },
+    Mechanism { name: "passwdfile", keys: &[], kind: Kind::Local(passwdfile::LOCAL) },
+    Mechanism {
+        name: "rimap",
+        keys: rimap::KEYS,
+        kind: Kind::Remote(rimap::REMOTE, |settings, network, wiring| {
+            connected(rimap::protocol(settings, network)?, network, wiring)
+        }),
+    },
+    Mechanism { name: "shadow", keys: &[], kind: Kind::Local(shadow::LOCAL) },
+];
+
+fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, wiring: Wiring) -> Connected {
+    drive(protocol, network, wiring).map_err(|error| MechanismError(error.to_string()))
+}
+
+/// The mechanism called `name`, in any case, as the C daemon compares it.
+pub fn find(name: &str) -> Option<&'static Mechanism> {
+    MECHANISMS.iter().find(|mechanism| mechanism.name.eq_ignore_ascii_case(name))
+}
+
+impl Mechanism {
+    /// Whether a `saslauthd.conf` that cannot be read stops the daemon.
+    pub fn needs_file(&self, option: Option<&OsStr>) -> bool {
+        match &self.kind {
+            Kind::Local(_) => false,
+            Kind::Remote(remote, _) => (remote.needs_file)(option),
+        }
+    }
+
+    /// What is wrong with the settings; looked at before the daemon starts and on every reload.
+    pub fn check(&self, settings: &RawSettings, network: &NetworkSettings) -> Vec<Problem> {
+        match &self.kind {
+            Kind::Local(local) => (local.check)(settings.option.as_deref()),
+            Kind::Remote(remote, _) => (remote.check)(settings, network),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Files that `saslauthd.conf` names for TLS: whether they can be read, also those that nothing needs yet.
+#![forbid(unsafe_code)]
+
+use crate::settings::file::{Entry, Problem, Severity, Text};
+use crate::strerror::strerror;
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The keys behind the mechanism's prefix that name a file or directory.
+const KEYS: [&str; 4] = ["_tls_cacert_file", "_tls_cacert_dir", "_tls_cert", "_tls_key"];
+
+/// A warning for each that cannot be read, of the general part and of every realm. Without TLS nobody misses them, until
+/// somebody turns it on.
+pub fn check(text: &Text, mechanism: &str) -> Vec<Problem> {
+    let file = text.parse(&mut Vec::new());
+    let entries = file.realms.iter().chain([&file.general]).flat_map(|section| &section.entries);
+    let names_file =
+        |entry: &&Entry| entry.key.strip_prefix(mechanism).is_some_and(|behind| KEYS.contains(&behind));
+    let mut problems: Vec<_> =
+        entries.filter(names_file).filter_map(|entry| check_entry(text, entry)).collect();
+    problems.sort_by_key(|problem| problem.line);
+    problems
+}
+
+fn check_entry(text: &Text, entry: &Entry) -> Option<Problem> {
+    let path = Path::new(OsStr::from_bytes(entry.value.as_bytes()));
+    // A FIFO would wait for a writer.
+    let error = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).err()?;
+    Some(Problem {
+        source: text.path.clone(),
+        line: Some(entry.line),
+        column: Some(entry.column),
+        severity: Severity::Warning,
+        text: format!("{} cannot be read: {}", entry.key, strerror(&error)),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn each_file_that_cannot_be_read_is_told_with_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let there = directory.path().display();
+        let conf = format!(
+            "ldap_tls_cert: /nonexistent/a\nldap_tls_cacert_dir: {there}\nrimap_tls_key: /nonexistent/b\n\
+             [realm x]\nldap_tls_cacert_file: {there}/c\nldap_tls_key: /dev/null\n"
+        );
+        let text = Text { path: "/etc/saslauthd.conf".into(), bytes: Secret::copy_of(conf.as_bytes()) };
+        let told: Vec<_> = check(&text, "ldap").iter().map(ToString::to_string).collect();
+        let missing = "cannot be read: No such file or directory";
+        assert_eq!(
+            told,
+            [
+                format!("/etc/saslauthd.conf:1:16: ldap_tls_cert {missing}"),
+                format!("/etc/saslauthd.conf:5:23: ldap_tls_cacert_file {missing}"),
+            ]
+        );
+    }
+}
