@@ -46,7 +46,7 @@ pub fn run(config: &Config) -> ExitCode {
 fn try_start(config: &Config, sources: &RawSettings) -> Option<Problem> {
     let started = Poll::new()
         .map_err(|error| MechanismError(strerror(&error)))
-        .and_then(|poll| start::network(&config.service, sources, poll.registry()));
+        .and_then(|poll| start::network(&config.frontend, sources, poll.registry()));
     started.err().map(|error| Problem::error(Path::new(""), error.to_string()))
 }
 

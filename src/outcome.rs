@@ -30,18 +30,20 @@ pub struct Refusal {
     pub reason: Cow<'static, str>,
     /// Whether the C daemon has no text for it either, since its process is gone with the connection.
     pub breaks_off: bool,
+    /// Whether the mechanism does not know the login, so that its password says nothing to it: the next one may.
+    pub is_unknown_login: bool,
 }
 
 impl Refusal {
     /// A refusal whose reply and log line say the same.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
-        Self { reason: text.clone(), text, breaks_off: false }
+        Self { reason: text.clone(), text, breaks_off: false, is_unknown_login: false }
     }
 
     /// A refusal whose reply is the C daemon's `text` while the log gives the real `reason`.
     pub fn with_reason(text: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), reason: reason.into(), breaks_off: false }
+        Self { text: text.into(), reason: reason.into(), breaks_off: false, is_unknown_login: false }
     }
 }
 
@@ -52,6 +54,11 @@ impl Outcome {
     /// Refused with the C daemon's text, which is the logged reason too.
     pub fn reject(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Reject(Refusal::new(text))
+    }
+
+    /// Refused since the mechanism does not know the login: what C would reply, and the reason for the log.
+    pub fn unknown_login(text: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Reject(Refusal { is_unknown_login: true, ..Refusal::with_reason(text, reason) })
     }
 
     /// Could not be asked: what C would reply, and the real reason for the log.

@@ -7,7 +7,7 @@ use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, Config, ConfigFile, Limits, NetworkSettings, Service, WorkerFlag, WorkerSettings,
+    CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
 use crate::registry::{self, Kind, Mechanism};
@@ -112,7 +112,7 @@ impl Flags {
         let (mechanism_option, file) = self.option_and_file(mechanism)?;
         Ok(Config {
             mechanism: mechanism.name,
-            service: self.service(mechanism, self.login_format()?),
+            frontend: self.frontend(mechanism, self.login_format()?),
             mechanism_option,
             file,
             run_directory: self.run_directory,
@@ -163,8 +163,8 @@ impl Flags {
         }
     }
 
-    fn service(&self, mechanism: &Mechanism, login_format: Option<LoginFormat>) -> Service {
-        Service {
+    fn frontend(&self, mechanism: &Mechanism, login_format: Option<LoginFormat>) -> FrontendSettings {
+        FrontendSettings {
             mechanism: mechanism.name.to_owned(),
             login_format,
             cache: self.cache.then(|| self.cache_settings()),

@@ -33,7 +33,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     assert!(!config.foreground && !config.verbose && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
     assert_eq!(config.most_worker_growth, 256 << 20);
-    let expected = Service {
+    let expected = FrontendSettings {
         mechanism: "pam".to_owned(),
         login_format: None,
         cache: None,
@@ -46,7 +46,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         reply_text: ReplyText::Full,
         network: NetworkSettings::DEFAULT,
     };
-    assert_eq!(config.service, expected);
+    assert_eq!(config.frontend, expected);
 }
 
 #[test]
@@ -74,19 +74,19 @@ fn every_flag_lands_in_the_configuration() {
         --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
-    assert!(config.foreground && config.verbose && config.service.login_format.is_some());
+    assert!(config.foreground && config.verbose && config.frontend.login_format.is_some());
     assert_eq!(config.user.as_deref(), Some("nobody"));
     assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
     assert_eq!(config.most_worker_growth, 64 << 20);
     let cache = CacheSettings { bytes: 10_240, lifetime: Duration::from_secs(20) };
-    assert_eq!(config.service.cache, Some(cache));
+    assert_eq!(config.frontend.cache, Some(cache));
     let workers = WorkerSettings { most: 3, ready: 3, requests_each: 11, flag: WorkerFlag::Processes };
-    assert_eq!(config.service.workers, workers);
-    assert_eq!(config.service.limits, Limits { password: 65_535, field: 16_384 });
-    assert_eq!(config.service.request_timeout, Duration::from_secs(7));
-    assert_eq!(config.service.read_timeout, Duration::from_secs(8));
-    assert_eq!(config.service.max_connections, 9);
-    assert_eq!(config.service.on_unavailable, OnUnavailable::No);
+    assert_eq!(config.frontend.workers, workers);
+    assert_eq!(config.frontend.limits, Limits { password: 65_535, field: 16_384 });
+    assert_eq!(config.frontend.request_timeout, Duration::from_secs(7));
+    assert_eq!(config.frontend.read_timeout, Duration::from_secs(8));
+    assert_eq!(config.frontend.max_connections, 9);
+    assert_eq!(config.frontend.on_unavailable, OnUnavailable::No);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn in_the_foreground_the_log_goes_to_stderr_too_unless_told_otherwise() {
 #[test]
 fn the_last_of_several_values_counts() {
     let config = config("-a pam -n 1 -n 2 -m /a -m /b -O x -H y -c -c --log=both --log=syslog");
-    assert_eq!(config.service.workers.most, 2);
+    assert_eq!(config.frontend.workers.most, 2);
     assert_eq!(config.run_directory, Path::new("/b"));
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("y")));
     assert!(!config.log.stderr);

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod login_format;
+pub mod site;
 
 use login_format::LoginFormat;
 use std::ffi::OsString;
@@ -30,7 +31,7 @@ pub struct Config {
     /// `--max-worker-growth`, in bytes: a worker whose resident memory has grown by more is replaced.
     pub most_worker_growth: u64,
     /// How logins are handled; the part of the configuration that the frontend gets.
-    pub service: Service,
+    pub frontend: FrontendSettings,
 }
 
 /// Where `saslauthd.conf` is.
@@ -49,7 +50,7 @@ impl ConfigFile {
 
 /// How the frontend treats clients and logins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
+pub struct FrontendSettings {
     /// The mechanism's name for the log.
     pub mechanism: String,
     /// `-r`, `--login-format`: what becomes of a login; `None` leaves it as it is.

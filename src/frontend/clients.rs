@@ -4,7 +4,7 @@
 use super::client::{Client, Heard, Place, State, Times};
 use super::places::Places;
 use super::token;
-use crate::config::{OnUnavailable, ReplyText, Service};
+use crate::config::{FrontendSettings, OnUnavailable, ReplyText};
 use crate::credentials::Credentials;
 use crate::outcome::Outcome;
 use crate::policy::dispatch::ClientId;
@@ -45,7 +45,7 @@ pub(super) struct Clients {
     /// Those that had to make room while they waited for an answer.
     displaced: Vec<ClientId>,
     registry: Registry,
-    service: Service,
+    settings: FrontendSettings,
     buffer: Secret,
     complaints: RateLimit,
 }
@@ -61,7 +61,7 @@ pub(super) enum Step {
 
 impl Clients {
     /// Hears up to `max_beyond` connections that find no room.
-    pub(super) fn new(service: &Service, max_beyond: usize, registry: Registry) -> Self {
+    pub(super) fn new(settings: &FrontendSettings, max_beyond: usize, registry: Registry) -> Self {
         Self {
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -71,7 +71,7 @@ impl Clients {
             max_beyond,
             displaced: Vec::new(),
             registry,
-            service: service.clone(),
+            settings: settings.clone(),
             buffer: Secret::default(),
             complaints: RateLimit::default(),
         }
@@ -79,14 +79,14 @@ impl Clients {
 
     /// The mechanism's name for the log.
     pub(super) fn mechanism(&self) -> &str {
-        &self.service.mechanism
+        &self.settings.mechanism
     }
 
     /// Takes a new connection and reads at once: libsasl has usually written all it has to say by now.
     pub(super) fn welcome(&mut self, stream: UnixStream, now: Instant) -> Step {
         self.last += 1;
         let id = ClientId(self.last);
-        let mut client = Client::new(stream, self.service.limits);
+        let mut client = Client::new(stream, self.settings.limits);
         match client.read(&mut self.buffer) {
             Heard::End => Step::Nothing,
             Heard::Nothing => {
@@ -108,7 +108,7 @@ impl Clients {
     fn await_request(&mut self, id: ClientId, mut client: Client, now: Instant) {
         let uid = client.uid();
         let (place, time) = if self.has_room() || self.make_room(uid, a_while_before(now), now) {
-            (Place::Held { uid }, self.service.read_timeout)
+            (Place::Held { uid }, self.settings.read_timeout)
         } else if self.beyond < self.max_beyond {
             (Place::Beyond { uid }, TIME_BEYOND)
         } else {
@@ -202,7 +202,7 @@ impl Clients {
 
     /// Answers a client whom nobody could be asked about.
     pub(super) fn reply_unavailable(&mut self, id: ClientId, outcome: &Outcome, now: Instant) {
-        match self.service.on_unavailable {
+        match self.settings.on_unavailable {
             OnUnavailable::No if !outcome.breaks_off() => self.reply_text(id, &outcome.reply(), now),
             OnUnavailable::No | OnUnavailable::Close => {
                 self.remove(id);
@@ -214,7 +214,7 @@ impl Clients {
     /// does; after what may still be on its way otherwise.
     pub(super) fn reply_text(&mut self, id: ClientId, text: &str, now: Instant) {
         let Some(mut client) = self.remove(id) else { return };
-        client.write(match self.service.reply_text {
+        client.write(match self.settings.reply_text {
             ReplyText::Full => text,
             ReplyText::Bare => text.split(' ').next().unwrap_or_default(),
         });
@@ -240,7 +240,7 @@ impl Clients {
     }
 
     fn has_room(&self) -> bool {
-        self.places.held() < self.service.max_connections
+        self.places.held() < self.settings.max_connections
     }
 
     /// Ends a connection so that one more of the user finds room; see [`Places::who_makes_room`].
@@ -252,7 +252,7 @@ impl Clients {
             self.displaced.extend(victim);
         }
         let is_answered = matches!(client.state, State::Draining { .. });
-        if !is_answered && self.service.on_unavailable == OnUnavailable::No {
+        if !is_answered && self.settings.on_unavailable == OnUnavailable::No {
             client.write(&too_many().reply());
         }
         true

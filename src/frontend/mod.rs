@@ -95,7 +95,7 @@ impl Equipment {
     /// The sentence says why it cannot be had.
     fn make(setup: FrontendSetup, listener: OwnedFd, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
-        let mut service = setup.service;
+        let mut service = setup.settings;
         let route = start::route(&service.mechanism);
         let room = start::room(&service, route).map_err(|too_few| too_few.to_string())?;
         service.max_connections = room.clients;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::{clients, token};
-use crate::config::Service;
+use crate::config::FrontendSettings;
 use crate::mechanism::MechanismError;
 use crate::net::{Network, Wiring};
 use crate::policy::dispatch::Route;
@@ -54,7 +54,7 @@ impl fmt::Display for TooFewDescriptors {
 
 impl Room {
     /// What fits below `limit`, one client at least.
-    fn below(limit: usize, service: &Service, route: Route) -> Result<Self, TooFewDescriptors> {
+    fn below(limit: usize, service: &FrontendSettings, route: Route) -> Result<Self, TooFewDescriptors> {
         let needed = least_descriptors(service, route);
         if limit < needed {
             return Err(TooFewDescriptors { limit, needed, processes: service.workers.most });
@@ -71,7 +71,7 @@ impl Room {
 }
 
 /// How many descriptors the processes of a daemon need to serve one client at a time.
-fn least_descriptors(service: &Service, route: Route) -> usize {
+fn least_descriptors(service: &FrontendSettings, route: Route) -> usize {
     let client = match route {
         Route::Workers => 1,
         // And the connection over which is asked.
@@ -82,14 +82,14 @@ fn least_descriptors(service: &Service, route: Route) -> usize {
 
 /// Whether the processes of a daemon have the descriptors to start, which the limit is raised to if need be. For the
 /// supervisor, before there is anybody else.
-pub(crate) fn check_descriptors(service: &Service) -> Result<(), TooFewDescriptors> {
+pub(crate) fn check_descriptors(service: &FrontendSettings) -> Result<(), TooFewDescriptors> {
     let route = route(&service.mechanism);
     let limit = descriptor::raise_limit_to(least_descriptors(service, route));
     Room::below(limit, service, route).map(drop)
 }
 
 /// The room that this process has, and a line in the log if it is less than was asked for.
-pub(super) fn room(service: &Service, route: Route) -> Result<Room, TooFewDescriptors> {
+pub(super) fn room(service: &FrontendSettings, route: Route) -> Result<Room, TooFewDescriptors> {
     let room = Room::below(descriptor::raise_limit(), service, route)?;
     if room.clients < service.max_connections {
         log::warn!(
@@ -112,7 +112,7 @@ pub(super) fn route(mechanism: &str) -> Route {
 
 /// The mechanism, if it is one that asks servers. Connects to nothing yet and resolves no name.
 pub(crate) fn network(
-    service: &Service,
+    service: &FrontendSettings,
     sources: &RawSettings,
     registry: &Registry,
 ) -> Result<Option<Box<dyn Network>>, MechanismError> {
@@ -132,10 +132,10 @@ mod tests {
     use crate::cli::saslauthd::{Parsed, parse};
 
     /// What is asked for by default: 5 processes, and more clients than most limits allow.
-    fn service(mechanism: &str) -> Service {
+    fn service(mechanism: &str) -> FrontendSettings {
         let line = ["saslauthd", "-a", mechanism, "-O", "/dev/null", "--max-connections=4096"];
         match parse(line.map(Into::into)).unwrap() {
-            Parsed::Run(config) => config.service,
+            Parsed::Run(config) => config.frontend,
             _ => panic!("the line asks for something else"),
         }
     }

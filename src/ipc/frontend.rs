@@ -7,8 +7,8 @@ use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::ServerOrder;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText, Service, WorkerFlag,
-    WorkerSettings,
+    CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
+    WorkerFlag, WorkerSettings,
 };
 use crate::job::WorkerId;
 use crate::secret::Secret;
@@ -36,7 +36,7 @@ const CLOSED: u8 = 13;
 #[derive(Debug, PartialEq, Eq)]
 pub struct FrontendSetup {
     /// How logins are handled.
-    pub service: Service,
+    pub settings: FrontendSettings,
     /// Where log lines go.
     pub log: LogTargets,
     /// `-V`
@@ -148,24 +148,24 @@ impl FromFrontend {
 }
 
 fn encode_setup(setup: &FrontendSetup) -> Secret {
-    let service = &setup.service;
-    let network = &service.network;
+    let settings = &setup.settings;
+    let network = &settings.network;
     // All of it at once, so that passwords are in one place only.
     Writer::new(SETUP, LARGEST_SETUP)
-        .string(service.mechanism.as_bytes())
-        .option(service.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
-        .option(service.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
-        .size(service.workers.most)
-        .size(service.workers.ready)
-        .number(u64::from(service.workers.requests_each))
-        .flag(service.workers.flag == WorkerFlag::MaxProcesses)
-        .size(service.limits.password)
-        .size(service.limits.field)
-        .duration(service.request_timeout)
-        .duration(service.read_timeout)
-        .size(service.max_connections)
-        .flag(service.on_unavailable == OnUnavailable::No)
-        .flag(service.reply_text == ReplyText::Bare)
+        .string(settings.mechanism.as_bytes())
+        .option(settings.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
+        .option(settings.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
+        .size(settings.workers.most)
+        .size(settings.workers.ready)
+        .number(u64::from(settings.workers.requests_each))
+        .flag(settings.workers.flag == WorkerFlag::MaxProcesses)
+        .size(settings.limits.password)
+        .size(settings.limits.field)
+        .duration(settings.request_timeout)
+        .duration(settings.read_timeout)
+        .size(settings.max_connections)
+        .flag(settings.on_unavailable == OnUnavailable::No)
+        .flag(settings.reply_text == ReplyText::Bare)
         .duration(network.connect_timeout)
         .duration(network.tls_timeout)
         .duration(network.operation_timeout)
@@ -193,7 +193,7 @@ fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
 }
 
 fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
-    let service = Service {
+    let settings = FrontendSettings {
         mechanism: reader.text()?,
         login_format: reader.option(|reader| LoginFormat::parse(&reader.text()?).map_err(|_| Malformed))?,
         cache: reader
@@ -219,7 +219,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         file: reader.option(read_text)?,
         ldap_conf: reader.option(read_text)?,
     };
-    Ok(FrontendSetup { service, log, verbose, sources })
+    Ok(FrontendSetup { settings, log, verbose, sources })
 }
 
 fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed> {
@@ -247,7 +247,7 @@ mod tests {
 
     fn setup(cache: Option<CacheSettings>) -> FrontendSetup {
         FrontendSetup {
-            service: Service {
+            settings: FrontendSettings {
                 mechanism: "pam".into(),
                 login_format: LoginFormat::parse("%LU@%Ld").ok(),
                 cache,

@@ -26,6 +26,7 @@ const RETIRING: u8 = 8;
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
 const UNAVAILABLE: u64 = 2;
+const UNKNOWN_LOGIN: u64 = 3;
 
 /// Longest text or reason in a verdict, in bytes; a mechanism that has more to say is cut.
 const LONGEST_TEXT: usize = 2048;
@@ -166,8 +167,9 @@ fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
     let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0).duration(verdict.delay);
     let writer = match &verdict.outcome {
         Outcome::Accept(text) => writer.number(ACCEPT).string(cut(text)).string(b""),
-        Outcome::Reject(Refusal { text, reason, .. }) => {
-            writer.number(REJECT).string(cut(text)).string(cut(reason))
+        Outcome::Reject(Refusal { text, reason, is_unknown_login, .. }) => {
+            let kind = if *is_unknown_login { UNKNOWN_LOGIN } else { REJECT };
+            writer.number(kind).string(cut(text)).string(cut(reason))
         }
         Outcome::Unavailable(Refusal { text, reason, .. }) => {
             writer.number(UNAVAILABLE).string(cut(text)).string(cut(reason))
@@ -185,6 +187,7 @@ fn decode_verdict(reader: &mut Reader<'_>) -> Result<Verdict, Malformed> {
         ACCEPT if text.is_empty() => Outcome::ACCEPT,
         ACCEPT => Outcome::Accept(text.into()),
         REJECT => Outcome::Reject(Refusal::with_reason(text, reason)),
+        UNKNOWN_LOGIN => Outcome::unknown_login(text, reason),
         UNAVAILABLE => Outcome::Unavailable(Refusal::with_reason(text, reason)),
         _ => return Err(Malformed),
     };
@@ -265,6 +268,7 @@ mod tests {
             Outcome::ACCEPT,
             Outcome::Accept("remote authentication successful".into()),
             Outcome::reject("PAM auth error"),
+            Outcome::unknown_login("Invalid username", "no such account"),
             Outcome::unavailable("PAM start error", "no such file"),
         ]
         .into_iter()

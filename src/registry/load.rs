@@ -45,7 +45,7 @@ pub fn load(config: &Config) -> (RawSettings, Vec<Problem>) {
     if !problems.iter().any(Problem::is_error) {
         problems
             .extend(settings.file.iter().flat_map(|text| keys::check(text, &text.parse(&mut Vec::new()))));
-        problems.extend(mechanism.check(&settings, &config.service.network));
+        problems.extend(mechanism.check(&settings, &config.frontend.network));
     }
     problems.sort_by(|one, other| {
         (&one.source, one.line, one.column).cmp(&(&other.source, other.line, other.column))

@@ -38,7 +38,7 @@ impl Frontend {
     ) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
         let setup = FrontendSetup {
-            service: config.service.clone(),
+            settings: config.frontend.clone(),
             log: config.log,
             verbose: config.verbose,
             sources: sources.copy(),
@@ -131,7 +131,7 @@ pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
         mechanism: config.mechanism.to_owned(),
         option: config.mechanism_option.clone(),
         verbose: config.verbose,
-        limits: config.service.limits,
+        limits: config.frontend.limits,
         most_growth: config.most_worker_growth,
     };
     socket::send(frontends.as_fd(), setup.encode().as_bytes())?;

@@ -73,7 +73,7 @@ impl EventLoop {
     ) -> Result<Self, StartError> {
         let registry = watch.poll.registry().try_clone();
         let registry = registry.map_err(|error| StartError::System("no descriptors are left", error))?;
-        let drain_time = config.service.read_timeout + config.service.request_timeout + DRAIN_MARGIN;
+        let drain_time = config.frontend.read_timeout + config.frontend.request_timeout + DRAIN_MARGIN;
         let mut event_loop = Self {
             succession: Succession::new(Rc::new(sources), drain_time, Instant::now()),
             frontends: Frontends::new(registry, listener, account),

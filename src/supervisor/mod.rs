@@ -56,7 +56,7 @@ pub fn run(config: Config) -> ExitCode {
 fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
-    start::check_descriptors(&config.service).map_err(StartError::Descriptors)?;
+    start::check_descriptors(&config.frontend).map_err(StartError::Descriptors)?;
     let sources =
         settings::read(config).map_err(|problems| StartError::Settings(config.mechanism, problems))?;
     run_directory::enter(&config.run_directory)?;

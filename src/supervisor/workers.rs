@@ -48,7 +48,7 @@ impl Workers {
     /// asks for more has lost count, or is in the hands of somebody else.
     fn are_too_many(&self, config: &Config, frontend: FrontendId) -> bool {
         let living = self.processes.values().filter(|worker| worker.frontend == frontend).count();
-        living > 2 * config.service.workers.most + 2 * MESSAGES_AT_ONCE
+        living > 2 * config.frontend.workers.most + 2 * MESSAGES_AT_ONCE
     }
 
     /// Kills a worker, with the programs that its PAM modules have started, if it is that frontend's.

@@ -17,7 +17,7 @@ mod tests;
 pub use action::{Action, ClientId, DecidedBy, Event, Names, Route};
 pub use queue_watch::Waiting;
 
-use crate::config::Service;
+use crate::config::FrontendSettings;
 use crate::credentials::Credentials;
 use crate::ipc;
 use crate::job::{Answer, Errand, ErrandId, ErrandResult, Purpose};
@@ -88,7 +88,7 @@ enum Timer {
 
 /// All requests that have no reply yet, the cache and the pool of workers.
 pub struct Dispatcher {
-    service: Service,
+    settings: FrontendSettings,
     route: Route,
     cache: Option<Cache>,
     pool: Pool,
@@ -105,12 +105,12 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A dispatcher that serves nobody yet. `key` is the random key of the cache.
-    pub fn new(service: Service, route: Route, key: &[u8; 32], now: Instant) -> Self {
-        let queue_watch = QueueWatch::new(service.request_timeout / 2);
+    pub fn new(settings: FrontendSettings, route: Route, key: &[u8; 32], now: Instant) -> Self {
+        let queue_watch = QueueWatch::new(settings.request_timeout / 2);
         let mut dispatcher = Self {
-            cache: service.cache.as_ref().map(|settings| Cache::new(settings, key)),
-            pool: Pool::new(service.workers.clone()),
-            service,
+            cache: settings.cache.as_ref().map(|settings| Cache::new(settings, key)),
+            pool: Pool::new(settings.workers.clone()),
+            settings,
             route,
             jobs: HashMap::new(),
             in_flight: HashMap::new(),
@@ -133,8 +133,8 @@ impl Dispatcher {
         uid: impl FnOnce() -> Option<u32>,
         now: Instant,
     ) {
-        if let Some(format) = &self.service.login_format {
-            if let Err(refusal) = format.apply(&mut credentials, self.service.limits) {
+        if let Some(format) = &self.settings.login_format {
+            if let Err(refusal) = format.apply(&mut credentials, self.settings.limits) {
                 let names = Rc::new(Names::of(&mut credentials));
                 return self.decide(&names, [client], Outcome::Reject(refusal), DecidedBy::Mechanism);
             }
@@ -189,7 +189,7 @@ impl Dispatcher {
 
     /// A worker is to do this, for one login or for all; answered by [`Action::Report`].
     pub fn handle_errand(&mut self, id: ErrandId, errand: Errand, login: Option<JobId>, now: Instant) {
-        if !ipc::has_room_for(&errand, self.service.limits) {
+        if !ipc::has_room_for(&errand, self.settings.limits) {
             let failed = ErrandResult::Failed("it is too long for a worker".to_owned());
             return self.actions.push_back(Action::Report(id, failed));
         }
@@ -322,7 +322,7 @@ impl Dispatcher {
     fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, now: Instant) -> JobId {
         self.last_job += 1;
         let id = JobId(self.last_job);
-        let deadline = now + self.service.request_timeout;
+        let deadline = now + self.settings.request_timeout;
         let job = Job { purpose: Some(purpose), asker, origin, submitted: now, deadline };
         self.jobs.insert(id, job);
         self.timers.insert((deadline, Timer::Deadline(id)));
@@ -390,7 +390,7 @@ impl Dispatcher {
             return self.fail(id, "no process was free within the request timeout", now);
         }
         if let (Asker::Clients(login), Route::Workers) = (&job.asker, self.route) {
-            let event = Event::TimedOut(Rc::clone(&login.names), self.service.request_timeout);
+            let event = Event::TimedOut(Rc::clone(&login.names), self.settings.request_timeout);
             self.actions.push_back(Action::Log(event));
         }
         self.fail(id, "no answer within the request timeout", now);

@@ -68,7 +68,7 @@ struct Asked {
 struct World {
     random: Random,
     now: Instant,
-    service: Service,
+    service: FrontendSettings,
     dispatcher: Dispatcher,
     /// Secrets alive when the world began: other tests run in other threads with counters of their own.
     secrets_before: usize,

@@ -6,8 +6,8 @@ use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag,
 use crate::secret::Secret;
 use std::time::Duration;
 
-pub(super) fn service(workers: usize, cache: bool) -> Service {
-    Service {
+pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
+    FrontendSettings {
         mechanism: "pam".into(),
         login_format: None,
         cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
@@ -54,11 +54,11 @@ struct Scene {
 
 impl Scene {
     /// With all workers ready.
-    fn new(service: Service) -> Self {
+    fn new(service: FrontendSettings) -> Self {
         Self::with_route(service, Route::Workers)
     }
 
-    fn with_route(service: Service, route: Route) -> Self {
+    fn with_route(service: FrontendSettings, route: Route) -> Self {
         let now = Instant::now();
         let mut scene = Self {
             dispatcher: Dispatcher::new(service, route, &[7; 32], now),
@@ -262,7 +262,7 @@ fn without_a_cache_every_request_is_checked_by_itself() {
 #[test]
 fn the_realm_is_joined_before_the_cache_is_asked() {
     let login_format = LoginFormat::parse(LoginFormat::WITH_REALM).ok();
-    let mut scene = Scene::new(Service { login_format, ..service(1, true) });
+    let mut scene = Scene::new(FrontendSettings { login_format, ..service(1, true) });
     let mut with_realm = credentials("anna", "secret");
     with_realm.realm = b"example.org".to_vec();
     scene.dispatcher.handle_request(ClientId(1), with_realm, || Some(0), scene.now);
@@ -275,7 +275,7 @@ fn the_realm_is_joined_before_the_cache_is_asked() {
 #[test]
 fn a_login_of_which_the_format_leaves_nothing_is_refused_and_logged_as_it_came() {
     let login_format = LoginFormat::parse("%U").ok();
-    let mut scene = Scene::new(Service { login_format, ..service(1, true) });
+    let mut scene = Scene::new(FrontendSettings { login_format, ..service(1, true) });
     scene.ask(1, "@example.org", "secret");
     assert_eq!(scene.replies[0].1.reply(), "NO NULL login received");
     let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
