@@ -53,18 +53,18 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
 fn the_command_lines_of_the_distributions_are_understood() {
     let debian = config("-a pam -c -m /var/run/saslauthd -n 5");
     let lifetime = Duration::from_secs(28_800);
-    assert_eq!(debian.service.cache, Some(CacheSettings { bytes: 6_553_600, lifetime }));
+    assert_eq!(debian.frontend.cache, Some(CacheSettings { bytes: 6_553_600, lifetime }));
     let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
     assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
-    assert!(chroot.service.login_format.is_some());
+    assert!(chroot.frontend.login_format.is_some());
     assert_eq!(config("-m /run/saslauthd -a shadow").mechanism, "shadow");
-    assert!(config("-a pam -r").service.login_format.is_some());
+    assert!(config("-a pam -r").frontend.login_format.is_some());
     assert_eq!(config("-a PAM -lT operand").mechanism, "pam");
 }
 
 #[test]
 fn the_default_cache_holds_fifty_thousand_names() {
-    assert!(config("-a pam -c").service.cache.unwrap().bytes >= 50_000 * 128);
+    assert!(config("-a pam -c").frontend.cache.unwrap().bytes >= 50_000 * 128);
 }
 
 #[test]
@@ -92,18 +92,18 @@ fn every_flag_lands_in_the_configuration() {
 #[test]
 fn no_worker_processes_means_one_for_each_login() {
     let workers = |most| WorkerSettings { most, ready: 1, requests_each: 1, flag: WorkerFlag::MaxProcesses };
-    assert_eq!(config("-a pam -n 0").service.workers, workers(64));
-    assert_eq!(config("-a pam -n0 --max-processes=7").service.workers, workers(7));
+    assert_eq!(config("-a pam -n 0").frontend.workers, workers(64));
+    assert_eq!(config("-a pam -n0 --max-processes=7").frontend.workers, workers(7));
 }
 
 #[test]
 fn r_is_one_of_the_login_formats() {
-    let format = |line| config(line).service.login_format.map(|format| format.text().to_owned());
+    let format = |line| config(line).frontend.login_format.map(|format| format.text().to_owned());
     assert_eq!(format("-a pam"), None);
     assert_eq!(format("-a pam -r").as_deref(), Some("%u%R"));
     assert_eq!(format("-a pam --login-format=%LU").as_deref(), Some("%LU"));
     assert_eq!(format("-a pam -r --login-format=%u%R").as_deref(), Some("%u%R"));
-    assert_eq!(config("-a pam --reply-text=bare").service.reply_text, ReplyText::Bare);
+    assert_eq!(config("-a pam --reply-text=bare").frontend.reply_text, ReplyText::Bare);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn an_empty_option_is_none_and_a_value_may_start_with_an_equals_sign() {
     assert_eq!(empty.mechanism_option, None);
     assert_eq!(config("-a pam -O=x").mechanism_option.as_deref(), Some(OsStr::new("=x")));
     assert_eq!(config("-a pam -O --").mechanism_option.as_deref(), Some(OsStr::new("--")));
-    assert_eq!(config("-a pam -O -c").service.cache, None);
+    assert_eq!(config("-a pam -O -c").frontend.cache, None);
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn every_flag_for_servers_has_its_place() {
         most_connections: 7,
         order: ServerOrder::RoundRobin,
     };
-    assert_eq!(config(line).service.network, expected);
+    assert_eq!(config(line).frontend.network, expected);
 }
 
 #[test]
@@ -384,6 +384,6 @@ fn an_option_of_a_mechanism_has_a_bound() {
 
 #[test]
 fn a_mechanism_that_asks_servers_keeps_one_worker_ready_and_may_have_all() {
-    let workers = config("-a rimap -O localhost -n 7").service.workers;
+    let workers = config("-a rimap -O localhost -n 7").frontend.workers;
     assert_eq!((workers.ready, workers.most), (1, 7));
 }

@@ -4,6 +4,7 @@
 pub mod keys;
 pub mod load;
 pub mod named_files;
+pub mod site;
 
 use crate::config::NetworkSettings;
 use crate::mechanism::{
