@@ -1,10 +1,16 @@
 //! Is this the password of that stored hash? Shared by every mechanism that has the hash at hand.
 #![forbid(unsafe_code)]
 
+use crate::outcome::{Outcome, Refusal};
 use crate::secret::Secret;
 use crate::sys::crypt;
 use std::sync::OnceLock;
 use subtle::ConstantTimeEq;
+
+/// The refusal of a login that a database does not have, in C's words.
+pub(super) fn invalid_username() -> Outcome {
+    Outcome::Reject(Refusal::new("Invalid username").of_unknown_login())
+}
 
 /// Whether `password` is the one that `stored` is the crypt(3) hash of, in any kind of hash that the system knows.
 ///

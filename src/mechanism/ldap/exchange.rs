@@ -144,6 +144,7 @@ impl Check {
         match meaning {
             Meaning::Yes => self.check_group(name.into_dn()),
             Meaning::Elsewhere => self.bind_elsewhere(name, &result),
+            Meaning::NoLogin => reject_unknown(format!("the server refuses the password: {result}")),
             Meaning::No | Meaning::NotHere => reject(format!("the server refuses the password: {result}")),
             Meaning::Cut | Meaning::Unjudged => unavailable(format!("the bind as the user fails: {result}")),
         }
@@ -206,7 +207,9 @@ impl Check {
     /// No server has given an answer that counts.
     fn handle_failure(&self, failure: Failure) -> Next {
         match (failure.kind, &self.stage) {
-            (FailureKind::NotHere, Stage::User(_)) => reject(format!("there can be no such user: {failure}")),
+            (FailureKind::NotHere, Stage::User(_)) => {
+                reject_unknown(format!("there can be no such user: {failure}"))
+            }
             (FailureKind::NotHere, Stage::Bind(_)) => reject(format!("there is no such account: {failure}")),
             (FailureKind::NotHere, Stage::GroupCompare(_) | Stage::GroupSearch(..)) => {
                 reject(format!("the user is not in the group: {failure}"))
@@ -264,6 +267,11 @@ impl Exchange for Check {
 /// `NO` alone is C's reply, whatever the reason.
 fn reject(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
     Step::Done(Outcome::Reject(Refusal::with_reason("", reason)).into())
+}
+
+/// The same of a login that the directory does not have.
+fn reject_unknown(reason: String) -> Next {
+    Step::Done(Outcome::unknown_login("", reason).into())
 }
 
 fn unavailable(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {

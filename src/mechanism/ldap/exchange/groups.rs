@@ -8,7 +8,7 @@ use super::super::response::LdapResult;
 use super::super::settings::GroupCheck;
 use super::super::tokens::Template;
 use super::super::verdict::{self, Meaning, Operation};
-use super::lookup::Hunt;
+use super::lookup::{Hunt, Sought};
 use super::{Check, Next, Stage, accept, dn, reject, unavailable};
 use crate::net::exchange::{PoolId, Step};
 use std::rc::Rc;
@@ -51,7 +51,9 @@ impl Check {
         let named = self.group_template().map_or(Named::ByFile, Named::of);
         match verdict::meaning(Operation::Compare, result, &named) {
             Meaning::Yes => accept(),
-            Meaning::No | Meaning::NotHere => reject(format!("the user is not in the group: {result}")),
+            Meaning::No | Meaning::NoLogin | Meaning::NotHere => {
+                reject(format!("the user is not in the group: {result}"))
+            }
             Meaning::Elsewhere => match self.follow_one(&result.referral) {
                 Ok((place, target)) => {
                     let group = target.name.unwrap_or_else(|| self.group_dn(&user));
@@ -85,7 +87,7 @@ impl Check {
         if found.entries > 0 && matches!(meaning, Meaning::Yes | Meaning::Cut) {
             return accept();
         }
-        if let Err(step) = self.take(&mut hunt, found, lookup, "group") {
+        if let Err(step) = self.take(&mut hunt, found, lookup, Sought::Group) {
             return step;
         }
         match hunt.next() {

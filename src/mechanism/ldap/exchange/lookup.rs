@@ -7,9 +7,10 @@ use super::super::pools::Place;
 use super::super::question::{Entry, Found, Question};
 use super::super::settings::{Limits, Lookup, Method};
 use super::super::verdict::{self, Meaning, Operation};
-use super::{Check, Hindrance, Next, Stage, dn, referred, reject, too_many, unavailable};
+use super::{Check, Hindrance, Next, Stage, dn, referred, reject, reject_unknown, too_many, unavailable};
 use crate::net::exchange::Step;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 
 /// A search and what it has found so far.
@@ -29,6 +30,34 @@ pub(super) struct Hunt {
     cut: bool,
     /// Why a referral was not followed.
     hindrance: Option<String>,
+}
+
+/// What a search is for.
+#[derive(Clone, Copy)]
+pub(super) enum Sought {
+    User,
+    /// The user's group; the user has been found, and the password is right.
+    Group,
+}
+
+impl Sought {
+    /// There is none.
+    fn refuse(self, reason: String) -> Next {
+        match self {
+            Self::User => reject_unknown(reason),
+            Self::Group => reject(reason),
+        }
+    }
+}
+
+/// For the log.
+impl fmt::Display for Sought {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::User => "user",
+            Self::Group => "group",
+        })
+    }
 }
 
 /// A place to search, with the base and scope that a referral says.
@@ -110,7 +139,7 @@ impl Check {
                 return unavailable("a search was answered that nobody made");
             }
         };
-        if let Err(step) = self.take(&mut hunt, found, lookup, "user") {
+        if let Err(step) = self.take(&mut hunt, found, lookup, Sought::User) {
             return step;
         }
         match (hunt.first.take(), hunt.entries, hunt.next()) {
@@ -124,17 +153,17 @@ impl Check {
             }
             (Some((entry, _)), ..) if attribute.is_some() => self.compare(entry),
             (Some((entry, place)), ..) => self.bind(place, entry.name),
-            (None, ..) => reject(format!("the user was not found{}", hunt.remark())),
+            (None, ..) => Sought::User.refuse(format!("the user was not found{}", hunt.remark())),
         }
     }
 
-    /// Adds what was found at one place, and where it refers to. `what`: for the log.
+    /// Adds what was found at one place, and where it refers to.
     pub(super) fn take(
         &mut self,
         hunt: &mut Hunt,
         found: Found,
         lookup: &Lookup,
-        what: &str,
+        sought: Sought,
     ) -> Result<(), Next> {
         hunt.entries += found.entries;
         if let Some(first) = found.first.filter(|_| hunt.first.is_none()) {
@@ -152,11 +181,11 @@ impl Check {
                 let hindrance = hunt.hindrance.as_deref().unwrap_or("it does not say where");
                 return if nowhere { Err(referred(hindrance)) } else { Ok(()) };
             }
-            Meaning::No => {
-                return Err(reject(format!("there can be no such {what}: {}", found.result)));
+            Meaning::No | Meaning::NoLogin => {
+                return Err(sought.refuse(format!("there can be no such {sought}: {}", found.result)));
             }
             Meaning::Cut | Meaning::Elsewhere | Meaning::NotHere | Meaning::Unjudged => {
-                return Err(unavailable(format!("the search for the {what} fails: {}", found.result)));
+                return Err(unavailable(format!("the search for the {sought} fails: {}", found.result)));
             }
         }
         // As libldap does it, what a search refers to elsewhere is passed over unless referrals are followed.
