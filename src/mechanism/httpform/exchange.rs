@@ -1,7 +1,7 @@
 //! One login: one request, one reply.
 #![forbid(unsafe_code)]
 
-use super::reply::Reply;
+use super::head::Reply;
 use super::status::{Meaning, Statuses};
 use super::template::Template;
 use crate::credentials::Credentials;

@@ -17,7 +17,7 @@ mod template;
 mod tests;
 
 pub use exchange::Exchange;
-pub use reply::Reply;
+pub use head::Reply;
 pub use session::Session;
 
 use crate::config::NetworkSettings;

@@ -5,7 +5,7 @@ use super::super::filter::Filter;
 use super::super::message::Scope;
 use super::super::tokens::Template;
 use super::Lookup;
-use super::read::{SCOPES, dn_template, filter};
+use super::lookup::{SCOPES, dn_template, filter};
 use crate::settings::keys::Keys;
 
 /// Who must be a member of what.
