@@ -35,9 +35,8 @@ mod tests;
 mod timeouts;
 mod waiting;
 
-pub use command::{Command, Event, Stage, Target};
+pub use command::{Command, ConnectionId, Event, Stage, Target};
 
-use super::ConnectionId;
 use crate::net::exchange::{Failure, FailureKind, PoolId, PoolSettings, QuestionId};
 use crate::policy::origin::Origin;
 use connection::Connection;
