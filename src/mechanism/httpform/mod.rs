@@ -96,7 +96,7 @@ impl Httpform {
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
             tls: Rc::new(settings.tls),
-            party: 0,
+            credential_scope: 0,
         };
         Self {
             pool: Rc::new(pool),

@@ -30,12 +30,12 @@ pub struct Pools {
     network: NetworkSettings,
     nowhere: Rc<PoolSettings>,
     entries: RefCell<Vec<Entry>>,
-    /// Who connects, by [`PoolSettings::party`].
-    parties: RefCell<Vec<Party>>,
+    /// Who connects, by [`PoolSettings::credential_scope`].
+    credential_scopes: RefCell<Vec<CredentialScope>>,
 }
 
 /// An account with its TLS: a realm in which these are wrong must not cost other realms their servers.
-type Party = (Rc<Account>, Rc<TlsSettings>);
+type CredentialScope = (Rc<Account>, Rc<TlsSettings>);
 
 #[derive(Clone)]
 struct Entry {
@@ -62,7 +62,7 @@ impl Pools {
             network: network.clone(),
             nowhere: Rc::new(pool_of(network, Vec::new(), Sharing::Sequential)),
             entries: RefCell::default(),
-            parties: RefCell::default(),
+            credential_scopes: RefCell::default(),
         }
     }
 
@@ -149,15 +149,20 @@ impl Pools {
                 operation: pool.timeouts.operation.min(TIMEOUT),
             },
         };
-        PoolSettings { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..pool }
+        PoolSettings {
+            timeouts,
+            tls: Rc::clone(&settings.tls),
+            credential_scope: self.credential_scope(settings),
+            ..pool
+        }
     }
 
-    fn party(&self, settings: &Settings) -> usize {
-        let mut parties = self.parties.borrow_mut();
-        let same = |(account, tls): &Party| *account == settings.account && *tls == settings.tls;
-        parties.iter().position(same).unwrap_or_else(|| {
-            parties.push((Rc::clone(&settings.account), Rc::clone(&settings.tls)));
-            parties.len() - 1
+    fn credential_scope(&self, settings: &Settings) -> usize {
+        let mut credential_scopes = self.credential_scopes.borrow_mut();
+        let same = |(account, tls): &CredentialScope| *account == settings.account && *tls == settings.tls;
+        credential_scopes.iter().position(same).unwrap_or_else(|| {
+            credential_scopes.push((Rc::clone(&settings.account), Rc::clone(&settings.tls)));
+            credential_scopes.len() - 1
         })
     }
 
@@ -186,6 +191,6 @@ fn pool_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) ->
         idle_time: network.idle_time,
         timeouts: Timeouts::from(network),
         tls: Rc::default(),
-        party: 0,
+        credential_scope: 0,
     }
 }

@@ -64,7 +64,7 @@ fn a_login_is_decided_as_the_server_says() {
 }
 
 #[test]
-fn connections_are_shared_as_the_lane_says() {
+fn connections_are_shared_as_the_pool_says() {
     for (sharing, logins, connections) in
         [(Sharing::OneShot, 3, 3), (Sharing::Sequential, 3, 1), (Sharing::Pipelined(100), 100, 1)]
     {

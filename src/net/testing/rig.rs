@@ -28,7 +28,7 @@ pub(in crate::net) fn pool(servers: Vec<Server>) -> PoolSettings {
         idle_time: NetworkSettings::DEFAULT.idle_time,
         timeouts: Timeouts::from(&NetworkSettings::DEFAULT),
         tls: Rc::new(TlsSettings::default()),
-        party: 0,
+        credential_scope: 0,
     }
 }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::connection::Purpose;
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::{Awaited, SUSPICION};
 use super::{Command, ConnectionId, Question, State, Timer, UpstreamManager};
 use crate::net::exchange::{Failure, QuestionId, Sharing};
@@ -22,11 +22,11 @@ impl UpstreamManager {
         let Some(question) = self.questions.get_mut(&id) else { return };
         let Some(connection) = self.connections.get_mut(&to) else { return };
         let Some(pool) = self.pools.get(&connection.pool) else { return };
-        let elsewhere = question.wish.tried.with(connection.index);
+        let elsewhere = question.group.tried.with(connection.index);
         // One question finds out whether a server answers again, and should not have to pay for it.
         let rushed = self.servers.is_half_open(connection.server)
             && !connection.has_greeted
-            && pool.best(elsewhere, &self.servers, now) == Standing::Good;
+            && pool.best(elsewhere, &self.servers, now) == Availability::Up;
         let operation = pool.settings.timeouts.operation;
         let allowed = if rushed { operation.min(SUSPICION) } else { operation };
         question.state = State::Asked { connection: to, at: now, is_commanded: false, is_seen: false };

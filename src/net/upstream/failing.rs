@@ -3,9 +3,9 @@
 
 use super::asking::was_commanded;
 use super::connection::{Connection, Purpose};
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::Awaited;
-use super::servers::{Blame, ServerId};
+use super::servers::{FailureScope, ServerId};
 use super::{Command, ConnectionId, Event, Target, UpstreamManager};
 use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId, Sharing};
 use std::collections::BTreeSet;
@@ -41,14 +41,14 @@ impl UpstreamManager {
             && connection.purpose == Purpose::Probe
             && self.servers.is_half_open(connection.server)
         {
-            self.blame(connection.server, &connection.target, failure, connection.began, now);
+            self.note_failure(connection.server, &connection.target, failure, connection.began, now);
         }
     }
 
     /// Those that are asked again on a fresh connection, and those that are not. The server may have closed one that
     /// it has served before, before it saw the question. Shared ones carry searches, which can be asked twice anyway.
     fn divide(&self, connection: &Connection, now: Instant) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
-        let is_up = self.servers.standing(connection.server, now) != Standing::Bad;
+        let is_up = self.servers.availability(connection.server, now) != Availability::Down;
         let pool = self.pools.get(&connection.pool);
         let is_shared = pool.is_some_and(|pool| matches!(pool.settings.sharing, Sharing::Pipelined(_)));
         let may_again = is_up && (connection.was_used || is_shared);
@@ -76,8 +76,8 @@ impl UpstreamManager {
 
     /// It did not become ready: the next address, or another server.
     fn fail_to_open(&mut self, connection: Connection, failure: &Failure, now: Instant) {
-        let blame = self.blame(connection.server, &connection.target, failure, connection.began, now);
-        let next_address = blame == Blame::Address;
+        let scope = self.note_failure(connection.server, &connection.target, failure, connection.began, now);
+        let next_address = scope == FailureScope::Address;
         let (pool, index) = (connection.pool, connection.index);
         match connection.purpose {
             Purpose::Queue => {}
@@ -150,25 +150,25 @@ impl UpstreamManager {
         failure: &Failure,
         now: Instant,
     ) {
-        self.blame(connection.server, &connection.target, failure, connection.began, now);
+        self.note_failure(connection.server, &connection.target, failure, connection.began, now);
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
     }
 
-    fn blame(
+    fn note_failure(
         &mut self,
         server: ServerId,
         target: &Target,
         failure: &Failure,
         began: Instant,
         now: Instant,
-    ) -> Blame {
-        let blame = self.servers.handle_failure(server, target, failure, began, now);
-        if blame == Blame::Server {
+    ) -> FailureScope {
+        let scope = self.servers.handle_failure(server, target, failure, began, now);
+        if scope == FailureScope::Server {
             self.close_idle(server);
         }
-        blame
+        scope
     }
 
     /// Connections to a server that has failed are likely to be dead, and take the place of those that are not.
@@ -192,8 +192,8 @@ impl UpstreamManager {
     /// The server at that place has not answered: the next one, if there is one.
     pub(super) fn try_elsewhere(&mut self, id: QuestionId, index: usize, failure: &Failure, now: Instant) {
         let Some(question) = self.questions.get_mut(&id) else { return };
-        question.wish.tried = question.wish.tried.with(index);
-        question.wish.hopeful = true;
+        question.group.tried = question.group.tried.with(index);
+        question.group.awaits_probe = true;
         question.was_asked_again = false;
         question.failure = Some(failure.clone());
         let pool = question.pool;

@@ -42,7 +42,7 @@ use crate::policy::origin::Origin;
 use connection::Connection;
 use connection_pool::ConnectionPool;
 use health::Evidence;
-use queue::{SequenceNumber, Wish};
+use queue::{GroupKey, SequenceNumber};
 use servers::Servers;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -57,7 +57,7 @@ struct Question {
     pool: PoolId,
     deadline: Instant,
     sequence_number: SequenceNumber,
-    wish: Wish,
+    group: GroupKey,
     state: State,
     /// When its timer rings.
     due: Instant,
@@ -92,7 +92,7 @@ enum Timer {
     /// Perhaps it is dead.
     Silence(ConnectionId),
     /// Perhaps it is not used any more.
-    PoolSettings(PoolId),
+    Pool(PoolId),
 }
 
 /// All questions without an answer and all connections.
@@ -146,14 +146,14 @@ impl UpstreamManager {
             return self.commands.push_back(Command::GiveUp(question, failure));
         }
         self.enter(id, pool, now);
-        let hopeful = self.attend(id, now);
+        let awaits_probe = self.attend(id, now);
         self.last_sequence_number += 1;
         let asked = Question {
             origin: origin.clone(),
             pool: id,
             deadline,
             sequence_number: SequenceNumber(self.last_sequence_number),
-            wish: Wish { hopeful, ..Wish::default() },
+            group: GroupKey { awaits_probe, ..GroupKey::default() },
             state: State::Waiting,
             due: deadline,
             was_asked_again: false,
@@ -263,7 +263,7 @@ impl UpstreamManager {
         self.settle(now);
     }
 
-    /// The connection could not even be begun, for want of something on this machine: the server is not to blame.
+    /// The connection could not even be begun, for want of something on this machine: that says nothing of the server.
     pub fn handle_shortage(&mut self, connection: ConnectionId, failure: Failure, now: Instant) {
         self.lack(connection, &failure);
         self.settle(now);
@@ -278,7 +278,7 @@ impl UpstreamManager {
                 Timer::Question(question) => self.time_out_question(question, now),
                 Timer::Connection(connection) => self.time_out_connection(connection, now),
                 Timer::Silence(connection) => self.look_at_silence(connection, now),
-                Timer::PoolSettings(pool) => self.retire(pool, now),
+                Timer::Pool(pool) => self.retire(pool, now),
             }
         }
         self.settle(now);

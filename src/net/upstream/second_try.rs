@@ -14,9 +14,9 @@
 use super::asking::was_commanded;
 use super::connection::{Connection, Purpose};
 use super::connection_pool::ServerPool;
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::Awaited;
-use super::queue::Tried;
+use super::queue::ServersTried;
 use super::{ConnectionId, State, Timer, UpstreamManager};
 use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId};
 use std::collections::BTreeSet;
@@ -183,7 +183,7 @@ impl UpstreamManager {
         let Some(connection) = self.connections.get(&silent).filter(|known| known.is_suspect) else { return };
         let Some(pool) = self.pools.get(&connection.pool) else { return };
         let index = connection.index;
-        if pool.best(Tried::default().with(index), &self.servers, now) == Standing::Bad {
+        if pool.best(ServersTried::default().with(index), &self.servers, now) == Availability::Down {
             return;
         }
         for question in self.repeatable(silent) {

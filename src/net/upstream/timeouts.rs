@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::connection::{Connection, Seconds};
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::SUSPICION;
 use super::{ConnectionId, State, UpstreamManager};
 use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId, Sharing, TlsMode};
@@ -93,9 +93,9 @@ impl UpstreamManager {
     /// Whether the question has a server to go to that works.
     fn has_better(&self, id: QuestionId, connection: &Connection, now: Instant) -> bool {
         let Some(question) = self.questions.get(&id) else { return false };
-        let elsewhere = question.wish.tried.with(connection.index);
+        let elsewhere = question.group.tried.with(connection.index);
         let pool = self.pools.get(&connection.pool);
-        pool.is_some_and(|pool| pool.best(elsewhere, &self.servers, now) == Standing::Good)
+        pool.is_some_and(|pool| pool.best(elsewhere, &self.servers, now) == Availability::Up)
     }
 
     /// The login's time is over. The server is silent only if it has been so for long.

@@ -3,8 +3,8 @@
 
 use super::connection::Purpose;
 use super::connection_pool::{ConnectionPool, Step};
-use super::health::Standing;
-use super::queue::Tried;
+use super::health::Availability;
+use super::queue::ServersTried;
 use super::{Command, Event, FORGOTTEN_AFTER, State, Timer, UpstreamManager};
 use crate::net::exchange::{PoolId, PoolSettings, QuestionId};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ impl UpstreamManager {
             return;
         }
         self.pools.insert(id, ConnectionPool::new(id, pool, &mut self.servers, now));
-        self.timers.insert((now + FORGOTTEN_AFTER, Timer::PoolSettings(id)));
+        self.timers.insert((now + FORGOTTEN_AFTER, Timer::Pool(id)));
     }
 
     /// Forgets the pool, or looks again later.
@@ -26,7 +26,7 @@ impl UpstreamManager {
         let due = pool.used_at + FORGOTTEN_AFTER;
         if due > now || !pool.is_empty() {
             let due = if due > now { due } else { now + FORGOTTEN_AFTER };
-            self.timers.insert((due, Timer::PoolSettings(id)));
+            self.timers.insert((due, Timer::Pool(id)));
             return;
         }
         for server_pool in self.pools.remove(&id).into_iter().flat_map(|pool| pool.server_pools) {
@@ -38,7 +38,7 @@ impl UpstreamManager {
     /// is worth waiting for.
     pub(super) fn attend(&mut self, id: PoolId, now: Instant) -> bool {
         let Some(pool) = self.pools.get(&id) else { return false };
-        let alternative = pool.best(Tried::default(), &self.servers, now) > Standing::Bad;
+        let alternative = pool.best(ServersTried::default(), &self.servers, now) > Availability::Down;
         let promising =
             pool.server_pools.iter().any(|server_pool| self.servers.is_probed_soon(server_pool.server));
         let mut probes = Vec::new();
@@ -61,7 +61,7 @@ impl UpstreamManager {
         let Some(question) = self.questions.get_mut(&id) else { return };
         question.state = State::Waiting;
         if let Some(pool) = self.pools.get_mut(&question.pool) {
-            pool.queue.insert(question.wish, &question.origin, question.sequence_number, id);
+            pool.queue.insert(question.group, &question.origin, question.sequence_number, id);
         }
         self.unsettled.insert(question.pool);
         self.set_question_timer(id, None);
@@ -71,7 +71,7 @@ impl UpstreamManager {
         debug_assert!(self.questions.contains_key(&id), "whoever is in the queue is known");
         let Some(question) = self.questions.get(&id) else { return };
         if let Some(pool) = self.pools.get_mut(&question.pool) {
-            pool.queue.remove(question.wish, &question.origin, question.sequence_number);
+            pool.queue.remove(question.group, &question.origin, question.sequence_number);
         }
     }
 
