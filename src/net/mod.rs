@@ -62,7 +62,7 @@ pub enum NetworkAction {
 }
 
 /// What a driver needs of the event loop.
-pub struct Wiring {
+pub struct EventLoopHandle {
     /// Where connections are registered.
     pub registry: mio::Registry,
     /// Under which token.

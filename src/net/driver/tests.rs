@@ -242,8 +242,8 @@ fn a_file_that_cannot_be_read_is_an_error_at_the_start_if_tls_is_used() {
             greets: false,
         };
         let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
-        let wiring = Wiring { registry, token: |_| mio::Token(0), mechanism: "lines" };
-        drive(lines, &NetworkSettings::DEFAULT, wiring).map(drop)
+        let event_loop = EventLoopHandle { registry, token: |_| mio::Token(0), mechanism: "lines" };
+        drive(lines, &NetworkSettings::DEFAULT, event_loop).map(drop)
     };
     assert_eq!(start(TlsMode::Off), Ok(()));
     let error = TlsError::Unreadable("/nowhere/ca.pem".into(), "No such file or directory".to_owned());
