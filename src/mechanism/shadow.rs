@@ -33,11 +33,11 @@ impl LocalMechanism for Shadow {
 /// nobody learns them without the password.
 fn verdict(credentials: &Credentials) -> Result<Outcome, Outcome> {
     if passwd_hash(&credentials.login)?.is_none() {
-        password::pretend(&credentials.password);
+        password::check_dummy_hash(&credentials.password);
         return Err(password::invalid_username());
     }
     let Some(entry) = shadow_entry(&credentials.login)? else {
-        password::pretend(&credentials.password);
+        password::check_dummy_hash(&credentials.password);
         return Err(Outcome::Reject(Refusal::new("Invalid shadow username").of_unknown_login()));
     };
     if entry.hash.as_bytes() == NIS_NOT_PERMITTED {

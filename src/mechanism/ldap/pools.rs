@@ -67,7 +67,7 @@ impl Pools {
     }
 
     /// The place of a realm's own servers.
-    pub fn home(&self, settings: &Settings) -> Place {
+    pub fn primary(&self, settings: &Settings) -> Place {
         self.place(settings, settings.servers.clone())
     }
 
@@ -79,9 +79,9 @@ impl Pools {
 
     /// For a bind as an entry of `place` that this server has: another one may not have it yet.
     pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> PoolId {
-        let home = self.pool(place.search);
-        let mut servers = home.servers.clone();
-        let comes_first = server == 0 && home.order == ServerOrder::Listed;
+        let searched = self.pool(place.search);
+        let mut servers = searched.servers.clone();
+        let comes_first = server == 0 && searched.order == ServerOrder::Listed;
         if comes_first || servers.len() < 2 || server >= servers.len() {
             return place.bind;
         }

@@ -3,7 +3,7 @@
 
 use super::digest_md5;
 use super::saslprep::prepared;
-use super::scram::{Challenge, Client, LEAST_ROUNDS, Proof, fresh_nonce};
+use super::scram::{Challenge, Client, LEAST_ROUNDS, Verification, fresh_nonce};
 use crate::job::{Digest, Errand};
 use crate::secret::Secret;
 use openssl::hash::MessageDigest;
@@ -211,8 +211,8 @@ impl Dialogue {
                 Ok(Next::Derive(errand))
             }
             Turn::Proof => match client.verify(message)? {
-                Proof::Refused => Ok(Next::Refused),
-                Proof::Valid => {
+                Verification::Refused => Ok(Next::Refused),
+                Verification::Valid => {
                     *turn = Turn::Proved;
                     Ok(Next::Say(Secret::default()))
                 }
@@ -267,11 +267,11 @@ impl Dialogue {
             State::Silent => Err("the server accepts a login that has proved nothing".to_owned()),
             State::Scram(client, _, turn @ Turn::Proof) => {
                 match client.verify(message.unwrap_or_default())? {
-                    Proof::Valid => {
+                    Verification::Valid => {
                         *turn = Turn::Proved;
                         Ok(())
                     }
-                    Proof::Refused => Err("the server says yes and no at once".to_owned()),
+                    Verification::Refused => Err("the server says yes and no at once".to_owned()),
                 }
             }
             State::Scram(..) => Err("the server accepts a login that has proved nothing".to_owned()),

@@ -102,7 +102,7 @@ fn check_hash(password: &Secret, hash: &Secret) -> Result<bool, NotCompared> {
 fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
     match stand_in {
         Some(hash) => _ = std::hint::black_box(check_hash(password, hash)),
-        None => password::pretend(password),
+        None => password::check_dummy_hash(password),
     }
 }
 
