@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::asking::was_commanded;
+use super::certain::certain;
 use super::connection::{Connection, Purpose};
 use super::health::Availability;
 use super::in_flight::Awaited;
@@ -49,7 +50,7 @@ impl UpstreamManager {
     /// it has served before, before it saw the question. Shared ones carry searches, which can be asked twice anyway.
     fn divide(&self, connection: &Connection, now: Instant) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
         let is_up = self.servers.availability(connection.server, now) != Availability::Down;
-        let pool = self.pools.get(&connection.pool);
+        let pool = certain(self.pools.get(&connection.pool));
         let is_shared = pool.is_some_and(|pool| matches!(pool.settings.sharing, Sharing::Pipelined(_)));
         let may_again = is_up && (connection.was_used || is_shared);
         connection.in_flight.iter().copied().partition(|id| may_again && self.may_be_asked_again(id))
@@ -63,7 +64,7 @@ impl UpstreamManager {
         now: Instant,
     ) {
         for id in &questions {
-            if let Some(question) = self.questions.get_mut(id) {
+            if let Some(question) = certain(self.questions.get_mut(id)) {
                 question.was_asked_again = true;
                 question.failure = Some(failure.clone());
             }
@@ -104,7 +105,7 @@ impl UpstreamManager {
             Purpose::Again(questions) => questions,
         };
         for id in questions {
-            if let Some(question) = self.questions.get_mut(&id) {
+            if let Some(question) = certain(self.questions.get_mut(&id)) {
                 question.failure = Some(failure.clone());
             }
             self.dequeue(id);
@@ -113,7 +114,7 @@ impl UpstreamManager {
     }
 
     fn oldest_waiting(&self, pool: PoolId) -> Option<QuestionId> {
-        let groups = self.pools.get(&pool)?.queue.groups();
+        let groups = certain(self.pools.get(&pool))?.queue.groups();
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
@@ -134,7 +135,7 @@ impl UpstreamManager {
     }
 
     fn tell_unanswered(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
-        let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
+        let Some(pool) = certain(self.pools.get_mut(&connection.pool)) else { return };
         let server = pool.settings.servers.get(connection.index);
         let server = server.filter(|_| pool.unanswered_told.is_due(now));
         let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
@@ -174,7 +175,7 @@ impl UpstreamManager {
     /// Connections to a server that has failed are likely to be dead, and take the place of those that are not.
     fn close_idle(&mut self, server: ServerId) {
         let pools = self.servers.pools(server);
-        let pools_of_server = pools.iter().filter_map(|pool| self.pools.get(pool));
+        let pools_of_server = pools.iter().filter_map(|pool| certain(self.pools.get(pool)));
         let server_pools = pools_of_server
             .flat_map(|pool| &pool.server_pools)
             .filter(|server_pool| server_pool.server == server);
@@ -191,7 +192,7 @@ impl UpstreamManager {
 
     /// The server at that place has not answered: the next one, if there is one.
     pub(super) fn try_elsewhere(&mut self, id: QuestionId, index: usize, failure: &Failure, now: Instant) {
-        let Some(question) = self.questions.get_mut(&id) else { return };
+        let Some(question) = certain(self.questions.get_mut(&id)) else { return };
         question.group.tried = question.group.tried.with(index);
         question.group.awaits_probe = true;
         question.was_asked_again = false;
@@ -237,7 +238,7 @@ impl UpstreamManager {
 
     /// Closes a connection on which nothing can be asked.
     pub(super) fn cut(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
-        let Some(mut connection) = self.close(id) else { return };
+        let Some(mut connection) = certain(self.close(id)) else { return };
         if connection.is_ready() {
             let questions = std::mem::take(&mut connection.in_flight);
             self.lose_unasked(&connection, questions, failure, now);

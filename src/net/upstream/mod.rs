@@ -13,10 +13,14 @@
 //!   (`in_flight`), but a server that has no equal is asked on.
 //! - A question tries each server once. If a used connection breaks under it, or is silent while a fresh one can be
 //!   opened, it is asked once more on the fresh one, unless a part of its answer has come (`failing`, `second_try`).
+//!
+//! An event about a connection or question that is not known any more is out of date and changes nothing. Numbers of the
+//! machine's own always lead to something (`certain`).
 #![forbid(unsafe_code)]
 
 mod addresses;
 mod asking;
+mod certain;
 mod command;
 mod connection;
 mod connection_pool;

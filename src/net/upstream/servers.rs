@@ -4,6 +4,7 @@
 mod lookups;
 
 use super::addresses::Addresses;
+use super::certain::certain;
 use super::health::{Availability, Evidence, FailedStep, Health};
 use super::in_flight::Awaited;
 use super::{Command, Event, Target};
@@ -83,7 +84,7 @@ impl Servers {
 
     /// A pool is gone that named the server; without a pool nothing is known of it any more.
     pub(super) fn leave(&mut self, id: ServerId, pool: PoolId) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         record.pools.remove(&pool);
         if record.pools.is_empty() {
             self.ids.remove(&(record.server.clone(), record.credential_scope));
@@ -93,32 +94,32 @@ impl Servers {
     }
 
     pub(super) fn availability(&self, id: ServerId, now: Instant) -> Availability {
-        self.records.get(&id).map_or(Availability::Down, |record| record.health.availability(now))
+        certain(self.records.get(&id)).map_or(Availability::Down, |record| record.health.availability(now))
     }
 
     pub(super) fn is_half_open(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_half_open())
+        certain(self.records.get(&id)).is_some_and(|record| record.health.is_half_open())
     }
 
     pub(super) fn is_probed(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_probed())
+        certain(self.records.get(&id)).is_some_and(|record| record.health.is_probed())
     }
 
     pub(super) fn is_probed_soon(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_probed_soon())
+        certain(self.records.get(&id)).is_some_and(|record| record.health.is_probed_soon())
     }
 
     pub(super) fn failure(&self, id: ServerId) -> Option<(Instant, &Failure)> {
-        self.records.get(&id)?.health.failure()
+        certain(self.records.get(&id))?.health.failure()
     }
 
     /// Where to connect next.
     pub(super) fn target(&self, id: ServerId) -> Option<&Target> {
-        self.records.get(&id)?.addresses.first()
+        certain(self.records.get(&id))?.addresses.first()
     }
 
     pub(super) fn pools(&self, id: ServerId) -> Vec<PoolId> {
-        self.records.get(&id).map_or_else(Vec::new, |record| record.pools.iter().copied().collect())
+        certain(self.records.get(&id)).map_or_else(Vec::new, |record| record.pools.iter().copied().collect())
     }
 
     pub(super) fn begin_probe(&mut self, id: ServerId) {
@@ -131,7 +132,7 @@ impl Servers {
 
     /// Something is waited for from now on.
     pub(super) fn begin_waiting(&mut self, id: ServerId, awaited: Awaited, now: Instant) {
-        if let Some(record) = self.records.get_mut(&id) {
+        if let Some(record) = certain(self.records.get_mut(&id)) {
             record.health.in_flight.begin(awaited, now);
             if record.health.is_half_open() {
                 self.note_change(id);
@@ -141,13 +142,13 @@ impl Servers {
     }
 
     fn watch(&mut self, id: ServerId, now: Instant) {
-        let due = self.records.get_mut(&id).and_then(|record| record.health.in_flight.watch(now));
+        let due = certain(self.records.get_mut(&id)).and_then(|record| record.health.in_flight.watch(now));
         self.watches.extend(due.map(|due| (due, id)));
     }
 
     /// It is waited for no more.
     pub(super) fn end_waiting(&mut self, id: ServerId, awaited: Awaited) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         if record.health.in_flight.end(awaited) || record.health.is_half_open() {
             self.note_change(id);
         }
@@ -162,7 +163,7 @@ impl Servers {
         began: Instant,
         now: Instant,
     ) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         if evidence == Evidence::Answer {
             record.addresses.answer(target, now);
         }
@@ -179,7 +180,7 @@ impl Servers {
 
     /// Whether a question was answered at that address since.
     pub(super) fn has_answered_since(&self, id: ServerId, target: &Target, time: Instant) -> bool {
-        self.records.get(&id).is_some_and(|record| record.addresses.has_answered_since(target, time))
+        certain(self.records.get(&id)).is_some_and(|record| record.addresses.has_answered_since(target, time))
     }
 
     /// No connection to the address came to the point at which a question can be asked. It began then.
@@ -191,7 +192,7 @@ impl Servers {
         began: Instant,
         now: Instant,
     ) -> FailureScope {
-        let Some(record) = self.records.get_mut(&id) else { return FailureScope::Nothing };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return FailureScope::Nothing };
         if record.health.is_old_news(FailedStep::Opening, began) {
             return FailureScope::Nothing;
         }
@@ -214,7 +215,7 @@ impl Servers {
         asked: Instant,
         now: Instant,
     ) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         if record.health.is_old_news(FailedStep::Question, asked)
             || record.addresses.has_answered_since(target, asked)
         {
@@ -226,7 +227,7 @@ impl Servers {
     }
 
     fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, began: Instant, now: Instant) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         if record.health.fail(FailedStep::Opening, why.clone(), wait, self.retry_interval, began, now) {
             self.commands.push_back(Command::Log(Event::Failed(record.server.clone(), why.clone())));
         }
@@ -234,14 +235,14 @@ impl Servers {
     }
 
     fn change(&mut self, id: ServerId, change: fn(&mut Health)) {
-        if let Some(record) = self.records.get_mut(&id) {
+        if let Some(record) = certain(self.records.get_mut(&id)) {
             change(&mut record.health);
             self.note_change(id);
         }
     }
 
     fn note_change(&mut self, id: ServerId) {
-        if let Some(record) = self.records.get(&id) {
+        if let Some(record) = certain(self.records.get(&id)) {
             self.changed.extend(&record.pools);
         }
     }
@@ -249,7 +250,7 @@ impl Servers {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(due, id)) = self.watches.first().filter(|(due, _)| *due <= now) {
             self.watches.remove(&(due, id));
-            let Some(record) = self.records.get_mut(&id) else { continue };
+            let Some(record) = certain(self.records.get_mut(&id)) else { continue };
             record.health.in_flight.end_watch();
             if record.health.in_flight.is_silent(now) {
                 self.note_change(id);
