@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use mio::net::UnixStream;
 
-use crate::host::{Account, PamService, run_with_input};
+use crate::host::{Account, PamService};
 use crate::load::{Generator, Group, Run, Until, request};
+use crate::process::run_with_input;
 use crate::report::Findings;
 use crate::server::{Kind, Server};
 use crate::{Bench, Fallible, flood};
+
+/// The hidden argument with which the benchmark runs itself as an attacker.
+pub(crate) const ATTACK: &str = "--attack";
 
 /// The user who attacks: `nobody`.
 const ATTACKER: u32 = 65534;
@@ -96,7 +100,7 @@ impl Attacker {
         let own = std::process::id().to_string();
         run_with_input(Command::new("prlimit").args(["--pid", &own, "--nofile=16384:"]), "")?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg(crate::options::ATTACK).arg(attack.name()).arg(socket).uid(ATTACKER).gid(ATTACKER);
+        command.arg(ATTACK).arg(attack.name()).arg(socket).uid(ATTACKER).gid(ATTACKER);
         Ok(Self(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?))
     }
 }

@@ -11,6 +11,7 @@ mod flood;
 mod guessing;
 mod host;
 mod load;
+mod machine;
 mod memory;
 mod network;
 mod options;
@@ -77,14 +78,14 @@ fn run() -> Fallible<ExitCode> {
 }
 
 fn measure(options: Options) -> Fallible<ExitCode> {
-    host::check_requirements(&options)?;
+    machine::check_requirements(&options)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
     }
     let permit = PamService::create("permit", "pam_permit.so")?;
     let bench = Bench { options, interrupted, permit };
-    println!("{}", host::describe(&bench.options)?);
+    println!("{}", machine::describe(&bench.options)?);
     let mut findings = Findings::default();
     for scenario in Scenario::ALL.into_iter().filter(|scenario| bench.options.runs(*scenario)) {
         bench.check_interrupted()?;

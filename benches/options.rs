@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Fallible;
-use crate::crowd::Attack;
-use crate::server::Kind;
+use crate::crowd::{ATTACK, Attack};
+use crate::server::{ECHO_SERVER, Kind};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -18,11 +18,6 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
                    imaps, ldap-bind, ldap-fastbind, ldaps, hung (may be repeated)
   --server NAME    only these: ours, C, echo (may be repeated)
 ";
-
-/// The hidden argument with which the benchmark runs itself as the echo server.
-pub(crate) const ECHO_SERVER: &str = "--echo-server";
-/// The hidden argument with which it runs itself as an attacker.
-pub(crate) const ATTACK: &str = "--attack";
 
 /// What this process is to do.
 pub(crate) enum Task {

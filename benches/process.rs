@@ -1,10 +1,35 @@
-//! What the kernel tells about the processes of a server: who they are, their CPU time, their memory.
+//! Programs that are run to their end, and what the kernel tells about the processes of a server: who they are, their
+//! CPU time, their memory.
 
 use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use crate::Fallible;
 
 /// The unit of the times in /proc/PID/stat: USER_HZ, 100 a second on Linux.
 const CLOCK_TICK: Duration = Duration::from_millis(10);
+
+/// Runs a command to its end; its complaints are the error.
+pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Fallible<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{program} could not be started: {error}."))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes())?;
+    }
+    let output = child.wait_with_output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} failed ({}): {}", output.status, said.trim()).into())
+}
 
 /// A process and all its descendants that are alive now.
 pub(crate) fn tree(root: u32) -> Vec<u32> {

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::options::ECHO_SERVER;
 use crate::process::Memory;
 use crate::{Fallible, process};
 
@@ -16,6 +15,9 @@ use crate::{Fallible, process};
 pub(crate) const C_DAEMON: &str = "/usr/sbin/saslauthd";
 /// The daemon of this project, built for release.
 pub(crate) const OUR_DAEMON: &str = env!("CARGO_BIN_EXE_saslauthd");
+
+/// The hidden argument with which the benchmark runs itself as the echo server.
+pub(crate) const ECHO_SERVER: &str = "--echo-server";
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(10);

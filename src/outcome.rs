@@ -45,6 +45,12 @@ impl Refusal {
     pub fn with_reason(text: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), reason: reason.into(), breaks_off: false, is_unknown_login: false }
     }
+
+    /// The same refusal, by a mechanism that does not know the login.
+    #[must_use]
+    pub fn of_unknown_login(self) -> Self {
+        Self { is_unknown_login: true, ..self }
+    }
 }
 
 impl Outcome {
@@ -58,7 +64,7 @@ impl Outcome {
 
     /// Refused since the mechanism does not know the login: what C would reply, and the reason for the log.
     pub fn unknown_login(text: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::Reject(Refusal { is_unknown_login: true, ..Refusal::with_reason(text, reason) })
+        Self::Reject(Refusal::with_reason(text, reason).of_unknown_login())
     }
 
     /// Could not be asked: what C would reply, and the real reason for the log.

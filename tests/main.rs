@@ -21,6 +21,7 @@ mod faults;
 mod flags;
 mod floods;
 mod httpform;
+mod layers;
 mod ldap;
 mod lifecycle;
 mod log;

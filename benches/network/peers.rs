@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::certificate;
 use crate::Fallible;
-use crate::host::run_with_input;
+use crate::process::run_with_input;
 use crate::server::wait_for;
 
 /// The program.

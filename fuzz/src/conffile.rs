@@ -3,10 +3,10 @@
 use crate::input::{Input, SEPARATOR};
 use crate::memory::most_held;
 use saslauthd::config::NetworkSettings;
-use saslauthd::settings::file::{File, Problem, Text};
-use saslauthd::settings::raw_settings::RawSettings;
 use saslauthd::registry::{Kind, MECHANISMS};
 use saslauthd::secret::Secret;
+use saslauthd::settings::file::{File, Problem, Text};
+use saslauthd::settings::raw_settings::RawSettings;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 

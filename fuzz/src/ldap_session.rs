@@ -4,11 +4,11 @@ use crate::input::{Input, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::settings::file::Text;
-use saslauthd::settings::raw_settings::RawSettings;
 use saslauthd::mechanism::ldap::ber::{self, Reader};
 use saslauthd::mechanism::ldap::{Ldap, settings::Realms};
 use saslauthd::secret::Secret;
+use saslauthd::settings::file::Text;
+use saslauthd::settings::raw_settings::RawSettings;
 
 /// Between two parts of an input.
 pub const SEPARATOR: &[u8] = b"\xff\xff\xff\xff";
@@ -129,16 +129,16 @@ impl Sent<'_> {
     fn take_bind(&mut self, bind: &mut Reader<'_>) {
         assert_eq!(bind.number(ber::INTEGER), Ok(3));
         let name = bind.required(ber::OCTET_STRING).expect("a name");
-        let proof = bind.element().expect("a proof");
-        match proof.tag {
-            0x80 if (name, proof.content) == (b"cn=service", b"s3rvice") => {}
+        let credentials = bind.element().expect("credentials");
+        match credentials.tag {
+            0x80 if (name, credentials.content) == (b"cn=service", b"s3rvice") => {}
             0x80 => {
-                assert_eq!(proof.content, self.password);
+                assert_eq!(credentials.content, self.password);
                 assert!(!name.is_empty() && !self.password.is_empty(), "a bind of nobody");
                 self.proofs += 1;
             }
             0xa3 => {
-                let mut sasl = proof.inside();
+                let mut sasl = credentials.inside();
                 assert_eq!(sasl.required(ber::OCTET_STRING), Ok(b"PLAIN".as_slice()));
                 let message = sasl.required(ber::OCTET_STRING).expect("a message");
                 let name: &[u8] = if self.login.contains(&b'@') { b"" } else { b"@example.org" };
@@ -147,7 +147,7 @@ impl Sent<'_> {
                 assert!(message == own || message == service, "{}", message.escape_ascii());
                 self.proofs += usize::from(message == own);
             }
-            tag => panic!("no proof has the tag {tag:#04x}"),
+            tag => panic!("no credentials have the tag {tag:#04x}"),
         }
         assert!(bind.is_empty());
     }

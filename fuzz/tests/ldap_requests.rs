@@ -9,7 +9,7 @@ use rasn_ldap::{
 use saslauthd::mechanism::ldap::ber;
 use saslauthd::mechanism::ldap::filter;
 use saslauthd::mechanism::ldap::message::{
-    Dereference, Proof, Request, START_TLS, Scope, Search, WHO_AM_I,
+    BindCredentials, Dereference, Request, START_TLS, Scope, Search, WHO_AM_I,
 };
 use saslauthd::mechanism::ldap::tokens::Tokens;
 use saslauthd::secret::Secret;
@@ -48,16 +48,16 @@ fn binds_are_read_as_they_were_meant() {
         let name = text(random, 200);
         let (secret, mechanism) = (bytes(random), text(random, 20));
         let message = random.one_in(2).then(|| bytes(random));
-        let (proof, expected) = if random.one_in(2) {
-            (Proof::Simple(&secret), AuthenticationChoice::Simple(secret.clone().into()))
+        let (credentials, expected) = if random.one_in(2) {
+            (BindCredentials::Simple(&secret), AuthenticationChoice::Simple(secret.clone().into()))
         } else {
             let credentials =
                 SaslCredentials::new(mechanism.as_str().into(), message.clone().map(Into::into));
-            let sasl = Proof::Sasl { mechanism: mechanism.as_bytes(), message: message.as_deref() };
+            let sasl = BindCredentials::Sasl { mechanism: mechanism.as_bytes(), message: message.as_deref() };
             (sasl, AuthenticationChoice::Sasl(credentials))
         };
         let expected = BindRequest::new(3, name.as_str().into(), expected);
-        let bind = Request::Bind { version: 3, name: name.as_bytes(), proof };
+        let bind = Request::Bind { version: 3, name: name.as_bytes(), credentials };
         assert_read(number(random), &bind, ProtocolOp::BindRequest(expected));
     });
 }

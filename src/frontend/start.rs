@@ -4,7 +4,7 @@
 use super::{clients, token};
 use crate::config::FrontendSettings;
 use crate::mechanism::MechanismError;
-use crate::net::{Network, Wiring};
+use crate::net::{EventLoopHandle, Network};
 use crate::policy::dispatch::Route;
 use crate::registry::{self, Kind, Mechanism};
 use crate::settings::raw_settings::RawSettings;
@@ -121,7 +121,7 @@ pub(crate) fn network(
         return Ok(None);
     };
     let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
-    let wiring = Wiring { registry, token: token::of_connection, mechanism: name };
+    let wiring = EventLoopHandle { registry, token: token::of_connection, mechanism: name };
     start(sources, &service.network, wiring).map(Some)
 }
 

@@ -5,6 +5,9 @@ use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
 
+/// The longest text of people's words in a message, in bytes.
+pub(super) const LONGEST_TEXT: usize = 2048;
+
 /// A message that is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
@@ -16,6 +19,12 @@ impl fmt::Display for Malformed {
 }
 
 impl std::error::Error for Malformed {}
+
+/// As much of `text` as a message has room for.
+pub(super) fn cut(text: &str) -> &[u8] {
+    let end = (0..=text.len().min(LONGEST_TEXT)).rev().find(|index| text.is_char_boundary(*index));
+    text.as_bytes().get(..end.unwrap_or(0)).unwrap_or_default()
+}
 
 /// Puts a message together; wiped on drop, since it may hold a password.
 pub(super) struct Writer(Secret);

@@ -1,14 +1,17 @@
 //! Between frontend and worker: an errand, its result.
 #![forbid(unsafe_code)]
 
-use super::codec::{Malformed, Reader, Writer};
-use super::worker::{ERRAND, RESULT, cut};
+use super::codec::{Malformed, Reader, Writer, cut};
 use super::{LARGEST_MESSAGE, largest_request};
 use crate::config::Limits;
 use crate::job::JobId;
 use crate::job::{Digest, Errand, ErrandResult};
 use crate::secret::Secret;
 use std::net::SocketAddr;
+
+/// The tags of the two messages, beside those of `worker`.
+pub(super) const ERRAND: u8 = 6;
+pub(super) const RESULT: u8 = 7;
 
 const RESOLVE: u64 = 0;
 const CHECK_PASSWORD: u64 = 1;

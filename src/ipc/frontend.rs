@@ -1,8 +1,7 @@
 //! Between supervisor and frontend: the configuration, workers, the end.
 #![forbid(unsafe_code)]
 
-use super::codec::{Malformed, Reader, Writer};
-use super::worker::cut;
+use super::codec::{Malformed, Reader, Writer, cut};
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::ServerOrder;
 use crate::config::login_format::LoginFormat;
@@ -239,8 +238,8 @@ fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed>
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::registry::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
     use crate::secret;
+    use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF};
     use crate::sys::socket;
     use std::os::fd::AsFd;
     use std::time::Duration;

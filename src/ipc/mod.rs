@@ -16,7 +16,7 @@ pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
 
 use crate::config::Limits;
 use crate::config::login_format::LoginFormat;
-use crate::registry::load::{LARGEST_FILE, LARGEST_LDAP_CONF};
+use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF};
 
 /// The largest message in bytes that is neither a request nor a frontend's setup: a verdict, a log line.
 pub const LARGEST_MESSAGE: usize = 16 * 1024;

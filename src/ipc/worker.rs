@@ -1,8 +1,8 @@
 //! Between frontend and worker: a job, its answer.
 #![forbid(unsafe_code)]
 
-use super::codec::{Malformed, Reader, Writer};
-use super::errand::{decode_errand, decode_result, encode_errand, encode_result};
+use super::codec::{LONGEST_TEXT, Malformed, Reader, Writer, cut};
+use super::errand::{ERRAND, RESULT, decode_errand, decode_result, encode_errand, encode_result};
 use super::{LARGEST_MESSAGE, REST_OF_JOB};
 use crate::config::Limits;
 use crate::credentials::Credentials;
@@ -19,17 +19,13 @@ const VERIFY: u8 = 2;
 const READY: u8 = 3;
 const FAILED: u8 = 4;
 const VERDICT: u8 = 5;
-pub(super) const ERRAND: u8 = 6;
-pub(super) const RESULT: u8 = 7;
+// 6 and 7 are those of `errand`.
 const RETIRING: u8 = 8;
 
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
 const UNAVAILABLE: u64 = 2;
 const UNKNOWN_LOGIN: u64 = 3;
-
-/// Longest text or reason in a verdict, in bytes; a mechanism that has more to say is cut.
-const LONGEST_TEXT: usize = 2048;
 
 /// What a worker must know: its first message, from the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,11 +188,6 @@ fn decode_verdict(reader: &mut Reader<'_>) -> Result<Verdict, Malformed> {
         _ => return Err(Malformed),
     };
     Ok(Verdict { outcome, delay })
-}
-
-pub(super) fn cut(text: &str) -> &[u8] {
-    let end = (0..=text.len().min(LONGEST_TEXT)).rev().find(|index| text.is_char_boundary(*index));
-    text.as_bytes().get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -111,6 +111,19 @@ fn ask_about_everybody() {
         assert_eq!(ask(mechanism, login, "secret").reply(), wrong, "{mechanism}: {login}");
     }
     assert!(matches!(ask("shadow", "nis", "s3cret"), Outcome::Unavailable(_)));
+    for (mechanism, unknown, known) in [
+        ("shadow", &["noshadow", "inpasswd", "nobodyatall"][..], &["good", "locked", "over", "root"][..]),
+        ("getpwent", &["nobodyatall"], &["good", "inpasswd", "root"]),
+    ] {
+        for (logins, is_unknown) in [(unknown, true), (known, false)] {
+            for login in logins {
+                let outcome = ask(mechanism, login, "secret");
+                let Outcome::Reject(refusal) = outcome else { panic!("{mechanism}: {login}: {outcome:?}") };
+                assert_eq!(refusal.is_unknown_login, is_unknown, "{mechanism}: {login}");
+                assert_eq!(refusal.reason, refusal.text, "{mechanism}: {login}");
+            }
+        }
+    }
 }
 
 fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {

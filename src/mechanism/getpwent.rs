@@ -22,8 +22,8 @@ impl LocalMechanism for Getpwent {
 
 fn verdict(credentials: &Credentials) -> Result<Outcome, Outcome> {
     let Some(stored) = passwd_hash(&credentials.login)? else {
-        password::pretend(&credentials.password);
-        return Err(Outcome::reject("Invalid username"));
+        password::check_dummy_hash(&credentials.password);
+        return Err(password::invalid_username());
     };
     if !password::verify(&credentials.password, stored.as_bytes()) {
         return Err(Outcome::reject("Incorrect password"));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_unknown_login_is_an_invalid_username() {
-        assert_eq!(ask(b"no-such-login-in-any-database"), Outcome::reject("Invalid username"));
+        assert_eq!(ask(b"no-such-login-in-any-database"), password::invalid_username());
     }
 
     #[test]

@@ -1,22 +1,28 @@
 //! Is this the password of that stored hash? Shared by every mechanism that has the hash at hand.
 #![forbid(unsafe_code)]
 
+use crate::outcome::{Outcome, Refusal};
 use crate::secret::Secret;
 use crate::sys::crypt;
 use std::sync::OnceLock;
 use subtle::ConstantTimeEq;
 
+/// The refusal of a login that a database does not have, in C's words.
+pub(super) fn invalid_username() -> Outcome {
+    Outcome::Reject(Refusal::new("Invalid username").of_unknown_login())
+}
+
 /// Whether `password` is the one that `stored` is the crypt(3) hash of, in any kind of hash that the system knows.
 ///
 /// Never true for an empty hash, a locked one (it begins with `!` or `*`) or anything else that crypt(3) does not
-/// take; then as much work is done as by [`pretend`], so that the time does not tell locked accounts from open ones.
+/// take; then as much work is done as by [`check_dummy_hash`], so that the time does not tell locked accounts from open ones.
 pub(in crate::mechanism) fn verify(password: &Secret, stored: &[u8]) -> bool {
     if stored.is_empty() || stored.starts_with(b"!") || stored.starts_with(b"*") {
-        pretend(password);
+        check_dummy_hash(password);
         return false;
     }
     let Some(hash) = crypt::crypt(password.as_bytes(), stored) else {
-        pretend(password);
+        check_dummy_hash(password);
         return false;
     };
     hash.as_bytes().ct_eq(stored).into()
@@ -27,7 +33,7 @@ pub(in crate::mechanism) fn verify(password: &Secret, stored: &[u8]) -> bool {
 /// The hash is of the kind and cost that libcrypt prefers, which is what passwd(1) makes on the systems where that
 /// is the same library's default (Debian, Fedora). Where accounts have hashes of another kind the time still tells
 /// that a login is unknown; a hash of one of them would be needed to hide it.
-pub(super) fn pretend(password: &Secret) {
+pub(super) fn check_dummy_hash(password: &Secret) {
     static SETTING: OnceLock<Option<Vec<u8>>> = OnceLock::new();
     if let Some(setting) = SETTING.get_or_init(crypt::preferred_setting) {
         std::hint::black_box(crypt::crypt(password.as_bytes(), setting));

@@ -5,7 +5,7 @@ use super::getpwent::passwd_hash;
 use super::password;
 use crate::credentials::Credentials;
 use crate::mechanism::{Local, LocalMechanism};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::strerror::strerror;
 use crate::sys::shadow::{NEVER, ShadowEntry, lookup};
 use std::ffi::CString;
@@ -33,12 +33,12 @@ impl LocalMechanism for Shadow {
 /// nobody learns them without the password.
 fn verdict(credentials: &Credentials) -> Result<Outcome, Outcome> {
     if passwd_hash(&credentials.login)?.is_none() {
-        password::pretend(&credentials.password);
-        return Err(Outcome::reject("Invalid username"));
+        password::check_dummy_hash(&credentials.password);
+        return Err(password::invalid_username());
     }
     let Some(entry) = shadow_entry(&credentials.login)? else {
-        password::pretend(&credentials.password);
-        return Err(Outcome::reject("Invalid shadow username"));
+        password::check_dummy_hash(&credentials.password);
+        return Err(Outcome::Reject(Refusal::new("Invalid shadow username").of_unknown_login()));
     };
     if entry.hash.as_bytes() == NIS_NOT_PERMITTED {
         let text = "Insufficient permission to access NIS authentication database (saslauthd)";
@@ -170,6 +170,6 @@ mod tests {
             realm: Vec::new(),
             client: None,
         };
-        assert_eq!(Shadow.verify(&credentials).outcome, Outcome::reject("Invalid username"));
+        assert_eq!(Shadow.verify(&credentials).outcome, password::invalid_username());
     }
 }

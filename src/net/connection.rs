@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::socket::Socket;
-use super::tls::Hindered;
+use super::tls::TransportError;
 use super::transport::Transport;
 use super::upstream::Target;
 use crate::net::exchange::{Failure, FailureKind, QuestionId, Server, Session, TlsMode};
@@ -130,7 +130,7 @@ impl<S: Session> Connection<S> {
 
     fn finish_clear_words(&mut self) -> Result<Progress, Failure> {
         match self.unwritable.take() {
-            Some(reason) => Err(self.failure(Hindered::Broken(reason))),
+            Some(reason) => Err(self.failure(TransportError::Broken(reason))),
             None if self.has_output() => Ok(Progress::Nothing),
             None => self.begin_tls(false),
         }
@@ -141,14 +141,14 @@ impl<S: Session> Connection<S> {
             return Err(Failure::new(FailureKind::Internal, "TLS was to begin where none is configured"));
         };
         self.phase = Phase::Securing { from_start };
-        self.transport.secure(ssl).map_err(|hindered| self.failure(hindered))?;
+        self.transport.secure(ssl).map_err(|error| self.failure(error))?;
         Ok(Progress::Securing)
     }
 
     fn go_on_securing(&mut self, from_start: bool) -> Result<Progress, Failure> {
         match self.transport.shake_hands() {
-            Err(Hindered::Blocked) => Ok(Progress::Nothing),
-            Err(hindered) => Err(self.failure(hindered)),
+            Err(TransportError::Blocked) => Ok(Progress::Nothing),
+            Err(error) => Err(self.failure(error)),
             Ok(()) => {
                 self.phase = Phase::Open;
                 match from_start {
@@ -176,15 +176,15 @@ impl<S: Session> Connection<S> {
                 buffer.wipe_first(length);
                 Ok(Progress::Heard)
             }
-            Err(Hindered::Blocked) => match self.unwritable.take() {
-                Some(reason) => Err(self.failure(Hindered::Broken(reason))),
+            Err(TransportError::Blocked) => match self.unwritable.take() {
+                Some(reason) => Err(self.failure(TransportError::Broken(reason))),
                 None => Ok(Progress::Nothing),
             },
-            Err(Hindered::Ended) => {
+            Err(TransportError::Ended) => {
                 self.session.handle_end();
                 Ok(Progress::Ended)
             }
-            Err(hindered) => Err(self.failure(hindered)),
+            Err(error) => Err(self.failure(error)),
         }
     }
 
@@ -240,11 +240,11 @@ impl<S: Session> Connection<S> {
                 self.written = 0;
                 self.phase == Phase::LastClearWords
             }
-            Err(Hindered::Blocked) => false,
-            Err(hindered) => {
+            Err(TransportError::Blocked) => false,
+            Err(error) => {
                 self.session.output().clear();
                 self.written = 0;
-                self.unwritable = Some(reason(hindered));
+                self.unwritable = Some(reason(error));
                 // The server may have said why before it hung up.
                 self.transport.socket().into_iter().for_each(Socket::expect_end);
                 true
@@ -252,7 +252,7 @@ impl<S: Session> Connection<S> {
         }
     }
 
-    fn write(&mut self) -> Result<(), Hindered> {
+    fn write(&mut self) -> Result<(), TransportError> {
         loop {
             match self.session.output().as_bytes().get(self.written..) {
                 None | Some([]) => return Ok(()),
@@ -279,20 +279,20 @@ impl<S: Session> Connection<S> {
 
     /// What it means for the questions that the server has closed its end.
     pub(super) fn end(&self) -> Failure {
-        self.failure(Hindered::Ended)
+        self.failure(TransportError::Ended)
     }
 
-    fn failure(&self, hindered: Hindered) -> Failure {
+    fn failure(&self, error: TransportError) -> Failure {
         let kind = match self.phase {
             Phase::Connecting { .. } | Phase::Securing { .. } => FailureKind::Contact,
             Phase::LastClearWords | Phase::Open if self.has_spoken => FailureKind::Unexpected,
             Phase::LastClearWords | Phase::Open => FailureKind::Synchronize,
         };
         let target = &self.target;
-        let reason = match (self.phase, hindered) {
-            (Phase::Securing { .. }, hindered) => format!("no TLS with {target}: {}", reason(hindered)),
-            (_, Hindered::Ended) => format!("{target} closed the connection"),
-            (_, hindered) => format!("the connection to {target} broke: {}", reason(hindered)),
+        let reason = match (self.phase, error) {
+            (Phase::Securing { .. }, error) => format!("no TLS with {target}: {}", reason(error)),
+            (_, TransportError::Ended) => format!("{target} closed the connection"),
+            (_, error) => format!("the connection to {target} broke: {}", reason(error)),
         };
         Failure::new(kind, reason)
     }
@@ -308,11 +308,11 @@ pub(super) fn no_connection(target: &Target, error: &io::Error) -> Failure {
     Failure::new(FailureKind::Contact, format!("no connection to {target}: {}", strerror(error)))
 }
 
-fn reason(hindered: Hindered) -> String {
-    match hindered {
-        Hindered::Blocked => "it takes nothing".to_owned(),
-        Hindered::Ended => "the server closed the connection".to_owned(),
-        Hindered::Broken(reason) => reason,
+fn reason(error: TransportError) -> String {
+    match error {
+        TransportError::Blocked => "it takes nothing".to_owned(),
+        TransportError::Ended => "the server closed the connection".to_owned(),
+        TransportError::Broken(reason) => reason,
     }
 }
 

@@ -13,16 +13,14 @@ mod tls_sessions;
 mod transport;
 pub mod upstream;
 
+pub use upstream::ConnectionId;
+
 use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{Errand, ErrandId, ErrandResult};
 use crate::outcome::Verdict;
 use crate::policy::origin::Origin;
 use std::time::Instant;
-
-/// A connection to a server, numbered by the driver; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(pub u64);
 
 /// A mechanism that asks servers, as the event loop sees it.
 pub trait Network {
@@ -64,7 +62,7 @@ pub enum NetworkAction {
 }
 
 /// What a driver needs of the event loop.
-pub struct Wiring {
+pub struct EventLoopHandle {
     /// Where connections are registered.
     pub registry: mio::Registry,
     /// Under which token.

@@ -283,7 +283,7 @@ fn expecting(context: &SslContext, settings: &TlsSettings, host: Option<&str>) -
 
 /// What an operation on a TLS connection came to when it did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Hindered {
+pub(super) enum TransportError {
     /// An event will tell when to try again.
     Blocked,
     /// The server has closed the connection, with or without saying so.
@@ -293,34 +293,34 @@ pub(super) enum Hindered {
 }
 
 /// Reads an error of OpenSSL.
-pub(super) fn hindrance(error: &openssl::ssl::Error, ssl: &SslRef) -> Hindered {
+pub(super) fn transport_error(error: &openssl::ssl::Error, ssl: &SslRef) -> TransportError {
     match error.code() {
-        ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => Hindered::Blocked,
-        ErrorCode::ZERO_RETURN => Hindered::Ended,
+        ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => TransportError::Blocked,
+        ErrorCode::ZERO_RETURN => TransportError::Ended,
         _ => match (error.io_error(), error.ssl_error()) {
-            (Some(error), _) if error.kind() == io::ErrorKind::UnexpectedEof => Hindered::Ended,
-            (Some(error), _) => Hindered::Broken(strerror(error)),
+            (Some(error), _) if error.kind() == io::ErrorKind::UnexpectedEof => TransportError::Ended,
+            (Some(error), _) => TransportError::Broken(strerror(error)),
             (None, Some(stack)) => broken(stack, ssl),
             // The end of the connection in OpenSSL 1.1.
-            (None, None) => Hindered::Ended,
+            (None, None) => TransportError::Ended,
         },
     }
 }
 
-fn broken(stack: &ErrorStack, ssl: &SslRef) -> Hindered {
+fn broken(stack: &ErrorStack, ssl: &SslRef) -> TransportError {
     let says = |reason| stack.errors().iter().any(|error| error.reason() == Some(reason));
     if says("certificate verify failed") && ssl.verify_result() != X509VerifyResult::OK {
         let why = ssl.verify_result().error_string();
-        return Hindered::Broken(format!("the certificate is not valid: {why}"));
+        return TransportError::Broken(format!("the certificate is not valid: {why}"));
     }
     match reason_of(stack).as_str() {
         // The same in OpenSSL 3.
-        "unexpected eof while reading" => Hindered::Ended,
+        "unexpected eof while reading" => TransportError::Ended,
         // What OpenSSL makes of bytes that are no record.
         reason @ ("wrong version number" | "packet length too long" | "http request") => {
-            Hindered::Broken(format!("the server speaks in clear ({reason})"))
+            TransportError::Broken(format!("the server speaks in clear ({reason})"))
         }
-        reason => Hindered::Broken(reason.to_owned()),
+        reason => TransportError::Broken(reason.to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::socket::Socket;
-use super::tls::{Hindered, hindrance, reason_of};
+use super::tls::{TransportError, reason_of, transport_error};
 use crate::strerror::strerror;
 use crate::sys::tls_session::ResumableSession;
 use openssl::ssl::{Error, Ssl, SslStream};
@@ -17,7 +17,7 @@ pub(super) enum Transport {
 }
 
 /// How many bytes went, or why none.
-pub(super) type Moved = Result<usize, Hindered>;
+pub(super) type Moved = Result<usize, TransportError>;
 
 impl Transport {
     /// The socket below.
@@ -30,21 +30,21 @@ impl Transport {
     }
 
     /// Puts TLS between the socket and what is said from now on. [`Self::shake_hands`] must go on.
-    pub(super) fn secure(&mut self, ssl: Ssl) -> Result<(), Hindered> {
+    pub(super) fn secure(&mut self, ssl: Ssl) -> Result<(), TransportError> {
         match std::mem::replace(self, Self::Gone) {
             Self::Plain(socket) => {
                 let stream = SslStream::new(ssl, socket);
-                *self = Self::Secure(stream.map_err(|error| Hindered::Broken(reason_of(&error)))?);
+                *self = Self::Secure(stream.map_err(|error| TransportError::Broken(reason_of(&error)))?);
                 Ok(())
             }
-            _ => Err(Hindered::Broken("TLS was to begin twice".to_owned())),
+            _ => Err(TransportError::Broken("TLS was to begin twice".to_owned())),
         }
     }
 
     /// Goes on with the handshake of TLS; `Ok` when it is done.
-    pub(super) fn shake_hands(&mut self) -> Result<(), Hindered> {
+    pub(super) fn shake_hands(&mut self) -> Result<(), TransportError> {
         match self {
-            Self::Secure(stream) => stream.connect().map_err(|error| hindrance(&error, stream.ssl())),
+            Self::Secure(stream) => stream.connect().map_err(|error| transport_error(&error, stream.ssl())),
             _ => Err(gone()),
         }
     }
@@ -53,8 +53,8 @@ impl Transport {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Moved {
         match self {
             Self::Plain(socket) => match socket.read(buffer) {
-                Ok(0) => Err(Hindered::Ended),
-                result => result.map_err(|error| hindrance_of_socket(&error)),
+                Ok(0) => Err(TransportError::Ended),
+                result => result.map_err(|error| socket_error(&error)),
             },
             Self::Secure(stream) => stream.ssl_read(buffer).map_err(explain(stream)),
             Self::Gone => Err(gone()),
@@ -64,7 +64,7 @@ impl Transport {
     /// Writes what the connection takes of `bytes`, which are not empty.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Moved {
         match self {
-            Self::Plain(socket) => socket.write(bytes).map_err(|error| hindrance_of_socket(&error)),
+            Self::Plain(socket) => socket.write(bytes).map_err(|error| socket_error(&error)),
             Self::Secure(stream) => stream.ssl_write(bytes).map_err(explain(stream)),
             Self::Gone => Err(gone()),
         }
@@ -87,17 +87,17 @@ impl Transport {
     }
 }
 
-fn explain(stream: &SslStream<Socket>) -> impl FnOnce(Error) -> Hindered {
-    |error| hindrance(&error, stream.ssl())
+fn explain(stream: &SslStream<Socket>) -> impl FnOnce(Error) -> TransportError {
+    |error| transport_error(&error, stream.ssl())
 }
 
-fn hindrance_of_socket(error: &io::Error) -> Hindered {
+fn socket_error(error: &io::Error) -> TransportError {
     match error.kind() {
-        io::ErrorKind::WouldBlock => Hindered::Blocked,
-        _ => Hindered::Broken(strerror(error)),
+        io::ErrorKind::WouldBlock => TransportError::Blocked,
+        _ => TransportError::Broken(strerror(error)),
     }
 }
 
-fn gone() -> Hindered {
-    Hindered::Broken("the connection is gone".to_owned())
+fn gone() -> TransportError {
+    TransportError::Broken("the connection is gone".to_owned())
 }

@@ -5,18 +5,12 @@ use super::{find, keys};
 use crate::config::{Config, ConfigFile};
 use crate::secret::Secret;
 use crate::settings::file::{Problem, Text};
-use crate::settings::raw_settings::RawSettings;
+use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF, RawSettings};
 use crate::strerror::strerror;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-
-/// The largest `saslauthd.conf` in bytes. It has to fit into one message to the frontend.
-pub const LARGEST_FILE: usize = 128 * 1024;
-
-/// The largest `ldap.conf` in bytes.
-pub const LARGEST_LDAP_CONF: usize = 32 * 1024;
 
 /// Where libldap looks for it, on Debian and on RPM systems; the first that is there counts.
 const LDAP_CONF: [&str; 2] = ["/etc/ldap/ldap.conf", "/etc/openldap/ldap.conf"];

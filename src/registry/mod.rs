@@ -12,7 +12,7 @@ use crate::mechanism::{
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
-use crate::net::{Network, Wiring};
+use crate::net::{EventLoopHandle, Network};
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use std::ffi::OsStr;
@@ -36,7 +36,7 @@ pub enum Kind {
 }
 
 /// Makes a mechanism that asks servers ready inside the frontend.
-type Start = fn(&RawSettings, &NetworkSettings, Wiring) -> Connected;
+type Start = fn(&RawSettings, &NetworkSettings, EventLoopHandle) -> Connected;
 
 /// A mechanism that is ready to ask servers, or why it cannot be used.
 pub type Connected = Result<Box<dyn Network>, MechanismError>;
@@ -70,7 +70,7 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism { name: "shadow", keys: &[], kind: Kind::Local(shadow::LOCAL) },
 ];
 
-fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, wiring: Wiring) -> Connected {
+fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, wiring: EventLoopHandle) -> Connected {
     drive(protocol, network, wiring).map_err(|error| MechanismError(error.to_string()))
 }
 

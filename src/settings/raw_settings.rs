@@ -4,6 +4,12 @@
 use super::file::Text;
 use std::ffi::OsString;
 
+/// The largest `saslauthd.conf` in bytes. It has to fit into one message to the frontend.
+pub const LARGEST_FILE: usize = 128 * 1024;
+
+/// The largest `ldap.conf` in bytes.
+pub const LARGEST_LDAP_CONF: usize = 32 * 1024;
+
 /// Where a mechanism's settings come from.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RawSettings {

@@ -1,10 +1,15 @@
-//! Descriptors: how many there may be, pipes, waiting for one of several, and writing to what others share without
+//! Descriptors: where a child finds its own, how many there may be, pipes, waiting for one of several, and writing to what others share without
 //! changing it for them.
 
 use super::result::{check, check_size};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
+
+/// The descriptor on which a child talks to its parent or, a worker, to the frontend.
+pub const CONTROL: RawFd = 3;
+/// The descriptor on which a frontend finds the listening mux socket.
+pub const LISTENER: RawFd = 4;
 
 /// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
 pub fn raise_limit() -> usize {

@@ -1,8 +1,8 @@
 //! The running binary as an open descriptor, to be executed again: it stays the same one when another has taken its
 //! place on disk, and nothing has to be found when a child is started, not even /proc.
 
+use super::descriptor::LISTENER;
 use super::result::check;
-use super::spawn::LISTENER;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io;

@@ -1,5 +1,7 @@
 //! Starting the daemon's own binary again as one of its children.
 
+pub use super::descriptor::{CONTROL, LISTENER};
+
 use super::own_binary::{self, Execution};
 use super::result::check;
 use std::env;
@@ -9,11 +11,6 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-
-/// The descriptor on which a child talks to its parent or, a worker, to the frontend.
-pub const CONTROL: RawFd = 3;
-/// The descriptor on which a frontend finds the listening mux socket.
-pub const LISTENER: RawFd = 4;
 
 /// The last of the standard streams.
 const LAST_STREAM: RawFd = 2;

@@ -1,7 +1,7 @@
 //! One login: one request, one reply.
 #![forbid(unsafe_code)]
 
-use super::reply::Reply;
+use super::head::Reply;
 use super::status::{Meaning, Statuses};
 use super::template::Template;
 use crate::credentials::Credentials;
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use std::rc::Rc;
 
 /// The mechanism has one pool.
-pub(super) const LANE: PoolId = PoolId(0);
+pub(super) const POOL: PoolId = PoolId(0);
 
 /// A login, as [`Exchange`](crate::net::exchange::Exchange) wants it.
 pub struct Exchange {
@@ -50,7 +50,7 @@ impl crate::net::exchange::Exchange for Exchange {
 
     fn begin(&mut self) -> Step<Secret> {
         match self.template.fill(&self.credentials) {
-            Ok(body) => Step::Ask(LANE, body),
+            Ok(body) => Step::Ask(POOL, body),
             // No server that is asked in JSON can have an account of that name, or such a password.
             Err(_) => Step::Done(Outcome::reject("not UTF-8, so it cannot be sent as JSON").into()),
         }

@@ -2,12 +2,38 @@
 #![forbid(unsafe_code)]
 
 use super::body::{Body, LONGEST_BODY};
-use super::reply::{Reply, ReplyFault};
 use crate::outcome::LONGEST_REPLY;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
+use std::fmt;
 
 /// More fields than any server sends.
 const MOST_FIELDS: usize = 100;
+
+/// What a server said, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Three digits; no interim one.
+    pub status: u16,
+    /// The words behind it, without control characters; may be empty.
+    pub phrase: String,
+}
+
+/// Why there is no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReplyFault {
+    /// The first bytes are something else.
+    NotHttp,
+    /// It does not end.
+    TooLong,
+    /// It has more fields than anybody needs.
+    TooManyFields,
+    /// The rules of HTTP are broken.
+    Malformed,
+    /// The length of the body is no number, or two.
+    Length,
+    /// The server goes on with another protocol.
+    Switched,
+}
 
 /// What a head says.
 pub(super) enum Head {
@@ -101,4 +127,27 @@ fn number(text: &[u8]) -> Option<usize> {
 fn list<'a>(fields: &'a [Header<'_>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     let fields = fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
     fields.flat_map(|field| field.value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "HTTP status {}", self.status)?;
+        if !self.phrase.is_empty() {
+            write!(formatter, " {}", self.phrase)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ReplyFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotHttp => "the server does not speak HTTP/1.1",
+            Self::TooLong => "the header of the reply is longer than 64 KiB",
+            Self::TooManyFields => "the reply has more than 100 header fields",
+            Self::Malformed => "the header of the reply breaks the rules of HTTP",
+            Self::Length => "the reply's Content-Length is no number, or two",
+            Self::Switched => "the server switches to another protocol, which nobody asked it to do",
+        })
+    }
 }

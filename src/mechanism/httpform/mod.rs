@@ -17,7 +17,7 @@ mod template;
 mod tests;
 
 pub use exchange::Exchange;
-pub use reply::Reply;
+pub use head::Reply;
 pub use session::Session;
 
 use crate::config::NetworkSettings;
@@ -96,7 +96,7 @@ impl Httpform {
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
             tls: Rc::new(settings.tls),
-            party: 0,
+            credential_scope: 0,
         };
         Self {
             pool: Rc::new(pool),

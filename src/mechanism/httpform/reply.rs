@@ -2,20 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::body::{Body, Progress};
-use super::head::{self, Head};
-use std::fmt;
+use super::head::{self, Head, Reply, ReplyFault};
 
 /// The longest status line and fields, in bytes, with all interim replies. Servers stop at 8 to 64 KiB themselves.
 pub(super) const LONGEST_HEAD: usize = 64 * 1024;
-
-/// What a server said, as far as it matters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// Three digits; no interim one.
-    pub status: u16,
-    /// The words behind it, without control characters; may be empty.
-    pub phrase: String,
-}
 
 /// A reply that has been read.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,23 +14,6 @@ pub(super) struct Whole {
     pub(super) reply: Reply,
     /// Whether the next bytes on the connection can only belong to the next reply.
     pub(super) reusable: bool,
-}
-
-/// Why there is no reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReplyFault {
-    /// The first bytes are something else.
-    NotHttp,
-    /// It does not end.
-    TooLong,
-    /// It has more fields than anybody needs.
-    TooManyFields,
-    /// The rules of HTTP are broken.
-    Malformed,
-    /// The length of the body is no number, or two.
-    Length,
-    /// The server goes on with another protocol.
-    Switched,
 }
 
 /// Reads one reply, in whichever pieces it comes.
@@ -117,29 +90,6 @@ fn take_head(head: &mut Vec<u8>, bytes: &[u8], left: &mut usize) -> Result<Optio
 fn can_be_http(head: &[u8]) -> bool {
     const START: &[u8] = b"HTTP/1.";
     head.len() > START.len() || START.starts_with(head)
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "HTTP status {}", self.status)?;
-        if !self.phrase.is_empty() {
-            write!(formatter, " {}", self.phrase)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for ReplyFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NotHttp => "the server does not speak HTTP/1.1",
-            Self::TooLong => "the header of the reply is longer than 64 KiB",
-            Self::TooManyFields => "the reply has more than 100 header fields",
-            Self::Malformed => "the header of the reply breaks the rules of HTTP",
-            Self::Length => "the reply's Content-Length is no number, or two",
-            Self::Switched => "the server switches to another protocol, which nobody asked it to do",
-        })
-    }
 }
 
 #[cfg(test)]

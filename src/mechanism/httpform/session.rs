@@ -1,7 +1,8 @@
 //! One connection to an HTTP server: requests out, replies in, one at a time.
 #![forbid(unsafe_code)]
 
-use super::reply::{Reader, Reply, Whole};
+use super::head::Reply;
+use super::reply::{Reader, Whole};
 use super::status::{Meaning, Statuses};
 use crate::job::ErrandResult;
 use crate::net::exchange::{Failure, FailureKind, QuestionId, SessionEvent};

@@ -12,7 +12,7 @@ mod proof_tests;
 #[cfg(test)]
 mod tests;
 
-use super::message::{Proof, Request};
+use super::message::{BindCredentials, Request};
 use super::named::Named;
 use super::pools::{Place, Pools};
 use super::question::{Answer, Question};
@@ -23,13 +23,13 @@ use super::sasl_choice::Choice;
 use super::settings::{Account, Method, Settings};
 use super::tokens::{Template, Tokens};
 use super::verdict::{self, Meaning, Operation};
-use super::{Plan, dn};
+use super::{Realm, dn};
 use crate::credentials::Credentials;
 use crate::job::ErrandResult;
 use crate::net::exchange::{Exchange, Failure, FailureKind, Step};
 use crate::outcome::{Outcome, Refusal};
 use crate::secret::Secret;
-use lookup::Hunt;
+use lookup::ReferralChase;
 use password::Comparison;
 use std::rc::Rc;
 
@@ -41,7 +41,7 @@ const MOST_FOLLOWED: usize = 100;
 
 /// One login.
 pub struct Check {
-    plan: Rc<Plan>,
+    realm: Rc<Realm>,
     pools: Rc<Pools>,
     credentials: Credentials,
     stage: Stage,
@@ -55,7 +55,7 @@ pub struct Check {
 enum Stage {
     Nothing,
     /// The user's entry.
-    User(Hunt),
+    User(ReferralChase),
     /// The user's bind.
     Bind(Name),
     /// Comparisons that take long.
@@ -63,7 +63,7 @@ enum Stage {
     /// Whether the group has this value.
     GroupCompare(Vec<u8>),
     /// The groups of this user, by a filter.
-    GroupSearch(Hunt, Vec<u8>),
+    GroupSearch(ReferralChase, Vec<u8>),
 }
 
 /// Whom a bind names.
@@ -86,19 +86,19 @@ impl Name {
 type Next = Step<Question>;
 
 impl Check {
-    /// The login, to be checked as `plan` says.
-    pub fn new(plan: Rc<Plan>, pools: Rc<Pools>, credentials: Credentials) -> Self {
-        Self { plan, pools, credentials, stage: Stage::Nothing, followed: 0, depth: 0 }
+    /// The login, to be checked as `realm` says.
+    pub fn new(realm: Rc<Realm>, pools: Rc<Pools>, credentials: Credentials) -> Self {
+        Self { realm, pools, credentials, stage: Stage::Nothing, followed: 0, depth: 0 }
     }
 
     fn settings(&self) -> &Settings {
-        &self.plan.settings
+        &self.realm.settings
     }
 
     /// What tokens stand for; `dn` is the user's, where that is known.
     fn tokens<'a>(&'a self, dn: &'a [u8]) -> Tokens<'a> {
         let Credentials { login, service, realm, .. } = &self.credentials;
-        let realm = if realm.is_empty() { &self.plan.settings.default_realm } else { realm };
+        let realm = if realm.is_empty() { &self.realm.settings.default_realm } else { realm };
         Tokens { login, service, realm, dn }
     }
 
@@ -112,8 +112,8 @@ impl Check {
         if dn.trim_ascii().is_empty() || dn.contains(&0) {
             return reject("there is no DN to bind as");
         }
-        let proof = Proof::Simple(self.credentials.password.as_bytes());
-        let request = Request::Bind { version: 3, name: &dn, proof }.to_operation();
+        let credentials = BindCredentials::Simple(self.credentials.password.as_bytes());
+        let request = Request::Bind { version: 3, name: &dn, credentials }.to_operation();
         let password = Rc::new(Secret::copy_of(self.credentials.password.as_bytes()));
         self.stage = Stage::Bind(Name::Dn(dn));
         Step::Ask(place.bind, Question::Bind { request, password })
@@ -144,6 +144,7 @@ impl Check {
         match meaning {
             Meaning::Yes => self.check_group(name.into_dn()),
             Meaning::Elsewhere => self.bind_elsewhere(name, &result),
+            Meaning::NoLogin => reject_unknown(format!("the server refuses the password: {result}")),
             Meaning::No | Meaning::NotHere => reject(format!("the server refuses the password: {result}")),
             Meaning::Cut | Meaning::Unjudged => unavailable(format!("the bind as the user fails: {result}")),
         }
@@ -165,29 +166,29 @@ impl Check {
 
     /// The first of some referrals that can be followed. Where none can, nobody has judged the login.
     fn follow_one(&mut self, uris: &[Vec<u8>]) -> Result<(Place, Target), Next> {
-        let mut hindrance = "it does not say where".to_owned();
+        let mut not_followed = "it does not say where".to_owned();
         for uri in uris {
             match self.follow(uri, self.depth) {
                 Ok(found) => {
                     self.depth += 1;
                     return Ok(found);
                 }
-                Err(Hindrance::Unwanted(reason)) => hindrance = reason,
-                Err(Hindrance::TooMany) => return Err(too_many()),
+                Err(NotFollowed::Unwanted(reason)) => not_followed = reason,
+                Err(NotFollowed::TooMany) => return Err(too_many()),
             }
         }
-        Err(referred(&hindrance))
+        Err(referred(&not_followed))
     }
 
     /// `depth`: how many referrals have led to the server that refers.
-    fn follow(&mut self, uri: &[u8], depth: usize) -> Result<(Place, Target), Hindrance> {
-        let target = referral::target(uri, self.settings()).map_err(Hindrance::Unwanted)?;
+    fn follow(&mut self, uri: &[u8], depth: usize) -> Result<(Place, Target), NotFollowed> {
+        let target = referral::target(uri, self.settings()).map_err(NotFollowed::Unwanted)?;
         if depth >= DEEPEST || self.followed >= MOST_FOLLOWED {
-            return Err(Hindrance::TooMany);
+            return Err(NotFollowed::TooMany);
         }
         let place = match &target.server {
             Some(server) => self.pools.referred(self.settings(), server.clone()),
-            None => self.plan.home,
+            None => self.realm.primary,
         };
         self.followed += 1;
         Ok((place, target))
@@ -195,7 +196,7 @@ impl Check {
 }
 
 /// Why a referral is not followed.
-enum Hindrance {
+enum NotFollowed {
     /// It is not one to be followed.
     Unwanted(String),
     /// There have been too many already.
@@ -206,7 +207,9 @@ impl Check {
     /// No server has given an answer that counts.
     fn handle_failure(&self, failure: Failure) -> Next {
         match (failure.kind, &self.stage) {
-            (FailureKind::NotHere, Stage::User(_)) => reject(format!("there can be no such user: {failure}")),
+            (FailureKind::NotHere, Stage::User(_)) => {
+                reject_unknown(format!("there can be no such user: {failure}"))
+            }
             (FailureKind::NotHere, Stage::Bind(_)) => reject(format!("there is no such account: {failure}")),
             (FailureKind::NotHere, Stage::GroupCompare(_) | Stage::GroupSearch(..)) => {
                 reject(format!("the user is not in the group: {failure}"))
@@ -226,15 +229,15 @@ impl Exchange for Check {
         if login.is_empty() || password.is_empty() || password.as_bytes().contains(&0) {
             return reject("there is no login, no password, or a NUL in it");
         }
-        let plan = Rc::clone(&self.plan);
-        match &plan.settings.method {
+        let realm = Rc::clone(&self.realm);
+        match &realm.settings.method {
             Method::Bind(lookup) => self.look_up_user(lookup, None),
             Method::Custom(lookup, attribute) => self.look_up_user(lookup, Some(attribute)),
             Method::FastBind(template) => {
                 let dn = self.expand(template);
-                self.bind(plan.home, dn)
+                self.bind(realm.primary, dn)
             }
-            Method::SaslBind(choice) => self.bind_by_sasl(plan.home, choice.clone()),
+            Method::SaslBind(choice) => self.bind_by_sasl(realm.primary, choice.clone()),
         }
     }
 
@@ -244,11 +247,11 @@ impl Exchange for Check {
             Err(failure) => return self.handle_failure(failure),
         };
         match (std::mem::replace(&mut self.stage, Stage::Nothing), answer) {
-            (Stage::User(hunt), Answer::Found(found)) => self.handle_users(hunt, found),
+            (Stage::User(chase), Answer::Found(found)) => self.handle_users(chase, found),
             (Stage::Bind(name), Answer::Bound(result)) => self.handle_bound(name, result),
             (Stage::Bind(Name::Login(_)), Answer::Known(identity)) => self.handle_known(&identity),
             (Stage::GroupCompare(dn), Answer::Compared(result)) => self.handle_compared(dn, &result),
-            (Stage::GroupSearch(hunt, dn), Answer::Found(found)) => self.handle_groups(hunt, dn, found),
+            (Stage::GroupSearch(chase, dn), Answer::Found(found)) => self.handle_groups(chase, dn, found),
             _ => unavailable("an answer came to what was not asked"),
         }
     }
@@ -266,6 +269,11 @@ fn reject(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
     Step::Done(Outcome::Reject(Refusal::with_reason("", reason)).into())
 }
 
+/// The same of a login that the directory does not have.
+fn reject_unknown(reason: String) -> Next {
+    Step::Done(Outcome::unknown_login("", reason).into())
+}
+
 fn unavailable(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
     Step::Done(Outcome::unavailable("", reason).into())
 }
@@ -276,8 +284,8 @@ fn too_many() -> Next {
     ))
 }
 
-fn referred(hindrance: &str) -> Next {
-    unavailable(format!("the server refers to another one: {hindrance}"))
+fn referred(not_followed: &str) -> Next {
+    unavailable(format!("the server refers to another one: {not_followed}"))
 }
 
 fn accept() -> Next {

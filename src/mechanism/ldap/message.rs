@@ -23,8 +23,8 @@ pub enum Request<'a> {
         version: u8,
         /// A DN, or whatever the server takes for one.
         name: &'a [u8],
-        /// The proof.
-        proof: Proof<'a>,
+        /// With what.
+        credentials: BindCredentials<'a>,
     },
     /// The farewell; there is no answer.
     Unbind,
@@ -49,8 +49,8 @@ pub enum Request<'a> {
 }
 
 /// How a bind proves who we are.
-pub enum Proof<'a> {
-    /// With a password. An empty one is no proof, though servers answer success: RFC 4513, section 5.1.2.
+pub enum BindCredentials<'a> {
+    /// With a password. An empty one proves nothing, though servers answer success: RFC 4513, section 5.1.2.
     Simple(&'a [u8]),
     /// By a SASL mechanism.
     Sasl {
@@ -122,11 +122,11 @@ impl Request<'_> {
 
     fn write_operation(&self, writer: &mut Writer<'_>) {
         match self {
-            Self::Bind { version, name, proof } => {
+            Self::Bind { version, name, credentials } => {
                 writer.nested(ber::application_constructed(0), |writer| {
                     writer.number(ber::INTEGER, i32::from(*version));
                     writer.octets(ber::OCTET_STRING, name);
-                    proof.write(writer);
+                    credentials.write(writer);
                 });
             }
             Self::Unbind => writer.octets(ber::application(2), b""),
@@ -168,7 +168,7 @@ fn write_extended(name: &[u8], writer: &mut Writer<'_>) {
     writer.nested(ber::application_constructed(23), |writer| writer.octets(ber::context(0), name));
 }
 
-impl Proof<'_> {
+impl BindCredentials<'_> {
     fn write(&self, writer: &mut Writer<'_>) {
         match self {
             Self::Simple(password) => writer.octets(ber::context(0), password),
@@ -214,15 +214,15 @@ mod tests {
 
     #[test]
     fn a_simple_bind_is_as_the_standard_wants_it() {
-        let bind = Request::Bind { version: 3, name: b"cn=a", proof: Proof::Simple(b"pw") };
+        let bind = Request::Bind { version: 3, name: b"cn=a", credentials: BindCredentials::Simple(b"pw") };
         assert_eq!(written(1, &bind), b"\x30\x12\x02\x01\x01\x60\x0d\x02\x01\x03\x04\x04cn=a\x80\x02pw");
     }
 
     #[test]
     fn a_sasl_bind_tells_no_message_from_an_empty_one() {
         let bind = |message| {
-            let proof = Proof::Sasl { mechanism: b"EXTERNAL", message };
-            written(200, &Request::Bind { version: 3, name: b"", proof })
+            let credentials = BindCredentials::Sasl { mechanism: b"EXTERNAL", message };
+            written(200, &Request::Bind { version: 3, name: b"", credentials })
         };
         assert_eq!(
             bind(None),
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn long_values_are_not_cut() {
         let password = vec![b'p'; 65_535];
-        let bind = Request::Bind { version: 3, name: b"", proof: Proof::Simple(&password) };
+        let bind = Request::Bind { version: 3, name: b"", credentials: BindCredentials::Simple(&password) };
         let bytes = written(i32::MAX, &bind);
         assert_eq!(ber::message_length(&bytes), Ok(Some(bytes.len())));
         assert!(bytes.ends_with(&password));

@@ -111,16 +111,16 @@ pub fn protocol(sources: &RawSettings, network: &NetworkSettings) -> Result<Ldap
 }
 
 /// What the logins of a realm need.
-pub struct Plan {
+pub struct Realm {
     /// As the files say.
     pub settings: Settings,
     /// The realm's own servers.
-    pub home: Place,
+    pub primary: Place,
 }
 
 /// The mechanism at work.
 pub struct Ldap {
-    plans: Realms<Rc<Plan>>,
+    realms: Realms<Rc<Realm>>,
     pools: Rc<Pools>,
 }
 
@@ -128,8 +128,8 @@ impl Ldap {
     /// Asks the servers of each realm in the way of `network`.
     pub fn new(realms: Realms<Settings>, network: &NetworkSettings) -> Self {
         let pools = Pools::new(network);
-        let plans = realms.map(|settings| Rc::new(Plan { home: pools.home(&settings), settings }));
-        Self { plans, pools: Rc::new(pools) }
+        let realms = realms.map(|settings| Rc::new(Realm { primary: pools.primary(&settings), settings }));
+        Self { realms, pools: Rc::new(pools) }
     }
 }
 
@@ -160,7 +160,7 @@ impl Protocol for Ldap {
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {
-        let plan = self.plans.of(&credentials.login, &credentials.realm);
-        Check::new(Rc::clone(plan), Rc::clone(&self.pools), credentials)
+        let realm = self.realms.of(&credentials.login, &credentials.realm);
+        Check::new(Rc::clone(realm), Rc::clone(&self.pools), credentials)
     }
 }

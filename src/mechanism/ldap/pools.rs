@@ -30,12 +30,12 @@ pub struct Pools {
     network: NetworkSettings,
     nowhere: Rc<PoolSettings>,
     entries: RefCell<Vec<Entry>>,
-    /// Who connects, by [`PoolSettings::party`].
-    parties: RefCell<Vec<Party>>,
+    /// Who connects, by [`PoolSettings::credential_scope`].
+    credential_scopes: RefCell<Vec<CredentialScope>>,
 }
 
 /// An account with its TLS: a realm in which these are wrong must not cost other realms their servers.
-type Party = (Rc<Account>, Rc<TlsSettings>);
+type CredentialScope = (Rc<Account>, Rc<TlsSettings>);
 
 #[derive(Clone)]
 struct Entry {
@@ -62,12 +62,12 @@ impl Pools {
             network: network.clone(),
             nowhere: Rc::new(pool_of(network, Vec::new(), Sharing::Sequential)),
             entries: RefCell::default(),
-            parties: RefCell::default(),
+            credential_scopes: RefCell::default(),
         }
     }
 
     /// The place of a realm's own servers.
-    pub fn home(&self, settings: &Settings) -> Place {
+    pub fn primary(&self, settings: &Settings) -> Place {
         self.place(settings, settings.servers.clone())
     }
 
@@ -79,9 +79,9 @@ impl Pools {
 
     /// For a bind as an entry of `place` that this server has: another one may not have it yet.
     pub fn bind_beside(&self, settings: &Settings, place: Place, server: usize) -> PoolId {
-        let home = self.pool(place.search);
-        let mut servers = home.servers.clone();
-        let comes_first = server == 0 && home.order == ServerOrder::Listed;
+        let searched = self.pool(place.search);
+        let mut servers = searched.servers.clone();
+        let comes_first = server == 0 && searched.order == ServerOrder::Listed;
         if comes_first || servers.len() < 2 || server >= servers.len() {
             return place.bind;
         }
@@ -149,15 +149,20 @@ impl Pools {
                 operation: pool.timeouts.operation.min(TIMEOUT),
             },
         };
-        PoolSettings { timeouts, tls: Rc::clone(&settings.tls), party: self.party(settings), ..pool }
+        PoolSettings {
+            timeouts,
+            tls: Rc::clone(&settings.tls),
+            credential_scope: self.credential_scope(settings),
+            ..pool
+        }
     }
 
-    fn party(&self, settings: &Settings) -> usize {
-        let mut parties = self.parties.borrow_mut();
-        let same = |(account, tls): &Party| *account == settings.account && *tls == settings.tls;
-        parties.iter().position(same).unwrap_or_else(|| {
-            parties.push((Rc::clone(&settings.account), Rc::clone(&settings.tls)));
-            parties.len() - 1
+    fn credential_scope(&self, settings: &Settings) -> usize {
+        let mut credential_scopes = self.credential_scopes.borrow_mut();
+        let same = |(account, tls): &CredentialScope| *account == settings.account && *tls == settings.tls;
+        credential_scopes.iter().position(same).unwrap_or_else(|| {
+            credential_scopes.push((Rc::clone(&settings.account), Rc::clone(&settings.tls)));
+            credential_scopes.len() - 1
         })
     }
 
@@ -186,6 +191,6 @@ fn pool_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) ->
         idle_time: network.idle_time,
         timeouts: Timeouts::from(network),
         tls: Rc::default(),
-        party: 0,
+        credential_scope: 0,
     }
 }

@@ -1,15 +1,20 @@
 //! The SASL mechanisms of an LDAP bind (RFC 4513, section 5.2), as the client.
 #![forbid(unsafe_code)]
 
+mod identity;
+#[cfg(test)]
+mod tests;
+
+pub use identity::{Identity, Options};
+
 use super::digest_md5;
 use super::saslprep::prepared;
-use super::scram::{Challenge, Client, LEAST_ROUNDS, Proof, fresh_nonce};
+use super::scram::{Challenge, Client, Verification, fresh_nonce};
 use crate::job::{Digest, Errand};
 use crate::secret::Secret;
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
-use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A mechanism that we speak.
@@ -50,58 +55,6 @@ impl Mechanism {
     /// The name that goes to the server.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, mechanism)| *mechanism == self).map_or("", |(name, _)| *name)
-    }
-}
-
-/// Who is to be logged in.
-pub struct Identity {
-    /// The account; not used by [`Mechanism::External`].
-    pub name: Vec<u8>,
-    /// The identity to act as; empty for the account's own.
-    pub acts_as: Vec<u8>,
-    /// The account's password.
-    pub password: Rc<Secret>,
-    /// What mechanisms want to know besides.
-    pub options: Options,
-    /// What the password was derived to last time.
-    key: RefCell<Option<(Challenge, Secret)>>,
-}
-
-impl Identity {
-    /// An account with its password, to act as `acts_as` unless that is empty.
-    pub fn new(name: Vec<u8>, acts_as: Vec<u8>, password: Rc<Secret>) -> Self {
-        Self { name, acts_as, password, options: Options::default(), key: RefCell::new(None) }
-    }
-
-    /// The same with these options.
-    #[must_use]
-    pub fn with_options(self, options: Options) -> Self {
-        Self { options, ..self }
-    }
-}
-
-/// What mechanisms want to know besides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// The realm of the login, for DIGEST-MD5; empty for the server's.
-    pub realm: Vec<u8>,
-    /// How many rounds SCRAM must have at least.
-    pub least_rounds: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { realm: Vec::new(), least_rounds: LEAST_ROUNDS }
-    }
-}
-
-/// Two identities are the same when a server could not tell them apart.
-impl PartialEq for Identity {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.acts_as == other.acts_as
-            && self.password == other.password
-            && self.options == other.options
     }
 }
 
@@ -211,8 +164,8 @@ impl Dialogue {
                 Ok(Next::Derive(errand))
             }
             Turn::Proof => match client.verify(message)? {
-                Proof::Refused => Ok(Next::Refused),
-                Proof::Valid => {
+                Verification::Refused => Ok(Next::Refused),
+                Verification::Valid => {
                     *turn = Turn::Proved;
                     Ok(Next::Say(Secret::default()))
                 }
@@ -267,11 +220,11 @@ impl Dialogue {
             State::Silent => Err("the server accepts a login that has proved nothing".to_owned()),
             State::Scram(client, _, turn @ Turn::Proof) => {
                 match client.verify(message.unwrap_or_default())? {
-                    Proof::Valid => {
+                    Verification::Valid => {
                         *turn = Turn::Proved;
                         Ok(())
                     }
-                    Proof::Refused => Err("the server says yes and no at once".to_owned()),
+                    Verification::Refused => Err("the server says yes and no at once".to_owned()),
                 }
             }
             State::Scram(..) => Err("the server accepts a login that has proved nothing".to_owned()),
@@ -297,161 +250,4 @@ fn plain(identity: &Identity) -> Secret {
     let mut message = Secret::with_capacity(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| message.extend_from_slice(part));
     message
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::super::scram::tests::Server;
-    use super::*;
-    use crate::mechanism::pbkdf2::derive_key;
-
-    fn identity() -> Rc<Identity> {
-        let password = Rc::new(Secret::copy_of(b"pencil"));
-        Rc::new(Identity::new(b"reader".to_vec(), Vec::new(), password))
-    }
-
-    fn begin(mechanism: Mechanism, identity: Rc<Identity>) -> (Dialogue, Secret) {
-        let (dialogue, message) = Dialogue::begin(mechanism, identity, "ldap.example.org").unwrap();
-        (dialogue, message.unwrap_or_default())
-    }
-
-    /// RFC 2195's example.
-    #[test]
-    fn cram_md5_signs_the_challenge() {
-        let password = Rc::new(Secret::copy_of(b"tanstaaftanstaaf"));
-        let identity = Rc::new(Identity::new(b"tim".to_vec(), Vec::new(), password));
-        let (mut dialogue, message) = Dialogue::begin(Mechanism::CramMd5, identity, "x").unwrap();
-        assert!(message.is_none() && dialogue.handle_success(None).is_err(), "nothing is proved yet");
-        let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
-        let response = say(dialogue.handle_challenge(challenge).unwrap());
-        assert_eq!(response.as_bytes(), b"tim b913a602c7eda7a495b4e6e7334d3890");
-        assert!(dialogue.handle_success(None).is_ok() && dialogue.handle_challenge(challenge).is_err());
-    }
-
-    #[test]
-    fn digest_md5_ends_well_only_if_the_server_proves_itself_with_the_result_or_before() {
-        let challenge = b"realm=\"x\",nonce=\"y\",qop=\"auth\",algorithm=md5-sess,charset=utf-8";
-        let begin = || {
-            let (mut dialogue, message) = Dialogue::begin(Mechanism::DigestMd5, identity(), "host").unwrap();
-            assert!(message.is_none() && dialogue.handle_success(None).is_err());
-            let response = say(dialogue.handle_challenge(challenge).unwrap());
-            let proof = digest_md5::tests::answer(response.as_bytes(), "pencil").unwrap();
-            (dialogue, proof)
-        };
-        let (mut dialogue, proof) = begin();
-        assert!(dialogue.handle_success(Some(&proof)).is_ok());
-        let (mut dialogue, proof) = begin();
-        assert!(say(dialogue.handle_challenge(&proof).unwrap()).is_empty());
-        assert!(dialogue.handle_success(None).is_ok());
-        for wrong in [None, Some(&b"rspauth=00000000000000000000000000000000"[..])] {
-            assert!(begin().0.handle_success(wrong).is_err());
-        }
-        assert!(begin().0.handle_challenge(b"rspauth=0").is_err());
-    }
-
-    fn say(next: Next) -> Secret {
-        match next {
-            Next::Say(message) => message,
-            Next::Derive(_) | Next::Refused => panic!("there should be something to say"),
-        }
-    }
-
-    fn derive(next: Next) -> Secret {
-        match next {
-            Next::Derive(Errand::DeriveKey { digest, password, salt, rounds }) => {
-                derive_key(digest, password.as_bytes(), &salt, rounds).unwrap()
-            }
-            _ => panic!("there should be a key to derive"),
-        }
-    }
-
-    #[test]
-    fn mechanisms_are_found_by_their_names_in_any_case() {
-        for (name, mechanism) in NAMES {
-            assert_eq!(Mechanism::find(&name.to_lowercase()), Some(mechanism));
-            assert_eq!(mechanism.name(), name);
-        }
-        for name in ["", "GSSAPI", "DIGEST-MD", "SCRAM-SHA-1-PLUS", "SCRAM-SHA1"] {
-            assert_eq!(Mechanism::find(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn plain_and_external_say_everything_at_once() {
-        let other = Identity::new(b"reader".to_vec(), b"u:boss".to_vec(), Rc::new(Secret::copy_of(b"pw")));
-        let other = Rc::new(other);
-        for (mechanism, identity, expected) in [
-            (Mechanism::Plain, identity(), &b"\0reader\0pencil"[..]),
-            (Mechanism::Plain, Rc::clone(&other), b"u:boss\0reader\0pw"),
-            (Mechanism::External, identity(), b""),
-            (Mechanism::External, other, b"u:boss"),
-        ] {
-            let (mut dialogue, message) = begin(mechanism, identity);
-            assert_eq!(message.as_bytes(), expected);
-            assert!(dialogue.handle_challenge(b"").is_err());
-            assert!(dialogue.handle_success(None).is_ok());
-        }
-    }
-
-    #[test]
-    fn scram_ends_well_whether_the_server_proves_itself_with_the_result_or_before() {
-        for digest in [Digest::Sha1, Digest::Sha256, Digest::Sha512] {
-            for early in [false, true] {
-                let (mut dialogue, first) = begin(Mechanism::Scram(digest), identity());
-                let mut server = Server::new(digest, b"pencil");
-                let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
-                let proof = dialogue.handle_key(key).unwrap();
-                let last = server.last(proof.as_bytes()).unwrap();
-                if early {
-                    assert!(say(dialogue.handle_challenge(&last).unwrap()).is_empty());
-                    assert!(dialogue.handle_success(None).is_ok());
-                } else {
-                    assert!(dialogue.handle_success(Some(&last)).is_ok());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_is_derived_once_for_the_same_salt_and_rounds() {
-        let identity = identity();
-        let begin = || begin(Mechanism::Scram(Digest::Sha256), Rc::clone(&identity));
-        let mut server = Server::new(Digest::Sha256, b"pencil");
-        let (mut dialogue, first) = begin();
-        let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
-        dialogue.handle_key(key).unwrap();
-        let (mut dialogue, first) = begin();
-        let proof = say(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
-        assert!(dialogue.handle_success(server.last(proof.as_bytes()).as_deref()).is_ok());
-        server.salt = b"another salt".to_vec();
-        let (mut dialogue, first) = begin();
-        derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
-    }
-
-    #[test]
-    fn success_without_the_servers_proof_is_no_success() {
-        let begin = || begin(Mechanism::Scram(Digest::Sha256), identity());
-        let (mut dialogue, first) = begin();
-        assert!(dialogue.handle_success(None).is_err());
-        let mut server = Server::new(Digest::Sha256, b"pencil");
-        let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
-        assert!(dialogue.handle_success(None).is_err());
-        dialogue.handle_key(key).unwrap();
-        for message in [None, Some(&b""[..]), Some(b"v=AAAA"), Some(b"e=invalid-proof")] {
-            assert!(dialogue.handle_success(message).is_err());
-        }
-    }
-
-    #[test]
-    fn a_refusal_inside_scram_is_a_refusal_and_not_a_failure() {
-        let (mut dialogue, first) = begin(Mechanism::Scram(Digest::Sha1), identity());
-        let mut server = Server::new(Digest::Sha1, b"another password");
-        let key = derive(dialogue.handle_challenge(&server.first(first.as_bytes())).unwrap());
-        assert!(dialogue.handle_challenge(b"r=x").is_err(), "nothing is to come before our proof");
-        let proof = dialogue.handle_key(key).unwrap();
-        assert!(server.last(proof.as_bytes()).is_none());
-        assert!(matches!(dialogue.handle_challenge(b"e=invalid-proof"), Ok(Next::Refused)));
-        assert!(dialogue.handle_key(Secret::default()).is_err());
-    }
 }

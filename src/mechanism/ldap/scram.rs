@@ -47,7 +47,7 @@ pub struct Challenge {
 
 /// What the server's last message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
+pub enum Verification {
     /// The server knows the password too.
     Valid,
     /// The server refuses the login.
@@ -155,18 +155,18 @@ impl Client {
     ///
     /// # Errors
     /// When it does not: then this is another server than it should be, whatever it says about the login.
-    pub fn verify(&self, message: &[u8]) -> Result<Proof, String> {
+    pub fn verify(&self, message: &[u8]) -> Result<Verification, String> {
         let first = message.split(|byte| *byte == b',').next().unwrap_or_default();
         if let Some(error) = first.strip_prefix(b"e=") {
             return match REFUSALS.contains(&error) {
-                true => Ok(Proof::Refused),
+                true => Ok(Verification::Refused),
                 false => Err("the server ends SCRAM with an error that is not about the login".to_owned()),
             };
         }
         let signature = first.strip_prefix(b"v=").and_then(base64::decode);
         match (signature, &self.signature) {
             (Some(theirs), Some(expected)) if bool::from(theirs.as_bytes().ct_eq(expected.as_bytes())) => {
-                Ok(Proof::Valid)
+                Ok(Verification::Valid)
             }
             _ => Err("the server does not prove by SCRAM that it knows the password".to_owned()),
         }
@@ -276,7 +276,7 @@ pub(super) mod tests {
         for vector in &VECTORS {
             let (client, message) = answered(vector, "pencil");
             assert_eq!(message, vector.client_final);
-            assert_eq!(client.verify(vector.server_final.as_bytes()), Ok(Proof::Valid));
+            assert_eq!(client.verify(vector.server_final.as_bytes()), Ok(Verification::Valid));
         }
     }
 
@@ -290,7 +290,7 @@ pub(super) mod tests {
             {
                 assert!(client.verify(final_message.as_bytes()).is_err(), "{final_message}");
             }
-            assert_eq!(client.verify(b"e=invalid-proof"), Ok(Proof::Refused));
+            assert_eq!(client.verify(b"e=invalid-proof"), Ok(Verification::Refused));
         }
     }
 

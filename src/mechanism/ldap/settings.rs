@@ -3,6 +3,7 @@
 
 mod account;
 mod groups;
+mod lookup;
 mod mechanisms;
 mod read;
 mod servers;

@@ -31,6 +31,8 @@ pub enum Meaning {
     Cut,
     /// No, or there is nothing that could be asked about.
     No,
+    /// No: nobody has such a login.
+    NoLogin,
     /// Another server is to be asked, which the server names.
     Elsewhere,
     /// This server has nothing of what the login names. The next one is asked; if none has, it is no.
@@ -142,7 +144,7 @@ const fn row(
 
 /// Of the rows for a code the first that holds counts; a code without any is [`Meaning::Unjudged`].
 const TABLE: &[Row] = {
-    use Meaning::{Cut, Elsewhere, No, NotHere, Yes};
+    use Meaning::{Cut, Elsewhere, No, NoLogin, NotHere, Yes};
     use Operation::{Bind, Compare, Search, WhoAmI};
     use When::{Always, LoginNames, LoginNamesAll, LoginNamesMissing, ServerNames};
     &[
@@ -160,7 +162,7 @@ const TABLE: &[Row] = {
             Search,
             &[Code::NO_SUCH_OBJECT],
             LoginNamesMissing,
-            No,
+            NoLogin,
             "A.1",
             "what is above the base is there: nobody has such a login",
         ),
@@ -173,7 +175,14 @@ const TABLE: &[Row] = {
             "A.1",
             "a reference that is out of date leads to nothing",
         ),
-        row(Search, &[Code::INVALID_DN_SYNTAX], LoginNames, No, "A.1", "the login makes no DN of the base"),
+        row(
+            Search,
+            &[Code::INVALID_DN_SYNTAX],
+            LoginNames,
+            NoLogin,
+            "A.1",
+            "the login makes no DN of the base",
+        ),
         row(Bind, &[Code::SUCCESS], Always, Yes, "4.2.2", "the password is right"),
         row(Bind, &[Code::REFERRAL], Always, Elsewhere, "4.1.10", "another server has the account"),
         row(
@@ -218,7 +227,14 @@ const TABLE: &[Row] = {
             "389 DS, FreeIPA, eDirectory",
             "the text says that the account is inactive, locked or expired",
         ),
-        row(Bind, &[Code::OTHER], NO_LOGIN, No, "slapd", "the text says that SASL does not know the login"),
+        row(
+            Bind,
+            &[Code::OTHER],
+            NO_LOGIN,
+            NoLogin,
+            "slapd",
+            "the text says that SASL does not know the login",
+        ),
         row(Compare, &[Code::COMPARE_TRUE], Always, Yes, "4.10", "a member"),
         row(Compare, &[Code::COMPARE_FALSE], Always, No, "4.10", "no member"),
         row(Compare, &[Code::NO_SUCH_ATTRIBUTE], Always, No, "A.1", "the group has no members"),
@@ -261,6 +277,7 @@ impl fmt::Display for Meaning {
             Self::Yes => "yes",
             Self::Cut => "yes, with more to it",
             Self::No => "refused",
+            Self::NoLogin => "refused as unknown",
             Self::Elsewhere => "followed where `ldap_referrals` and the host allow it, else no verdict",
             Self::NotHere => "the next server is asked; refused if none has it",
             Self::Unjudged => "no verdict",

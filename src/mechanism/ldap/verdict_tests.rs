@@ -4,7 +4,7 @@ use super::super::result_code::NAMES;
 use super::super::testing::result;
 use super::super::tokens::Template;
 use super::*;
-use Meaning::{Cut, Elsewhere, No, NotHere, Unjudged, Yes};
+use Meaning::{Cut, Elsewhere, No, NoLogin, NotHere, Unjudged, Yes};
 use Operation::{Bind, Compare, Search, WhoAmI};
 
 fn by_login(template: &str) -> Named {
@@ -23,8 +23,8 @@ fn every_code_of_a_search_has_its_meaning() {
     let done = [(0, Yes), (4, Cut), (10, Elsewhere)];
     assert_eq!(judged(Search, &Named::ByFile), done);
     assert_eq!(judged(Search, &Named::ByServer), [&done[..], &[(32, Yes)]].concat());
-    assert_eq!(judged(Search, &by_login("ou=%d,dc=x")), [&done[..], &[(34, No)]].concat());
-    assert_eq!(judged(Search, &by_login("dc=%1")), [&done[..], &[(32, NotHere), (34, No)]].concat());
+    assert_eq!(judged(Search, &by_login("ou=%d,dc=x")), [&done[..], &[(34, NoLogin)]].concat());
+    assert_eq!(judged(Search, &by_login("dc=%1")), [&done[..], &[(32, NotHere), (34, NoLogin)]].concat());
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn every_code_of_who_am_i_has_its_meaning() {
 #[test]
 fn an_entry_that_the_login_names_is_missed_only_where_the_server_has_what_is_above() {
     let absent = |matched: &str| LdapResult { matched: matched.into(), ..result(Code::NO_SUCH_OBJECT) };
-    for operation in [Search, Compare] {
+    for (operation, no) in [(Search, NoLogin), (Compare, No)] {
         let named = by_login("ou=%d,dc=example,dc=org");
-        assert_eq!(meaning(operation, &absent("dc=Example, dc=org"), &named), No);
+        assert_eq!(meaning(operation, &absent("dc=Example, dc=org"), &named), no);
         assert_eq!(meaning(operation, &absent(""), &named), Unjudged, "an empty replica");
         assert_eq!(meaning(operation, &absent("dc=org"), &named), Unjudged);
-        assert_eq!(meaning(operation, &absent("dc=org"), &by_login("dc=%2,dc=%1")), No);
+        assert_eq!(meaning(operation, &absent("dc=org"), &by_login("dc=%2,dc=%1")), no);
         assert_eq!(meaning(operation, &absent("dc=org"), &Named::ByFile), Unjudged);
     }
 }
@@ -87,10 +87,10 @@ fn of_slapds_other_errors_only_the_texts_about_a_login_refuse_it() {
         let result = LdapResult { diagnostic: text.into(), ..result(Code::OTHER) };
         meaning(Bind, &result, &Named::ByFile)
     };
-    assert_eq!(other("SASL(-1): generic failure: unable to canonify user and get auxprops"), No);
-    assert_eq!(other("SASL(-1): generic failure: Password verification failed"), No);
+    assert_eq!(other("SASL(-1): generic failure: unable to canonify user and get auxprops"), NoLogin);
+    assert_eq!(other("SASL(-1): generic failure: Password verification failed"), NoLogin);
     for text in ["", "incorrect digest response", "Encoding error"] {
-        assert_eq!(other(&format!("SASL(-1): generic failure: {text}")), No, "CRAM-MD5 {text}");
+        assert_eq!(other(&format!("SASL(-1): generic failure: {text}")), NoLogin, "CRAM-MD5 {text}");
     }
     assert_eq!(other("SASL(-1): generic failure: out of memory"), Unjudged);
     assert_eq!(other(""), Unjudged);

@@ -35,6 +35,11 @@ pub(super) fn nobody_was_asked(code: PamCode) -> bool {
     }
 }
 
+/// Whether `code`, returned for a password, says that the stack does not know the login.
+pub(super) fn is_unknown_login(code: PamCode) -> bool {
+    code.0 == ffi::PAM_USER_UNKNOWN
+}
+
 /// Whether `code` says that the process which asked is to blame, or may be: a module that has used up its memory or
 /// descriptors, or was not mapped for want of them. Another process may do better. All of them are among those of
 /// [`nobody_was_asked`].
@@ -75,6 +80,13 @@ mod tests {
         // unknown, 29 bad item.
         assert_eq!(process, [1, 2, 3, 5, 8, 18, 26, 28, 29]);
         assert!(process.into_iter().all(|code| nobody_was_asked(PamCode(code))));
+    }
+
+    #[test]
+    fn a_login_is_unknown_by_one_code_which_is_a_refusal() {
+        let unknown: Vec<i32> = (1..=31).filter(|code| is_unknown_login(PamCode(*code))).collect();
+        assert_eq!(unknown, [10]);
+        assert!(!nobody_was_asked(PamCode(10)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::log::{clean, debug_always};
 use crate::mechanism::{Local, LocalMechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::sys::pam::{IdleHandle, PamCode, Transaction};
-use codes::{lies_in_the_process, nobody_was_asked};
+use codes::{is_unknown_login, lies_in_the_process, nobody_was_asked};
 use held::HeldHandles;
 use std::ffi::{CStr, CString};
 use std::time::Instant;
@@ -100,8 +100,14 @@ fn start(service: &CStr, credentials: &Credentials) -> Result<Transaction, Outco
 }
 
 /// First the password, then whether the account may log in now; the error is the outcome to answer with.
+///
+/// Of the password alone a stack can say that it does not know the login. When it has accepted that, it knows it, and
+/// a module that misses the account afterwards keeps it out, as any other that asks whether it may log in.
 fn decide(transaction: &mut Transaction, credentials: &Credentials) -> Result<Outcome, Outcome> {
-    transaction.authenticate().map_err(|code| refused("PAM auth error", "pam_authenticate", code))?;
+    transaction.authenticate().map_err(|code| match refused("PAM auth error", "pam_authenticate", code) {
+        Outcome::Reject(refusal) if is_unknown_login(code) => Outcome::Reject(refusal.of_unknown_login()),
+        outcome => outcome,
+    })?;
     transaction.check_account().map_err(|code| refused("PAM acct error", "pam_acct_mgmt", code))?;
     tell_of_other_login(transaction, credentials);
     Ok(Outcome::ACCEPT)

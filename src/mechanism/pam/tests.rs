@@ -108,10 +108,13 @@ fn a_code_that_blames_the_user_rejects_and_one_that_blames_the_service_is_unavai
                     let step = if word == "auth" { "pam_authenticate: " } else { "pam_acct_mgmt: " };
                     assert!(refusal.reason.starts_with(step), "{refusal:?}");
                 }
-                Some(other) => {
-                    assert!(!unavailable, "{word}={code}: {other:?}");
-                    assert_eq!(other, Outcome::reject(text), "{word}={code}");
+                Some(Outcome::Reject(refusal)) => {
+                    assert!(!unavailable, "{word}={code}: {refusal:?}");
+                    assert_eq!((&*refusal.text, &*refusal.reason), (text, text), "{word}={code}");
+                    let is_unknown_login = (word, code) == ("auth", "user_unknown");
+                    assert_eq!(refusal.is_unknown_login, is_unknown_login, "{word}={code}");
                 }
+                Some(Outcome::Accept(_)) => panic!("{word}={code} is accepted"),
             }
         }
     }
@@ -196,11 +199,12 @@ fn an_accepted_login_owes_no_delay() {
 fn pam_unix_refuses_a_wrong_password_at_once() {
     let test = "pam_unix_refuses_a_wrong_password_at_once";
     let Some(service) = Service::with(test, "auth required pam_unix.so") else { return };
-    for login in ["root", "no-such-login-in-any-database"] {
+    for (login, is_unknown_login) in [("root", false), ("no-such-login-in-any-database", true)] {
         let mut credentials = credentials(service.name());
         credentials.login = login.into();
         let verdict = Pam::default().verify(&credentials);
-        assert_eq!(verdict.outcome, Outcome::reject("PAM auth error"), "{login}");
+        let refusal = Refusal { is_unknown_login, ..Refusal::new("PAM auth error") };
+        assert_eq!(verdict.outcome, Outcome::Reject(refusal), "{login}");
         assert!(verdict.delay > Duration::ZERO, "{login}");
     }
 }

@@ -1,7 +1,7 @@
 //! One login: one question, and the C daemon's texts for what comes of it.
 #![forbid(unsafe_code)]
 
-use super::LANE;
+use super::POOL;
 use super::command::Question;
 use super::session::Answer;
 use crate::credentials::Credentials;
@@ -31,7 +31,7 @@ impl Exchange for Check {
 
     fn begin(&mut self) -> Step<Question> {
         match self.question.take() {
-            Some(question) => Step::Ask(LANE, question),
+            Some(question) => Step::Ask(POOL, question),
             None => fail(FailureKind::Internal, "a login with a NUL byte cannot be sent over IMAP"),
         }
     }
@@ -74,7 +74,7 @@ mod tests {
 
     fn reply(answer: Result<Answer, Failure>) -> (String, Outcome) {
         let mut check = check(b"anna", b"secret");
-        assert!(matches!(check.begin(), Step::Ask(LANE, _)));
+        assert!(matches!(check.begin(), Step::Ask(POOL, _)));
         match check.handle_answer(answer) {
             Step::Done(verdict) => (verdict.outcome.reply(), verdict.outcome),
             _ => panic!("a verdict"),

@@ -66,7 +66,7 @@ pub fn protocol(sources: &RawSettings, network: &NetworkSettings) -> Result<Rima
 }
 
 /// The one pool: all servers are as good as each other.
-const LANE: PoolId = PoolId(0);
+const POOL: PoolId = PoolId(0);
 
 /// The mechanism at work.
 pub struct Rimap {
@@ -85,7 +85,7 @@ impl Rimap {
             idle_time: network.idle_time,
             timeouts: Timeouts::from(network),
             tls: Rc::new(settings.tls),
-            party: 0,
+            credential_scope: 0,
         };
         Self { pool: Rc::new(pool) }
     }
@@ -134,11 +134,11 @@ mod tests {
         let sources =
             RawSettings { option: Some("a imap://b?starttls imaps://c".into()), ..RawSettings::default() };
         let rimap = Rimap::new(Settings::read(&sources, &mut Vec::new()), &NetworkSettings::DEFAULT);
-        let pool = rimap.pool(LANE);
+        let pool = rimap.pool(POOL);
         assert_eq!(pool.sharing, Sharing::OneShot);
         assert_eq!(pool.servers.len(), 3);
         let first_words = |server| {
-            let mut session = rimap.session(LANE, server);
+            let mut session = rimap.session(POOL, server);
             crate::net::exchange::Session::handle_input(&mut session, b"* OK\r\n");
             let sent = crate::net::exchange::Session::output(&mut session).as_bytes().to_vec();
             String::from_utf8(sent).unwrap()

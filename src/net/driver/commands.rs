@@ -84,8 +84,8 @@ impl<P: Protocol> Driver<P> {
             None => None,
             Some(server) => Some(self.prepare_tls(&settings, server).map_err(Unopened::Server)?),
         };
-        let token = (self.wiring.token)(id);
-        let socket = Socket::connect(target, &self.wiring.registry, token)
+        let token = (self.event_loop.token)(id);
+        let socket = Socket::connect(target, &self.event_loop.registry, token)
             .map_err(|error| unopened(target, &error))?;
         if settings.sharing != Sharing::OneShot {
             socket.watch_peer();
@@ -118,7 +118,7 @@ impl<P: Protocol> Driver<P> {
     }
 
     fn log(&self, event: &Event) {
-        let target = self.wiring.mechanism;
+        let target = self.event_loop.mechanism;
         match event {
             Event::Failed(server, failure) => {
                 log::warn!(target: target, "server {server} has failed: {failure}");

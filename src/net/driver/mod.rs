@@ -12,7 +12,7 @@ use super::socket::Socket;
 use super::tls::{Contexts, TlsError};
 use super::tls_sessions::Sessions;
 use super::upstream::UpstreamManager;
-use super::{ConnectionId, Network, NetworkAction, Wiring};
+use super::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::job::JobId;
@@ -31,15 +31,15 @@ use std::time::{Duration, Instant};
 pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
-    wiring: Wiring,
+    event_loop: EventLoopHandle,
 ) -> Result<Box<dyn Network>, TlsError> {
-    Ok(Box::new(Driver::new(protocol, settings, wiring)?))
+    Ok(Box::new(Driver::new(protocol, settings, event_loop)?))
 }
 
 /// All logins of one mechanism that are being decided, and all its connections.
 pub struct Driver<P: Protocol> {
     protocol: P,
-    wiring: Wiring,
+    event_loop: EventLoopHandle,
     total_timeout: Duration,
     upstream: UpstreamManager,
     contexts: Contexts,
@@ -88,7 +88,7 @@ enum Sender {
 }
 
 impl<P: Protocol> Driver<P> {
-    fn new(protocol: P, settings: &NetworkSettings, wiring: Wiring) -> Result<Self, TlsError> {
+    fn new(protocol: P, settings: &NetworkSettings, event_loop: EventLoopHandle) -> Result<Self, TlsError> {
         let mut contexts = Contexts::default();
         for pool in protocol.pools() {
             let pool = protocol.pool(pool);
@@ -98,7 +98,7 @@ impl<P: Protocol> Driver<P> {
         }
         Ok(Self {
             protocol,
-            wiring,
+            event_loop,
             total_timeout: settings.total_timeout,
             upstream: UpstreamManager::new(settings.retry_interval),
             contexts,

@@ -64,7 +64,7 @@ fn a_login_is_decided_as_the_server_says() {
 }
 
 #[test]
-fn connections_are_shared_as_the_lane_says() {
+fn connections_are_shared_as_the_pool_says() {
     for (sharing, logins, connections) in
         [(Sharing::OneShot, 3, 3), (Sharing::Sequential, 3, 1), (Sharing::Pipelined(100), 100, 1)]
     {
@@ -242,8 +242,8 @@ fn a_file_that_cannot_be_read_is_an_error_at_the_start_if_tls_is_used() {
             greets: false,
         };
         let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
-        let wiring = Wiring { registry, token: |_| mio::Token(0), mechanism: "lines" };
-        drive(lines, &NetworkSettings::DEFAULT, wiring).map(drop)
+        let event_loop = EventLoopHandle { registry, token: |_| mio::Token(0), mechanism: "lines" };
+        drive(lines, &NetworkSettings::DEFAULT, event_loop).map(drop)
     };
     assert_eq!(start(TlsMode::Off), Ok(()));
     let error = TlsError::Unreadable("/nowhere/ca.pem".into(), "No such file or directory".to_owned());

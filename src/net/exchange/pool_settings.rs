@@ -24,9 +24,9 @@ pub struct PoolSettings {
     pub timeouts: Timeouts,
     /// For servers that want TLS.
     pub tls: Rc<TlsSettings>,
-    /// As whom and with what TLS it is connected, as a number of the mechanism's own. That a server fails for one
-    /// party, which may have a wrong password or certificate, says nothing of the others.
-    pub party: usize,
+    /// As whom and with what TLS it is connected, as a number of the mechanism's own. That a server fails within one
+    /// scope, which may have a wrong password or certificate, says nothing of the others.
+    pub credential_scope: usize,
 }
 
 /// How many questions a connection carries.
@@ -63,7 +63,7 @@ impl From<&NetworkSettings> for Timeouts {
     }
 }
 
-/// A server. What is known of its health is shared by all pools that name it and have the same [`PoolSettings::party`].
+/// A server. What is known of its health is shared by all pools that name it and have the same [`PoolSettings::credential_scope`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Server {
     /// Where it is.

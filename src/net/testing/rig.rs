@@ -9,7 +9,7 @@ use crate::job::JobId;
 use crate::job::{Errand, ErrandId, ErrandResult};
 use crate::net::driver::drive;
 use crate::net::exchange::{PoolSettings, Server, Sharing, Timeouts, TlsSettings};
-use crate::net::{ConnectionId, Network, NetworkAction, Wiring};
+use crate::net::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use mio::{Events, Poll, Token};
@@ -28,7 +28,7 @@ pub(in crate::net) fn pool(servers: Vec<Server>) -> PoolSettings {
         idle_time: NetworkSettings::DEFAULT.idle_time,
         timeouts: Timeouts::from(&NetworkSettings::DEFAULT),
         tls: Rc::new(TlsSettings::default()),
-        party: 0,
+        credential_scope: 0,
     }
 }
 
@@ -47,8 +47,9 @@ impl Rig {
 
     pub(in crate::net) fn with(lines: Lines) -> Self {
         let poll = Poll::new().unwrap();
-        let wiring = Wiring { registry: poll.registry().try_clone().unwrap(), token, mechanism: "lines" };
-        let network = drive(lines, &NetworkSettings::DEFAULT, wiring).unwrap();
+        let event_loop =
+            EventLoopHandle { registry: poll.registry().try_clone().unwrap(), token, mechanism: "lines" };
+        let network = drive(lines, &NetworkSettings::DEFAULT, event_loop).unwrap();
         Self { poll, network, decided: Vec::new(), errands: Vec::new() }
     }
 

@@ -1,8 +1,9 @@
 //! Questions on their way.
 #![forbid(unsafe_code)]
 
+use super::certain::certain;
 use super::connection::Purpose;
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::{Awaited, SUSPICION};
 use super::{Command, ConnectionId, Question, State, Timer, UpstreamManager};
 use crate::net::exchange::{Failure, QuestionId, Sharing};
@@ -17,16 +18,14 @@ pub(super) fn was_commanded(questions: &HashMap<QuestionId, Question>, id: &Ques
 impl UpstreamManager {
     /// Asks it on a connection that has room.
     pub(super) fn put(&mut self, id: QuestionId, to: ConnectionId, now: Instant) {
-        debug_assert!(self.questions.contains_key(&id), "only those are asked that somebody waits for");
-        debug_assert!(self.connections.contains_key(&to), "only connections that there are are asked");
-        let Some(question) = self.questions.get_mut(&id) else { return };
-        let Some(connection) = self.connections.get_mut(&to) else { return };
-        let Some(pool) = self.pools.get(&connection.pool) else { return };
-        let elsewhere = question.wish.tried.with(connection.index);
+        let Some(question) = certain(self.questions.get_mut(&id)) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&to)) else { return };
+        let Some(pool) = certain(self.pools.get(&connection.pool)) else { return };
+        let elsewhere = question.group.tried.with(connection.index);
         // One question finds out whether a server answers again, and should not have to pay for it.
         let rushed = self.servers.is_half_open(connection.server)
             && !connection.has_greeted
-            && pool.best(elsewhere, &self.servers, now) == Standing::Good;
+            && pool.best(elsewhere, &self.servers, now) == Availability::Up;
         let operation = pool.settings.timeouts.operation;
         let allowed = if rushed { operation.min(SUSPICION) } else { operation };
         question.state = State::Asked { connection: to, at: now, is_commanded: false, is_seen: false };
@@ -54,7 +53,8 @@ impl UpstreamManager {
         match self.questions.get(&id).map(|question| question.state) {
             Some(State::Waiting) => self.dequeue(id),
             Some(State::Reserved(connection)) => {
-                let purpose = self.connections.get_mut(&connection).map(|connection| &mut connection.purpose);
+                let purpose =
+                    certain(self.connections.get_mut(&connection)).map(|connection| &mut connection.purpose);
                 if let Some(Purpose::Again(questions)) = purpose {
                     questions.remove(&id);
                 }
@@ -84,12 +84,12 @@ impl UpstreamManager {
     }
 
     pub(super) fn sharing(&self, id: ConnectionId) -> Option<Sharing> {
-        let pool = self.connections.get(&id)?.pool;
-        Some(self.pools.get(&pool)?.settings.sharing)
+        let pool = certain(self.connections.get(&id))?.pool;
+        Some(certain(self.pools.get(&pool))?.settings.sharing)
     }
 
     pub(super) fn give_up(&mut self, id: QuestionId, otherwise: Failure) {
-        let failure = self.questions.get_mut(&id).and_then(|question| question.failure.take());
+        let failure = certain(self.questions.get_mut(&id)).and_then(|question| question.failure.take());
         self.forget(id);
         self.commands.push_back(Command::GiveUp(id, failure.unwrap_or(otherwise)));
     }
@@ -102,7 +102,7 @@ impl UpstreamManager {
 
     /// At that time or its deadline, whatever comes first.
     pub(super) fn set_question_timer(&mut self, id: QuestionId, due: Option<Instant>) {
-        let Some(question) = self.questions.get_mut(&id) else { return };
+        let Some(question) = certain(self.questions.get_mut(&id)) else { return };
         let due = due.map_or(question.deadline, |due| due.min(question.deadline));
         if due != question.due {
             self.timers.remove(&(question.due, Timer::Question(id)));

@@ -3,11 +3,14 @@
 
 #[cfg(doc)]
 use super::UpstreamManager;
-use crate::net::ConnectionId;
 use crate::net::exchange::{Failure, PoolId, QuestionId, Server};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// A connection to a server, numbered by the upstream manager; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
 
 /// What the caller must do now.
 #[derive(Debug, Clone, PartialEq, Eq)]

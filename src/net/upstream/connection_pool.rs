@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::ConnectionId;
-use super::health::Standing;
+use super::health::Availability;
 use super::pace::Pace;
-use super::queue::{MOST_SERVERS, Queue, Tried};
+use super::queue::{MOST_SERVERS, Queue, ServersTried};
 use super::servers::{ServerId, Servers};
 use crate::config::ServerOrder;
 use crate::net::exchange::{Failure, FailureKind, PoolId, PoolSettings, QuestionId, Sharing};
@@ -63,7 +63,7 @@ impl ConnectionPool {
         Self {
             settings: Rc::clone(settings),
             server_pools: listed
-                .map(|server| ServerPool::new(servers.enter(server, settings.party, id, now)))
+                .map(|server| ServerPool::new(servers.enter(server, settings.credential_scope, id, now)))
                 .collect(),
             queue: Queue::default(),
             turn: 0,
@@ -92,11 +92,11 @@ impl ConnectionPool {
         let mut next = None;
         let mut expected = Vec::new();
         for group in self.queue.groups() {
-            let tried = group.wish.tried;
+            let tried = group.key.tried;
             let step = match self.choose(tried, servers, now) {
                 Choice::Free(connection) => Step::Ask(group.question, connection),
                 Choice::Unknown => continue,
-                Choice::Nobody if group.wish.hopeful && self.is_probing(tried, servers) => continue,
+                Choice::Nobody if group.key.awaits_probe && self.is_probing(tried, servers) => continue,
                 Choice::Nobody => Step::GiveUp(group.question),
                 Choice::Room(_) | Choice::Full(_)
                     if self.covers(tried, group.size, &mut expected, servers, now) =>
@@ -122,26 +122,28 @@ impl ConnectionPool {
         if self.queue.is_empty() {
             return None;
         }
-        let standing = self.standing(server, servers, now);
-        let may = |tried: Tried| !tried.contains(server) && standing == self.best(tried, servers, now);
-        let groups = self.queue.groups().filter(|group| standing > Standing::Bad && may(group.wish.tried));
+        let availability = self.availability(server, servers, now);
+        let may =
+            |tried: ServersTried| !tried.contains(server) && availability == self.best(tried, servers, now);
+        let groups =
+            self.queue.groups().filter(|group| availability > Availability::Down && may(group.key.tried));
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
     /// How well the best of the servers is doing that are not tried yet.
-    pub(super) fn best(&self, tried: Tried, servers: &Servers, now: Instant) -> Standing {
+    pub(super) fn best(&self, tried: ServersTried, servers: &Servers, now: Instant) -> Availability {
         let untried = (0..self.server_pools.len()).filter(|server| !tried.contains(*server));
-        untried.map(|server| self.standing(server, servers, now)).max().unwrap_or(Standing::Bad)
+        untried.map(|server| self.availability(server, servers, now)).max().unwrap_or(Availability::Down)
     }
 
-    fn standing(&self, server: usize, servers: &Servers, now: Instant) -> Standing {
+    fn availability(&self, server: usize, servers: &Servers, now: Instant) -> Availability {
         self.server_pools
             .get(server)
-            .map_or(Standing::Bad, |server_pool| servers.standing(server_pool.server, now))
+            .map_or(Availability::Down, |server_pool| servers.availability(server_pool.server, now))
     }
 
-    fn choose(&self, tried: Tried, servers: &Servers, now: Instant) -> Choice {
-        if self.best(tried, servers, now) == Standing::Bad {
+    fn choose(&self, tried: ServersTried, servers: &Servers, now: Instant) -> Choice {
+        if self.best(tried, servers, now) == Availability::Down {
             return Choice::Nobody;
         }
         let mut full = None;
@@ -166,7 +168,7 @@ impl ConnectionPool {
     /// The servers that a question may go to now, in the pool's order.
     fn candidates<'a>(
         &'a self,
-        tried: Tried,
+        tried: ServersTried,
         servers: &'a Servers,
         now: Instant,
     ) -> impl Iterator<Item = (usize, &'a ServerPool)> {
@@ -180,7 +182,7 @@ impl ConnectionPool {
             .skip(first)
             .chain(all.take(first))
             .filter(move |(index, _)| !tried.contains(*index))
-            .filter(move |(_, server_pool)| servers.standing(server_pool.server, now) == best)
+            .filter(move |(_, server_pool)| servers.availability(server_pool.server, now) == best)
     }
 
     /// The server at that place has had its turn.
@@ -196,7 +198,7 @@ impl ConnectionPool {
     /// less what groups before have claimed.
     fn covers(
         &self,
-        tried: Tried,
+        tried: ServersTried,
         questions: usize,
         expected: &mut Vec<usize>,
         servers: &Servers,
@@ -220,7 +222,7 @@ impl ConnectionPool {
         uncovered == 0
     }
 
-    fn is_probing(&self, tried: Tried, servers: &Servers) -> bool {
+    fn is_probing(&self, tried: ServersTried, servers: &Servers) -> bool {
         let mut untried = self.server_pools.iter().enumerate().filter(|(index, _)| !tried.contains(*index));
         untried.any(|(_, server_pool)| servers.is_probed(server_pool.server))
     }

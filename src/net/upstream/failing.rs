@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::asking::was_commanded;
+use super::certain::certain;
 use super::connection::{Connection, Purpose};
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::Awaited;
-use super::servers::{Blame, ServerId};
+use super::servers::{FailureScope, ServerId};
 use super::{Command, ConnectionId, Event, Target, UpstreamManager};
 use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId, Sharing};
 use std::collections::BTreeSet;
@@ -41,15 +42,15 @@ impl UpstreamManager {
             && connection.purpose == Purpose::Probe
             && self.servers.is_half_open(connection.server)
         {
-            self.blame(connection.server, &connection.target, failure, connection.began, now);
+            self.note_failure(connection.server, &connection.target, failure, connection.began, now);
         }
     }
 
     /// Those that are asked again on a fresh connection, and those that are not. The server may have closed one that
     /// it has served before, before it saw the question. Shared ones carry searches, which can be asked twice anyway.
     fn divide(&self, connection: &Connection, now: Instant) -> (BTreeSet<QuestionId>, BTreeSet<QuestionId>) {
-        let is_up = self.servers.standing(connection.server, now) != Standing::Bad;
-        let pool = self.pools.get(&connection.pool);
+        let is_up = self.servers.availability(connection.server, now) != Availability::Down;
+        let pool = certain(self.pools.get(&connection.pool));
         let is_shared = pool.is_some_and(|pool| matches!(pool.settings.sharing, Sharing::Pipelined(_)));
         let may_again = is_up && (connection.was_used || is_shared);
         connection.in_flight.iter().copied().partition(|id| may_again && self.may_be_asked_again(id))
@@ -63,7 +64,7 @@ impl UpstreamManager {
         now: Instant,
     ) {
         for id in &questions {
-            if let Some(question) = self.questions.get_mut(id) {
+            if let Some(question) = certain(self.questions.get_mut(id)) {
                 question.was_asked_again = true;
                 question.failure = Some(failure.clone());
             }
@@ -76,8 +77,8 @@ impl UpstreamManager {
 
     /// It did not become ready: the next address, or another server.
     fn fail_to_open(&mut self, connection: Connection, failure: &Failure, now: Instant) {
-        let blame = self.blame(connection.server, &connection.target, failure, connection.began, now);
-        let next_address = blame == Blame::Address;
+        let scope = self.note_failure(connection.server, &connection.target, failure, connection.began, now);
+        let next_address = scope == FailureScope::Address;
         let (pool, index) = (connection.pool, connection.index);
         match connection.purpose {
             Purpose::Queue => {}
@@ -104,7 +105,7 @@ impl UpstreamManager {
             Purpose::Again(questions) => questions,
         };
         for id in questions {
-            if let Some(question) = self.questions.get_mut(&id) {
+            if let Some(question) = certain(self.questions.get_mut(&id)) {
                 question.failure = Some(failure.clone());
             }
             self.dequeue(id);
@@ -113,7 +114,7 @@ impl UpstreamManager {
     }
 
     fn oldest_waiting(&self, pool: PoolId) -> Option<QuestionId> {
-        let groups = self.pools.get(&pool)?.queue.groups();
+        let groups = certain(self.pools.get(&pool))?.queue.groups();
         groups.min_by_key(|group| group.oldest).map(|group| group.question)
     }
 
@@ -134,7 +135,7 @@ impl UpstreamManager {
     }
 
     fn tell_unanswered(&mut self, connection: &Connection, failure: &Failure, now: Instant) {
-        let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
+        let Some(pool) = certain(self.pools.get_mut(&connection.pool)) else { return };
         let server = pool.settings.servers.get(connection.index);
         let server = server.filter(|_| pool.unanswered_told.is_due(now));
         let event = server.map(|server| Event::Unanswered(server.clone(), failure.clone()));
@@ -150,31 +151,31 @@ impl UpstreamManager {
         failure: &Failure,
         now: Instant,
     ) {
-        self.blame(connection.server, &connection.target, failure, connection.began, now);
+        self.note_failure(connection.server, &connection.target, failure, connection.began, now);
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
     }
 
-    fn blame(
+    fn note_failure(
         &mut self,
         server: ServerId,
         target: &Target,
         failure: &Failure,
         began: Instant,
         now: Instant,
-    ) -> Blame {
-        let blame = self.servers.handle_failure(server, target, failure, began, now);
-        if blame == Blame::Server {
+    ) -> FailureScope {
+        let scope = self.servers.handle_failure(server, target, failure, began, now);
+        if scope == FailureScope::Server {
             self.close_idle(server);
         }
-        blame
+        scope
     }
 
     /// Connections to a server that has failed are likely to be dead, and take the place of those that are not.
     fn close_idle(&mut self, server: ServerId) {
         let pools = self.servers.pools(server);
-        let pools_of_server = pools.iter().filter_map(|pool| self.pools.get(pool));
+        let pools_of_server = pools.iter().filter_map(|pool| certain(self.pools.get(pool)));
         let server_pools = pools_of_server
             .flat_map(|pool| &pool.server_pools)
             .filter(|server_pool| server_pool.server == server);
@@ -191,9 +192,9 @@ impl UpstreamManager {
 
     /// The server at that place has not answered: the next one, if there is one.
     pub(super) fn try_elsewhere(&mut self, id: QuestionId, index: usize, failure: &Failure, now: Instant) {
-        let Some(question) = self.questions.get_mut(&id) else { return };
-        question.wish.tried = question.wish.tried.with(index);
-        question.wish.hopeful = true;
+        let Some(question) = certain(self.questions.get_mut(&id)) else { return };
+        question.group.tried = question.group.tried.with(index);
+        question.group.awaits_probe = true;
         question.was_asked_again = false;
         question.failure = Some(failure.clone());
         let pool = question.pool;
@@ -237,7 +238,7 @@ impl UpstreamManager {
 
     /// Closes a connection on which nothing can be asked.
     pub(super) fn cut(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
-        let Some(mut connection) = self.close(id) else { return };
+        let Some(mut connection) = certain(self.close(id)) else { return };
         if connection.is_ready() {
             let questions = std::mem::take(&mut connection.in_flight);
             self.lose_unasked(&connection, questions, failure, now);

@@ -22,12 +22,13 @@ const REMINDER: Duration = Duration::from_secs(60);
 
 /// How good a choice a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(super) enum Availability {
     /// Not to be asked.
-    Bad,
+    Down,
     /// To be asked if no other is better.
-    Doubtful,
-    Good,
+    Suspect,
+    /// As far as is known.
+    Up,
 }
 
 /// What tells that a server lives.
@@ -41,14 +42,14 @@ pub(super) enum Evidence {
 
 /// What has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum FailedStep {
     /// No connection came to the point at which a question could be asked: the server is down.
     Opening,
     /// A question was not answered: the server is silent, or the question is at fault.
     Question,
 }
 
-/// The state of one server as one party sees it.
+/// The state of one server within one credential scope.
 #[derive(Default)]
 pub(super) struct Health {
     /// `None` while it is up.
@@ -58,7 +59,7 @@ pub(super) struct Health {
 }
 
 struct Outage {
-    scope: Scope,
+    step: FailedStep,
     circuit: Circuit,
     /// How many failures in a row.
     times: u32,
@@ -90,16 +91,16 @@ struct Reports {
 }
 
 impl Health {
-    pub(super) fn standing(&self, now: Instant) -> Standing {
+    pub(super) fn availability(&self, now: Instant) -> Availability {
         let Some(outage) = &self.outage else {
-            return if self.in_flight.is_silent(now) { Standing::Doubtful } else { Standing::Good };
+            return if self.in_flight.is_silent(now) { Availability::Suspect } else { Availability::Up };
         };
-        match (outage.circuit, outage.scope) {
-            (Circuit::HalfOpen, _) if self.in_flight.is_closed(now) => Standing::Bad,
-            (Circuit::HalfOpen, _) if self.in_flight.has_unanswered() => Standing::Doubtful,
-            (Circuit::HalfOpen, _) => Standing::Good,
-            (Circuit::Open | Circuit::Probed, Scope::Question) => Standing::Doubtful,
-            (Circuit::Open | Circuit::Probed, Scope::Opening) => Standing::Bad,
+        match (outage.circuit, outage.step) {
+            (Circuit::HalfOpen, _) if self.in_flight.is_closed(now) => Availability::Down,
+            (Circuit::HalfOpen, _) if self.in_flight.has_unanswered() => Availability::Suspect,
+            (Circuit::HalfOpen, _) => Availability::Up,
+            (Circuit::Open | Circuit::Probed, FailedStep::Question) => Availability::Suspect,
+            (Circuit::Open | Circuit::Probed, FailedStep::Opening) => Availability::Down,
         }
     }
 
@@ -134,9 +135,11 @@ impl Health {
 
     /// Whether a failure of what began then says nothing new, since it began before the one that is known. That no
     /// connection can be opened is news where only a question is known to be unanswered.
-    pub(super) fn is_old_news(&self, scope: Scope, began: Instant) -> bool {
-        let known =
-            self.outage.as_ref().filter(|outage| outage.scope == Scope::Opening || scope == Scope::Question);
+    pub(super) fn is_old_news(&self, step: FailedStep, began: Instant) -> bool {
+        let known = self
+            .outage
+            .as_ref()
+            .filter(|outage| outage.step == FailedStep::Opening || step == FailedStep::Question);
         known.is_some_and(|outage| began <= outage.at)
     }
 
@@ -183,7 +186,7 @@ impl Health {
     /// An answer was heard. One of a connection from before a server went down does not say that it is up.
     fn recover(&mut self, began: Instant) -> bool {
         let is_over = |outage: &Outage| {
-            outage.scope == Scope::Question || outage.circuit == Circuit::HalfOpen || began > outage.at
+            outage.step == FailedStep::Question || outage.circuit == Circuit::HalfOpen || began > outage.at
         };
         match self.outage.take_if(|outage| is_over(outage)) {
             Some(_) => std::mem::take(&mut self.reports.is_known),
@@ -195,7 +198,7 @@ impl Health {
     /// `true` if the log is to be told.
     pub(super) fn fail(
         &mut self,
-        scope: Scope,
+        step: FailedStep,
         why: Failure,
         wait: Option<Duration>,
         longest: Duration,
@@ -209,8 +212,8 @@ impl Health {
         let longest = if soon { PAUSE } else { wait.unwrap_or(FIRST_WAIT) };
         let needed_at = skipped_until.min(now + longest);
         let circuit = Circuit::Open;
-        self.outage = Some(Outage { scope, circuit, times, at: now, why, skipped_until, needed_at, soon });
-        scope == Scope::Opening && self.reports.is_due(now)
+        self.outage = Some(Outage { step, circuit, times, at: now, why, skipped_until, needed_at, soon });
+        step == FailedStep::Opening && self.reports.is_due(now)
     }
 }
 

@@ -13,10 +13,14 @@
 //!   (`in_flight`), but a server that has no equal is asked on.
 //! - A question tries each server once. If a used connection breaks under it, or is silent while a fresh one can be
 //!   opened, it is asked once more on the fresh one, unless a part of its answer has come (`failing`, `second_try`).
+//!
+//! An event about a connection or question that is not known any more is out of date and changes nothing. Numbers of the
+//! machine's own always lead to something (`certain`).
 #![forbid(unsafe_code)]
 
 mod addresses;
 mod asking;
+mod certain;
 mod command;
 mod connection;
 mod connection_pool;
@@ -35,15 +39,14 @@ mod tests;
 mod timeouts;
 mod waiting;
 
-pub use command::{Command, Event, Stage, Target};
+pub use command::{Command, ConnectionId, Event, Stage, Target};
 
-use super::ConnectionId;
 use crate::net::exchange::{Failure, FailureKind, PoolId, PoolSettings, QuestionId};
 use crate::policy::origin::Origin;
 use connection::Connection;
 use connection_pool::ConnectionPool;
 use health::Evidence;
-use queue::{SequenceNumber, Wish};
+use queue::{GroupKey, SequenceNumber};
 use servers::Servers;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -58,7 +61,7 @@ struct Question {
     pool: PoolId,
     deadline: Instant,
     sequence_number: SequenceNumber,
-    wish: Wish,
+    group: GroupKey,
     state: State,
     /// When its timer rings.
     due: Instant,
@@ -93,7 +96,7 @@ enum Timer {
     /// Perhaps it is dead.
     Silence(ConnectionId),
     /// Perhaps it is not used any more.
-    PoolSettings(PoolId),
+    Pool(PoolId),
 }
 
 /// All questions without an answer and all connections.
@@ -147,14 +150,14 @@ impl UpstreamManager {
             return self.commands.push_back(Command::GiveUp(question, failure));
         }
         self.enter(id, pool, now);
-        let hopeful = self.attend(id, now);
+        let awaits_probe = self.attend(id, now);
         self.last_sequence_number += 1;
         let asked = Question {
             origin: origin.clone(),
             pool: id,
             deadline,
             sequence_number: SequenceNumber(self.last_sequence_number),
-            wish: Wish { hopeful, ..Wish::default() },
+            group: GroupKey { awaits_probe, ..GroupKey::default() },
             state: State::Waiting,
             due: deadline,
             was_asked_again: false,
@@ -264,7 +267,7 @@ impl UpstreamManager {
         self.settle(now);
     }
 
-    /// The connection could not even be begun, for want of something on this machine: the server is not to blame.
+    /// The connection could not even be begun, for want of something on this machine: that says nothing of the server.
     pub fn handle_shortage(&mut self, connection: ConnectionId, failure: Failure, now: Instant) {
         self.lack(connection, &failure);
         self.settle(now);
@@ -279,7 +282,7 @@ impl UpstreamManager {
                 Timer::Question(question) => self.time_out_question(question, now),
                 Timer::Connection(connection) => self.time_out_connection(connection, now),
                 Timer::Silence(connection) => self.look_at_silence(connection, now),
-                Timer::PoolSettings(pool) => self.retire(pool, now),
+                Timer::Pool(pool) => self.retire(pool, now),
             }
         }
         self.settle(now);

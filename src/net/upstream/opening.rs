@@ -1,22 +1,29 @@
 //! Connections are opened, serve, rest and are closed.
 #![forbid(unsafe_code)]
 
+use super::certain::certain;
 use super::connection::{Connection, Purpose};
-use super::connection_pool::ServerPool;
+use super::connection_pool::{ConnectionPool, ServerPool};
 use super::health::Evidence;
 use super::in_flight::Awaited;
 use super::{Command, ConnectionId, State, Timer, UpstreamManager};
 use crate::net::exchange::{PoolId, QuestionId, Sharing};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
+
+/// The connections of a pool to the server at that place of its list.
+fn server_pool(
+    pools: &mut HashMap<PoolId, ConnectionPool>,
+    pool: PoolId,
+    index: usize,
+) -> Option<&mut ServerPool> {
+    certain(certain(pools.get_mut(&pool))?.server_pools.get_mut(index))
+}
 
 impl UpstreamManager {
     /// Begins a connection to the next address of a server. `false` if it has none.
     pub(super) fn open(&mut self, pool: PoolId, index: usize, purpose: Purpose, now: Instant) -> bool {
-        let Some(server_pool) = self.pools.get_mut(&pool).and_then(|pool| pool.server_pools.get_mut(index))
-        else {
-            return false;
-        };
+        let Some(server_pool) = server_pool(&mut self.pools, pool, index) else { return false };
         let server = server_pool.server;
         let Some(target) = self.servers.target(server).cloned() else { return false };
         self.last_connection += 1;
@@ -42,7 +49,7 @@ impl UpstreamManager {
 
     fn reserve(&mut self, questions: &BTreeSet<QuestionId>, connection: ConnectionId) {
         for id in questions {
-            if let Some(question) = self.questions.get_mut(id) {
+            if let Some(question) = certain(self.questions.get_mut(id)) {
                 question.state = State::Reserved(connection);
             }
             self.set_question_timer(*id, None);
@@ -50,15 +57,14 @@ impl UpstreamManager {
     }
 
     pub(super) fn time_stage(&mut self, id: ConnectionId) {
-        debug_assert!(self.connections.contains_key(&id), "a stage is that of a connection");
-        let Some(connection) = self.connections.get(&id) else { return };
-        let Some(pool) = self.pools.get(&connection.pool) else { return };
+        let Some(connection) = certain(self.connections.get(&id)) else { return };
+        let Some(pool) = certain(self.pools.get(&connection.pool)) else { return };
         let due = connection.stage_began + connection.allowed(&pool.settings.timeouts);
         self.set_connection_timer(id, Some(due));
     }
 
     fn set_connection_timer(&mut self, id: ConnectionId, due: Option<Instant>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         if let Some(before) = std::mem::replace(&mut connection.due, due) {
             self.timers.remove(&(before, Timer::Connection(id)));
         }
@@ -67,9 +73,8 @@ impl UpstreamManager {
 
     /// It has become ready.
     pub(super) fn begin_service(&mut self, id: ConnectionId, now: Instant) {
-        debug_assert!(self.connections.contains_key(&id), "what becomes ready is there");
         self.set_connection_timer(id, None);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         self.servers.end_waiting(connection.server, Awaited::Opening);
         let (server, began) = (connection.server, connection.began);
         self.servers.note_life(server, &connection.target, Evidence::Ready, began, now);
@@ -98,7 +103,7 @@ impl UpstreamManager {
     /// A question is off the connection.
     pub(super) fn release(&mut self, id: ConnectionId, question: QuestionId, now: Instant) {
         let sharing = self.sharing(id);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         if connection.in_flight.remove(&question) {
             self.servers.end_waiting(connection.server, Awaited::Answer);
         }
@@ -112,8 +117,8 @@ impl UpstreamManager {
 
     /// Takes those who wait, the oldest first; without any the connection rests.
     fn fill(&mut self, id: ConnectionId, now: Instant) {
-        while let Some(connection) = self.connections.get(&id) {
-            let Some(pool) = self.pools.get(&connection.pool) else { return };
+        while let Some(connection) = certain(self.connections.get(&id)) {
+            let Some(pool) = certain(self.pools.get(&connection.pool)) else { return };
             if connection.in_flight.len() >= pool.capacity() || connection.is_suspect {
                 break;
             }
@@ -126,14 +131,14 @@ impl UpstreamManager {
     }
 
     fn rest(&mut self, id: ConnectionId, now: Instant) {
-        if self.connections.get(&id).is_none_or(|connection| !connection.in_flight.is_empty()) {
+        if certain(self.connections.get(&id)).is_none_or(|connection| !connection.in_flight.is_empty()) {
             return;
         }
         if self.sharing(id) == Some(Sharing::OneShot) {
             self.close(id);
             return;
         }
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         connection.was_used = true;
         connection.idle_since = now;
         // Otherwise an earlier timer rings and is set anew: cheaper than one for each question.
@@ -144,14 +149,15 @@ impl UpstreamManager {
     }
 
     fn idle_time(&self, id: ConnectionId) -> Duration {
-        let pool = self.connections.get(&id).and_then(|connection| self.pools.get(&connection.pool));
+        let pool = certain(self.connections.get(&id))
+            .and_then(|connection| certain(self.pools.get(&connection.pool)));
         pool.map_or(Duration::ZERO, |pool| pool.settings.idle_time)
     }
 
     /// The timer of a ready connection has rung.
     pub(super) fn end_idleness(&mut self, id: ConnectionId, now: Instant) {
         let idle_time = self.idle_time(id);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         connection.due = None;
         let due = connection.idle_since + idle_time;
         match connection.in_flight.is_empty() {
@@ -163,12 +169,12 @@ impl UpstreamManager {
 
     /// Keeps the list of free connections true.
     pub(super) fn note_freedom(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let Some(pool) = self.pools.get_mut(&connection.pool) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
+        let Some(pool) = certain(self.pools.get_mut(&connection.pool)) else { return };
         let room = connection.in_flight.len() < pool.capacity();
         let free = connection.is_ready() && room && !connection.is_finished && !connection.is_suspect;
         let sharing = pool.settings.sharing;
-        let Some(server_pool) = pool.server_pools.get_mut(connection.index) else { return };
+        let Some(server_pool) = certain(pool.server_pools.get_mut(connection.index)) else { return };
         match (connection.free_as, free) {
             (Some(key), false) => {
                 server_pool.free.remove(&(key, id));
@@ -199,11 +205,15 @@ impl UpstreamManager {
 
     /// Forgets the connection. What was asked on it is up to the caller.
     pub(super) fn take(&mut self, id: ConnectionId) -> Option<Connection> {
+        if !self.connections.contains_key(&id) {
+            return None;
+        }
         self.set_connection_timer(id, None);
         self.set_silence_timer(id, None);
         let connection = self.connections.remove(&id)?;
         let opening = !connection.is_ready();
         self.with_server_pool(connection.pool, connection.index, |server_pool| {
+            debug_assert!(server_pool.connections > 0, "what is taken was counted");
             server_pool.connections = server_pool.connections.saturating_sub(1);
             if opening && connection.purpose == Purpose::Queue {
                 server_pool.opening = server_pool.opening.saturating_sub(1);
@@ -231,8 +241,7 @@ impl UpstreamManager {
         index: usize,
         change: impl FnOnce(&mut ServerPool),
     ) {
-        if let Some(server_pool) = self.pools.get_mut(&pool).and_then(|pool| pool.server_pools.get_mut(index))
-        {
+        if let Some(server_pool) = server_pool(&mut self.pools, pool, index) {
             change(server_pool);
         }
     }

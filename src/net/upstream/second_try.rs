@@ -12,11 +12,12 @@
 #![forbid(unsafe_code)]
 
 use super::asking::was_commanded;
+use super::certain::certain;
 use super::connection::{Connection, Purpose};
 use super::connection_pool::ServerPool;
-use super::health::Standing;
+use super::health::Availability;
 use super::in_flight::Awaited;
-use super::queue::Tried;
+use super::queue::ServersTried;
 use super::{ConnectionId, State, Timer, UpstreamManager};
 use crate::net::exchange::{Failure, FailureKind, PoolId, QuestionId};
 use std::collections::BTreeSet;
@@ -26,14 +27,14 @@ impl UpstreamManager {
     /// A question was asked on a connection that may be dead.
     pub(super) fn watch_silence(&mut self, id: ConnectionId, now: Instant) {
         // An earlier look sets the next one: cheaper than a timer for each question.
-        if self.connections.get(&id).is_some_and(|connection| connection.silence_due.is_none()) {
+        if certain(self.connections.get(&id)).is_some_and(|connection| connection.silence_due.is_none()) {
             let patience = self.patience(id);
             self.set_silence_timer(id, Some(now + patience));
         }
     }
 
     pub(super) fn set_silence_timer(&mut self, id: ConnectionId, due: Option<Instant>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         if let Some(before) = std::mem::replace(&mut connection.silence_due, due) {
             self.timers.remove(&(before, Timer::Silence(id)));
         }
@@ -41,14 +42,15 @@ impl UpstreamManager {
     }
 
     fn patience(&self, id: ConnectionId) -> Duration {
-        let Some(connection) = self.connections.get(&id) else { return Duration::MAX };
-        let operation = self.pools.get(&connection.pool).map(|pool| pool.settings.timeouts.operation);
+        let Some(connection) = certain(self.connections.get(&id)) else { return Duration::MAX };
+        let operation =
+            certain(self.pools.get(&connection.pool)).map(|pool| pool.settings.timeouts.operation);
         let pace = self.server_pool_of(connection).map(|server_pool| &server_pool.pace);
         pace.zip(operation).map_or(Duration::MAX, |(pace, operation)| pace.patience(operation))
     }
 
     fn server_pool_of(&self, connection: &Connection) -> Option<&ServerPool> {
-        self.pools.get(&connection.pool)?.server_pools.get(connection.index)
+        certain(certain(self.pools.get(&connection.pool))?.server_pools.get(connection.index))
     }
 
     /// An answer, or a sign of one, has come: the connection is alive.
@@ -76,7 +78,7 @@ impl UpstreamManager {
 
     /// Since when nothing has come while a question waits that may be asked again.
     fn silent_since(&self, id: ConnectionId) -> Option<Instant> {
-        let connection = self.connections.get(&id)?;
+        let connection = certain(self.connections.get(&id))?;
         let asked = connection.in_flight.iter().filter(|question| self.may_be_asked_again(question));
         let oldest = asked.filter_map(|question| self.asked_at(id, *question)).min()?;
         Some(connection.heard_at.map_or(oldest, |heard_at| heard_at.max(oldest)))
@@ -91,7 +93,7 @@ impl UpstreamManager {
 
     /// Opens a connection beside one that is silent.
     fn replace(&mut self, silent: ConnectionId, since: Instant, now: Instant) {
-        let Some(connection) = self.connections.get(&silent) else { return };
+        let Some(connection) = certain(self.connections.get(&silent)) else { return };
         let (pool, index) = (connection.pool, connection.index);
         let is_slow = self.servers.has_answered_since(connection.server, &connection.target, since);
         let given_twice = since + 2 * self.patience(silent);
@@ -108,31 +110,32 @@ impl UpstreamManager {
     }
 
     fn suspect(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = certain(self.connections.get_mut(&id)) {
             connection.is_suspect = true;
             self.note_freedom(id);
         }
     }
 
     fn has_room(&self, pool: PoolId, index: usize) -> bool {
-        self.pools.get(&pool).is_some_and(|pool| {
-            let server_pool = pool.server_pools.get(index);
+        certain(self.pools.get(&pool)).is_some_and(|pool| {
+            let server_pool = certain(pool.server_pools.get(index));
             server_pool.is_some_and(|server_pool| server_pool.connections < pool.most_connections())
         })
     }
 
     fn close_an_idle_one(&mut self, beside: ConnectionId) -> bool {
-        let Some(connection) = self.connections.get(&beside) else { return false };
+        let Some(connection) = certain(self.connections.get(&beside)) else { return false };
         let free = self.server_pool_of(connection).into_iter().flat_map(|server_pool| &server_pool.free);
         let mut free = free.map(|(_, id)| *id);
-        let idle = free.find(|id| self.connections.get(id).is_some_and(|known| known.in_flight.is_empty()));
+        let idle =
+            free.find(|id| certain(self.connections.get(id)).is_some_and(|known| known.in_flight.is_empty()));
         idle.is_some_and(|id| self.close(id).is_some())
     }
 
     /// Closes a silent connection and opens another in its place.
     fn reopen(&mut self, silent: ConnectionId, now: Instant) {
         let questions = self.repeatable(silent);
-        let Some(connection) = self.connections.get(&silent) else { return };
+        let Some(connection) = certain(self.connections.get(&silent)) else { return };
         if connection.in_flight.len() > questions.len() {
             return;
         }
@@ -143,7 +146,8 @@ impl UpstreamManager {
     }
 
     fn repeatable(&self, on: ConnectionId) -> BTreeSet<QuestionId> {
-        let in_flight = self.connections.get(&on).into_iter().flat_map(|connection| &connection.in_flight);
+        let in_flight =
+            certain(self.connections.get(&on)).into_iter().flat_map(|connection| &connection.in_flight);
         in_flight.copied().filter(|question| self.may_be_asked_again(question)).collect()
     }
 
@@ -168,10 +172,10 @@ impl UpstreamManager {
     fn take_off(&mut self, id: QuestionId, from: ConnectionId) {
         let is_commanded = was_commanded(&self.questions, &id);
         self.call_off(from, id);
-        if let Some(question) = self.questions.get_mut(&id) {
+        if let Some(question) = certain(self.questions.get_mut(&id)) {
             question.was_asked_again |= is_commanded;
         }
-        if let Some(connection) = self.connections.get_mut(&from) {
+        if let Some(connection) = certain(self.connections.get_mut(&from)) {
             connection.in_flight.remove(&id);
             self.servers.end_waiting(connection.server, Awaited::Answer);
         }
@@ -181,9 +185,9 @@ impl UpstreamManager {
     /// silent one may still answer.
     pub(super) fn leave_silent(&mut self, silent: ConnectionId, failure: &Failure, now: Instant) {
         let Some(connection) = self.connections.get(&silent).filter(|known| known.is_suspect) else { return };
-        let Some(pool) = self.pools.get(&connection.pool) else { return };
+        let Some(pool) = certain(self.pools.get(&connection.pool)) else { return };
         let index = connection.index;
-        if pool.best(Tried::default().with(index), &self.servers, now) == Standing::Bad {
+        if pool.best(ServersTried::default().with(index), &self.servers, now) == Availability::Down {
             return;
         }
         for question in self.repeatable(silent) {
@@ -195,7 +199,7 @@ impl UpstreamManager {
 
     /// Those that have had their second try, or the begin of an answer, wait on for what they wait for.
     fn end_silence(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = certain(self.connections.get_mut(&id)) else { return };
         connection.is_finished = true;
         if connection.in_flight.is_empty() {
             self.close(id);
@@ -204,7 +208,7 @@ impl UpstreamManager {
 
     /// Connections that rest are as likely to be dead as the silent one was, unless they were heard since.
     fn close_unheard(&mut self, beside: ConnectionId, since: Instant) {
-        let Some(connection) = self.connections.get(&beside) else { return };
+        let Some(connection) = certain(self.connections.get(&beside)) else { return };
         let free = self.server_pool_of(connection).into_iter().flat_map(|server_pool| &server_pool.free);
         let dead: Vec<_> = free
             .map(|(_, id)| *id)

@@ -4,14 +4,15 @@
 mod lookups;
 
 use super::addresses::Addresses;
-use super::health::{Evidence, Health, Scope, Standing};
+use super::certain::certain;
+use super::health::{Availability, Evidence, FailedStep, Health};
 use super::in_flight::Awaited;
 use super::{Command, Event, Target};
 use crate::net::exchange::{Failure, PoolId, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Short for a [`Server`] as one party sees it.
+/// Short for a [`Server`] within one credential scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ServerId(u64);
 
@@ -29,11 +30,11 @@ pub(super) struct Servers {
     commands: VecDeque<Command>,
 }
 
-/// What a failure says.
+/// What has failed, as far as it is news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Blame {
-    /// Nothing new: it began before the last failure of the server.
-    Nobody,
+pub(super) enum FailureScope {
+    /// Nothing: it began before the last failure of the server.
+    Nothing,
     /// The server has other addresses.
     Address,
     /// The server has failed.
@@ -42,7 +43,7 @@ pub(super) enum Blame {
 
 struct Record {
     server: Server,
-    party: usize,
+    credential_scope: usize,
     health: Health,
     addresses: Addresses,
     /// Whether its name is being looked up while no address is known.
@@ -64,55 +65,61 @@ impl Servers {
         }
     }
 
-    /// A pool of the party has come that names the server.
-    pub(super) fn enter(&mut self, server: &Server, party: usize, pool: PoolId, now: Instant) -> ServerId {
-        let id = *self.ids.entry((server.clone(), party)).or_insert_with(|| {
+    /// A pool of that credential scope has come that names the server.
+    pub(super) fn enter(
+        &mut self,
+        server: &Server,
+        credential_scope: usize,
+        pool: PoolId,
+        now: Instant,
+    ) -> ServerId {
+        let id = *self.ids.entry((server.clone(), credential_scope)).or_insert_with(|| {
             self.last_id += 1;
             ServerId(self.last_id)
         });
-        let record = self.records.entry(id).or_insert_with(|| Record::new(server, party, now));
+        let record = self.records.entry(id).or_insert_with(|| Record::new(server, credential_scope, now));
         record.pools.insert(pool);
         id
     }
 
     /// A pool is gone that named the server; without a pool nothing is known of it any more.
     pub(super) fn leave(&mut self, id: ServerId, pool: PoolId) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         record.pools.remove(&pool);
         if record.pools.is_empty() {
-            self.ids.remove(&(record.server.clone(), record.party));
+            self.ids.remove(&(record.server.clone(), record.credential_scope));
             self.records.remove(&id);
             self.watches.retain(|(_, watched)| *watched != id);
         }
     }
 
-    pub(super) fn standing(&self, id: ServerId, now: Instant) -> Standing {
-        self.records.get(&id).map_or(Standing::Bad, |record| record.health.standing(now))
+    pub(super) fn availability(&self, id: ServerId, now: Instant) -> Availability {
+        certain(self.records.get(&id)).map_or(Availability::Down, |record| record.health.availability(now))
     }
 
     pub(super) fn is_half_open(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_half_open())
+        certain(self.records.get(&id)).is_some_and(|record| record.health.is_half_open())
     }
 
     pub(super) fn is_probed(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_probed())
+        certain(self.records.get(&id)).is_some_and(|record| record.health.is_probed())
     }
 
     pub(super) fn is_probed_soon(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.health.is_probed_soon())
+        certain(self.records.get(&id)).is_some_and(|record| record.health.is_probed_soon())
     }
 
     pub(super) fn failure(&self, id: ServerId) -> Option<(Instant, &Failure)> {
-        self.records.get(&id)?.health.failure()
+        certain(self.records.get(&id))?.health.failure()
     }
 
     /// Where to connect next.
     pub(super) fn target(&self, id: ServerId) -> Option<&Target> {
-        self.records.get(&id)?.addresses.first()
+        certain(self.records.get(&id))?.addresses.first()
     }
 
     pub(super) fn pools(&self, id: ServerId) -> Vec<PoolId> {
-        self.records.get(&id).map_or_else(Vec::new, |record| record.pools.iter().copied().collect())
+        certain(self.records.get(&id)).map_or_else(Vec::new, |record| record.pools.iter().copied().collect())
     }
 
     pub(super) fn begin_probe(&mut self, id: ServerId) {
@@ -125,7 +132,7 @@ impl Servers {
 
     /// Something is waited for from now on.
     pub(super) fn begin_waiting(&mut self, id: ServerId, awaited: Awaited, now: Instant) {
-        if let Some(record) = self.records.get_mut(&id) {
+        if let Some(record) = certain(self.records.get_mut(&id)) {
             record.health.in_flight.begin(awaited, now);
             if record.health.is_half_open() {
                 self.note_change(id);
@@ -135,13 +142,13 @@ impl Servers {
     }
 
     fn watch(&mut self, id: ServerId, now: Instant) {
-        let due = self.records.get_mut(&id).and_then(|record| record.health.in_flight.watch(now));
+        let due = certain(self.records.get_mut(&id)).and_then(|record| record.health.in_flight.watch(now));
         self.watches.extend(due.map(|due| (due, id)));
     }
 
     /// It is waited for no more.
     pub(super) fn end_waiting(&mut self, id: ServerId, awaited: Awaited) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         if record.health.in_flight.end(awaited) || record.health.is_half_open() {
             self.note_change(id);
         }
@@ -156,11 +163,12 @@ impl Servers {
         began: Instant,
         now: Instant,
     ) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
         if evidence == Evidence::Answer {
             record.addresses.answer(target, now);
         }
-        let was_good = record.health.standing(now) == Standing::Good && record.health.failure().is_none();
+        let was_good =
+            record.health.availability(now) == Availability::Up && record.health.failure().is_none();
         if record.health.note_life(evidence, began, now) {
             self.commands.push_back(Command::Log(Event::Recovered(record.server.clone())));
         }
@@ -172,7 +180,7 @@ impl Servers {
 
     /// Whether a question was answered at that address since.
     pub(super) fn has_answered_since(&self, id: ServerId, target: &Target, time: Instant) -> bool {
-        self.records.get(&id).is_some_and(|record| record.addresses.has_answered_since(target, time))
+        certain(self.records.get(&id)).is_some_and(|record| record.addresses.has_answered_since(target, time))
     }
 
     /// No connection to the address came to the point at which a question can be asked. It began then.
@@ -183,18 +191,18 @@ impl Servers {
         why: &Failure,
         began: Instant,
         now: Instant,
-    ) -> Blame {
-        let Some(record) = self.records.get_mut(&id) else { return Blame::Nobody };
-        if record.health.is_old_news(Scope::Opening, began) {
-            return Blame::Nobody;
+    ) -> FailureScope {
+        let Some(record) = certain(self.records.get_mut(&id)) else { return FailureScope::Nothing };
+        if record.health.is_old_news(FailedStep::Opening, began) {
+            return FailureScope::Nothing;
         }
         record.addresses.fail(target, now);
         if !record.addresses.have_all_failed() {
-            return Blame::Address;
+            return FailureScope::Address;
         }
         record.addresses.forget_failures();
         self.lose(id, why, None, began, now);
-        Blame::Server
+        FailureScope::Server
     }
 
     /// A question that was asked then has waited in vain, and nothing was answered at that address since: others are
@@ -207,34 +215,34 @@ impl Servers {
         asked: Instant,
         now: Instant,
     ) {
-        let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.is_old_news(Scope::Question, asked)
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
+        if record.health.is_old_news(FailedStep::Question, asked)
             || record.addresses.has_answered_since(target, asked)
         {
             return;
         }
         record.addresses.put_last(target);
-        record.health.fail(Scope::Question, why.clone(), None, self.retry_interval, asked, now);
+        record.health.fail(FailedStep::Question, why.clone(), None, self.retry_interval, asked, now);
         self.note_change(id);
     }
 
     fn lose(&mut self, id: ServerId, why: &Failure, wait: Option<Duration>, began: Instant, now: Instant) {
-        let Some(record) = self.records.get_mut(&id) else { return };
-        if record.health.fail(Scope::Opening, why.clone(), wait, self.retry_interval, began, now) {
+        let Some(record) = certain(self.records.get_mut(&id)) else { return };
+        if record.health.fail(FailedStep::Opening, why.clone(), wait, self.retry_interval, began, now) {
             self.commands.push_back(Command::Log(Event::Failed(record.server.clone(), why.clone())));
         }
         self.note_change(id);
     }
 
     fn change(&mut self, id: ServerId, change: fn(&mut Health)) {
-        if let Some(record) = self.records.get_mut(&id) {
+        if let Some(record) = certain(self.records.get_mut(&id)) {
             change(&mut record.health);
             self.note_change(id);
         }
     }
 
     fn note_change(&mut self, id: ServerId) {
-        if let Some(record) = self.records.get(&id) {
+        if let Some(record) = certain(self.records.get(&id)) {
             self.changed.extend(&record.pools);
         }
     }
@@ -242,7 +250,7 @@ impl Servers {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(due, id)) = self.watches.first().filter(|(due, _)| *due <= now) {
             self.watches.remove(&(due, id));
-            let Some(record) = self.records.get_mut(&id) else { continue };
+            let Some(record) = certain(self.records.get_mut(&id)) else { continue };
             record.health.in_flight.end_watch();
             if record.health.in_flight.is_silent(now) {
                 self.note_change(id);
@@ -266,10 +274,10 @@ impl Servers {
 }
 
 impl Record {
-    fn new(server: &Server, party: usize, now: Instant) -> Self {
+    fn new(server: &Server, credential_scope: usize, now: Instant) -> Self {
         Self {
             server: server.clone(),
-            party,
+            credential_scope,
             health: Health::default(),
             addresses: Addresses::of(&server.address, now),
             awaited: false,

@@ -13,7 +13,7 @@
 mod checks;
 mod servers;
 
-use super::health::Standing;
+use super::health::Availability;
 use super::tests::{failure, named, numbered, pool};
 use super::*;
 use crate::config::ServerOrder;
@@ -87,7 +87,7 @@ struct Asked {
 struct World {
     random: Random,
     now: Instant,
-    board: UpstreamManager,
+    manager: UpstreamManager,
     pools: Vec<Rc<PoolSettings>>,
     /// By the name of the server.
     moods: BTreeMap<String, Mood>,
@@ -111,7 +111,7 @@ impl World {
         let well = random.one_in(2).then(|| servers[random.below(servers.len() as u64) as usize].clone());
         let moods = servers.iter().map(|server| (server.name.clone(), Mood::Good)).collect();
         Self {
-            board: UpstreamManager::new(random.milliseconds(12_000)),
+            manager: UpstreamManager::new(random.milliseconds(12_000)),
             random,
             now: Instant::now(),
             pools,
@@ -171,7 +171,7 @@ impl World {
             self.asked.insert(id, asked);
             let uid = self.random.below(3) as u32;
             let origin = Origin::client(uid, &[self.random.below(3) as u8], None);
-            self.board.ask(id, &origin, PoolId(pool), &self.pools[pool], deadline, self.now);
+            self.manager.ask(id, &origin, PoolId(pool), &self.pools[pool], deadline, self.now);
             self.carry_out();
         }
     }
@@ -197,7 +197,7 @@ impl World {
         let all: Vec<_> = self.asked.keys().copied().collect();
         if let Some(question) = self.random.pick(&all) {
             self.asked.remove(&question);
-            self.board.abandon(question, self.now);
+            self.manager.abandon(question, self.now);
         }
     }
 
@@ -221,7 +221,7 @@ impl World {
             2 => Ok(vec![([127, 0, 0, 1], port).into(), ([127, 0, 0, 2], port).into()]),
             _ => Ok(vec![([127, 0, 0, 1], port).into()]),
         };
-        self.board.handle_addresses(&host, &service, found, self.now);
+        self.manager.handle_addresses(&host, &service, found, self.now);
     }
 
     fn pass_time(&mut self) {
@@ -235,9 +235,9 @@ impl World {
             self.serve_well();
         }
         // Like the event loop: never later than the upstream manager wants to be woken.
-        let due = self.board.next_timeout().unwrap_or(self.now + jump);
+        let due = self.manager.next_timeout().unwrap_or(self.now + jump);
         self.now = due.min(self.now + jump).max(self.now);
-        self.board.handle_timeout(self.now);
+        self.manager.handle_timeout(self.now);
     }
 
     /// A server that is always well leaves nobody waiting for long.
@@ -250,12 +250,12 @@ impl World {
         {
             self.lookups.remove(&(host.clone(), service.clone()));
             let found = Ok(vec![([127, 0, 0, 1], service.parse().unwrap()).into()]);
-            self.board.handle_addresses(&host, &service, found, self.now);
+            self.manager.handle_addresses(&host, &service, found, self.now);
             self.carry_out();
         }
         while let Some(id) = self.well_wire_with_work() {
             let later = self.now + INSTANT;
-            if self.board.next_timeout().is_some_and(|due| due <= later) {
+            if self.manager.next_timeout().is_some_and(|due| due <= later) {
                 return;
             }
             self.now = later;
@@ -288,7 +288,7 @@ impl World {
 
     fn carry_out(&mut self) {
         self.disturbed = false;
-        while let Some(command) = self.board.next_command() {
+        while let Some(command) = self.manager.next_command() {
             match command {
                 Command::Resolve { host, service } => {
                     assert!(self.lookups.insert((host, service)), "one lookup of a name at a time");
@@ -341,7 +341,7 @@ impl World {
         assert!(beside <= self.pools[pool.0].most_connections, "more connections than the bound");
         if self.well.is_none() && self.random.one_in(10) {
             self.wires.remove(&id);
-            return self.board.handle_shortage(id, failure("shortage"), self.now);
+            return self.manager.handle_shortage(id, failure("shortage"), self.now);
         }
         // connect(2) can fail at once.
         if self.moods[&self.server(&self.wires[&id]).name] == Mood::Refuses && self.random.one_in(3) {
@@ -359,7 +359,7 @@ impl World {
         let sharing = self.pools[wire.pool.0].sharing;
         assert!(sharing != Sharing::OneShot || wire.questions == 1, "a second question");
         if let Sharing::Pipelined(most) = sharing {
-            let in_flight = self.board.connections[&id].in_flight.len();
+            let in_flight = self.manager.connections[&id].in_flight.len();
             assert!(in_flight <= most, "more at a time than the pool allows");
         }
         assert!(wire.asked.len() == 1 || matches!(sharing, Sharing::Pipelined(_)), "two on one connection");
@@ -398,10 +398,10 @@ impl World {
         for (index, server) in pool.servers.iter().enumerate() {
             let tried = asked.tries.contains_key(&index);
             assert!(tried || self.well.as_ref() != Some(server), "given up though a server is well");
-            let id = self.board.pools[&asked.pool].server_pools[index].server;
-            let standing = self.board.servers.standing(id, self.now);
-            let bad = standing == Standing::Bad || self.disturbed;
-            assert!(tried || bad, "given up though {} is {standing:?}", server.name);
+            let id = self.manager.pools[&asked.pool].server_pools[index].server;
+            let availability = self.manager.servers.availability(id, self.now);
+            let bad = availability == Availability::Down || self.disturbed;
+            assert!(tried || bad, "given up though {} is {availability:?}", server.name);
         }
     }
 
@@ -436,7 +436,7 @@ impl World {
     /// Left alone, every question ends and everything is forgotten: with nothing but time.
     fn finish(&mut self) {
         while let Some((host, service)) = self.lookups.pop_first() {
-            self.board.handle_addresses(&host, &service, Err("simulated".to_owned()), self.now);
+            self.manager.handle_addresses(&host, &service, Err("simulated".to_owned()), self.now);
             self.carry_out();
         }
         for mood in self.moods.values_mut() {
@@ -444,20 +444,20 @@ impl World {
         }
         self.well = None;
         let mut rings = 0;
-        while let Some(due) = self.board.next_timeout() {
+        while let Some(due) = self.manager.next_timeout() {
             rings += 1;
             assert!(rings < 10_000, "time alone brings no end");
             self.now = self.now.max(due);
-            self.board.handle_timeout(self.now);
+            self.manager.handle_timeout(self.now);
             self.carry_out();
             while let Some((host, service)) = self.lookups.pop_first() {
-                self.board.handle_addresses(&host, &service, Err("simulated".to_owned()), self.now);
+                self.manager.handle_addresses(&host, &service, Err("simulated".to_owned()), self.now);
                 self.carry_out();
             }
         }
         self.check();
-        assert!(self.asked.is_empty() && self.wires.is_empty() && self.board.pools.is_empty());
-        assert_eq!(self.board.servers.sizes_for_test(), (0, 0, 0));
+        assert!(self.asked.is_empty() && self.wires.is_empty() && self.manager.pools.is_empty());
+        assert_eq!(self.manager.servers.sizes_for_test(), (0, 0, 0));
     }
 }
 

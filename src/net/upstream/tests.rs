@@ -7,7 +7,7 @@ use crate::policy::origin::Origin;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
-const LANE: PoolId = PoolId(0);
+const POOL: PoolId = PoolId(0);
 
 /// A server whose name must be looked up.
 pub(super) fn named(number: u16) -> Server {
@@ -39,7 +39,7 @@ pub(super) fn pool(servers: Vec<Server>) -> PoolSettings {
         idle_time: 60 * SECOND,
         timeouts: Timeouts { connect: 5 * SECOND, tls: 5 * SECOND, operation: 10 * SECOND },
         tls: Rc::new(TlsSettings::default()),
-        party: 0,
+        credential_scope: 0,
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn failure(reason: &str) -> Failure {
 
 /// A upstream, its clock, and what it has ordered.
 struct Scene {
-    board: UpstreamManager,
+    manager: UpstreamManager,
     pool: Rc<PoolSettings>,
     now: Instant,
     last_question: u64,
@@ -66,7 +66,7 @@ struct Scene {
 impl Scene {
     fn new(pool: PoolSettings) -> Self {
         Self {
-            board: UpstreamManager::new(10 * SECOND),
+            manager: UpstreamManager::new(10 * SECOND),
             pool: Rc::new(pool),
             now: Instant::now(),
             last_question: 0,
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     fn carry_out(&mut self) {
-        while let Some(command) = self.board.next_command() {
+        while let Some(command) = self.manager.next_command() {
             match command {
                 Command::Resolve { .. } => self.lookups += 1,
                 Command::Open { connection, server, .. } => self.opened.push((server, connection)),
@@ -103,7 +103,7 @@ impl Scene {
     fn ask(&mut self) -> u64 {
         self.last_question += 1;
         let deadline = self.now + 30 * SECOND;
-        self.board.ask(QuestionId(self.last_question), &anna(), LANE, &self.pool, deadline, self.now);
+        self.manager.ask(QuestionId(self.last_question), &anna(), POOL, &self.pool, deadline, self.now);
         self.carry_out();
         self.last_question
     }
@@ -128,13 +128,13 @@ impl Scene {
 
     /// A session that waits for no greeting.
     fn make_ready(&mut self, connection: ConnectionId) {
-        self.board.handle_stage(connection, Stage::Opening, self.now);
-        self.board.handle_ready(connection, false, self.now);
+        self.manager.handle_stage(connection, Stage::Opening, self.now);
+        self.manager.handle_ready(connection, false, self.now);
         self.carry_out();
     }
 
     fn answer(&mut self, connection: ConnectionId, question: u64) {
-        assert!(self.board.handle_answer(connection, QuestionId(question), Ok(()), self.now));
+        assert!(self.manager.handle_answer(connection, QuestionId(question), Ok(()), self.now));
         self.carry_out();
     }
 
@@ -143,15 +143,15 @@ impl Scene {
     }
 
     fn fail(&mut self, connection: ConnectionId, reason: &str) {
-        self.board.handle_broken(connection, failure(reason), self.now);
+        self.manager.handle_broken(connection, failure(reason), self.now);
         self.carry_out();
     }
 
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(due) = self.board.next_timeout().filter(|due| *due <= end) {
+        while let Some(due) = self.manager.next_timeout().filter(|due| *due <= end) {
             self.now = self.now.max(due);
-            self.board.handle_timeout(self.now);
+            self.manager.handle_timeout(self.now);
             self.carry_out();
         }
         self.now = end;
@@ -174,7 +174,7 @@ impl Scene {
     }
 
     fn found(&mut self, host: &str, service: &str, found: Result<Vec<SocketAddr>, String>) {
-        self.board.handle_addresses(host, service, found, self.now);
+        self.manager.handle_addresses(host, service, found, self.now);
         self.carry_out();
     }
 

@@ -1,10 +1,11 @@
 //! Pools and those who wait in them.
 #![forbid(unsafe_code)]
 
+use super::certain::certain;
 use super::connection::Purpose;
 use super::connection_pool::{ConnectionPool, Step};
-use super::health::Standing;
-use super::queue::Tried;
+use super::health::Availability;
+use super::queue::ServersTried;
 use super::{Command, Event, FORGOTTEN_AFTER, State, Timer, UpstreamManager};
 use crate::net::exchange::{PoolId, PoolSettings, QuestionId};
 use std::rc::Rc;
@@ -17,16 +18,16 @@ impl UpstreamManager {
             return;
         }
         self.pools.insert(id, ConnectionPool::new(id, pool, &mut self.servers, now));
-        self.timers.insert((now + FORGOTTEN_AFTER, Timer::PoolSettings(id)));
+        self.timers.insert((now + FORGOTTEN_AFTER, Timer::Pool(id)));
     }
 
     /// Forgets the pool, or looks again later.
     pub(super) fn retire(&mut self, id: PoolId, now: Instant) {
-        let Some(pool) = self.pools.get(&id) else { return };
+        let Some(pool) = certain(self.pools.get(&id)) else { return };
         let due = pool.used_at + FORGOTTEN_AFTER;
         if due > now || !pool.is_empty() {
             let due = if due > now { due } else { now + FORGOTTEN_AFTER };
-            self.timers.insert((due, Timer::PoolSettings(id)));
+            self.timers.insert((due, Timer::Pool(id)));
             return;
         }
         for server_pool in self.pools.remove(&id).into_iter().flat_map(|pool| pool.server_pools) {
@@ -37,8 +38,8 @@ impl UpstreamManager {
     /// Looks after the addresses and the failed servers of a pool that is used. `true` if a probe is on its way that
     /// is worth waiting for.
     pub(super) fn attend(&mut self, id: PoolId, now: Instant) -> bool {
-        let Some(pool) = self.pools.get(&id) else { return false };
-        let alternative = pool.best(Tried::default(), &self.servers, now) > Standing::Bad;
+        let Some(pool) = certain(self.pools.get(&id)) else { return false };
+        let alternative = pool.best(ServersTried::default(), &self.servers, now) > Availability::Down;
         let promising =
             pool.server_pools.iter().any(|server_pool| self.servers.is_probed_soon(server_pool.server));
         let mut probes = Vec::new();
@@ -57,21 +58,19 @@ impl UpstreamManager {
     }
 
     pub(super) fn enqueue(&mut self, id: QuestionId) {
-        debug_assert!(self.questions.contains_key(&id), "nobody waits in the queue for nobody");
-        let Some(question) = self.questions.get_mut(&id) else { return };
+        let Some(question) = certain(self.questions.get_mut(&id)) else { return };
         question.state = State::Waiting;
-        if let Some(pool) = self.pools.get_mut(&question.pool) {
-            pool.queue.insert(question.wish, &question.origin, question.sequence_number, id);
+        if let Some(pool) = certain(self.pools.get_mut(&question.pool)) {
+            pool.queue.insert(question.group, &question.origin, question.sequence_number, id);
         }
         self.unsettled.insert(question.pool);
         self.set_question_timer(id, None);
     }
 
     pub(super) fn dequeue(&mut self, id: QuestionId) {
-        debug_assert!(self.questions.contains_key(&id), "whoever is in the queue is known");
-        let Some(question) = self.questions.get(&id) else { return };
-        if let Some(pool) = self.pools.get_mut(&question.pool) {
-            pool.queue.remove(question.wish, &question.origin, question.sequence_number);
+        let Some(question) = certain(self.questions.get(&id)) else { return };
+        if let Some(pool) = certain(self.pools.get_mut(&question.pool)) {
+            pool.queue.remove(question.group, &question.origin, question.sequence_number);
         }
     }
 
@@ -90,7 +89,8 @@ impl UpstreamManager {
         while let Some(pool) = self.pools.get_mut(&id) {
             match pool.next_step(&self.servers, now) {
                 Step::Ask(question, connection) => {
-                    let server = self.connections.get(&connection).map_or(0, |connection| connection.index);
+                    let server =
+                        certain(self.connections.get(&connection)).map_or(0, |connection| connection.index);
                     pool.turn_to_next(server);
                     self.dequeue(question);
                     self.put(question, connection, now);

@@ -8,7 +8,7 @@ use super::super::response::LdapResult;
 use super::super::settings::GroupCheck;
 use super::super::tokens::Template;
 use super::super::verdict::{self, Meaning, Operation};
-use super::lookup::Hunt;
+use super::lookup::{ReferralChase, Sought};
 use super::{Check, Next, Stage, accept, dn, reject, unavailable};
 use crate::net::exchange::{PoolId, Step};
 use std::rc::Rc;
@@ -16,29 +16,29 @@ use std::rc::Rc;
 impl Check {
     /// The password is right; now the group, if there is one to be in.
     pub(super) fn check_group(&mut self, user: Vec<u8>) -> Next {
-        let plan = Rc::clone(&self.plan);
+        let realm = Rc::clone(&self.realm);
         self.depth = 0;
-        match &plan.settings.group {
+        match &realm.settings.group {
             None => accept(),
             Some(_) if user.is_empty() => {
                 unavailable("the server does not tell the user's DN, which the group check needs")
             }
             Some(GroupCheck::Compare { dn: template, .. }) => {
                 let group = dn::expand(template, &self.tokens(&user));
-                self.ask_group(plan.home.search, &group, user, Named::of(template))
+                self.ask_group(realm.primary.search, &group, user, Named::of(template))
             }
             Some(GroupCheck::Search(lookup)) => {
-                let hunt = Hunt::new(plan.home, lookup);
-                let question = self.search(lookup, None, &user, &hunt, None, None);
-                self.stage = Stage::GroupSearch(hunt, user);
-                Step::Ask(plan.home.search, question)
+                let chase = ReferralChase::new(realm.primary, lookup);
+                let question = self.search(lookup, None, &user, &chase, None, None);
+                self.stage = Stage::GroupSearch(chase, user);
+                Step::Ask(realm.primary.search, question)
             }
         }
     }
 
     fn ask_group(&mut self, pool: PoolId, group: &[u8], user: Vec<u8>, entry: Named) -> Next {
-        let plan = Rc::clone(&self.plan);
-        let Some(GroupCheck::Compare { attribute, .. }) = &plan.settings.group else {
+        let realm = Rc::clone(&self.realm);
+        let Some(GroupCheck::Compare { attribute, .. }) = &realm.settings.group else {
             return unavailable("a group was asked for that is not configured");
         };
         let request = Request::Compare { name: group, attribute: attribute.as_bytes(), value: &user };
@@ -51,7 +51,9 @@ impl Check {
         let named = self.group_template().map_or(Named::ByFile, Named::of);
         match verdict::meaning(Operation::Compare, result, &named) {
             Meaning::Yes => accept(),
-            Meaning::No | Meaning::NotHere => reject(format!("the user is not in the group: {result}")),
+            Meaning::No | Meaning::NoLogin | Meaning::NotHere => {
+                reject(format!("the user is not in the group: {result}"))
+            }
             Meaning::Elsewhere => match self.follow_one(&result.referral) {
                 Ok((place, target)) => {
                     let group = target.name.unwrap_or_else(|| self.group_dn(&user));
@@ -64,7 +66,7 @@ impl Check {
     }
 
     fn group_template(&self) -> Option<&Template> {
-        match &self.plan.settings.group {
+        match &self.realm.settings.group {
             Some(GroupCheck::Compare { dn: template, .. }) => Some(template),
             _ => None,
         }
@@ -75,26 +77,26 @@ impl Check {
         template.map(|template| dn::expand(template, &self.tokens(user))).unwrap_or_default()
     }
 
-    pub(super) fn handle_groups(&mut self, mut hunt: Hunt, user: Vec<u8>, found: Found) -> Next {
-        let plan = Rc::clone(&self.plan);
-        let Some(GroupCheck::Search(lookup)) = &plan.settings.group else {
+    pub(super) fn handle_groups(&mut self, mut chase: ReferralChase, user: Vec<u8>, found: Found) -> Next {
+        let realm = Rc::clone(&self.realm);
+        let Some(GroupCheck::Search(lookup)) = &realm.settings.group else {
             return unavailable("a group was found that is not configured");
         };
         // One group is enough, however many there are.
-        let meaning = verdict::meaning(Operation::Search, &found.result, &hunt.named);
+        let meaning = verdict::meaning(Operation::Search, &found.result, &chase.named);
         if found.entries > 0 && matches!(meaning, Meaning::Yes | Meaning::Cut) {
             return accept();
         }
-        if let Err(step) = self.take(&mut hunt, found, lookup, "group") {
+        if let Err(step) = self.take(&mut chase, found, lookup, Sought::Group) {
             return step;
         }
-        match hunt.next() {
+        match chase.next() {
             Some((place, base, scope)) => {
-                let question = self.search(lookup, None, &user, &hunt, base, scope);
-                self.stage = Stage::GroupSearch(hunt, user);
+                let question = self.search(lookup, None, &user, &chase, base, scope);
+                self.stage = Stage::GroupSearch(chase, user);
                 Step::Ask(place.search, question)
             }
-            None => reject(format!("the user is not in the group{}", hunt.remark())),
+            None => reject(format!("the user is not in the group{}", chase.remark())),
         }
     }
 }

@@ -7,13 +7,14 @@ use super::super::pools::Place;
 use super::super::question::{Entry, Found, Question};
 use super::super::settings::{Limits, Lookup, Method};
 use super::super::verdict::{self, Meaning, Operation};
-use super::{Check, Hindrance, Next, Stage, dn, referred, reject, too_many, unavailable};
+use super::{Check, Next, NotFollowed, Stage, dn, referred, reject, reject_unknown, too_many, unavailable};
 use crate::net::exchange::Step;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 
 /// A search and what it has found so far.
-pub(super) struct Hunt {
+pub(super) struct ReferralChase {
     /// Where it is going on.
     place: Place,
     /// Who chose the base there.
@@ -28,13 +29,41 @@ pub(super) struct Hunt {
     /// There are more entries than the server was allowed to return.
     cut: bool,
     /// Why a referral was not followed.
-    hindrance: Option<String>,
+    not_followed: Option<String>,
+}
+
+/// What a search is for.
+#[derive(Clone, Copy)]
+pub(super) enum Sought {
+    User,
+    /// The user's group; the user has been found, and the password is right.
+    Group,
+}
+
+impl Sought {
+    /// There is none.
+    fn refuse(self, reason: String) -> Next {
+        match self {
+            Self::User => reject_unknown(reason),
+            Self::Group => reject(reason),
+        }
+    }
+}
+
+/// For the log.
+impl fmt::Display for Sought {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::User => "user",
+            Self::Group => "group",
+        })
+    }
 }
 
 /// A place to search, with the base and scope that a referral says.
 type Ahead = (Place, Option<Vec<u8>>, Option<Scope>);
 
-impl Hunt {
+impl ReferralChase {
     pub(super) fn new(place: Place, lookup: &Lookup) -> Self {
         Self {
             place,
@@ -44,7 +73,7 @@ impl Hunt {
             entries: 0,
             first: None,
             cut: false,
-            hindrance: None,
+            not_followed: None,
         }
     }
 
@@ -58,17 +87,17 @@ impl Hunt {
 
     /// For the log: what might be behind a referral that was not followed.
     pub(super) fn remark(&self) -> String {
-        let told = |hindrance| format!("; a referral was not followed: {hindrance}");
-        self.hindrance.as_ref().map(told).unwrap_or_default()
+        let told = |not_followed| format!("; a referral was not followed: {not_followed}");
+        self.not_followed.as_ref().map(told).unwrap_or_default()
     }
 }
 
 impl Check {
     pub(super) fn look_up_user(&mut self, lookup: &Lookup, attribute: Option<&str>) -> Next {
-        let place = self.plan.home;
-        let hunt = Hunt::new(place, lookup);
-        let question = self.search(lookup, attribute, b"", &hunt, None, None);
-        self.stage = Stage::User(hunt);
+        let place = self.realm.primary;
+        let chase = ReferralChase::new(place, lookup);
+        let question = self.search(lookup, attribute, b"", &chase, None, None);
+        self.stage = Stage::User(chase);
         Step::Ask(place.search, question)
     }
 
@@ -78,7 +107,7 @@ impl Check {
         lookup: &Lookup,
         attribute: Option<&str>,
         user: &[u8],
-        hunt: &Hunt,
+        chase: &ReferralChase,
         base: Option<Vec<u8>>,
         scope: Option<Scope>,
     ) -> Question {
@@ -98,65 +127,65 @@ impl Check {
             attributes: &attributes,
         });
         let request = request.to_operation();
-        Question::Search { request, attribute: attribute.map(str::to_owned), base: hunt.named.clone() }
+        Question::Search { request, attribute: attribute.map(str::to_owned), base: chase.named.clone() }
     }
 
-    pub(super) fn handle_users(&mut self, mut hunt: Hunt, found: Found) -> Next {
-        let plan = Rc::clone(&self.plan);
-        let (lookup, attribute) = match &plan.settings.method {
+    pub(super) fn handle_users(&mut self, mut chase: ReferralChase, found: Found) -> Next {
+        let realm = Rc::clone(&self.realm);
+        let (lookup, attribute) = match &realm.settings.method {
             Method::Bind(lookup) => (lookup, None),
             Method::Custom(lookup, attribute) => (lookup, Some(attribute.as_str())),
             Method::FastBind(_) | Method::SaslBind(_) => {
                 return unavailable("a search was answered that nobody made");
             }
         };
-        if let Err(step) = self.take(&mut hunt, found, lookup, "user") {
+        if let Err(step) = self.take(&mut chase, found, lookup, Sought::User) {
             return step;
         }
-        match (hunt.first.take(), hunt.entries, hunt.next()) {
+        match (chase.first.take(), chase.entries, chase.next()) {
             (Some(_), 2.., _) => reject("more than one entry was found"),
-            (Some(_), ..) if hunt.cut => reject("more than one entry was found"),
+            (Some(_), ..) if chase.cut => reject("more than one entry was found"),
             (first, _, Some((place, base, scope))) => {
-                let question = self.search(lookup, attribute, b"", &hunt, base, scope);
-                hunt.first = first;
-                self.stage = Stage::User(hunt);
+                let question = self.search(lookup, attribute, b"", &chase, base, scope);
+                chase.first = first;
+                self.stage = Stage::User(chase);
                 Step::Ask(place.search, question)
             }
             (Some((entry, _)), ..) if attribute.is_some() => self.compare(entry),
             (Some((entry, place)), ..) => self.bind(place, entry.name),
-            (None, ..) => reject(format!("the user was not found{}", hunt.remark())),
+            (None, ..) => Sought::User.refuse(format!("the user was not found{}", chase.remark())),
         }
     }
 
-    /// Adds what was found at one place, and where it refers to. `what`: for the log.
+    /// Adds what was found at one place, and where it refers to.
     pub(super) fn take(
         &mut self,
-        hunt: &mut Hunt,
+        chase: &mut ReferralChase,
         found: Found,
         lookup: &Lookup,
-        what: &str,
+        sought: Sought,
     ) -> Result<(), Next> {
-        hunt.entries += found.entries;
-        if let Some(first) = found.first.filter(|_| hunt.first.is_none()) {
+        chase.entries += found.entries;
+        if let Some(first) = found.first.filter(|_| chase.first.is_none()) {
             // Another server may not have it yet.
-            let bind = self.pools.bind_beside(self.settings(), hunt.place, found.server);
-            hunt.first = Some((first, Place { bind, ..hunt.place }));
+            let bind = self.pools.bind_beside(self.settings(), chase.place, found.server);
+            chase.first = Some((first, Place { bind, ..chase.place }));
         }
-        match verdict::meaning(Operation::Search, &found.result, &hunt.named) {
+        match verdict::meaning(Operation::Search, &found.result, &chase.named) {
             Meaning::Yes => {}
-            Meaning::Cut if hunt.first.is_some() => hunt.cut = true,
+            Meaning::Cut if chase.first.is_some() => chase.cut = true,
             Meaning::Elsewhere if found.entries == 0 => {
-                let ahead = hunt.ahead.len();
-                self.note(hunt, &found.result.referral, lookup.scope)?;
-                let nowhere = hunt.ahead.len() == ahead;
-                let hindrance = hunt.hindrance.as_deref().unwrap_or("it does not say where");
-                return if nowhere { Err(referred(hindrance)) } else { Ok(()) };
+                let ahead = chase.ahead.len();
+                self.note(chase, &found.result.referral, lookup.scope)?;
+                let nowhere = chase.ahead.len() == ahead;
+                let not_followed = chase.not_followed.as_deref().unwrap_or("it does not say where");
+                return if nowhere { Err(referred(not_followed)) } else { Ok(()) };
             }
-            Meaning::No => {
-                return Err(reject(format!("there can be no such {what}: {}", found.result)));
+            Meaning::No | Meaning::NoLogin => {
+                return Err(sought.refuse(format!("there can be no such {sought}: {}", found.result)));
             }
             Meaning::Cut | Meaning::Elsewhere | Meaning::NotHere | Meaning::Unjudged => {
-                return Err(unavailable(format!("the search for the {what} fails: {}", found.result)));
+                return Err(unavailable(format!("the search for the {sought} fails: {}", found.result)));
             }
         }
         // As libldap does it, what a search refers to elsewhere is passed over unless referrals are followed.
@@ -164,20 +193,20 @@ impl Check {
             return Ok(());
         }
         let below = if lookup.scope == Scope::One { Scope::Base } else { lookup.scope };
-        found.references.iter().try_for_each(|uris| self.note(hunt, uris, below))
+        found.references.iter().try_for_each(|uris| self.note(chase, uris, below))
     }
 
     /// Of several URIs one is enough: all lead to the same.
-    fn note(&mut self, hunt: &mut Hunt, uris: &[Vec<u8>], scope: Scope) -> Result<(), Next> {
+    fn note(&mut self, chase: &mut ReferralChase, uris: &[Vec<u8>], scope: Scope) -> Result<(), Next> {
         for uri in uris {
-            match self.follow(uri, hunt.depth) {
+            match self.follow(uri, chase.depth) {
                 Ok((place, target)) => {
                     let ahead = (place, target.name, target.scope.or(Some(scope)));
-                    hunt.ahead.push_back((ahead, hunt.depth + 1));
+                    chase.ahead.push_back((ahead, chase.depth + 1));
                     return Ok(());
                 }
-                Err(Hindrance::Unwanted(reason)) => hunt.hindrance = Some(reason),
-                Err(Hindrance::TooMany) => return Err(too_many()),
+                Err(NotFollowed::Unwanted(reason)) => chase.not_followed = Some(reason),
+                Err(NotFollowed::TooMany) => return Err(too_many()),
             }
         }
         Ok(())

@@ -210,7 +210,7 @@ fn realms_share_what_is_known_of_a_server_only_with_the_same_account_and_tls() {
     let seen: Vec<_> = ["x", "x@one", "x@two", "x@three"]
         .map(|login| {
             let talk = Talk::new(file, login);
-            (talk.pool(), talk.ldap.pool(talk.pool()).party)
+            (talk.pool(), talk.ldap.pool(talk.pool()).credential_scope)
         })
         .into();
     assert_eq!(seen[0], seen[1]);

@@ -67,6 +67,9 @@ impl Login {
                 assert!(["OK", "NO"].contains(&outcome.reply().as_str()), "C's replies have no text");
                 match outcome {
                     Outcome::Accept(_) => "accept".to_owned(),
+                    Outcome::Reject(refusal) if refusal.is_unknown_login => {
+                        format!("reject as unknown: {}", refusal.reason)
+                    }
                     Outcome::Reject(refusal) => format!("reject: {}", refusal.reason),
                     Outcome::Unavailable(refusal) => format!("unavailable: {}", refusal.reason),
                 }
@@ -215,7 +218,10 @@ fn exactly_one_entry_must_be_found() {
     let several = "reject: more than one entry was found";
     assert_eq!(Login::anna(SERVICE).found(&["a", "b"], &[], ResultCode::SUCCESS), several);
     assert_eq!(Login::anna(SERVICE).found(&["a"], &[], ResultCode::SIZE_LIMIT_EXCEEDED), several);
-    assert_eq!(Login::anna(SERVICE).found(&[], &[], ResultCode::SUCCESS), "reject: the user was not found");
+    assert_eq!(
+        Login::anna(SERVICE).found(&[], &[], ResultCode::SUCCESS),
+        "reject as unknown: the user was not found"
+    );
 }
 
 #[test]
@@ -235,7 +241,7 @@ fn a_login_that_makes_no_dn_of_the_base_is_rejected() {
     let mut login = Login::anna("ldap_search_base: %u\n");
     assert_eq!(
         login.found(&[], &[], ResultCode::INVALID_DN_SYNTAX),
-        "reject: there can be no such user: invalidDNSyntax (34)"
+        "reject as unknown: there can be no such user: invalidDNSyntax (34)"
     );
 }
 
@@ -474,7 +480,7 @@ fn referrals_are_not_followed_unless_the_file_says_so() {
         "unavailable: the server refers to another one: ldap_referrals is no"
     );
     let mut login = Login::anna(SERVICE);
-    assert_eq!(login.found_nothing_but(&["ldap://b/"], &[]), "reject: the user was not found");
+    assert_eq!(login.found_nothing_but(&["ldap://b/"], &[]), "reject as unknown: the user was not found");
     let mut login = Login::anna("ldap_auth_method: fastbind\nldap_filter: cn=%u\n");
     assert_eq!(
         login.hear(Answer::Bound(referred(&["ldap://b/"]))),
@@ -569,7 +575,7 @@ fn a_search_may_lead_to_many_places_that_are_not_one_behind_the_other() {
         assert_eq!(step, format!("search ou={number} 2 0 1 5 uid=anna 1.1"));
         step = login.found(&[], &[], ResultCode::SUCCESS).to_owned();
     }
-    assert_eq!(step, "reject: the user was not found");
+    assert_eq!(step, "reject as unknown: the user was not found");
 }
 
 #[test]
@@ -606,7 +612,40 @@ fn a_base_that_no_server_has_is_nobodys_fault_unless_the_login_named_all_of_it()
     let mut login = Login::new("ldap_search_base: dc=%2,dc=%1\n", b"anna@example.org", b"pw", "");
     let step = login.check.handle_answer(not_here());
     login.note(step);
-    assert_eq!(login.step, "reject: there can be no such user: the server says noSuchObject (32)");
+    assert_eq!(login.step, "reject as unknown: there can be no such user: the server says noSuchObject (32)");
+}
+
+/// What is above the base is there, or the login makes no DN of it.
+#[test]
+fn a_base_that_cannot_be_makes_the_login_unknown_and_the_base_of_groups_only_keeps_it_out() {
+    let absent = || LdapResult { matched: b"dc=x".to_vec(), ..result(ResultCode::NO_SUCH_OBJECT) };
+    let nothing =
+        |result: LdapResult| Answer::Found(Found { result, ..found(&[], &[], ResultCode::SUCCESS) });
+    let group = "ldap_group_match_method: filter\nldap_group_filter: member=%D\n\
+                 ldap_group_search_base: ou=%d,dc=x\n";
+    for result in [absent(), result(ResultCode::INVALID_DN_SYNTAX)] {
+        let mut login = Login::anna("ldap_search_base: ou=%d,dc=x\n");
+        let step = login.hear(nothing(result.clone())).to_owned();
+        assert!(step.starts_with("reject as unknown: there can be no such user: "), "{step}");
+        let mut login = Login::anna(&format!("{SERVICE}{group}"));
+        login.found(&["cn=a"], &[], ResultCode::SUCCESS);
+        login.bound(ResultCode::SUCCESS);
+        let step = login.hear(nothing(result));
+        assert!(step.starts_with("reject: there can be no such group: "), "{step}");
+    }
+}
+
+/// That of other servers may mean a wrong password, and noSuchObject an empty replica.
+#[test]
+fn a_bind_tells_an_unknown_login_only_where_the_text_says_so() {
+    let unknown = b"SASL(-13): user not found: no secret in database".to_vec();
+    let unknown = LdapResult { diagnostic: unknown, ..result(ResultCode::OTHER) };
+    let mut login = Login::anna("ldap_use_sasl: yes\nldap_mech: SCRAM-SHA-256\nldap_auth_method: fastbind\n");
+    assert!(login.hear(Answer::Bound(unknown)).starts_with("reject as unknown: the server refuses"));
+    for code in REFUSALS.into_iter().chain([32]) {
+        let mut login = Login::anna("ldap_auth_method: fastbind\nldap_filter: cn=%u\n");
+        assert!(login.bound(ResultCode(code)).starts_with("reject: the server refuses"), "{code}");
+    }
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl LdapSession {
             }
             Meaning::NotHere => Err(Failure::new(FailureKind::NotHere, format!("the server says {result}"))),
             Meaning::Unjudged => Err(Failure::new(FailureKind::Refused, format!("the server says {result}"))),
-            Meaning::Yes | Meaning::Cut | Meaning::No | Meaning::Elsewhere => Ok(()),
+            Meaning::Yes | Meaning::Cut | Meaning::No | Meaning::NoLogin | Meaning::Elsewhere => Ok(()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What comes before the first question: StartTLS (RFC 4511, section 4.14) and the bind of the service account.
 #![forbid(unsafe_code)]
 
-use super::super::message::{Proof, Request};
+use super::super::message::{BindCredentials, Request};
 use super::super::response::{Body, LdapResult};
 use super::super::result_code::ResultCode;
 use super::super::sasl::{Dialogue, Identity, Next};
@@ -168,8 +168,9 @@ impl LdapSession {
         match self.opening.account.clone().as_deref() {
             None | Some(Account::Anonymous) => self.become_ready(),
             Some(Account::Simple { dn, password }) => {
-                let proof = Proof::Simple(password.as_bytes());
-                let request = self.send(&Request::Bind { version: VERSION, name: dn.as_bytes(), proof });
+                let credentials = BindCredentials::Simple(password.as_bytes());
+                let request =
+                    self.send(&Request::Bind { version: VERSION, name: dn.as_bytes(), credentials });
                 self.opening.step = Step::Bind(request);
             }
             Some(Account::Sasl(choice, identity)) => {
@@ -218,7 +219,7 @@ pub(super) fn sasl_bind<'a>(dialogue: &Dialogue, message: Option<&'a Secret>) ->
     Request::Bind {
         version: VERSION,
         name: b"",
-        proof: Proof::Sasl { mechanism, message: message.map(Secret::as_bytes) },
+        credentials: BindCredentials::Sasl { mechanism, message: message.map(Secret::as_bytes) },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Conversations: what a server says, whole or byte by byte, and what comes of it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::super::message::{Proof, Search};
+use super::super::message::{BindCredentials, Search};
 use super::super::named::Named;
 use super::super::result_code::ResultCode;
 use super::super::sasl::{Identity, Mechanism};
@@ -135,8 +135,8 @@ fn search(attribute: Option<&str>) -> Question {
 }
 
 fn bind() -> Question {
-    let proof = Proof::Simple(b"pw");
-    let request = Request::Bind { version: 3, name: b"uid=anna", proof }.to_operation();
+    let credentials = BindCredentials::Simple(b"pw");
+    let request = Request::Bind { version: 3, name: b"uid=anna", credentials }.to_operation();
     Question::Bind { request, password: Rc::new(Secret::copy_of(b"pw")) }
 }
 

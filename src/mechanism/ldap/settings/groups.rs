@@ -5,7 +5,7 @@ use super::super::filter::Filter;
 use super::super::message::Scope;
 use super::super::tokens::Template;
 use super::Lookup;
-use super::read::{SCOPES, dn_template, filter};
+use super::lookup::{SCOPES, dn_template, filter};
 use crate::settings::keys::Keys;
 
 /// Who must be a member of what.
@@ -47,11 +47,11 @@ pub(super) fn read(keys: &mut Keys<'_>, base: &Template) -> Option<GroupCheck> {
         (Way::Compare, Some(dn), _) => Some(GroupCheck::Compare { dn, attribute }),
         (Way::Search, _, Some(lookup)) => Some(GroupCheck::Search(lookup)),
         (Way::Compare, None, Some(_)) => {
-            blame(keys, FILTER, "needs ldap_group_match_method: filter, or else ldap_group_dn");
+            complain_of(keys, FILTER, "needs ldap_group_match_method: filter, or else ldap_group_dn");
             None
         }
         (Way::Search, Some(_), None) => {
-            blame(keys, "ldap_group_match_method", "is filter, which needs ldap_group_filter");
+            complain_of(keys, "ldap_group_match_method", "is filter, which needs ldap_group_filter");
             None
         }
     }
@@ -63,7 +63,7 @@ fn read_lookup(keys: &mut Keys<'_>, base: &Template, filter: Option<Filter>) -> 
     Some(Lookup { base, scope, filter: filter? })
 }
 
-fn blame(keys: &mut Keys<'_>, key: &str, what: &str) {
+fn complain_of(keys: &mut Keys<'_>, key: &str, what: &str) {
     if let Some(entry) = keys.entry(&[key]) {
         keys.complain(entry, what);
     }

@@ -7,18 +7,15 @@ use super::super::ldap_conf::LdapConf;
 use super::super::message::{Dereference, Scope};
 use super::super::sasl::Mechanism;
 use super::super::sasl_choice::Choice;
-use super::super::tokens::{TOKENS, Template};
+use super::super::tokens::Template;
 use super::account::Account;
+use super::lookup::{SCOPES, dn_template, filter};
 use super::{Limits, Lookup, Method, Referrals, Settings, groups, mechanisms, servers};
 use crate::mechanism::tls_keys;
 use crate::net::exchange::{Server, TlsMode, TlsSettings};
-use crate::settings::file::Entry;
 use crate::settings::keys::Keys;
 use std::rc::Rc;
 use std::time::Duration;
-
-pub(super) const SCOPES: [(&str, Scope); 3] =
-    [("sub", Scope::Sub), ("one", Scope::One), ("base", Scope::Base)];
 
 const ALIASES: [(&str, Dereference); 4] = [
     ("never", Dereference::Never),
@@ -172,42 +169,4 @@ fn read_tls(keys: &mut Keys<'_>, conf: &LdapConf, servers: &[Server]) -> TlsSett
     }
     let ciphers = tls.ciphers.clone();
     TlsSettings { ciphers, ..tls_keys::read(keys, "ldap", tls) }
-}
-
-/// A template of a DN; what is wrong with it is told with its place.
-pub(super) fn dn_template(keys: &mut Keys<'_>, names: &[&str]) -> Option<Template> {
-    let (text, entry) = (keys.text(names)?, keys.entry(names)?);
-    match Template::parse(text) {
-        Ok(template) => {
-            warn_of_dropped(keys, entry, template.dropped());
-            Some(template)
-        }
-        Err(error) => {
-            keys.complain_at(entry, Some(error.offset), &format!("is wrong here: {}", error.text));
-            None
-        }
-    }
-}
-
-fn warn_of_dropped(keys: &mut Keys<'_>, entry: &Entry, places: &[usize]) {
-    for place in places {
-        let what =
-            format!("has a % that stands for nothing, as in the C daemon: it takes {TOKENS} behind it");
-        keys.warn_at(entry, Some(*place), &what);
-    }
-}
-
-/// A filter; what is wrong with it is told with its place.
-pub(super) fn filter(keys: &mut Keys<'_>, name: &str) -> Option<Filter> {
-    let (text, entry) = (keys.text(&[name])?, keys.entry(&[name])?);
-    match Filter::parse(text) {
-        Ok(filter) => {
-            warn_of_dropped(keys, entry, filter.dropped());
-            Some(filter)
-        }
-        Err(error) => {
-            keys.complain_at(entry, Some(error.offset), &format!("is no filter: {}", error.text));
-            None
-        }
-    }
 }

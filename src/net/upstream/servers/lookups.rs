@@ -3,6 +3,7 @@
 
 use super::super::Command;
 use super::super::addresses::LOOK_UP_AGAIN;
+use super::super::certain::certain;
 use super::super::in_flight::Awaited;
 use super::{Record, ServerId, Servers};
 use crate::net::exchange::{Address, Failure, FailureKind};
@@ -13,7 +14,7 @@ impl Servers {
     /// Somebody asks a pool that names the server: its name is looked up when that is due. `alternative`: whether
     /// the pool has a server that works. `true` if this one wants to be probed; then [`Self::begin_probe`] follows.
     pub(in super::super) fn attend(&mut self, id: ServerId, alternative: bool, now: Instant) -> bool {
-        let Some(record) = self.records.get_mut(&id) else { return false };
+        let Some(record) = certain(self.records.get_mut(&id)) else { return false };
         let wants_probe = record.health.wants_probe(alternative, now);
         if !record.addresses.is_empty() {
             if record.addresses.are_stale(now) {
@@ -34,11 +35,11 @@ impl Servers {
 
     /// Whether its name is being looked up and no address is known yet.
     pub(in super::super) fn is_awaited(&self, id: ServerId) -> bool {
-        self.records.get(&id).is_some_and(|record| record.awaited)
+        certain(self.records.get(&id)).is_some_and(|record| record.awaited)
     }
 
     fn look_up(&mut self, id: ServerId) {
-        let address = self.records.get(&id).map(|record| &record.server.address);
+        let address = certain(self.records.get(&id)).map(|record| &record.server.address);
         let Some(Address::Host { host, service }) = address else { return };
         if self.lookups.insert((host.clone(), service.clone())) {
             self.commands.push_back(Command::Resolve { host: host.clone(), service: service.clone() });

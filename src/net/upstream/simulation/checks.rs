@@ -5,37 +5,37 @@ use super::*;
 
 impl World {
     pub(super) fn check(&self) {
-        let due = self.board.next_timeout();
+        let due = self.manager.next_timeout();
         for asked in self.asked.values() {
             assert!(due.is_some_and(|due| due <= asked.deadline), "a question would be forgotten");
         }
         let mine: Vec<_> = self.asked.keys().copied().collect();
-        let mut known: Vec<_> = self.board.questions.keys().copied().collect();
+        let mut known: Vec<_> = self.manager.questions.keys().copied().collect();
         known.sort();
         assert_eq!(known, mine, "all questions, and no other, are known");
         let wires: Vec<_> = self.wires.keys().copied().collect();
-        let mut known: Vec<_> = self.board.connections.keys().copied().collect();
+        let mut known: Vec<_> = self.manager.connections.keys().copied().collect();
         known.sort();
         assert_eq!(known, wires, "all connections, and no other, are known");
-        assert!(self.board.closing.is_empty());
-        assert!(self.board.timers.len() <= self.asked.len() + 2 * wires.len() + self.pools.len());
+        assert!(self.manager.closing.is_empty());
+        assert!(self.manager.timers.len() <= self.asked.len() + 2 * wires.len() + self.pools.len());
         self.check_in_flight();
-        for (id, pool) in &self.board.pools {
+        for (id, pool) in &self.manager.pools {
             self.check_pool(*id, pool);
         }
     }
 
     fn check_in_flight(&self) {
         let mut in_flight: BTreeMap<_, (usize, usize)> = BTreeMap::new();
-        for connection in self.board.connections.values() {
+        for connection in self.manager.connections.values() {
             let counts = in_flight.entry(connection.server).or_default();
             counts.0 += usize::from(!connection.is_ready());
             counts.1 += connection.in_flight.len();
         }
-        for pool in self.board.pools.values() {
+        for pool in self.manager.pools.values() {
             for server_pool in &pool.server_pools {
                 let (opening, unanswered, awaited) =
-                    self.board.servers.in_flight_for_test(server_pool.server);
+                    self.manager.servers.in_flight_for_test(server_pool.server);
                 let expected = in_flight.get(&server_pool.server).copied().unwrap_or_default();
                 assert_eq!((opening, unanswered), (expected.0 + usize::from(awaited), expected.1));
             }
@@ -43,14 +43,14 @@ impl World {
     }
 
     fn check_pool(&self, id: PoolId, pool: &ConnectionPool) {
-        let step = pool.next_step(&self.board.servers, self.now);
+        let step = pool.next_step(&self.manager.servers, self.now);
         assert!(matches!(step, Step::Rest(_)), "something could be done: {step:?}");
-        let waiting = self.board.questions.values().filter(|question| question.pool == id);
+        let waiting = self.manager.questions.values().filter(|question| question.pool == id);
         let waiting = waiting.filter(|question| question.state == State::Waiting).count();
         assert_eq!(pool.queue.len(), waiting);
         for (index, server_pool) in pool.server_pools.iter().enumerate() {
             let mine = || {
-                let all = self.board.connections.values();
+                let all = self.manager.connections.values();
                 all.filter(move |connection| connection.pool == id && connection.index == index)
             };
             assert_eq!(server_pool.connections, mine().count());
@@ -66,7 +66,7 @@ impl World {
             };
             assert_eq!(server_pool.free.len(), mine().filter(free).count());
             for (_, connection) in &server_pool.free {
-                assert!(free(&&self.board.connections[connection]), "a busy connection among the free");
+                assert!(free(&&self.manager.connections[connection]), "a busy connection among the free");
             }
         }
     }

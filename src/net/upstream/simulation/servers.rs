@@ -39,12 +39,12 @@ impl World {
 
     fn be_ready(&mut self, id: ConnectionId, has_greeted: bool) {
         self.wires.get_mut(&id).unwrap().stage = Stage::Ready;
-        self.board.handle_ready(id, has_greeted, self.now);
+        self.manager.handle_ready(id, has_greeted, self.now);
     }
 
     fn enter(&mut self, id: ConnectionId, stage: Stage) {
         self.wires.get_mut(&id).unwrap().stage = stage;
-        self.board.handle_stage(id, stage, self.now);
+        self.manager.handle_stage(id, stage, self.now);
     }
 
     fn serve(&mut self, id: ConnectionId, mood: Mood) {
@@ -73,7 +73,7 @@ impl World {
         if self.random.one_in(2) {
             let asked = &self.wires[&id].asked;
             let question = asked[self.random.below(asked.len() as u64) as usize];
-            self.board.handle_begun(id, question, self.now);
+            self.manager.handle_begun(id, question, self.now);
             self.carry_out();
         }
         if self.wires.contains_key(&id) {
@@ -85,13 +85,13 @@ impl World {
         self.disturbed = true;
         let wire = self.wires.remove(&id).unwrap();
         // Those whose order to be asked has not been taken yet count as asked.
-        for question in &self.board.connections[&id].in_flight {
+        for question in &self.manager.connections[&id].in_flight {
             self.asked.get_mut(question).unwrap().tries.entry(wire.server).or_default();
         }
         for question in wire.asked.iter().filter(|_| !wire.is_dead) {
             self.asked.get_mut(question).into_iter().for_each(|asked| asked.lose(wire.has_answered));
         }
-        self.board.handle_broken(id, failure("broken"), self.now);
+        self.manager.handle_broken(id, failure("broken"), self.now);
     }
 
     fn answer(&mut self, id: ConnectionId) {
@@ -108,10 +108,10 @@ impl World {
         wire.asked.retain(|asked| *asked != question);
         wire.finished |= finishes;
         wire.has_answered = true;
-        let expected = self.board.asked_at(id, question).is_some();
+        let expected = self.manager.asked_at(id, question).is_some();
         assert!(!expected || self.asked[&question].on == Some(id), "it is known who is asked what");
         let answered = if cannot { Err(failure("cannot")) } else { Ok(()) };
-        let counts = self.board.handle_answer(id, question, answered, self.now);
+        let counts = self.manager.handle_answer(id, question, answered, self.now);
         assert_eq!(counts, expected && !cannot, "an answer counts if and only if somebody waits for it");
         if counts {
             self.asked.remove(&question);
@@ -120,7 +120,7 @@ impl World {
             asked.is_excused = true;
         }
         if finishes {
-            self.board.handle_finished(id, self.now);
+            self.manager.handle_finished(id, self.now);
         }
     }
 }

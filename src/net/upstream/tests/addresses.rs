@@ -134,7 +134,7 @@ fn the_name_of_a_server_that_has_failed_is_looked_up_again_after_five_seconds_si
     scene.refuse(connection);
     let (_, connection) = scene.opened();
     let moved: SocketAddr = ([127, 0, 0, 2], 1000).into();
-    assert_eq!(scene.board.connections[&connection].target, Target::Socket(moved));
+    assert_eq!(scene.manager.connections[&connection].target, Target::Socket(moved));
     scene.make_ready(connection);
     assert_eq!(scene.asked(), (connection, question));
 }
@@ -152,7 +152,7 @@ fn an_address_that_has_failed_comes_last() {
     scene.ask();
     let (_, connection) = scene.opened();
     let second: SocketAddr = ([127, 0, 0, 2], 1000).into();
-    assert_eq!(scene.board.connections[&connection].target, Target::Socket(second));
+    assert_eq!(scene.manager.connections[&connection].target, Target::Socket(second));
 }
 
 #[test]

@@ -8,15 +8,15 @@ fn given_up_after(steps: &[Stage]) -> (Duration, Failure) {
     let (_, connection) = scene.opened();
     for stage in steps {
         match stage {
-            Stage::Ready => scene.board.handle_ready(connection, true, scene.now),
-            _ => scene.board.handle_stage(connection, *stage, scene.now),
+            Stage::Ready => scene.manager.handle_ready(connection, true, scene.now),
+            _ => scene.manager.handle_stage(connection, *stage, scene.now),
         }
     }
     scene.carry_out();
     let start = scene.now;
     while scene.given_up.is_empty() {
-        scene.now = scene.board.next_timeout().unwrap();
-        scene.board.handle_timeout(scene.now);
+        scene.now = scene.manager.next_timeout().unwrap();
+        scene.manager.handle_timeout(scene.now);
         scene.carry_out();
     }
     assert_eq!(scene.closed, [connection]);
@@ -99,7 +99,10 @@ fn a_slow_question_leaves_a_shared_connection_open_that_has_been_heard() {
     assert_eq!(scene.given_up[0].0, slow);
     assert_eq!(scene.abandoned, [(connection, slow)]);
     assert!(scene.closed.is_empty());
-    assert!(!scene.board.handle_answer(connection, QuestionId(slow), Ok(()), scene.now), "it comes too late");
+    assert!(
+        !scene.manager.handle_answer(connection, QuestionId(slow), Ok(()), scene.now),
+        "it comes too late"
+    );
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn nobody_waits_in_the_queue_beyond_the_deadline() {
     scene.warm_up();
     scene.ask();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, deadline, scene.now);
+    scene.manager.ask(QuestionId(9), &anna(), POOL, &scene.pool, deadline, scene.now);
     scene.pass(SECOND);
     let (question, failure) = scene.given_up.remove(0);
     assert_eq!((question, failure.kind), (9, FailureKind::Contact));
@@ -154,7 +157,7 @@ fn nobody_waits_in_the_queue_beyond_the_deadline() {
 fn a_question_on_its_way_is_given_up_at_its_deadline() {
     let mut scene = Scene::with(2, Sharing::Sequential);
     let connection = scene.warm_up();
-    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, scene.now + 3 * SECOND, scene.now);
+    scene.manager.ask(QuestionId(9), &anna(), POOL, &scene.pool, scene.now + 3 * SECOND, scene.now);
     scene.pass(3 * SECOND);
     assert_eq!(scene.given_up.len(), 1);
     assert_eq!(scene.given_up[0].1.reason, "no answer from test://127.0.0.1:1000 within 3 s");
@@ -164,7 +167,7 @@ fn a_question_on_its_way_is_given_up_at_its_deadline() {
 #[test]
 fn a_question_without_time_is_given_up_at_once() {
     let mut scene = Scene::with(1, Sharing::Sequential);
-    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, scene.now, scene.now);
+    scene.manager.ask(QuestionId(9), &anna(), POOL, &scene.pool, scene.now, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.len(), 1);
     assert!(scene.opened.is_empty());

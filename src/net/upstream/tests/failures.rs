@@ -159,8 +159,8 @@ fn a_server_that_has_greeted_at_once_is_given_all_the_time_for_its_first_questio
     scene.pass(SECOND);
     scene.ask();
     let (_, probe) = scene.opened();
-    scene.board.handle_stage(probe, Stage::Opening, scene.now);
-    scene.board.handle_ready(probe, true, scene.now);
+    scene.manager.handle_stage(probe, Stage::Opening, scene.now);
+    scene.manager.handle_ready(probe, true, scene.now);
     scene.carry_out();
     let (alive, warm) = scene.asked();
     scene.answer(alive, warm);
@@ -288,7 +288,7 @@ fn an_answer_cut_short_leads_to_no_second_try() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let question = scene.ask();
-    scene.board.handle_begun(connection, QuestionId(question), scene.now);
+    scene.manager.handle_begun(connection, QuestionId(question), scene.now);
     scene.fail(connection, "cut");
     assert_eq!(scene.given_up, [(question, failure("cut"))]);
     assert!(scene.opened.is_empty());
@@ -342,13 +342,13 @@ fn a_server_that_cannot_answer_leaves_it_to_the_next_and_is_not_blamed() {
     scene.make_ready(first);
     scene.asked();
     let busy = Err(failure("busy"));
-    assert!(!scene.board.handle_answer(first, QuestionId(question), busy.clone(), scene.now));
+    assert!(!scene.manager.handle_answer(first, QuestionId(question), busy.clone(), scene.now));
     scene.carry_out();
     let (server, second) = scene.opened();
     assert_eq!(server, 1);
     scene.make_ready(second);
     assert_eq!(scene.asked(), (second, question));
-    assert!(!scene.board.handle_answer(second, QuestionId(question), busy, scene.now));
+    assert!(!scene.manager.handle_answer(second, QuestionId(question), busy, scene.now));
     scene.carry_out();
     assert_eq!(scene.given_up, [(question, failure("busy"))]);
     assert!(scene.events.is_empty() && scene.closed.is_empty());
@@ -360,8 +360,8 @@ fn a_server_that_closes_at_once_is_not_asked_for_ever() {
     let question = scene.ask();
     let (_, connection) = scene.opened();
     // The driver sees the end before it takes the order to ask.
-    scene.board.handle_stage(connection, Stage::Opening, scene.now);
-    scene.board.handle_ready(connection, false, scene.now);
+    scene.manager.handle_stage(connection, Stage::Opening, scene.now);
+    scene.manager.handle_ready(connection, false, scene.now);
     scene.fail(connection, "closed");
     assert_eq!(scene.given_up, [(question, failure("closed"))]);
     assert!(scene.opened.is_empty() && scene.asked.is_empty());
@@ -384,13 +384,13 @@ fn a_failed_server_loses_its_idle_connections() {
 }
 
 #[test]
-fn health_is_shared_by_the_lanes_that_name_the_server() {
+fn health_is_shared_by_the_pools_that_name_the_server() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), &anna(), PoolId(1), &scene.pool, deadline, scene.now);
+    scene.manager.ask(QuestionId(9), &anna(), PoolId(1), &scene.pool, deadline, scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up.last(), Some(&(9, failure("refused"))));
 }
@@ -416,7 +416,7 @@ fn a_question_that_was_not_yet_handed_to_a_broken_connection_keeps_its_second_tr
     let second = scene.ask();
     scene.asked.clear();
     // The server closes after its answer: the driver hears both before it takes an order.
-    assert!(scene.board.handle_answer(connection, QuestionId(first), Ok(()), scene.now));
+    assert!(scene.manager.handle_answer(connection, QuestionId(first), Ok(()), scene.now));
     scene.fail(connection, "closed");
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
@@ -441,7 +441,7 @@ fn no_connection_is_opened_for_a_second_try_that_nobody_waits_for() {
     let question = scene.ask();
     scene.fail(stale, "closed");
     let (_, fresh) = scene.opened();
-    scene.board.abandon(QuestionId(question), scene.now);
+    scene.manager.abandon(QuestionId(question), scene.now);
     scene.refuse(fresh);
     assert!(scene.opened.is_empty());
 }
@@ -456,7 +456,7 @@ fn an_answer_that_comes_after_its_question_went_elsewhere_counts_for_nothing() {
         scene.warm(connection);
     }
     let (_, second) = scene.opened();
-    assert!(!scene.board.handle_answer(connection, QuestionId(slow), Ok(()), scene.now));
+    assert!(!scene.manager.handle_answer(connection, QuestionId(slow), Ok(()), scene.now));
     scene.asked.clear();
     scene.make_ready(second);
     assert_eq!(scene.asked(), (second, slow));
@@ -468,10 +468,10 @@ fn an_order_that_is_out_of_date_is_not_given() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let deadline = scene.now + SECOND;
-    scene.board.ask(QuestionId(9), &anna(), LANE, &scene.pool, deadline, scene.now);
-    scene.board.abandon(QuestionId(9), scene.now);
-    scene.board.handle_broken(connection, failure("closed"), scene.now);
-    assert_eq!(scene.board.next_command(), None, "neither the question nor the end of its connection");
+    scene.manager.ask(QuestionId(9), &anna(), POOL, &scene.pool, deadline, scene.now);
+    scene.manager.abandon(QuestionId(9), scene.now);
+    scene.manager.handle_broken(connection, failure("closed"), scene.now);
+    assert_eq!(scene.manager.next_command(), None, "neither the question nor the end of its connection");
 }
 
 #[test]
@@ -479,7 +479,7 @@ fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connecti
     let mut scene = Scene::with(2, Sharing::Sequential);
     let (first, second) = (scene.ask(), scene.ask());
     let (_, connection) = scene.opened.remove(0);
-    scene.board.handle_shortage(connection, failure("no descriptors"), scene.now);
+    scene.manager.handle_shortage(connection, failure("no descriptors"), scene.now);
     scene.carry_out();
     assert_eq!(scene.given_up, [(first, failure("no descriptors"))]);
     assert!(scene.events.is_empty());
@@ -490,19 +490,19 @@ fn a_shortage_of_this_machine_fails_no_server_and_one_question_for_each_connecti
 
 /// A realm with a wrong password for its account, or that does not trust a server, has that server to itself.
 #[test]
-fn what_fails_for_one_party_does_not_fail_for_another() {
+fn what_fails_within_one_credential_scope_does_not_fail_within_another() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     scene.ask();
     let (_, connection) = scene.opened();
     scene.refuse(connection);
     assert_eq!(scene.given_up.len(), 1);
     let deadline = scene.now + 30 * SECOND;
-    for party in [0, 1] {
-        let pool = Rc::new(PoolSettings { party, ..pool(vec![numbered(0)]) });
-        let question = QuestionId(100 + party as u64);
-        scene.board.ask(question, &anna(), PoolId(1 + party), &pool, deadline, scene.now);
+    for credential_scope in [0, 1] {
+        let pool = Rc::new(PoolSettings { credential_scope, ..pool(vec![numbered(0)]) });
+        let question = QuestionId(100 + credential_scope as u64);
+        scene.manager.ask(question, &anna(), PoolId(1 + credential_scope), &pool, deadline, scene.now);
         scene.carry_out();
-        assert_eq!(scene.opened.len(), party, "party {party}");
-        assert_eq!(scene.given_up.len(), 2, "party {party}");
+        assert_eq!(scene.opened.len(), credential_scope, "scope {credential_scope}");
+        assert_eq!(scene.given_up.len(), 2, "scope {credential_scope}");
     }
 }

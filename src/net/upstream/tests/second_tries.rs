@@ -58,7 +58,7 @@ fn a_question_whose_answer_has_begun_stays_where_it_is() {
     let connection = scene.warm_up();
     let question = scene.ask();
     scene.asked.clear();
-    scene.board.handle_begun(connection, QuestionId(question), scene.now);
+    scene.manager.handle_begun(connection, QuestionId(question), scene.now);
     scene.pass(5 * SECOND);
     assert!(scene.opened.is_empty());
     scene.answer(connection, question);
@@ -155,7 +155,7 @@ fn a_question_that_is_given_up_on_a_shared_connection_is_abandoned() {
     let mut scene = Scene::with(1, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let question = scene.ask();
-    scene.board.abandon(QuestionId(question), scene.now);
+    scene.manager.abandon(QuestionId(question), scene.now);
     scene.carry_out();
     assert_eq!(scene.abandoned, [(connection, question)]);
     assert!(scene.closed.is_empty());

@@ -113,7 +113,7 @@ fn a_finished_connection_is_closed_when_its_last_answer_has_come() {
     let mut scene = Scene::with(1, Sharing::Pipelined(5));
     let connection = scene.warm_up();
     let question = scene.ask();
-    scene.board.handle_finished(connection, scene.now);
+    scene.manager.handle_finished(connection, scene.now);
     scene.ask();
     assert_eq!(scene.opened.len(), 1, "it takes no further question");
     assert!(scene.closed.is_empty());
@@ -129,8 +129,8 @@ fn a_question_that_was_not_yet_handed_to_a_finished_connection_goes_to_another()
     let second = scene.ask();
     scene.asked.clear();
     // The last answer says that the connection ends: the driver hears both before it takes an order.
-    assert!(scene.board.handle_answer(connection, QuestionId(first), Ok(()), scene.now));
-    scene.board.handle_finished(connection, scene.now);
+    assert!(scene.manager.handle_answer(connection, QuestionId(first), Ok(()), scene.now));
+    scene.manager.handle_finished(connection, scene.now);
     scene.carry_out();
     let (_, fresh) = scene.opened();
     scene.make_ready(fresh);
@@ -143,10 +143,10 @@ fn an_abandoned_question_takes_its_connection_along() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let connection = scene.warm_up();
     let question = scene.ask();
-    scene.board.abandon(QuestionId(question), scene.now);
+    scene.manager.abandon(QuestionId(question), scene.now);
     scene.carry_out();
     assert_eq!(scene.closed, [connection]);
-    assert!(!scene.board.handle_answer(connection, QuestionId(question), Ok(()), scene.now));
+    assert!(!scene.manager.handle_answer(connection, QuestionId(question), Ok(()), scene.now));
 }
 
 #[test]
@@ -154,9 +154,9 @@ fn an_abandoned_question_leaves_a_shared_connection_to_the_others() {
     let mut scene = Scene::with(1, Sharing::Pipelined(2));
     let connection = scene.warm_up();
     let (abandoned, other) = (scene.ask(), scene.ask());
-    scene.board.abandon(QuestionId(abandoned), scene.now);
+    scene.manager.abandon(QuestionId(abandoned), scene.now);
     scene.carry_out();
-    assert!(!scene.board.handle_answer(connection, QuestionId(abandoned), Ok(()), scene.now));
+    assert!(!scene.manager.handle_answer(connection, QuestionId(abandoned), Ok(()), scene.now));
     scene.answer(connection, other);
     assert!(scene.closed.is_empty());
 }
@@ -165,7 +165,7 @@ fn an_abandoned_question_leaves_a_shared_connection_to_the_others() {
 fn an_abandoned_question_in_the_queue_is_not_asked() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let (abandoned, other) = (scene.ask(), scene.ask());
-    scene.board.abandon(QuestionId(abandoned), scene.now);
+    scene.manager.abandon(QuestionId(abandoned), scene.now);
     let connection = scene.opened[0].1;
     scene.make_ready(connection);
     assert_eq!(scene.asked(), (connection, other));
@@ -176,7 +176,7 @@ fn a_lane_that_nobody_uses_is_forgotten() {
     let mut scene = Scene::with(2, Sharing::Sequential);
     scene.warm_up();
     scene.pass(2 * FORGOTTEN_AFTER);
-    assert!(scene.board.pools.is_empty() && scene.board.connections.is_empty());
-    assert_eq!(scene.board.servers.sizes_for_test(), (0, 0, 0));
-    assert_eq!(scene.board.next_timeout(), None);
+    assert!(scene.manager.pools.is_empty() && scene.manager.connections.is_empty());
+    assert_eq!(scene.manager.servers.sizes_for_test(), (0, 0, 0));
+    assert_eq!(scene.manager.next_timeout(), None);
 }

@@ -1,0 +1,138 @@
+//! Reads the source and holds what docs/ARCHITECTURE.md promises of it: modules name only what is below them, there is no
+//! circle among them, what is pure names no effect, and `unsafe` is in `src/sys` only.
+
+mod checks;
+mod source;
+mod tree;
+
+use checks::{Exception, circles, effects, upward_names};
+use std::path::Path;
+use tree::Tree;
+
+/// The layers, lowest first: a module may name those of lower rows. The longest entry that a module begins with counts.
+const LAYERS: &[&[&str]] = &[
+    &["generated", "rate_limit", "secret", "strerror"],
+    &["credentials", "outcome", "settings"],
+    &["config", "job"],
+    &["ipc", "net::exchange", "wire"],
+    &["policy"],
+    &["endpoint", "mechanism", "net::upstream"],
+    &["sys"],
+    &["client", "log", "net", "prompt"],
+    &["registry"],
+    &["cli"],
+    &["check", "frontend", "supervisor", "testsaslauthd", "worker"],
+];
+
+const IN_A_WORKER: &str = "it blocks, and so runs inside a worker only";
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception { from: "mechanism::pam", to: "sys::pam", reason: IN_A_WORKER },
+    Exception { from: "mechanism::pam", to: "log", reason: IN_A_WORKER },
+    Exception { from: "mechanism::shadow", to: "sys::shadow", reason: IN_A_WORKER },
+    Exception { from: "mechanism::password", to: "sys::crypt", reason: "crypt(3) only computes" },
+    Exception { from: "mechanism::schemes", to: "sys::crypt", reason: "crypt(3) only computes" },
+    Exception {
+        from: "supervisor",
+        to: "frontend::start",
+        reason: "how many descriptors a frontend needs is not below both yet",
+    },
+    Exception {
+        from: "check",
+        to: "frontend::start",
+        reason: "--check makes the mechanism ready as a frontend does",
+    },
+];
+
+/// What has no I/O, no clock and no environment. Of the mechanisms those that ask servers.
+const PURE: &[&str] = &[
+    "cli",
+    "config",
+    "credentials",
+    "endpoint",
+    "frontend::places",
+    "ipc",
+    "job",
+    "mechanism::alert",
+    "mechanism::base64",
+    "mechanism::httpform",
+    "mechanism::ldap",
+    "mechanism::pbkdf2",
+    "mechanism::rimap",
+    "mechanism::tls_keys",
+    "net::exchange",
+    "net::upstream",
+    "outcome",
+    "policy",
+    "rate_limit",
+    "secret",
+    "settings",
+    "supervisor::succession",
+    "wire",
+];
+
+/// Parts of paths that are effects, or read what only effects should: files, sockets, processes, clocks, environment.
+const EFFECTS: &[&str] = &[
+    "Instant::now",
+    "SystemTime::now",
+    "TcpListener",
+    "TcpStream",
+    "ToSocketAddrs",
+    "UdpSocket",
+    "UnixDatagram",
+    "UnixListener",
+    "UnixStream",
+    "crate::log",
+    "crate::sys",
+    "libc",
+    "mio",
+    "pwd_grp",
+    "signal_hook",
+    "std::env",
+    "std::fs",
+    "std::process",
+    "std::thread",
+];
+
+fn source() -> Tree {
+    Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+}
+
+#[test]
+fn no_module_names_what_is_above_or_beside_it() {
+    let found = upward_names(&source(), LAYERS, EXCEPTIONS);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_modules_of_no_folder_name_one_another_in_a_circle() {
+    let found = circles(&source());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn what_is_pure_names_no_effect() {
+    let found = effects(&source(), PURE, EFFECTS);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn unsafe_code_is_in_src_sys_only() {
+    let tree = source();
+    let found: Vec<_> = tree.unsafe_files().filter(|file| !file.starts_with("sys/")).collect();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(tree.unsafe_files().next().is_some(), "the search finds what is there");
+}
+
+/// Every part of the tables is used, so that none of them holds for something that has another name by now.
+#[test]
+fn the_source_is_read_whole() {
+    let tree = source();
+    for module in ["net::upstream::opening", "mechanism::ldap::settings::read", "sys::pam::conversation"] {
+        assert!(tree.has(module), "{module}");
+    }
+    assert!(!tree.has("net::upstream::tests") && !tree.has("net::testing"), "tests are left out");
+    for module in PURE.iter().filter(|module| **module != "endpoint") {
+        assert!(tree.has(module), "{module}");
+    }
+}
