@@ -7,3 +7,4 @@ pub mod dispatch;
 pub mod fair_queue;
 pub mod origin;
 pub mod pool;
+pub mod route;
