@@ -15,6 +15,7 @@ pub(crate) mod start;
 mod token;
 mod workers;
 
+use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, FrontendSetup, ToFrontend};
 use crate::job::WorkerId;
 use crate::log as logging;
@@ -250,12 +251,12 @@ impl Frontend {
                     self.listener.open(self.poll.registry())?;
                     self.begin_handover(descriptor, Vec::new(), now);
                 }
-                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor, now),
+                ToFrontend::Worker(worker, _) => self.add_worker(worker, descriptor, now),
                 ToFrontend::WorkerDied(worker) => {
                     let heard = self.workers.handle_death(worker);
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
                 }
-                ToFrontend::StartFailed => self.dispatcher.handle_start_failed(now),
+                ToFrontend::StartFailed(_) => self.dispatcher.handle_start_failed(now),
                 ToFrontend::Ping => self.control.send(FromFrontend::Pong),
                 ToFrontend::Drain { hurry } => self.drain(hurry, descriptor, now),
             }
@@ -369,7 +370,7 @@ impl Frontend {
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Reply(client, outcome) => self.reply(client, &outcome, now),
-            Action::StartWorker => self.control.send(FromFrontend::Start),
+            Action::StartWorker => self.control.send(FromFrontend::Start(PoolId(0))),
             Action::Send(worker, job, purpose) => {
                 if !self.workers.send(worker, job, &purpose) {
                     self.dispatcher.handle_undelivered(worker, job, purpose, now);

@@ -149,7 +149,8 @@ fn expected(route: &Route, verdicts: &[Verdict]) -> (usize, Outcome, Duration) {
     let accepted = outcomes().find(|outcome| matches!(outcome, Outcome::Accept(_)));
     let unavailable = outcomes().find(|outcome| matches!(outcome, Outcome::Unavailable(_)));
     let knows = |outcome: &&Outcome| matches!(outcome, Outcome::Reject(refusal) if !refusal.is_unknown_login);
-    let outcome = accepted.or(unavailable).or_else(|| outcomes().find(knows)).or_else(|| outcomes().last());
+    let outcome =
+        accepted.or(unavailable).or_else(|| outcomes().find(knows)).or_else(|| outcomes().next_back());
     let delay = asked.iter().map(|verdict| verdict.delay).max().unwrap();
     (count, outcome.unwrap().clone(), delay)
 }
