@@ -8,23 +8,27 @@ mod clients;
 mod control;
 mod handover;
 mod listener;
+mod networks;
 mod places;
 mod record;
 mod repeated_lines;
-pub(crate) mod start;
 mod token;
 mod workers;
 
-use crate::config::site::PoolId;
+use crate::config::FrontendSettings;
+use crate::config::site::{InstanceId, PoolId, Site};
 use crate::ipc::{FromFrontend, FrontendSetup, ToFrontend};
 use crate::job::WorkerId;
 use crate::log as logging;
 use crate::mechanism::failed_to_initialize;
-use crate::net::{Network, NetworkAction};
+use crate::net::NetworkAction;
 use crate::outcome::Outcome;
-use crate::policy::dispatch::{Action, ClientId, Dispatcher};
+use crate::policy::dispatch::{Action, ClientId, Dispatcher, Route};
+use crate::policy::room::{Demand, Room, TooFewDescriptors};
+use crate::registry::site;
+use crate::settings::file::Problem;
 use crate::strerror::strerror;
-use crate::sys::{memory, process, random, signals, spawn};
+use crate::sys::{descriptor, memory, process, random, signals, spawn};
 use clients::{Clients, Step};
 use control::Control;
 use handover::{Given, Handover};
@@ -32,6 +36,7 @@ use listener::Listener;
 use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Poll};
+use networks::Networks;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -69,8 +74,7 @@ struct Frontend {
     listener: Listener,
     clients: Clients,
     workers: Workers,
-    /// With a mechanism that asks servers.
-    network: Option<Box<dyn Network>>,
+    networks: Networks,
     dispatcher: Dispatcher,
     /// Whether the supervisor knows that logins are served.
     announced: bool,
@@ -88,7 +92,7 @@ struct Equipment {
     listener: Listener,
     clients: Clients,
     workers: Workers,
-    network: Option<Box<dyn Network>>,
+    networks: Networks,
     dispatcher: Dispatcher,
 }
 
@@ -97,25 +101,42 @@ impl Equipment {
     fn make(setup: FrontendSetup, listener: OwnedFd, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
         let mut service = setup.settings;
-        let route = start::route(&service.mechanism);
-        let room = start::room(&service, route).map_err(|too_few| too_few.to_string())?;
+        let (site, problems) = site::resolve(&service, &[], &setup.sources);
+        if let Some(problem) = problems.iter().find(|problem| Problem::is_error(problem)) {
+            return Err(problem.to_string());
+        }
+        let route = if site.remote_instances().next().is_some() { Route::Network } else { Route::Workers };
+        let room = room(&service, &site).map_err(|too_few| too_few.to_string())?;
         service.max_connections = room.clients;
         service.network.most_connections = room.connections;
         let poll = Poll::new().map_err(cannot)?;
         let registry = || poll.registry().try_clone().map_err(cannot);
-        let network = start::network(&service, &setup.sources, poll.registry())
-            .map_err(|error| failed_to_initialize(&service.mechanism, &error))?;
+        let networks = Networks::new(&site, &service.network, &setup.sources, poll.registry())?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::key().map_err(cannot)?;
         Ok(Self {
             listener: Listener::new(listener).map_err(cannot)?,
             clients: Clients::new(&service, room.beyond, registry()?),
             workers: Workers::new(registry()?),
-            network,
+            networks,
             dispatcher: Dispatcher::new(service, route, &key, Instant::now()),
             poll,
         })
     }
+}
+
+/// The room that this process has, and a line in the log if it is less than was asked for.
+fn room(settings: &FrontendSettings, site: &Site) -> Result<Room, TooFewDescriptors> {
+    let room = Room::below(descriptor::raise_limit(), &Demand::of(settings, site))?;
+    if room.clients < settings.max_connections {
+        log::warn!(
+            target: "frontend",
+            "--max-connections={} is more than the limit on open descriptors allows: {} are served",
+            settings.max_connections,
+            room.clients
+        );
+    }
+    Ok(room)
 }
 
 impl Frontend {
@@ -124,7 +145,7 @@ impl Frontend {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
-        let Equipment { poll, listener, clients, workers, network, dispatcher } =
+        let Equipment { poll, listener, clients, workers, networks, dispatcher } =
             Equipment::make(setup, listener, &control).map_err(|reason| {
                 // Whoever waits for the daemon to start is told.
                 control.send(FromFrontend::Failed(reason.clone()));
@@ -136,7 +157,7 @@ impl Frontend {
             listener,
             clients,
             workers,
-            network,
+            networks,
             dispatcher,
             announced: false,
             draining: false,
@@ -188,11 +209,7 @@ impl Frontend {
                 let step = self.clients.handle_event(client, event, now);
                 self.take(step, now);
             }
-            Subject::Connection(connection) => {
-                if let Some(network) = &mut self.network {
-                    network.handle_event(connection, event, now);
-                }
-            }
+            Subject::Connection(number) => self.networks.handle_event(number, event, now),
             Subject::Worker(worker) => {
                 let heard = self.workers.handle_readable(worker, event.is_read_closed());
                 heard.into_iter().for_each(|message| self.handle_worker(message, now));
@@ -355,12 +372,12 @@ impl Frontend {
             while let Some(action) = self.dispatcher.next_action() {
                 self.act(action, now);
             }
-            match self.network.as_mut().and_then(|network| network.next_action()) {
+            match self.networks.next_action() {
                 None => return,
-                Some(NetworkAction::Decided(job, verdict)) => {
+                Some((_, NetworkAction::Decided(job, verdict))) => {
                     self.dispatcher.handle_decision(job, verdict, now);
                 }
-                Some(NetworkAction::Errand(id, errand, login)) => {
+                Some((_, NetworkAction::Errand(id, errand, login))) => {
                     self.dispatcher.handle_errand(id, errand, login, now);
                 }
             }
@@ -382,22 +399,22 @@ impl Frontend {
                 self.control.send(FromFrontend::Kill(worker));
             }
             Action::Ask(job, origin, credentials) => {
-                if let Some(network) = &mut self.network {
+                if let Some(network) = self.networks.get(InstanceId(0)) {
                     network.ask(job, origin, credentials, now);
                 }
             }
             Action::Withdraw(job) => {
-                if let Some(network) = &mut self.network {
+                if let Some(network) = self.networks.get(InstanceId(0)) {
                     network.withdraw(job, now);
                 }
             }
             Action::Abandon(job) => {
-                if let Some(network) = &mut self.network {
+                if let Some(network) = self.networks.get(InstanceId(0)) {
                     network.abandon(job, now);
                 }
             }
             Action::Report(id, result) => {
-                if let Some(network) = &mut self.network {
+                if let Some(network) = self.networks.get(InstanceId(0)) {
                     network.handle_errand(id, result, now);
                 }
             }
@@ -407,10 +424,8 @@ impl Frontend {
 
     /// Writes what the servers are to be asked: after all events, so that questions travel together.
     fn flush(&mut self, now: Instant) {
-        if let Some(network) = &mut self.network {
-            network.flush(now);
-            self.carry_out(now);
-        }
+        self.networks.flush(now);
+        self.carry_out(now);
     }
 
     fn reply(&mut self, client: ClientId, outcome: &Outcome, now: Instant) {
@@ -424,7 +439,7 @@ impl Frontend {
         let now = Instant::now();
         let due = [
             self.dispatcher.next_timeout(),
-            self.network.as_ref().and_then(|network| network.next_timeout()),
+            self.networks.next_timeout(),
             self.clients.next_timeout(),
             self.listener.next_timeout(),
             self.give_up_at,
@@ -439,10 +454,8 @@ impl Frontend {
             self.dispatcher.handle_timeout(now);
             self.carry_out(now);
         }
-        if let Some(network) = &mut self.network {
-            network.handle_timeout(now);
-            self.carry_out(now);
-        }
+        self.networks.handle_timeout(now);
+        self.carry_out(now);
         if self.give_up_at.is_some_and(|due| due <= now) {
             self.give_up_at = None;
             self.dispatcher.give_up("the daemon is stopping", now);

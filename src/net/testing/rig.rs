@@ -47,7 +47,11 @@ impl Rig {
 
     pub(in crate::net) fn with(lines: Lines) -> Self {
         let poll = Poll::new().unwrap();
-        let wiring = Wiring { registry: poll.registry().try_clone().unwrap(), token, mechanism: "lines" };
+        let wiring = Wiring {
+            registry: poll.registry().try_clone().unwrap(),
+            token: Box::new(token),
+            instance: "lines".into(),
+        };
         let network = drive(lines, &NetworkSettings::DEFAULT, wiring).unwrap();
         Self { poll, network, decided: Vec::new(), errands: Vec::new() }
     }
