@@ -76,11 +76,6 @@ impl Clients {
         }
     }
 
-    /// The mechanism's name for the log.
-    pub(super) fn mechanism(&self) -> &str {
-        &self.settings.mechanism
-    }
-
     /// Takes a new connection and reads at once: libsasl has usually written all it has to say by now.
     pub(super) fn welcome(&mut self, stream: UnixStream, now: Instant) -> Step {
         self.last += 1;

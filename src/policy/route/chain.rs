@@ -103,15 +103,15 @@ impl Chain {
     }
 
     /// No further step can be asked, or the one that is being asked is not waited for; `refusal` says why.
-    pub fn cut_short(&mut self, refusal: Refusal) -> Decision {
-        self.unavailable.get_or_insert(refusal);
-        self.refused()
+    pub fn cut_short(&self, refusal: Refusal) -> Decision {
+        let refusal = self.unavailable.clone().unwrap_or(refusal);
+        Decision { outcome: Outcome::Unavailable(refusal), asked: self.all_asked(), delay: self.delay }
     }
 
-    /// What the log must know when nobody waits for an answer any more: a refusal, if some step has given one.
-    pub fn refusal(&mut self) -> Option<Decision> {
-        let refusal = self.refusal.take()?;
-        Some(Decision { outcome: Outcome::Reject(refusal), asked: self.all_asked(), delay: self.delay })
+    /// What has been found so far that is no outage, for the log if nobody waits for the answer any more.
+    pub fn refusal(&self) -> Option<Decision> {
+        let outcome = Outcome::Reject(self.refusal.clone()?);
+        Some(Decision { outcome, asked: self.all_asked(), delay: self.delay })
     }
 
     /// All whose turn has come.
@@ -135,9 +135,9 @@ impl Chain {
         Decision { outcome, asked: Asked { route: Rc::clone(&self.route), steps }, delay: Duration::ZERO }
     }
 
-    fn refused(&mut self) -> Decision {
-        let unavailable = self.unavailable.take().map(Outcome::Unavailable);
-        let outcome = unavailable.or_else(|| self.refusal.take().map(Outcome::Reject));
+    fn refused(&self) -> Decision {
+        let unavailable = self.unavailable.clone().map(Outcome::Unavailable);
+        let outcome = unavailable.or_else(|| self.refusal.clone().map(Outcome::Reject));
         let outcome = outcome.unwrap_or_else(|| Outcome::internal_failure("no mechanism was asked"));
         Decision { outcome, asked: self.all_asked(), delay: self.delay }
     }

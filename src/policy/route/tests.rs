@@ -206,8 +206,7 @@ fn a_chain_that_is_cut_short_is_unavailable_whoever_refused_before() {
     let decision = chain.cut_short(Refusal::new("late"));
     assert_eq!(decision.outcome, Outcome::Unavailable(Refusal::new("late")));
     assert_eq!(instances(&decision.asked), [0], "the other one has not been asked");
-    // And for the log, if nobody waits:
-    assert_eq!(chain.refusal().unwrap().outcome, Outcome::reject("no"));
+    assert_eq!(chain.refusal().unwrap().outcome, Outcome::reject("no"), "for the log, if nobody waits");
 }
 
 #[test]
