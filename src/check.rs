@@ -2,16 +2,17 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
-use crate::frontend::start;
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
+use crate::net::EventLoopHandle;
+use crate::registry::connect::connect;
 use crate::registry::load::load;
-use crate::registry::named_files;
+use crate::registry::{named_files, site};
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::memory;
-use mio::Poll;
+use mio::{Poll, Registry, Token};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,8 +47,19 @@ pub fn run(config: &Config) -> ExitCode {
 fn try_start(config: &Config, sources: &RawSettings) -> Option<Problem> {
     let started = Poll::new()
         .map_err(|error| MechanismError(strerror(&error)))
-        .and_then(|poll| start::network(&config.frontend, sources, poll.registry()));
+        .and_then(|poll| connect_all(config, sources, poll.registry()));
     started.err().map(|error| Problem::error(Path::new(""), error.to_string()))
+}
+
+fn connect_all(config: &Config, sources: &RawSettings, registry: &Registry) -> Result<(), MechanismError> {
+    let (site, _) = site::resolve(&config.frontend, &[], sources);
+    for (_, instance) in site.remote_instances() {
+        let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
+        let event_loop =
+            EventLoopHandle { registry, token: Box::new(|_| Token(0)), instance: instance.name.clone() };
+        connect(instance, sources, &config.frontend.network, event_loop).transpose()?;
+    }
+    Ok(())
 }
 
 fn write_lines(lines: &[String]) -> std::io::Result<()> {

@@ -51,6 +51,16 @@ impl Refusal {
     pub fn of_unknown_login(self) -> Self {
         Self { is_unknown_login: true, ..self }
     }
+
+    /// For a reason of the daemon's own: a dead worker, a deadline, too many connections.
+    pub fn internal(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::with_reason("internal mechanism failure", reason)
+    }
+
+    /// As [`Self::internal`], where the C daemon would close the connection too: a worker died, the daemon is stopping.
+    pub fn broken_off(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { breaks_off: true, ..Self::internal(reason) }
+    }
 }
 
 impl Outcome {
@@ -72,15 +82,14 @@ impl Outcome {
         Self::Unavailable(Refusal::with_reason(text, reason))
     }
 
-    /// Could not be asked, for a reason of the daemon's own: a dead worker, a deadline, too many connections.
+    /// Could not be asked; see [`Refusal::internal`].
     pub fn internal_failure(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::unavailable("internal mechanism failure", reason)
+        Self::Unavailable(Refusal::internal(reason))
     }
 
-    /// Could not be asked, and the C daemon would close the connection too: a worker died, the daemon is stopping.
+    /// Could not be asked; see [`Refusal::broken_off`].
     pub fn broken_off(reason: impl Into<Cow<'static, str>>) -> Self {
-        let refusal = Refusal::with_reason("internal mechanism failure", reason);
-        Self::Unavailable(Refusal { breaks_off: true, ..refusal })
+        Self::Unavailable(Refusal::broken_off(reason))
     }
 
     /// Whether a client of the C daemon would see its connection close without a reply.

@@ -90,7 +90,7 @@ impl From<Malformed> for WorkerError {
 struct Worker {
     socket: Arc<OwnedFd>,
     buffer: Secret,
-    /// `None` when the event loop itself asks, and this worker only runs its errands.
+    /// `None` when this worker only runs errands of the event loop.
     mechanism: Option<Box<dyn LocalMechanism>>,
     /// Sends what PAM modules say to syslog(3) through the frontend, which never blocks on it. `None` as long as
     /// there is no syslog to say it to.
@@ -212,11 +212,11 @@ fn do_errand(errand: Errand) -> ErrandResult {
 }
 
 fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
-    let mechanism = registry::find(&setup.mechanism)
-        .ok_or_else(|| MechanismError(format!("unknown authentication mechanism: {}", setup.mechanism)))?;
-    match &mechanism.kind {
-        Kind::Local(local) => (local.start)(setup.option.as_deref()).map(Some),
-        Kind::Remote(..) => Ok(None),
+    let Some(name) = &setup.mechanism else { return Ok(None) };
+    match registry::find(name).map(|mechanism| &mechanism.kind) {
+        Some(Kind::Local(local)) => (local.start)(setup.option.as_deref()).map(Some),
+        Some(Kind::Remote(..)) => Err(MechanismError(format!("{name} is asked without a worker"))),
+        None => Err(MechanismError(format!("unknown authentication mechanism: {name}"))),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::support::slapd::PEOPLE;
 use crate::support::{
-    Authority, Daemon, Dovecot, Entries, FakeHttp, Launch, Probed, Process, Program, Request, Slapd, System,
-    eventually, within,
+    Authority, Daemon, Dovecot, Entries, FakeHttp, FakeImap, Launch, Probed, Process, Program, Request,
+    Slapd, System, eventually, within,
 };
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -139,6 +139,24 @@ fn the_process_that_talks_to_clients_can_be_another_user() {
         let another = site.daemon.children("frontend").iter().all(|child| child != frontend);
         (site.ask("user", "right").is_ok() && another).then_some(())
     });
+}
+
+#[test]
+fn a_worker_that_only_runs_errands_is_that_user_too() {
+    require!(Root);
+    let server = FakeImap::new("* OK\r\n", "TAG OK\r\n").start();
+    let option = format!("localhost/{}", server.port());
+    let daemon = Daemon::start(Program::Ours, &["-a", "rimap", "-O", &option, "--user=nobody"]);
+    let answer = daemon.ask(&Request::new("anna", "right"));
+    assert!(answer.is_ok(), "it has resolved the name: {answer:?}");
+    let workers = daemon.children("worker");
+    assert!(!workers.is_empty());
+    for worker in workers {
+        let status = fs::read_to_string(worker.file("status")).unwrap();
+        for line in ["Uid:\t65534\t65534\t65534\t65534\n", "CapPrm:\t0000000000000000\n"] {
+            assert!(status.contains(line), "{status}");
+        }
+    }
 }
 
 /// No process of the daemon holds the password, now or in a moment: the reply goes out before the last copy is wiped.

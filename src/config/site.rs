@@ -148,3 +148,21 @@ pub enum Protocol {
     /// Dovecot's auth client protocol, for Postfix and Exim.
     Dovecot,
 }
+
+impl Site {
+    /// The workers in which the mechanism runs; `None` if it asks servers instead.
+    pub fn pool_of(&self, instance: InstanceId) -> Option<PoolId> {
+        self.pools.iter().position(|pool| pool.instance == Some(instance)).map(PoolId)
+    }
+
+    /// The workers that run errands only; `None` if no mechanism has any.
+    pub fn errand_pool(&self) -> Option<PoolId> {
+        self.pools.iter().position(|pool| pool.instance.is_none()).map(PoolId)
+    }
+
+    /// The mechanisms that ask servers, with their places.
+    pub fn remote_instances(&self) -> impl Iterator<Item = (InstanceId, &Instance)> {
+        let all = self.instances.iter().enumerate().map(|(place, instance)| (InstanceId(place), instance));
+        all.filter(|(id, _)| self.pool_of(*id).is_none())
+    }
+}

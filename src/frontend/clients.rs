@@ -20,8 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// How many connections that find no room are heard at the most before they are turned away, and for how long; the next are cut.
-pub(super) const MAX_BEYOND: usize = 64;
+/// For how long a connection that finds no room is heard before it is turned away.
 const TIME_BEYOND: Duration = Duration::from_secs(1);
 
 /// How long a connection may be silent before it makes room for another silent one of the same user. Clients write as
@@ -75,11 +74,6 @@ impl Clients {
             buffer: Secret::default(),
             complaints: RateLimit::default(),
         }
-    }
-
-    /// The mechanism's name for the log.
-    pub(super) fn mechanism(&self) -> &str {
-        &self.settings.mechanism
     }
 
     /// Takes a new connection and reads at once: libsasl has usually written all it has to say by now.

@@ -8,22 +8,27 @@ mod clients;
 mod control;
 mod handover;
 mod listener;
+mod networks;
 mod places;
 mod record;
 mod repeated_lines;
-pub(crate) mod start;
 mod token;
 mod workers;
 
+use crate::config::FrontendSettings;
+use crate::config::site::{InstanceId, PoolId, Site};
 use crate::ipc::{FromFrontend, FrontendSetup, ToFrontend};
 use crate::job::WorkerId;
 use crate::log as logging;
 use crate::mechanism::failed_to_initialize;
 use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
-use crate::policy::dispatch::{Action, ClientId, Dispatcher};
+use crate::policy::dispatch::{Action, ClientId, Dispatcher, RequestId};
+use crate::policy::room::{Demand, Room, TooFewDescriptors};
+use crate::registry::site;
+use crate::settings::file::Problem;
 use crate::strerror::strerror;
-use crate::sys::{memory, process, random, signals, spawn};
+use crate::sys::{descriptor, memory, process, random, signals, spawn};
 use clients::{Clients, Step};
 use control::Control;
 use handover::{Given, Handover};
@@ -31,8 +36,10 @@ use listener::Listener;
 use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Poll};
+use networks::Networks;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use token::Subject;
 use workers::{FromWorkers, Workers};
@@ -42,6 +49,9 @@ const EVENTS: usize = 256;
 
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// The endpoint that all connections come to.
+const MUX: &str = "mux";
 
 /// How long requests in flight may take when the daemon is stopping; the supervisor waits a little longer.
 const HURRY_TIME: Duration = Duration::from_secs(4);
@@ -68,9 +78,11 @@ struct Frontend {
     listener: Listener,
     clients: Clients,
     workers: Workers,
-    /// With a mechanism that asks servers.
-    network: Option<Box<dyn Network>>,
+    networks: Networks,
     dispatcher: Dispatcher,
+    site: Rc<Site>,
+    /// `--request-timeout`
+    request_timeout: Duration,
     /// Whether the supervisor knows that logins are served.
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
@@ -87,8 +99,10 @@ struct Equipment {
     listener: Listener,
     clients: Clients,
     workers: Workers,
-    network: Option<Box<dyn Network>>,
+    networks: Networks,
     dispatcher: Dispatcher,
+    site: Rc<Site>,
+    request_timeout: Duration,
 }
 
 impl Equipment {
@@ -96,25 +110,44 @@ impl Equipment {
     fn make(setup: FrontendSetup, listener: OwnedFd, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
         let mut service = setup.settings;
-        let route = start::route(&service.mechanism);
-        let room = start::room(&service, route).map_err(|too_few| too_few.to_string())?;
+        let (site, problems) = site::resolve(&service, &[], &setup.sources);
+        if let Some(problem) = problems.iter().find(|problem| Problem::is_error(problem)) {
+            return Err(problem.to_string());
+        }
+        let room = room(&service, &site).map_err(|too_few| too_few.to_string())?;
         service.max_connections = room.clients;
         service.network.most_connections = room.connections;
         let poll = Poll::new().map_err(cannot)?;
         let registry = || poll.registry().try_clone().map_err(cannot);
-        let network = start::network(&service, &setup.sources, poll.registry())
-            .map_err(|error| failed_to_initialize(&service.mechanism, &error))?;
+        let site = Rc::new(site);
+        let networks = Networks::new(&site, &service.network, &setup.sources, poll.registry())?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::key().map_err(cannot)?;
         Ok(Self {
             listener: Listener::new(listener).map_err(cannot)?,
             clients: Clients::new(&service, room.beyond, registry()?),
             workers: Workers::new(registry()?),
-            network,
-            dispatcher: Dispatcher::new(service, route, &key, Instant::now()),
+            networks,
+            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now()),
+            site,
+            request_timeout: service.request_timeout,
             poll,
         })
     }
+}
+
+/// The room that this process has, and a line in the log if it is less than was asked for.
+fn room(settings: &FrontendSettings, site: &Site) -> Result<Room, TooFewDescriptors> {
+    let room = Room::below(descriptor::raise_limit(), &Demand::of(settings, site))?;
+    if room.clients < settings.max_connections {
+        log::warn!(
+            target: "frontend",
+            "--max-connections={} is more than the limit on open descriptors allows: {} are served",
+            settings.max_connections,
+            room.clients
+        );
+    }
+    Ok(room)
 }
 
 impl Frontend {
@@ -123,7 +156,7 @@ impl Frontend {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
-        let Equipment { poll, listener, clients, workers, network, dispatcher } =
+        let Equipment { poll, listener, clients, workers, networks, dispatcher, site, request_timeout } =
             Equipment::make(setup, listener, &control).map_err(|reason| {
                 // Whoever waits for the daemon to start is told.
                 control.send(FromFrontend::Failed(reason.clone()));
@@ -135,8 +168,10 @@ impl Frontend {
             listener,
             clients,
             workers,
-            network,
+            networks,
             dispatcher,
+            site,
+            request_timeout,
             announced: false,
             draining: false,
             handover: None,
@@ -147,6 +182,7 @@ impl Frontend {
     fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         self.carry_out(Instant::now());
+        self.announce();
         while !self.is_done() {
             let timeout = self.next_timeout().map(|due| due.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
@@ -187,11 +223,7 @@ impl Frontend {
                 let step = self.clients.handle_event(client, event, now);
                 self.take(step, now);
             }
-            Subject::Connection(connection) => {
-                if let Some(network) = &mut self.network {
-                    network.handle_event(connection, event, now);
-                }
-            }
+            Subject::Connection(number) => self.networks.handle_event(number, event, now),
             Subject::Worker(worker) => {
                 let heard = self.workers.handle_readable(worker, event.is_read_closed());
                 heard.into_iter().for_each(|message| self.handle_worker(message, now));
@@ -226,15 +258,16 @@ impl Frontend {
 
     fn take(&mut self, step: Step, now: Instant) {
         for client in self.clients.take_displaced() {
-            self.dispatcher.handle_hang_up(client, now);
+            self.dispatcher.handle_hang_up(RequestId::sole(client), now);
         }
         match step {
             Step::Nothing => {}
             Step::Request(client, credentials) => {
+                let (request, deadline) = (RequestId::sole(client), now + self.request_timeout);
                 let uid = || self.clients.uid_if_there(client);
-                self.dispatcher.handle_request(client, credentials, uid, now);
+                self.dispatcher.handle_request(request, MUX, credentials, uid, deadline, now);
             }
-            Step::HungUp(client) => self.dispatcher.handle_hang_up(client, now),
+            Step::HungUp(client) => self.dispatcher.handle_hang_up(RequestId::sole(client), now),
             Step::Invalid(client, invalid) => {
                 log::error!(target: "do_request", "{invalid}");
                 self.clients.reply_text(client, &invalid.reply(), now);
@@ -250,12 +283,12 @@ impl Frontend {
                     self.listener.open(self.poll.registry())?;
                     self.begin_handover(descriptor, Vec::new(), now);
                 }
-                ToFrontend::Worker(worker) => self.add_worker(worker, descriptor, now),
+                ToFrontend::Worker(worker, pool) => self.add_worker(worker, pool, descriptor, now),
                 ToFrontend::WorkerDied(worker) => {
                     let heard = self.workers.handle_death(worker);
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
                 }
-                ToFrontend::StartFailed => self.dispatcher.handle_start_failed(now),
+                ToFrontend::StartFailed(pool) => self.dispatcher.handle_start_failed(pool, now),
                 ToFrontend::Ping => self.control.send(FromFrontend::Pong),
                 ToFrontend::Drain { hurry } => self.drain(hurry, descriptor, now),
             }
@@ -264,8 +297,8 @@ impl Frontend {
         Ok(())
     }
 
-    fn add_worker(&mut self, worker: WorkerId, socket: Option<OwnedFd>, now: Instant) {
-        self.dispatcher.handle_worker(worker, now);
+    fn add_worker(&mut self, worker: WorkerId, pool: PoolId, socket: Option<OwnedFd>, now: Instant) {
+        self.dispatcher.handle_worker(worker, pool, now);
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));
         if let Err(error) = added {
@@ -322,22 +355,15 @@ impl Frontend {
         match heard {
             FromWorkers::Ready(worker) => {
                 self.dispatcher.handle_ready(worker, now);
-                if !self.announced {
-                    self.announced = true;
-                    self.control.send(FromFrontend::Ready);
-                }
+                self.announce();
             }
             FromWorkers::Retiring(worker) => self.dispatcher.handle_retiring(worker, now),
             FromWorkers::Answer(worker, job, answer) => {
                 self.dispatcher.handle_answer(worker, job, answer, now);
             }
             FromWorkers::Failed(worker, reason) => {
-                log::error!(target: "frontend", "{reason}");
+                self.refuse_worker(worker, &reason);
                 self.dispatcher.handle_worker_gone(worker, now);
-                if !self.announced {
-                    let reason = failed_to_initialize(self.clients.mechanism(), &reason);
-                    self.control.send(FromFrontend::Failed(reason));
-                }
             }
             FromWorkers::Gone(worker) => self.dispatcher.handle_worker_gone(worker, now),
             FromWorkers::Malformed(worker) => {
@@ -348,19 +374,40 @@ impl Frontend {
         }
     }
 
+    /// Tells the supervisor, once, when every pool has a worker that is ready.
+    fn announce(&mut self) {
+        if !self.announced && self.dispatcher.is_ready() {
+            self.announced = true;
+            self.control.send(FromFrontend::Ready);
+        }
+    }
+
+    /// A worker cannot use its mechanism. With several of them the line in the log names it.
+    fn refuse_worker(&mut self, worker: WorkerId, reason: &str) {
+        let pool = self.dispatcher.pool_of(worker).and_then(|pool| self.site.pools.get(pool.0));
+        let instance = pool.and_then(|pool| self.site.instances.get(pool.instance?.0));
+        let name = instance.map_or("", |instance| &instance.name);
+        let whole = failed_to_initialize(name, &reason);
+        let told = if self.site.instances.len() > 1 { &whole } else { reason };
+        log::error!(target: "frontend", "{told}");
+        if !self.announced {
+            self.control.send(FromFrontend::Failed(whole));
+        }
+    }
+
     /// Does what the dispatcher wants, and what the servers' answers lead to, until there is nothing more.
     fn carry_out(&mut self, now: Instant) {
         loop {
             while let Some(action) = self.dispatcher.next_action() {
                 self.act(action, now);
             }
-            match self.network.as_mut().and_then(|network| network.next_action()) {
+            match self.networks.next_action() {
                 None => return,
-                Some(NetworkAction::Decided(job, verdict)) => {
-                    self.dispatcher.handle_decision(job, verdict, now);
+                Some((instance, NetworkAction::Decided(job, verdict))) => {
+                    self.dispatcher.handle_decision(instance, job, verdict, now);
                 }
-                Some(NetworkAction::Errand(id, errand, login)) => {
-                    self.dispatcher.handle_errand(id, errand, login, now);
+                Some((instance, NetworkAction::Errand(id, errand, login))) => {
+                    self.dispatcher.handle_errand(instance, id, errand, login, now);
                 }
             }
         }
@@ -368,8 +415,8 @@ impl Frontend {
 
     fn act(&mut self, action: Action, now: Instant) {
         match action {
-            Action::Reply(client, outcome) => self.reply(client, &outcome, now),
-            Action::StartWorker => self.control.send(FromFrontend::Start),
+            Action::Reply(request, outcome) => self.reply(request.client, &outcome, now),
+            Action::StartWorker(pool) => self.control.send(FromFrontend::Start(pool)),
             Action::Send(worker, job, purpose) => {
                 if !self.workers.send(worker, job, &purpose) {
                     self.dispatcher.handle_undelivered(worker, job, purpose, now);
@@ -380,36 +427,32 @@ impl Frontend {
                 self.workers.remove(worker);
                 self.control.send(FromFrontend::Kill(worker));
             }
-            Action::Ask(job, origin, credentials) => {
-                if let Some(network) = &mut self.network {
-                    network.ask(job, origin, credentials, now);
-                }
+            Action::Ask(instance, job, origin, credentials) => {
+                self.with_network(instance, |network| network.ask(job, origin, credentials, now));
             }
-            Action::Withdraw(job) => {
-                if let Some(network) = &mut self.network {
-                    network.withdraw(job, now);
-                }
+            Action::Withdraw(instance, job) => {
+                self.with_network(instance, |network| network.withdraw(job, now));
             }
-            Action::Abandon(job) => {
-                if let Some(network) = &mut self.network {
-                    network.abandon(job, now);
-                }
+            Action::Abandon(instance, job) => {
+                self.with_network(instance, |network| network.abandon(job, now));
             }
-            Action::Report(id, result) => {
-                if let Some(network) = &mut self.network {
-                    network.handle_errand(id, result, now);
-                }
+            Action::Report(instance, id, result) => {
+                self.with_network(instance, |network| network.handle_errand(id, result, now));
             }
-            Action::Log(event) => record::write(&event, self.clients.mechanism()),
+            Action::Log(event) => record::write(&event, &self.site),
+        }
+    }
+
+    fn with_network(&mut self, instance: InstanceId, act: impl FnOnce(&mut dyn Network)) {
+        if let Some(network) = self.networks.get(instance) {
+            act(network);
         }
     }
 
     /// Writes what the servers are to be asked: after all events, so that questions travel together.
     fn flush(&mut self, now: Instant) {
-        if let Some(network) = &mut self.network {
-            network.flush(now);
-            self.carry_out(now);
-        }
+        self.networks.flush(now);
+        self.carry_out(now);
     }
 
     fn reply(&mut self, client: ClientId, outcome: &Outcome, now: Instant) {
@@ -423,7 +466,7 @@ impl Frontend {
         let now = Instant::now();
         let due = [
             self.dispatcher.next_timeout(),
-            self.network.as_ref().and_then(|network| network.next_timeout()),
+            self.networks.next_timeout(),
             self.clients.next_timeout(),
             self.listener.next_timeout(),
             self.give_up_at,
@@ -438,10 +481,8 @@ impl Frontend {
             self.dispatcher.handle_timeout(now);
             self.carry_out(now);
         }
-        if let Some(network) = &mut self.network {
-            network.handle_timeout(now);
-            self.carry_out(now);
-        }
+        self.networks.handle_timeout(now);
+        self.carry_out(now);
         if self.give_up_at.is_some_and(|due| due <= now) {
             self.give_up_at = None;
             self.dispatcher.give_up("the daemon is stopping", now);

@@ -3,31 +3,22 @@
 #![forbid(unsafe_code)]
 
 use crate::config::WorkerFlag;
+use crate::config::site::{PoolId, Site};
 use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
-use crate::policy::dispatch::{DecidedBy, Event, Names};
+use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
+use crate::policy::route::chain::Asked;
 use std::fmt;
 
 /// The longest part of a field that is shown, in bytes: four of them, escaped, must leave room for the rest of the
 /// line, or a client could push the reason out of it.
 const LONGEST_FIELD: usize = 1024;
 
-/// Writes the line of an event about a login checked by `mechanism`.
-pub(super) fn write(event: &Event, mechanism: &str) {
+/// Writes the line of an event at that site.
+pub(super) fn write(event: &Event, site: &Site) {
     match event {
-        Event::Decided(names, outcome, by) => write_decision(names, outcome, *by, mechanism),
-        Event::Waiting(waiting) => {
-            let flag = match waiting.flag {
-                WorkerFlag::Processes => "-n",
-                WorkerFlag::MaxProcesses => "--max-processes",
-            };
-            log::warn!(
-                target: "frontend",
-                "{} logins wait for a free process, the first for {} s; a larger {flag} would help",
-                waiting.logins,
-                waiting.longest.as_secs()
-            );
-        }
+        Event::Decided(names, outcome, by) => write_decision(names, outcome, by, site),
+        Event::Waiting(waiting) => log::warn!(target: "frontend", "{}", queue(waiting, site)),
         Event::WorkerOutOfTurn(_) => {
             log::error!(target: "frontend", "A worker answered what it was not asked and is replaced")
         }
@@ -43,24 +34,43 @@ pub(super) fn write(event: &Event, mechanism: &str) {
     }
 }
 
-fn write_decision(names: &Names, outcome: &Outcome, by: DecidedBy, mechanism: &str) {
-    match (outcome, by) {
-        (Outcome::Accept(_), DecidedBy::Cache) => {
-            log::debug!(target: "do_auth", "auth success (cached): {}", Line { names, mechanism: None, reason: None });
+fn queue(waiting: &Waiting, site: &Site) -> String {
+    let Waiting { pool, logins, longest, flag } = waiting;
+    let flag = match flag {
+        WorkerFlag::Processes => "-n",
+        WorkerFlag::MaxProcesses => "--max-processes",
+    };
+    let whose = if site.pools.len() > 1 { format!(" {}", whose(*pool, site)) } else { String::new() };
+    let seconds = longest.as_secs();
+    format!(
+        "{logins} logins wait for a free process{whose}, the first for {seconds} s; a larger {flag} would help"
+    )
+}
+
+/// What the processes of a pool are for.
+fn whose(pool: PoolId, site: &Site) -> String {
+    let instance = site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance?.0));
+    instance.map_or_else(|| "for names and hashes".to_owned(), |instance| format!("of {}", instance.name))
+}
+
+fn write_decision(names: &Names, outcome: &Outcome, by: &DecidedBy, site: &Site) {
+    let mechanisms = match by {
+        DecidedBy::Cache => None,
+        DecidedBy::Mechanisms(asked) => Some(Mechanisms { asked, site }),
+    };
+    let line = |reason| Line { names, mechanisms, reason };
+    match outcome {
+        Outcome::Accept(_) if mechanisms.is_none() => {
+            log::debug!(target: "do_auth", "auth success (cached): {}", line(None));
         }
-        (Outcome::Accept(_), DecidedBy::Mechanism) => {
-            let line = Line { names, mechanism: Some(mechanism), reason: None };
-            log::debug!(target: "do_auth", "auth success: {line}");
-        }
-        (Outcome::Reject(refusal), _) => {
+        Outcome::Accept(_) => log::debug!(target: "do_auth", "auth success: {}", line(None)),
+        Outcome::Reject(refusal) => {
             let reason = if refusal.reason.is_empty() { "Unknown" } else { &refusal.reason };
-            let line = Line { names, mechanism: Some(mechanism), reason: Some(reason) };
-            log::info!(target: "do_auth", "auth failure: {line}");
+            log::info!(target: "do_auth", "auth failure: {}", line(Some(reason)));
         }
-        (Outcome::Unavailable(refusal), _) => {
-            // Not "auth failure": programs that ban on that must not ban for an outage.
-            let line = Line { names, mechanism: Some(mechanism), reason: Some(&refusal.reason) };
-            log::warn!(target: "do_auth", "auth unavailable: {line}");
+        // Not "auth failure": programs that ban on that must not ban for an outage.
+        Outcome::Unavailable(refusal) => {
+            log::warn!(target: "do_auth", "auth unavailable: {}", line(Some(&refusal.reason)));
         }
     }
 }
@@ -69,11 +79,29 @@ fn shown(field: &[u8]) -> Escaped<'_> {
     clean(field.get(..LONGEST_FIELD).unwrap_or(field))
 }
 
+/// The names of those that were asked, with commas between them.
+#[derive(Clone, Copy)]
+struct Mechanisms<'a> {
+    asked: &'a Asked,
+    site: &'a Site,
+}
+
+impl fmt::Display for Mechanisms<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instances = self.asked.instances().filter_map(|id| self.site.instances.get(id.0));
+        for (place, instance) in instances.enumerate() {
+            formatter.write_str(if place > 0 { "," } else { "" })?;
+            formatter.write_str(&instance.name)?;
+        }
+        Ok(())
+    }
+}
+
 /// The fields in brackets, in the C daemon's order; the client address comes last, where logwatch's pattern for
 /// the reason takes it along.
 struct Line<'a> {
     names: &'a Names,
-    mechanism: Option<&'a str>,
+    mechanisms: Option<Mechanisms<'a>>,
     reason: Option<&'a str>,
 }
 
@@ -81,8 +109,8 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Names { login, service, realm, client } = self.names;
         write!(formatter, "[user={}] [service={}] [realm={}]", shown(login), shown(service), shown(realm))?;
-        if let Some(mechanism) = self.mechanism {
-            write!(formatter, " [mech={mechanism}]")?;
+        if let Some(mechanisms) = self.mechanisms {
+            write!(formatter, " [mech={mechanisms}]")?;
         }
         if let Some(reason) = self.reason {
             write!(formatter, " [reason={}]", shown(reason.as_bytes()))?;
@@ -95,8 +123,13 @@ impl fmt::Display for Line<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::config::WorkerSettings;
+    use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Step};
+    use std::rc::Rc;
+    use std::time::Duration;
 
     fn names(login: &[u8], client: Option<&str>) -> Names {
         Names {
@@ -107,24 +140,76 @@ mod tests {
         }
     }
 
+    fn site(instances: &[&str]) -> Site {
+        let instance =
+            |name: &&str| Instance { name: (*name).to_owned(), mechanism: "pam", option: None, line: None };
+        let workers = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
+        let pool = |instance| Pool { instance, workers: workers.clone() };
+        Site {
+            instances: instances.iter().map(instance).collect(),
+            pools: (0..instances.len()).map(|place| pool(Some(InstanceId(place)))).collect(),
+            ..Site::default()
+        }
+    }
+
+    fn all_asked(site: &Site) -> Asked {
+        let next = Continuation::Next;
+        let step = |place| Step {
+            instance: InstanceId(place),
+            on_reject: next,
+            on_unknown: next,
+            on_unavailable: next,
+        };
+        let steps = (0..site.instances.len()).map(step).collect();
+        Asked::all(&Rc::new(Route { steps, login_format: None }))
+    }
+
+    fn failure(site: &Site, names: &Names) -> String {
+        let mechanisms = Some(Mechanisms { asked: &all_asked(site), site });
+        Line { names, mechanisms, reason: Some("PAM auth error") }.to_string()
+    }
+
     #[test]
     fn a_failure_reads_as_logwatch_expects_it() {
-        let line = Line {
-            names: &names(b"anna", Some("192.0.2.7")),
-            mechanism: Some("pam"),
-            reason: Some("PAM auth error"),
-        };
         assert_eq!(
-            line.to_string(),
+            failure(&site(&["pam"]), &names(b"anna", Some("192.0.2.7"))),
             "[user=anna] [service=smtp] [realm=example.org] [mech=pam] [reason=PAM auth error] [remote=192.0.2.7]"
         );
     }
 
     #[test]
+    fn a_failure_names_all_who_were_asked() {
+        let line = failure(&site(&["pam", "corp"]), &names(b"anna", None));
+        assert!(line.contains("] [mech=pam,corp] ["), "{line}");
+    }
+
+    #[test]
     fn a_login_cannot_forge_a_field_or_a_line() {
-        let names = names(b"x] [reason=z\nauth success: [user=root", None);
-        let line = Line { names: &names, mechanism: Some("pam"), reason: Some("PAM auth error") }.to_string();
+        let line = failure(&site(&["pam"]), &names(b"x] [reason=z\nauth success: [user=root", None));
         assert_eq!(line.matches(['[', ']']).count(), 10);
         assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn logins_that_wait_are_told_with_their_pool_if_there_are_several() {
+        let waiting = |pool| Waiting {
+            pool: PoolId(pool),
+            logins: 3,
+            longest: Duration::from_secs(4),
+            flag: WorkerFlag::Processes,
+        };
+        assert_eq!(
+            queue(&waiting(0), &site(&["pam"])),
+            "3 logins wait for a free process, the first for 4 s; a larger -n would help"
+        );
+        let mut several = site(&["pam", "corp"]);
+        several.pools[1].instance = None;
+        assert_eq!(
+            [0, 1].map(|pool| queue(&waiting(pool), &several)),
+            [
+                "3 logins wait for a free process of pam, the first for 4 s; a larger -n would help",
+                "3 logins wait for a free process for names and hashes, the first for 4 s; a larger -n would help"
+            ]
+        );
     }
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use crate::job::WorkerId;
-use crate::net::ConnectionId;
 use crate::policy::dispatch::ClientId;
 use mio::Token;
 
@@ -21,7 +20,8 @@ pub(super) enum Subject {
     Handover,
     Client(ClientId),
     Worker(WorkerId),
-    Connection(ConnectionId),
+    /// The number that `networks` knows it by.
+    Connection(u64),
 }
 
 /// Of the numbers that are left, every third is a client's, a worker's, a connection's.
@@ -37,8 +37,8 @@ pub(super) fn of_worker(worker: WorkerId) -> Token {
     nth(worker.0, 1)
 }
 
-pub(super) fn of_connection(connection: ConnectionId) -> Token {
-    nth(connection.0, 2)
+pub(super) fn of_connection(number: u64) -> Token {
+    nth(number, 2)
 }
 
 #[allow(clippy::cast_possible_truncation)] // 2^62 connections take longer than the machine lives
@@ -58,7 +58,7 @@ pub(super) fn subject(token: Token) -> Subject {
     match number % KINDS {
         0 => Subject::Client(ClientId(nth)),
         1 => Subject::Worker(WorkerId(nth)),
-        _ => Subject::Connection(ConnectionId(nth)),
+        _ => Subject::Connection(nth),
     }
 }
 
@@ -77,8 +77,8 @@ mod tests {
             );
         }
         for number in [0, 1, 2, 77, 1 << 40] {
-            let token = of_connection(ConnectionId(number));
-            assert!(matches!(subject(token), Subject::Connection(ConnectionId(n)) if n == number));
+            let token = of_connection(number);
+            assert!(matches!(subject(token), Subject::Connection(n) if n == number));
         }
         assert!(matches!(subject(CONTROL), Subject::Control));
         assert!(matches!(subject(LISTENER), Subject::Listener));

@@ -5,6 +5,7 @@ use super::codec::{Malformed, Reader, Writer, cut};
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::ServerOrder;
 use crate::config::login_format::LoginFormat;
+use crate::config::site::PoolId;
 use crate::config::{
     CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
     WorkerFlag, WorkerSettings,
@@ -40,7 +41,7 @@ pub struct FrontendSetup {
     pub log: LogTargets,
     /// `-V`
     pub verbose: bool,
-    /// What a mechanism that asks servers is set up from.
+    /// What the site is worked out from, and mechanisms that ask servers are set up from.
     pub sources: RawSettings,
 }
 
@@ -52,10 +53,10 @@ pub enum ToFrontend {
     /// Take connections from the mux socket from now on, and those that have not said anything from the frontend
     /// before, through the socket that comes with the message if there was one.
     Accept,
-    /// A worker that was asked for; its socket comes with the message.
-    Worker(WorkerId),
-    /// A worker that was asked for could not be started.
-    StartFailed,
+    /// A worker that was asked for, for that pool; its socket comes with the message.
+    Worker(WorkerId, PoolId),
+    /// A worker that was asked for could not be started for that pool.
+    StartFailed(PoolId),
     /// A worker has ended, which its socket may not tell as long as a program that it started holds it open.
     WorkerDied(WorkerId),
     /// Say something, so that it is seen that the event loop turns.
@@ -72,10 +73,10 @@ pub enum ToFrontend {
 /// From a frontend.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FromFrontend {
-    /// A worker is ready for logins.
+    /// Every pool has a worker that is ready for logins.
     Ready,
-    /// Please start a worker.
-    Start,
+    /// Please start a worker for that pool.
+    Start(PoolId),
     /// Please kill this worker.
     Kill(WorkerId),
     /// The answer to `Ping`.
@@ -92,9 +93,9 @@ impl ToFrontend {
         match self {
             Self::Setup(setup) => encode_setup(setup),
             Self::Accept => Writer::new(ACCEPT, 16).finish(),
-            Self::Worker(worker) => Writer::new(WORKER, 16).number(worker.0).finish(),
+            Self::Worker(worker, pool) => Writer::new(WORKER, 32).number(worker.0).size(pool.0).finish(),
             Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
-            Self::StartFailed => Writer::new(START_FAILED, 16).finish(),
+            Self::StartFailed(pool) => Writer::new(START_FAILED, 16).size(pool.0).finish(),
             Self::Ping => Writer::new(PING, 16).finish(),
             Self::Drain { hurry } => Writer::new(DRAIN, 16).flag(*hurry).finish(),
         }
@@ -106,9 +107,9 @@ impl ToFrontend {
         let decoded = match tag {
             SETUP => Self::Setup(Box::new(decode_setup(&mut reader)?)),
             ACCEPT => Self::Accept,
-            WORKER => Self::Worker(WorkerId(reader.number()?)),
+            WORKER => Self::Worker(WorkerId(reader.number()?), PoolId(reader.size()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
-            START_FAILED => Self::StartFailed,
+            START_FAILED => Self::StartFailed(PoolId(reader.size()?)),
             PING => Self::Ping,
             DRAIN => Self::Drain { hurry: reader.flag()? },
             _ => return Err(Malformed),
@@ -122,7 +123,7 @@ impl FromFrontend {
     pub fn encode(&self) -> Secret {
         match self {
             Self::Ready => Writer::new(READY, 16).finish(),
-            Self::Start => Writer::new(START, 16).finish(),
+            Self::Start(pool) => Writer::new(START, 16).size(pool.0).finish(),
             Self::Kill(worker) => Writer::new(KILL, 16).number(worker.0).finish(),
             Self::Pong => Writer::new(PONG, 16).finish(),
             Self::Closed => Writer::new(CLOSED, 16).finish(),
@@ -135,7 +136,7 @@ impl FromFrontend {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
             READY => Self::Ready,
-            START => Self::Start,
+            START => Self::Start(PoolId(reader.size()?)),
             KILL => Self::Kill(WorkerId(reader.number()?)),
             PONG => Self::Pong,
             CLOSED => Self::Closed,
@@ -294,8 +295,8 @@ mod tests {
                 ..setup(None)
             })),
             ToFrontend::Accept,
-            ToFrontend::Worker(WorkerId(3)),
-            ToFrontend::StartFailed,
+            ToFrontend::Worker(WorkerId(3), PoolId(2)),
+            ToFrontend::StartFailed(PoolId(1)),
             ToFrontend::WorkerDied(WorkerId(4)),
             ToFrontend::Drain { hurry: true },
         ] {
@@ -348,7 +349,7 @@ mod tests {
     fn every_message_from_a_frontend_arrives_as_it_was_sent() {
         for message in [
             FromFrontend::Ready,
-            FromFrontend::Start,
+            FromFrontend::Start(PoolId(1)),
             FromFrontend::Kill(WorkerId(u64::MAX)),
             FromFrontend::Failed("The file /x cannot be read".into()),
         ] {

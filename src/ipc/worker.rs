@@ -30,9 +30,9 @@ const UNKNOWN_LOGIN: u64 = 3;
 /// What a worker must know: its first message, from the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerSetup {
-    /// The name in the table of mechanisms.
-    pub mechanism: String,
-    /// `-O`
+    /// The name in the table of mechanisms; `None` for errands only.
+    pub mechanism: Option<String>,
+    /// The mechanism's option, as `-O` for a single one.
     pub option: Option<OsString>,
     /// `-V`
     pub verbose: bool,
@@ -66,7 +66,7 @@ impl WorkerSetup {
     /// The message to the worker.
     pub fn encode(&self) -> Secret {
         Writer::new(SETUP, LARGEST_MESSAGE)
-            .string(self.mechanism.as_bytes())
+            .option(self.mechanism.as_deref(), |writer, name| writer.string(name.as_bytes()))
             .option(self.option.as_deref(), |writer, option| writer.string(OsStr::as_bytes(option)))
             .flag(self.verbose)
             .size(self.limits.password)
@@ -104,7 +104,7 @@ impl ToWorker {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
             SETUP => Self::Setup(WorkerSetup {
-                mechanism: reader.text()?,
+                mechanism: reader.option(Reader::text)?,
                 option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
                 verbose: reader.flag()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_setup_arrives_as_it_was_sent() {
         let setup = WorkerSetup {
-            mechanism: "passwdfile".into(),
+            mechanism: Some("passwdfile".into()),
             option: Some("/etc/users".into()),
             verbose: true,
             limits: Limits::DEFAULT,

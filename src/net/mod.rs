@@ -65,8 +65,8 @@ pub enum NetworkAction {
 pub struct EventLoopHandle {
     /// Where connections are registered.
     pub registry: mio::Registry,
-    /// Under which token.
-    pub token: fn(ConnectionId) -> mio::Token,
-    /// The mechanism's name, the target of its log lines.
-    pub mechanism: &'static str,
+    /// Under which token: it must tell the connections of all drivers apart.
+    pub token: Box<dyn Fn(ConnectionId) -> mio::Token>,
+    /// The name of the mechanism's instance, the target of its log lines.
+    pub instance: String,
 }

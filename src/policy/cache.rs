@@ -3,6 +3,7 @@
 
 use crate::config::CacheSettings;
 use crate::credentials::Credentials;
+use crate::policy::route::RouteId;
 use hmac::digest::FixedOutput;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -65,8 +66,8 @@ impl Cache {
     }
 
     /// The fingerprint of a request. Login, realm, service and client address are all part of it, since a
-    /// mechanism may decide by any of them.
-    pub fn fingerprint(&self, credentials: &Credentials) -> Fingerprint {
+    /// mechanism may decide by any of them, and so is the route, since by another one others decide.
+    pub fn fingerprint(&self, credentials: &Credentials, route: RouteId) -> Fingerprint {
         let mut name = self.keyed.clone();
         for part in [&credentials.login, &credentials.realm, &credentials.service] {
             name.update(&part.len().to_le_bytes());
@@ -74,6 +75,11 @@ impl Cache {
         }
         if let Some(address) = credentials.client {
             name.update(address.to_string().as_bytes());
+        }
+        if route != RouteId::DEFAULT {
+            // No address has such a byte in it.
+            name.update(&[0xFF]);
+            name.update(&route.number().to_le_bytes());
         }
         let name: [u8; 32] = name.finalize_fixed().into();
         let mut password = self.keyed.clone();
@@ -200,7 +206,9 @@ impl Hasher for FirstBytes {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::config::site::{Routes, Selector};
     use crate::secret::Secret;
+    use std::rc::Rc;
 
     const LIFETIME: Duration = Duration::from_secs(100);
 
@@ -219,12 +227,12 @@ mod tests {
     }
 
     fn remember(cache: &mut Cache, login: &str, password: &str, now: Instant) {
-        let fingerprint = cache.fingerprint(&credentials(login, password));
+        let fingerprint = cache.fingerprint(&credentials(login, password), RouteId::DEFAULT);
         cache.remember(fingerprint, now);
     }
 
     fn knows(cache: &mut Cache, login: &str, password: &str, now: Instant) -> bool {
-        let fingerprint = cache.fingerprint(&credentials(login, password));
+        let fingerprint = cache.fingerprint(&credentials(login, password), RouteId::DEFAULT);
         cache.lookup(&fingerprint, now)
     }
 
@@ -289,9 +297,12 @@ mod tests {
     #[test]
     fn every_part_of_the_name_counts_and_none_runs_into_the_next() {
         let cache = cache(10);
-        let plain = cache.fingerprint(&credentials("anna", "secret"));
+        let plain = cache.fingerprint(&credentials("anna", "secret"), RouteId::DEFAULT);
         let mut variants = Vec::new();
-        for change in 0..6 {
+        let mut routes = Routes::default();
+        routes.special.push((Selector::default(), Rc::default()));
+        let (route, _) = routes.find("mux", &credentials("anna", "secret"));
+        for change in 0..8 {
             let mut other = credentials("anna", "secret");
             match change {
                 0 => other.login = b"annae".to_vec(),
@@ -299,9 +310,12 @@ mod tests {
                 2 => other.service = b"imap".to_vec(),
                 3 => other.client = Some("192.0.2.7".parse().unwrap()),
                 4 => other.client = Some("192.0.2.8".parse().unwrap()),
+                5 => {}
+                6 => other.client = Some("192.0.2.9".parse().unwrap()),
                 _ => (other.login, other.realm) = (b"annaexample.org".to_vec(), Vec::new()),
             }
-            variants.push(cache.fingerprint(&other));
+            let route = if change == 5 || change == 6 { route } else { RouteId::DEFAULT };
+            variants.push(cache.fingerprint(&other, route));
         }
         for (index, variant) in variants.iter().enumerate() {
             assert!(variant.name != plain.name, "{index}");
@@ -322,8 +336,8 @@ mod tests {
     fn another_key_makes_another_fingerprint() {
         let settings = CacheSettings { bytes: 1024, lifetime: LIFETIME };
         let request = credentials("anna", "secret");
-        let one = Cache::new(&settings, &[1; 32]).fingerprint(&request);
-        let two = Cache::new(&settings, &[2; 32]).fingerprint(&request);
+        let one = Cache::new(&settings, &[1; 32]).fingerprint(&request, RouteId::DEFAULT);
+        let two = Cache::new(&settings, &[2; 32]).fingerprint(&request, RouteId::DEFAULT);
         assert!(one != two);
     }
 

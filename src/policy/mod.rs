@@ -7,3 +7,5 @@ pub mod dispatch;
 pub mod fair_queue;
 pub mod origin;
 pub mod pool;
+pub mod room;
+pub mod route;

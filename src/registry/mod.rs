@@ -1,6 +1,7 @@
 //! The table of mechanisms: to add one, write it below `mechanism` and add its line here.
 #![forbid(unsafe_code)]
 
+pub mod connect;
 pub mod keys;
 pub mod load;
 pub mod named_files;
@@ -47,15 +48,15 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism {
         name: "httpform",
         keys: httpform::KEYS,
-        kind: Kind::Remote(httpform::REMOTE, |settings, network, wiring| {
-            connected(httpform::protocol(settings, network)?, network, wiring)
+        kind: Kind::Remote(httpform::REMOTE, |settings, network, event_loop| {
+            connected(httpform::protocol(settings, network)?, network, event_loop)
         }),
     },
     Mechanism {
         name: "ldap",
         keys: ldap::KEYS,
-        kind: Kind::Remote(ldap::REMOTE, |settings, network, wiring| {
-            connected(ldap::protocol(settings, network)?, network, wiring)
+        kind: Kind::Remote(ldap::REMOTE, |settings, network, event_loop| {
+            connected(ldap::protocol(settings, network)?, network, event_loop)
         }),
     },
     Mechanism { name: "pam", keys: &[], kind: Kind::Local(pam::LOCAL) },
@@ -63,15 +64,15 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism {
         name: "rimap",
         keys: rimap::KEYS,
-        kind: Kind::Remote(rimap::REMOTE, |settings, network, wiring| {
-            connected(rimap::protocol(settings, network)?, network, wiring)
+        kind: Kind::Remote(rimap::REMOTE, |settings, network, event_loop| {
+            connected(rimap::protocol(settings, network)?, network, event_loop)
         }),
     },
     Mechanism { name: "shadow", keys: &[], kind: Kind::Local(shadow::LOCAL) },
 ];
 
-fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, wiring: EventLoopHandle) -> Connected {
-    drive(protocol, network, wiring).map_err(|error| MechanismError(error.to_string()))
+fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: EventLoopHandle) -> Connected {
+    drive(protocol, network, event_loop).map_err(|error| MechanismError(error.to_string()))
 }
 
 /// The mechanism called `name`, in any case, as the C daemon compares it.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::site::Instance;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
@@ -124,12 +125,17 @@ impl Frontend {
     }
 }
 
-/// Starts a worker; also returns the end of its socket that belongs to the frontend.
-pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
+/// Starts a worker for an instance or, without one, for errands; also returns the end of its socket that belongs to the
+/// frontend.
+pub(super) fn start_worker(
+    config: &Config,
+    instance: Option<&Instance>,
+    account: Option<&Account>,
+) -> io::Result<(Child, OwnedFd)> {
     let (frontends, workers) = socket::pair()?;
     let setup = WorkerSetup {
-        mechanism: config.mechanism.to_owned(),
-        option: config.mechanism_option.clone(),
+        mechanism: instance.map(|instance| instance.mechanism.to_owned()),
+        option: instance.and_then(|instance| instance.option.clone()),
         verbose: config.verbose,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,
@@ -139,7 +145,7 @@ pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
         role: OsStr::new(WORKER_ROLE),
         control: workers.as_fd(),
         listener: None,
-        account: None,
+        account,
         inherit_stderr: config.log.stderr,
         inherit_environment: true,
     }

@@ -10,8 +10,10 @@ use super::start_error::StartError;
 use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
 use super::workers::Workers;
 use crate::config::Config;
+use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
+use crate::registry::site;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
@@ -76,8 +78,8 @@ impl EventLoop {
         let drain_time = config.frontend.read_timeout + config.frontend.request_timeout + DRAIN_MARGIN;
         let mut event_loop = Self {
             succession: Succession::new(Rc::new(sources), drain_time, Instant::now()),
+            workers: Workers::new(account.clone()),
             frontends: Frontends::new(registry, listener, account),
-            workers: Workers::default(),
             config,
             watch,
             handover: None,
@@ -181,7 +183,7 @@ impl EventLoop {
                 Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
                 Ok(FromFrontend::Pong) => {}
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
-                Ok(FromFrontend::Start) => self.start_worker(id),
+                Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
                 Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
                 Ok(FromFrontend::Failed(reason)) => self.handle_refusal(id, reason),
                 Err(_) => self.frontends.kill(id),
@@ -199,15 +201,19 @@ impl EventLoop {
         }
     }
 
-    fn start_worker(&mut self, frontend: FrontendId) {
-        match self.workers.start(&self.config, frontend) {
+    /// A frontend that asks for what it does not have is as one that talks nonsense.
+    fn start_worker(&mut self, frontend: FrontendId, pool: PoolId) {
+        if !self.workers.has_pool(frontend, pool) {
+            return self.frontends.kill(frontend);
+        }
+        match self.workers.start(&self.config, frontend, pool) {
             Ok((id, socket)) => {
-                self.frontends.hand_over(frontend, &ToFrontend::Worker(id), socket.as_fd());
+                self.frontends.hand_over(frontend, &ToFrontend::Worker(id, pool), socket.as_fd());
             }
             Err(error) => {
                 log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
                 self.trouble = Some(Trouble::NotStarted(Role::Worker, error));
-                self.frontends.tell(frontend, &ToFrontend::StartFailed);
+                self.frontends.tell(frontend, &ToFrontend::StartFailed(pool));
             }
         }
     }
@@ -269,7 +275,11 @@ impl EventLoop {
             log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
             self.trouble = Some(Trouble::NotStarted(Role::Frontend, error));
             self.succession.handle_ended(id, Instant::now());
+            return;
         }
+        // What is wrong with it was told when the settings were read.
+        let (site, _) = site::resolve(&self.config.frontend, &[], sources);
+        self.workers.note_site(id, site);
     }
 
     /// Tells the old frontend to hand its silent connections over to the one that is let in next.

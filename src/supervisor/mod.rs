@@ -18,12 +18,13 @@ pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 
 use crate::cli;
 use crate::config::{Config, LogTargets};
-use crate::frontend::start;
 use crate::generated::build;
 use crate::log as logging;
+use crate::policy::room::{Demand, Room};
+use crate::registry::site;
 use crate::settings::raw_settings::RawSettings;
 use crate::sys::spawn::{self, Account};
-use crate::sys::{inherited, own_binary};
+use crate::sys::{descriptor, inherited, own_binary};
 use detach::{Detached, Launch};
 use event_loop::{EventLoop, Watch};
 use mux::Mux;
@@ -56,12 +57,20 @@ pub fn run(config: Config) -> ExitCode {
 fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
-    start::check_descriptors(&config.frontend).map_err(StartError::Descriptors)?;
     let sources =
         settings::read(config).map_err(|problems| StartError::Settings(config.mechanism, problems))?;
+    check_descriptors(config, &sources)?;
     run_directory::enter(&config.run_directory)?;
     let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };
     Ok((detached, sources))
+}
+
+/// Whether the processes have the descriptors to start, which the limit is raised to if need be.
+fn check_descriptors(config: &Config, sources: &RawSettings) -> Result<(), StartError> {
+    let (site, _) = site::resolve(&config.frontend, &[], sources);
+    let demand = Demand::of(&config.frontend, &site);
+    let limit = descriptor::raise_limit_to(demand.least());
+    Room::below(limit, &demand).map(drop).map_err(StartError::Descriptors)
 }
 
 /// The daemon from its first to its last moment.

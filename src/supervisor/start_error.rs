@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::children::Trouble;
-use crate::frontend::start::TooFewDescriptors;
 use crate::mechanism::failed_to_initialize;
+use crate::policy::room::TooFewDescriptors;
 use crate::settings::file::Problem;
 use crate::strerror::strerror;
 use crate::sys::own_binary::NotFound;

@@ -5,17 +5,22 @@ use super::children::{describe, start_worker};
 use super::frontends::MESSAGES_AT_ONCE;
 use super::succession::FrontendId;
 use crate::config::Config;
+use crate::config::site::{PoolId, Site};
 use crate::job::WorkerId;
 use crate::sys::process_tree::{kill_all_with_children, kill_with_children};
+use crate::sys::spawn::Account;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
 
 /// All there are, those that were killed and not yet reaped included.
-#[derive(Default)]
 pub(super) struct Workers {
     processes: HashMap<WorkerId, Worker>,
+    /// What each living frontend serves: its pools are those of the settings that it was started with.
+    sites: HashMap<FrontendId, Site>,
+    /// `--user`: of those that run errands only, which need no rights.
+    account: Option<Account>,
     last: u64,
 }
 
@@ -23,32 +28,59 @@ struct Worker {
     process: Child,
     /// The frontend it works for.
     frontend: FrontendId,
+    pool: PoolId,
     /// Killed on the frontend's wish or because its frontend is gone: no news for anybody.
     expected_to_die: bool,
 }
 
 impl Workers {
-    /// Starts a worker for a frontend; returns also the frontend's end of the socket to it.
+    /// None yet. `account` is that of `--user`.
+    pub(super) fn new(account: Option<Account>) -> Self {
+        Self { processes: HashMap::new(), sites: HashMap::new(), account, last: 0 }
+    }
+
+    /// A frontend was started, and may ask for workers of that site's pools.
+    pub(super) fn note_site(&mut self, frontend: FrontendId, site: Site) {
+        self.sites.insert(frontend, site);
+    }
+
+    /// Whether the frontend has such a pool.
+    pub(super) fn has_pool(&self, frontend: FrontendId, pool: PoolId) -> bool {
+        self.sites.get(&frontend).is_some_and(|site| pool.0 < site.pools.len())
+    }
+
+    /// Starts a worker for a frontend's pool; returns also the frontend's end of the socket to it.
     ///
     /// # Errors
     /// When the system has no room for another process, or the frontend has more than it can use.
-    pub(super) fn start(&mut self, config: &Config, frontend: FrontendId) -> io::Result<(WorkerId, OwnedFd)> {
-        if self.are_too_many(config, frontend) {
+    pub(super) fn start(
+        &mut self,
+        config: &Config,
+        frontend: FrontendId,
+        pool: PoolId,
+    ) -> io::Result<(WorkerId, OwnedFd)> {
+        let site = self.sites.get(&frontend);
+        let Some((site, settings)) = site.and_then(|site| Some((site, site.pools.get(pool.0)?))) else {
+            return Err(io::Error::other("the frontend has no such pool"));
+        };
+        if self.are_too_many(frontend, pool, settings.workers.most) {
             return Err(io::Error::other("the frontend asks for more than it can use"));
         }
-        let (process, socket) = start_worker(config)?;
+        let instance = settings.instance.and_then(|instance| site.instances.get(instance.0));
+        let account = self.account.as_ref().filter(|_| settings.instance.is_none());
+        let (process, socket) = start_worker(config, instance, account)?;
         log::debug!(target: "have_baby", "forked child: {}", process.id());
         self.last += 1;
         let id = WorkerId(self.last);
-        self.processes.insert(id, Worker { process, frontend, expected_to_die: false });
+        self.processes.insert(id, Worker { process, frontend, pool, expected_to_die: false });
         Ok((id, socket))
     }
 
-    /// A frontend has at most its number of workers, and about as many again that are on their way out. One that
+    /// A pool has at most its number of workers, and about as many again that are on their way out. A frontend that
     /// asks for more has lost count, or is in the hands of somebody else.
-    fn are_too_many(&self, config: &Config, frontend: FrontendId) -> bool {
-        let living = self.processes.values().filter(|worker| worker.frontend == frontend).count();
-        living > 2 * config.frontend.workers.most + 2 * MESSAGES_AT_ONCE
+    fn are_too_many(&self, frontend: FrontendId, pool: PoolId, most: usize) -> bool {
+        let of_pool = |worker: &&Worker| worker.frontend == frontend && worker.pool == pool;
+        self.processes.values().filter(of_pool).count() > 2 * most + 2 * MESSAGES_AT_ONCE
     }
 
     /// Kills a worker, with the programs that its PAM modules have started, if it is that frontend's.
@@ -61,6 +93,7 @@ impl Workers {
 
     /// The frontend is gone, and with it everything its workers were asked.
     pub(super) fn kill_those_of(&mut self, frontend: FrontendId) {
+        self.sites.remove(&frontend);
         self.kill_where(|worker| worker.frontend == frontend);
     }
 

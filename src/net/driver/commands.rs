@@ -118,7 +118,7 @@ impl<P: Protocol> Driver<P> {
     }
 
     fn log(&self, event: &Event) {
-        let target = self.event_loop.mechanism;
+        let target = self.event_loop.instance.as_str();
         match event {
             Event::Failed(server, failure) => {
                 log::warn!(target: target, "server {server} has failed: {failure}");

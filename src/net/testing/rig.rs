@@ -47,8 +47,11 @@ impl Rig {
 
     pub(in crate::net) fn with(lines: Lines) -> Self {
         let poll = Poll::new().unwrap();
-        let event_loop =
-            EventLoopHandle { registry: poll.registry().try_clone().unwrap(), token, mechanism: "lines" };
+        let event_loop = EventLoopHandle {
+            registry: poll.registry().try_clone().unwrap(),
+            token: Box::new(token),
+            instance: "lines".into(),
+        };
         let network = drive(lines, &NetworkSettings::DEFAULT, event_loop).unwrap();
         Self { poll, network, decided: Vec::new(), errands: Vec::new() }
     }

@@ -2,49 +2,59 @@
 #![forbid(unsafe_code)]
 
 use super::Waiting;
+use crate::config::site::{InstanceId, PoolId};
 use crate::credentials::Credentials;
 use crate::job::{ErrandId, ErrandResult, Purpose};
 use crate::job::{JobId, WorkerId};
 use crate::outcome::Outcome;
 use crate::policy::origin::Origin;
+use crate::policy::route::chain::Asked;
+use crate::secret::Secret;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A connection with a complete request, numbered by the frontend.
+/// A connection, numbered by the frontend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
 
-/// Who checks the logins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    /// The workers, one login each at a time.
-    Workers,
-    /// Servers, asked by the event loop itself; workers run its errands.
-    Network,
+/// A complete request. None that waits for its reply may have the id of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId {
+    /// The connection that it came over.
+    pub client: ClientId,
+    /// Tells the requests of a connection apart.
+    pub number: u32,
+}
+
+impl RequestId {
+    /// That of a connection which carries no other.
+    pub const fn sole(client: ClientId) -> Self {
+        Self { client, number: 0 }
+    }
 }
 
 /// What the caller must do now.
 pub enum Action {
-    /// Send the client its one reply, or the close that stands for it.
-    Reply(ClientId, Outcome),
-    /// Have a worker started; answered by `handle_worker` or `handle_start_failed`.
-    StartWorker,
+    /// Send the client the one reply to its request, or the close that stands for it.
+    Reply(RequestId, Outcome),
+    /// Have a worker started for that pool; answered by `handle_worker` or `handle_start_failed`.
+    StartWorker(PoolId),
     /// Hand the job to the worker; wipe it afterwards.
     Send(WorkerId, JobId, Purpose),
     /// Let the worker end.
     Retire(WorkerId),
     /// Kill the worker.
     Kill(WorkerId),
-    /// Ask the servers; answered by `handle_decision`.
-    Ask(JobId, Origin, Credentials),
+    /// Ask the servers of that mechanism; answered by `handle_decision`.
+    Ask(InstanceId, JobId, Origin, Credentials),
     /// Nobody waits for the servers' answer any more: what is asked for it is given up.
-    Abandon(JobId),
+    Abandon(InstanceId, JobId),
     /// All who waited for the login have hung up. If nothing is being asked for it, it is over, which
     /// `handle_decision` tells.
-    Withdraw(JobId),
-    /// Tell whoever sent the errand.
-    Report(ErrandId, ErrandResult),
+    Withdraw(InstanceId, JobId),
+    /// Tell the mechanism that sent the errand.
+    Report(InstanceId, ErrandId, ErrandResult),
     /// Write a line to the log.
     Log(Event),
 }
@@ -64,10 +74,10 @@ pub enum Event {
 }
 
 /// Who decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecidedBy {
-    /// The mechanism, or the daemon itself when it could not be asked.
-    Mechanism,
+    /// The mechanism that accepted it, otherwise all that were asked, or the daemon itself when they could not be asked.
+    Mechanisms(Asked),
     /// The cache.
     Cache,
 }
@@ -101,6 +111,16 @@ impl Names {
             service: credentials.service.clone(),
             realm: credentials.realm.clone(),
             client: credentials.client,
+        }
+    }
+
+    pub(super) fn with(&self, password: Secret) -> Credentials {
+        Credentials {
+            login: self.login.clone(),
+            password,
+            service: self.service.clone(),
+            realm: self.realm.clone(),
+            client: self.client,
         }
     }
 }

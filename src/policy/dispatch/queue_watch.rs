@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::WorkerFlag;
+use crate::config::site::PoolId;
 use std::time::{Duration, Instant};
 
 /// How long a login may wait for a worker before it is worth a warning.
@@ -12,6 +13,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Logins that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
+    /// For whose workers.
+    pub pool: PoolId,
     /// How many.
     pub logins: usize,
     /// How long the first of them has waited.

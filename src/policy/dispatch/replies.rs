@@ -1,62 +1,96 @@
 //! The one reply: now, or when the delay that PAM wants is over; and the warning when logins wait.
 #![forbid(unsafe_code)]
 
-use super::{Action, ClientId, DecidedBy, Dispatcher, Event, Names, Timer, Waiting, Waits};
+use super::job::{Asker, Job, Login, Place, Timer, Waits};
+use super::{Action, DecidedBy, Dispatcher, Event, Names, RequestId, Waiting};
+use crate::config::site::PoolId;
+use crate::job::JobId;
 use crate::outcome::Outcome;
-use std::collections::BTreeSet;
+use crate::policy::route::chain::{Asked, Decision};
 use std::rc::Rc;
 use std::time::Instant;
 
 impl Dispatcher {
-    /// Logs the failure now and sends it when PAM's delay is over.
-    pub(super) fn hold(
+    /// The login is decided: everybody who waits for it is answered.
+    pub(super) fn finish(&mut self, id: JobId, decision: Decision, now: Instant) {
+        let Some(Job { asker: Asker::Requests(mut login), .. }) = self.forget(id) else { return };
+        if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &decision.outcome) {
+            login.fingerprint.take().into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
+        }
+        match &decision.outcome {
+            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login),
+            _ if login.requests.is_empty() => self.log_decision(&login.names, &decision),
+            _ => {}
+        }
+        for request in login.requests {
+            self.answer(request, &login.names, &decision, now);
+        }
+    }
+
+    /// Answers one request. A failure, unavailable too, is held back as long as is owed: some logins bring that about,
+    /// and guessing by them must not be for free.
+    pub(super) fn answer(
         &mut self,
+        request: RequestId,
         names: &Rc<Names>,
-        clients: BTreeSet<ClientId>,
-        outcome: Outcome,
-        until: Instant,
+        decision: &Decision,
+        now: Instant,
     ) {
-        for client in clients {
-            self.log_decision(names, &outcome, DecidedBy::Mechanism);
-            self.clients.insert(client, Waits::Delay(outcome.clone(), until));
-            self.timers.insert((until, Timer::HeldReply(client)));
+        let Some(Waits::Job(_, deadline)) = self.requests.remove(&request) else { return };
+        self.timers.remove(&(deadline, Timer::Request(request)));
+        let held_until = now.checked_add(decision.delay).unwrap_or(deadline).min(deadline);
+        if held_until > now {
+            self.log_decision(names, decision);
+            self.requests.insert(request, Waits::Delay(decision.outcome.clone(), held_until));
+            self.timers.insert((held_until, Timer::Request(request)));
+        } else {
+            self.actions.push_back(Action::Reply(request, decision.outcome.clone()));
+            self.log_decision(names, decision);
         }
     }
 
-    pub(super) fn release(&mut self, client: ClientId) {
-        if let Some(Waits::Delay(outcome, _)) = self.clients.remove(&client) {
-            self.actions.push_back(Action::Reply(client, outcome));
+    /// Sends what was held back.
+    pub(super) fn release(&mut self, request: RequestId) {
+        if let Some(Waits::Delay(outcome, _)) = self.requests.remove(&request) {
+            self.actions.push_back(Action::Reply(request, outcome));
         }
     }
 
-    pub(super) fn decide(
+    /// Answers a request of which no mechanism is asked.
+    pub(super) fn reply_at_once(
         &mut self,
-        names: &Rc<Names>,
-        clients: impl IntoIterator<Item = ClientId>,
+        request: RequestId,
+        names: Names,
         outcome: Outcome,
         by: DecidedBy,
     ) {
-        for client in clients {
-            self.clients.remove(&client);
-            self.actions.push_back(Action::Reply(client, outcome.clone()));
-            self.log_decision(names, &outcome, by);
+        self.actions.push_back(Action::Reply(request, outcome.clone()));
+        self.actions.push_back(Action::Log(Event::Decided(Rc::new(names), outcome, by)));
+    }
+
+    /// Log readers count failures: hanging up early must not hide one.
+    pub(super) fn log_unheard(&mut self, login: &Login) {
+        if let Some(refusal) = login.chain.refusal() {
+            self.log_decision(&login.names, &refusal);
         }
     }
 
-    pub(super) fn log_decision(&mut self, names: &Rc<Names>, outcome: &Outcome, by: DecidedBy) {
-        let event = Event::Decided(Rc::clone(names), outcome.clone(), by);
-        self.actions.push_back(Action::Log(event));
+    fn log_decision(&mut self, names: &Rc<Names>, decision: &Decision) {
+        let Decision { outcome, asked, .. } = decision;
+        let by = DecidedBy::Mechanisms(Asked::clone(asked));
+        self.actions.push_back(Action::Log(Event::Decided(Rc::clone(names), outcome.clone(), by)));
     }
 
-    pub(super) fn watch_queue(&mut self, now: Instant) {
-        let waiting = self.pool.waiting();
+    pub(super) fn watch_queue(&mut self, pool: PoolId, now: Instant) {
         let oldest = || {
-            let waiting = self.jobs.values().filter(|job| job.purpose.is_some());
-            waiting.map(|job| job.submitted).min()
+            let waits = |job: &&Job| job.purpose.is_some() && job.place == Place::Pool(pool);
+            self.jobs.values().filter(waits).map(|job| job.since).min()
         };
-        if let Some((logins, longest)) = self.queue_watch.observe(waiting, oldest, now) {
-            let flag = self.pool.settings().flag;
-            self.actions.push_back(Action::Log(Event::Waiting(Waiting { logins, longest, flag })));
+        if let Some((logins, longest)) = self.pools.observe_queue(pool, oldest, now) {
+            if let Some(flag) = self.pools.get(pool).map(|pool| pool.settings().flag) {
+                let waiting = Waiting { pool, logins, longest, flag };
+                self.actions.push_back(Action::Log(Event::Waiting(waiting)));
+            }
         }
     }
 }

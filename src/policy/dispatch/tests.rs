@@ -1,132 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use super::testing::{SECOND, Scene, Works, credentials, id, service, site};
 use super::*;
+use crate::config::WorkerFlag;
 use crate::config::login_format::LoginFormat;
-use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings};
+use crate::job::Answer;
 use crate::secret::Secret;
-use std::time::Duration;
-
-pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
-    FrontendSettings {
-        mechanism: "pam".into(),
-        login_format: None,
-        cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
-        workers: WorkerSettings {
-            most: workers,
-            ready: workers,
-            requests_each: 1000,
-            flag: WorkerFlag::Processes,
-        },
-        limits: Limits::DEFAULT,
-        request_timeout: Duration::from_secs(60),
-        read_timeout: Duration::from_secs(30),
-        max_connections: 100,
-        on_unavailable: OnUnavailable::Close,
-        reply_text: ReplyText::Full,
-        network: crate::config::NetworkSettings::DEFAULT,
-    }
-}
-
-pub(super) fn credentials(login: &str, password: &str) -> Credentials {
-    Credentials {
-        login: login.into(),
-        password: Secret::copy_of(password.as_bytes()),
-        service: b"smtp".to_vec(),
-        realm: Vec::new(),
-        client: None,
-    }
-}
-
-/// A dispatcher, its clock, and what it has ordered.
-struct Scene {
-    dispatcher: Dispatcher,
-    now: Instant,
-    replies: Vec<(u64, Outcome)>,
-    sent: Vec<(WorkerId, JobId)>,
-    killed: Vec<WorkerId>,
-    asked: Vec<JobId>,
-    abandoned: Vec<JobId>,
-    withdrawn: Vec<JobId>,
-    reports: Vec<(ErrandId, ErrandResult)>,
-    events: Vec<Event>,
-    workers: u64,
-}
-
-impl Scene {
-    /// With all workers ready.
-    fn new(service: FrontendSettings) -> Self {
-        Self::with_route(service, Route::Workers)
-    }
-
-    fn with_route(service: FrontendSettings, route: Route) -> Self {
-        let now = Instant::now();
-        let mut scene = Self {
-            dispatcher: Dispatcher::new(service, route, &[7; 32], now),
-            now,
-            replies: Vec::new(),
-            sent: Vec::new(),
-            killed: Vec::new(),
-            asked: Vec::new(),
-            abandoned: Vec::new(),
-            withdrawn: Vec::new(),
-            reports: Vec::new(),
-            events: Vec::new(),
-            workers: 0,
-        };
-        scene.settle();
-        scene
-    }
-
-    fn settle(&mut self) {
-        while let Some(action) = self.dispatcher.next_action() {
-            match action {
-                Action::Reply(client, outcome) => self.replies.push((client.0, outcome)),
-                Action::StartWorker => {
-                    self.workers += 1;
-                    self.dispatcher.handle_worker(WorkerId(self.workers), self.now);
-                    self.dispatcher.handle_ready(WorkerId(self.workers), self.now);
-                }
-                Action::Send(worker, job, _) => self.sent.push((worker, job)),
-                Action::Kill(worker) => self.killed.push(worker),
-                Action::Retire(_) => {}
-                Action::Ask(job, ..) => self.asked.push(job),
-                Action::Withdraw(job) => self.withdrawn.push(job),
-                Action::Abandon(job) => self.abandoned.push(job),
-                Action::Report(id, result) => self.reports.push((id, result)),
-                Action::Log(event) => self.events.push(event),
-            }
-        }
-    }
-
-    fn ask(&mut self, client: u64, login: &str, password: &str) {
-        self.ask_as(1000, client, login, password);
-    }
-
-    fn ask_as(&mut self, uid: u32, client: u64, login: &str, password: &str) {
-        let credentials = credentials(login, password);
-        self.dispatcher.handle_request(ClientId(client), credentials, || Some(uid), self.now);
-        self.settle();
-    }
-
-    fn hang_up(&mut self, client: u64) {
-        self.dispatcher.handle_hang_up(ClientId(client), self.now);
-        self.settle();
-    }
-
-    fn answer(&mut self, index: usize, verdict: impl Into<Verdict>) {
-        let (worker, job) = self.sent[index];
-        self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict.into()), self.now);
-        self.settle();
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now += time;
-        self.dispatcher.handle_timeout(self.now);
-        self.settle();
-    }
-}
-
-const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_request_is_sent_to_a_worker_and_its_verdict_to_the_client() {
@@ -261,12 +140,10 @@ fn without_a_cache_every_request_is_checked_by_itself() {
 
 #[test]
 fn the_realm_is_joined_before_the_cache_is_asked() {
-    let login_format = LoginFormat::parse(LoginFormat::WITH_REALM).ok();
-    let mut scene = Scene::new(FrontendSettings { login_format, ..service(1, true) });
+    let mut scene = Scene::at(service(1, true), with_format(LoginFormat::WITH_REALM));
     let mut with_realm = credentials("anna", "secret");
     with_realm.realm = b"example.org".to_vec();
-    scene.dispatcher.handle_request(ClientId(1), with_realm, || Some(0), scene.now);
-    scene.settle();
+    scene.ask_with(1, "mux", with_realm, 0, 60 * SECOND);
     scene.answer(0, Outcome::ACCEPT);
     let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
     assert_eq!(names.login, b"anna@example.org");
@@ -274,8 +151,7 @@ fn the_realm_is_joined_before_the_cache_is_asked() {
 
 #[test]
 fn a_login_of_which_the_format_leaves_nothing_is_refused_and_logged_as_it_came() {
-    let login_format = LoginFormat::parse("%U").ok();
-    let mut scene = Scene::new(FrontendSettings { login_format, ..service(1, true) });
+    let mut scene = Scene::at(service(1, true), with_format("%U"));
     scene.ask(1, "@example.org", "secret");
     assert_eq!(scene.replies[0].1.reply(), "NO NULL login received");
     let Event::Decided(names, ..) = &scene.events[0] else { panic!() };
@@ -335,7 +211,15 @@ fn a_login_that_nobody_waits_for_any_more_is_never_sent() {
 #[test]
 fn nothing_is_begun_for_a_client_that_has_hung_up_already() {
     let mut scene = Scene::new(service(1, true));
-    scene.dispatcher.handle_request(ClientId(1), credentials("anna", "secret"), || None, scene.now);
+    let deadline = scene.now + 60 * SECOND;
+    scene.dispatcher.handle_request(
+        id(1),
+        "mux",
+        credentials("anna", "secret"),
+        || None,
+        deadline,
+        scene.now,
+    );
     scene.settle();
     assert!(scene.sent.is_empty() && scene.dispatcher.is_idle() && scene.dispatcher.in_flight.is_empty());
 }
@@ -378,12 +262,11 @@ fn a_client_that_hangs_up_during_its_delay_holds_nothing() {
 
 #[test]
 fn an_errand_for_a_login_that_nobody_waits_for_any_more_is_not_run() {
-    let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(1), resolve(), None, scene.now);
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
+    scene.send_errand(1, None);
     scene.ask(1, "anna", "secret");
     let login = scene.asked[0];
-    scene.dispatcher.handle_errand(ErrandId(2), resolve(), Some(login), scene.now);
-    scene.settle();
+    scene.send_errand(2, Some(login.1));
     scene.hang_up(1);
     assert_eq!(scene.withdrawn, [login]);
     assert!(matches!(scene.reports[..], [(ErrandId(2), ErrandResult::Failed(_))]));
@@ -403,38 +286,38 @@ fn a_user_who_asks_a_hundred_times_delays_another_by_a_turn() {
     assert_eq!(answered, [1, 2, 101]);
 }
 
-fn resolve() -> Errand {
-    Errand::Resolve { host: "localhost".into(), service: "389".into() }
+fn with_format(format: &str) -> Site {
+    let mut site = site(&service(1, true), &[Works::InWorkers]);
+    let route = Route { login_format: LoginFormat::parse(format).ok(), ..Route::clone(&site.routes.default) };
+    site.routes.default = Rc::new(route);
+    site
 }
 
 #[test]
 fn a_login_for_servers_needs_no_worker_and_ends_with_their_decision() {
-    let mut scene = Scene::with_route(service(1, true), Route::Network);
+    let mut scene = Scene::with(service(1, true), &[Works::AtServers]);
     scene.ask(1, "anna", "secret");
     scene.ask(2, "anna", "secret");
     assert_eq!((scene.asked.len(), scene.sent.len()), (1, 0));
-    scene.dispatcher.handle_decision(scene.asked[0], Outcome::ACCEPT.into(), scene.now);
-    scene.settle();
+    scene.decide(0, Outcome::ACCEPT);
     assert_eq!(scene.replies, [(1, Outcome::ACCEPT), (2, Outcome::ACCEPT)]);
 }
 
 #[test]
 fn servers_that_never_decide_are_let_go_at_the_request_timeout() {
-    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
     scene.ask(1, "anna", "secret");
     scene.pass(60 * SECOND);
     assert!(matches!(scene.replies[..], [(1, Outcome::Unavailable(_))]));
     assert_eq!(scene.abandoned, scene.asked);
-    scene.dispatcher.handle_decision(scene.asked[0], Outcome::ACCEPT.into(), scene.now);
-    scene.settle();
+    scene.decide(0, Outcome::ACCEPT);
     assert_eq!(scene.replies.len(), 1, "a decision that comes late");
 }
 
 #[test]
 fn an_errand_goes_to_a_worker_and_its_result_to_whoever_sent_it() {
-    let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(7), resolve(), None, scene.now);
-    scene.settle();
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
+    scene.send_errand(7, None);
     let (worker, job) = scene.sent[0];
     let answer = Answer::Errand(ErrandResult::PasswordChecked(true));
     scene.dispatcher.handle_answer(worker, job, answer, scene.now);
@@ -444,12 +327,10 @@ fn an_errand_goes_to_a_worker_and_its_result_to_whoever_sent_it() {
 
 #[test]
 fn an_errand_whose_worker_dies_or_hangs_has_failed() {
-    let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(1), resolve(), None, scene.now);
-    scene.settle();
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
+    scene.send_errand(1, None);
     scene.dispatcher.handle_worker_gone(scene.sent[0].0, scene.now);
-    scene.dispatcher.handle_errand(ErrandId(2), resolve(), None, scene.now);
-    scene.settle();
+    scene.send_errand(2, None);
     scene.pass(60 * SECOND);
     let failed = |report: &(ErrandId, ErrandResult)| matches!(report.1, ErrandResult::Failed(_));
     assert_eq!((scene.reports.len(), scene.reports.iter().all(failed)), (2, true));
@@ -458,11 +339,11 @@ fn an_errand_whose_worker_dies_or_hangs_has_failed() {
 
 #[test]
 fn an_errand_that_no_worker_has_room_for_fails_at_once_and_costs_no_worker() {
-    let mut scene = Scene::with_route(service(1, false), Route::Network);
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
     let mut stored = Secret::default();
     stored.resize(1 << 20);
     let errand = Errand::CheckPassword { password: Secret::copy_of(b"secret"), stored };
-    scene.dispatcher.handle_errand(ErrandId(1), errand, None, scene.now);
+    scene.dispatcher.handle_errand(InstanceId(0), ErrandId(1), errand, None, scene.now);
     scene.settle();
     assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));
     assert!(scene.sent.is_empty());
@@ -470,9 +351,8 @@ fn an_errand_that_no_worker_has_room_for_fails_at_once_and_costs_no_worker() {
 
 #[test]
 fn a_verdict_is_no_answer_to_an_errand() {
-    let mut scene = Scene::with_route(service(1, false), Route::Network);
-    scene.dispatcher.handle_errand(ErrandId(1), resolve(), None, scene.now);
-    scene.settle();
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
+    scene.send_errand(1, None);
     scene.answer(0, Outcome::ACCEPT);
     assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));
     assert_eq!(scene.replies, []);

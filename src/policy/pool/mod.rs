@@ -46,6 +46,7 @@ pub struct Pool {
     origins: HashMap<JobId, Origin>,
     /// Workers asked for that have not come yet.
     awaited: usize,
+    has_been_ready: bool,
     backoff: Backoff,
     commands: VecDeque<Command>,
 }
@@ -73,6 +74,7 @@ impl Pool {
             queue: FairQueue::default(),
             origins: HashMap::new(),
             awaited: 0,
+            has_been_ready: false,
             backoff: Backoff::default(),
             commands: VecDeque::new(),
         }
@@ -129,6 +131,7 @@ impl Pool {
             return self.kill(id, now);
         };
         worker.state = State::Idle;
+        self.has_been_ready = true;
         self.idle.push_back(id);
         self.assign(now);
         None
@@ -227,6 +230,16 @@ impl Pool {
     /// How many workers there are, those that are asked for included.
     pub fn size(&self) -> usize {
         self.workers.len() + self.awaited
+    }
+
+    /// Whether the worker is one of these.
+    pub fn has(&self, worker: WorkerId) -> bool {
+        self.workers.contains_key(&worker)
+    }
+
+    /// Whether there has been a worker that was ready.
+    pub fn has_been_ready(&self) -> bool {
+        self.has_been_ready
     }
 
     /// How many workers wait for a job.

@@ -1,0 +1,85 @@
+//! The mechanisms that ask servers, each with connections of its own.
+#![forbid(unsafe_code)]
+
+use super::token;
+use crate::config::NetworkSettings;
+use crate::config::site::{InstanceId, Site};
+use crate::mechanism::{MechanismError, failed_to_initialize};
+use crate::net::{ConnectionId, EventLoopHandle, Network, NetworkAction};
+use crate::registry::connect::connect;
+use crate::settings::raw_settings::RawSettings;
+use crate::strerror::strerror;
+use mio::Registry;
+use mio::event::Event;
+use std::time::Instant;
+
+/// All there are, in the order in which the site has them.
+pub(super) struct Networks {
+    networks: Vec<(InstanceId, Box<dyn Network>)>,
+}
+
+impl Networks {
+    /// Connects to nothing yet and resolves no name.
+    ///
+    /// # Errors
+    /// The sentence says which mechanism cannot be used, and why.
+    pub(super) fn new(
+        site: &Site,
+        settings: &NetworkSettings,
+        sources: &RawSettings,
+        registry: &Registry,
+    ) -> Result<Self, String> {
+        let count = site.remote_instances().count();
+        let mut networks = Vec::new();
+        for (place, (id, instance)) in site.remote_instances().enumerate() {
+            let failed = |error: MechanismError| failed_to_initialize(&instance.name, &error);
+            let registry = registry.try_clone().map_err(|error| failed(MechanismError(strerror(&error))))?;
+            let token = Box::new(move |connection| token::of_connection(number(connection, place, count)));
+            let event_loop = EventLoopHandle { registry, token, instance: instance.name.clone() };
+            if let Some(connected) = connect(instance, sources, settings, event_loop) {
+                networks.push((id, connected.map_err(failed)?));
+            }
+        }
+        Ok(Self { networks })
+    }
+
+    /// The mechanism of that instance, if it is one of these.
+    pub(super) fn get(&mut self, instance: InstanceId) -> Option<&mut dyn Network> {
+        let (_, network) = self.networks.iter_mut().find(|(id, _)| *id == instance)?;
+        Some(network.as_mut())
+    }
+
+    /// The event loop has seen something on the connection of that number.
+    pub(super) fn handle_event(&mut self, number: u64, event: &Event, now: Instant) {
+        let count = self.networks.len().max(1) as u64;
+        let network = usize::try_from(number % count).ok().and_then(|place| self.networks.get_mut(place));
+        if let Some((_, network)) = network {
+            network.handle_event(ConnectionId(number / count), event, now);
+        }
+    }
+
+    /// The time that [`Self::next_timeout`] named has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.networks.iter_mut().for_each(|(_, network)| network.handle_timeout(now));
+    }
+
+    /// When [`Self::handle_timeout`] must be called at the latest.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.networks.iter().filter_map(|(_, network)| network.next_timeout()).min()
+    }
+
+    /// Writes what is to be written.
+    pub(super) fn flush(&mut self, now: Instant) {
+        self.networks.iter_mut().for_each(|(_, network)| network.flush(now));
+    }
+
+    /// The next thing that one of them wants done.
+    pub(super) fn next_action(&mut self) -> Option<(InstanceId, NetworkAction)> {
+        self.networks.iter_mut().find_map(|(id, network)| Some((*id, network.next_action()?)))
+    }
+}
+
+/// The number of a connection among those of all: each driver counts from the beginning.
+fn number(connection: ConnectionId, place: usize, count: usize) -> u64 {
+    connection.0 * count as u64 + place as u64
+}

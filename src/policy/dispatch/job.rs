@@ -1,0 +1,112 @@
+//! What is being decided, and who waits for it.
+#![forbid(unsafe_code)]
+
+use super::{Names, RequestId};
+use crate::config::site::{InstanceId, PoolId};
+use crate::job::{ErrandId, JobId, Purpose};
+use crate::outcome::Outcome;
+use crate::policy::cache::Fingerprint;
+use crate::policy::origin::Origin;
+use crate::policy::route::chain::Chain;
+use crate::secret::Secret;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Something that a worker or the servers are to do: an errand, or a login that goes from step to step.
+pub(super) struct Job {
+    /// Until a worker or the driver of the servers has it.
+    pub(super) purpose: Option<Purpose>,
+    pub(super) asker: Asker,
+    pub(super) origin: Origin,
+    pub(super) place: Place,
+    /// When it came to that place.
+    pub(super) since: Instant,
+    /// Of all its steps together.
+    pub(super) deadline: Instant,
+}
+
+/// Who gets the answer.
+pub(super) enum Asker {
+    /// Clients, to a login.
+    Requests(Box<Login>),
+    /// The driver of a mechanism that asks servers, to an errand.
+    Driver(InstanceId, ErrandId),
+}
+
+/// Who works on it, or is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A worker of that pool.
+    Pool(PoolId),
+    /// The servers of that mechanism.
+    Network(InstanceId),
+}
+
+/// A login that is being decided, for one request or several that are the same.
+pub(super) struct Login {
+    pub(super) names: Rc<Names>,
+    /// With a cache only.
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) chain: Chain,
+    /// While somebody works on it and a further step may follow.
+    pub(super) password: Option<Secret>,
+    /// When none is left the job is dropped, unless it is being decided; then no further step follows.
+    pub(super) requests: BTreeSet<RequestId>,
+    /// What a worker does for it while servers are asked.
+    pub(super) errand: Option<JobId>,
+}
+
+/// What a request waits for.
+pub(super) enum Waits {
+    /// The end of a job, or its own deadline if that is earlier.
+    Job(JobId, Instant),
+    /// The end of the delay of its reply.
+    Delay(Outcome, Instant),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// The deadline of a job.
+    Job(JobId),
+    /// The deadline of a request that is earlier than its job's, or the end of the delay of its reply.
+    Request(RequestId),
+}
+
+impl Job {
+    pub(super) fn login(&mut self) -> Option<&mut Login> {
+        match &mut self.asker {
+            Asker::Requests(login) => Some(login),
+            Asker::Driver(..) => None,
+        }
+    }
+
+    /// What is to be done, for whoever does it.
+    pub(super) fn hand_out(&mut self) -> Option<Purpose> {
+        let purpose = self.purpose.take()?;
+        if let (Asker::Requests(login), Purpose::CheckLogin(credentials)) = (&mut self.asker, &purpose) {
+            login.keep_password(&credentials.password);
+        }
+        Some(purpose)
+    }
+
+    /// Somebody waits for it again, who has sent the same password.
+    pub(super) fn remember(&mut self, password: &Secret) {
+        let is_handed_out = self.purpose.is_none();
+        if let Some(login) = self.login().filter(|login| is_handed_out && login.password.is_none()) {
+            login.keep_password(password);
+        }
+    }
+
+    /// It could not be handed over.
+    pub(super) fn take_back(&mut self, purpose: Purpose) {
+        self.purpose = Some(purpose);
+        self.login().into_iter().for_each(|login| login.password = None);
+    }
+}
+
+impl Login {
+    fn keep_password(&mut self, password: &Secret) {
+        self.password = self.chain.may_go_on().then(|| Secret::copy_of(password.as_bytes()));
+    }
+}

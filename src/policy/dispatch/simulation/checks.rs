@@ -1,0 +1,217 @@
+//! What must hold, judged by what the world itself remembers.
+
+use super::super::{Asker, Job, Place, RequestId, Waits};
+use super::{Origins, Process, Question, World, sites};
+use crate::config::site::{Continuation, InstanceId, PoolId, Route, Step};
+use crate::credentials::Credentials;
+use crate::job::{JobId, Purpose, WorkerId};
+use crate::outcome::{Outcome, Refusal};
+use crate::policy::pool::START_TIME;
+use crate::secret;
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// What has become of a login.
+pub(super) struct History {
+    pub(super) question: Question,
+    /// Of its steps so far, in order.
+    pub(super) answers: Vec<Outcome>,
+    deadline: Instant,
+}
+
+/// What follows that answer to that step.
+fn continuation(step: &Step, answer: &Outcome) -> Continuation {
+    match answer {
+        Outcome::Accept(_) => Continuation::Stop,
+        Outcome::Reject(Refusal { is_unknown_login: true, .. }) => step.on_unknown,
+        Outcome::Reject(_) => step.on_reject,
+        Outcome::Unavailable(_) => step.on_unavailable,
+    }
+}
+
+/// The outcome of a chain of which all these steps have answered, if it ends with that.
+fn end(route: &Route, answers: &[Outcome]) -> Option<Outcome> {
+    let last = answers.len().checked_sub(1)?;
+    let goes_on = continuation(&route.steps[last], &answers[last]) == Continuation::Next;
+    if goes_on && answers.len() < route.steps.len() {
+        return None;
+    }
+    let find = |wanted: fn(&Outcome) -> bool| answers.iter().find(|answer| wanted(answer));
+    let accepted = find(|answer| matches!(answer, Outcome::Accept(_)));
+    let unavailable = find(|answer| matches!(answer, Outcome::Unavailable(_)));
+    let knows = find(|answer| matches!(answer, Outcome::Reject(refusal) if !refusal.is_unknown_login));
+    accepted.or(unavailable).or(knows).or_else(|| answers.last()).cloned()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+impl World {
+    /// A request waits for a job: for one that asks the same question.
+    pub(super) fn note_job(&mut self, request: RequestId) {
+        let Some(Waits::Job(job, _)) = self.dispatcher.requests.get(&request) else { return };
+        let Some(asked) = self.asked.get_mut(&request) else { return };
+        asked.job = Some(*job);
+        let deadline = self.now + self.service.request_timeout;
+        let history = self.histories.entry(*job).or_insert_with(|| History {
+            question: asked.question.clone(),
+            answers: Vec::new(),
+            deadline,
+        });
+        assert_eq!(history.question, asked.question, "joined another question");
+    }
+
+    /// A mechanism is asked: the one whose turn it is, and with what the client sent.
+    pub(super) fn note_asked(&mut self, job: JobId, instance: InstanceId, credentials: &Credentials) {
+        let History { question, answers, .. } = &self.histories[&job];
+        let route = sites::numbered(&self.site, question.route);
+        assert_eq!(route.steps[answers.len()].instance, instance, "out of its turn");
+        assert!(answers.is_empty() || end(route, answers).is_none(), "asked although it is decided");
+        assert_eq!(text(&credentials.login), question.login);
+        assert_eq!(text(credentials.password.as_bytes()), question.password);
+        assert_eq!(text(&credentials.service), question.service);
+    }
+
+    /// A step has ended.
+    pub(super) fn note_answer(&mut self, job: JobId, outcome: Outcome) {
+        self.histories.get_mut(&job).unwrap().answers.push(outcome);
+    }
+
+    /// A worker will never answer what it has.
+    pub(super) fn note_lost(&mut self, worker: WorkerId) {
+        let Some((_, Process::Working(job) | Process::Stuck(job))) = self.processes.get(&worker) else {
+            return;
+        };
+        let job = *job;
+        if self.histories.contains_key(&job) {
+            self.note_answer(job, Outcome::internal_failure("lost"));
+        }
+    }
+
+    /// Nobody who waits and holds no worker sees another user get two, and nothing is done that nobody waits for.
+    pub(super) fn note_turn(&mut self, worker: WorkerId, pool: PoolId, id: JobId) {
+        let job = &self.dispatcher.jobs[&id];
+        assert!(!is_unwanted(job), "a login that nobody waits for");
+        let served: Origins = (job.origin.uid, text(&job.origin.login.name));
+        self.held.insert(worker, (pool, served.clone()));
+        self.forget_overtaken();
+        for user in self.starving(pool) {
+            let count = self.overtaken.entry((pool, user, served.0)).or_default();
+            *count += 1;
+            assert!(*count <= 1, "overtaken twice by the same user");
+        }
+    }
+
+    fn forget_overtaken(&mut self) {
+        if self.overtaken.is_empty() {
+            return;
+        }
+        let starving: BTreeSet<_> = self
+            .dispatcher
+            .pools
+            .ids()
+            .flat_map(|pool| self.starving(pool).into_iter().map(move |user| (pool, user)))
+            .collect();
+        self.overtaken.retain(|(pool, user, _), _| starving.contains(&(*pool, *user)));
+    }
+
+    /// The users who wait for a worker of that pool and hold none of it.
+    fn starving(&self, pool: PoolId) -> BTreeSet<Option<u32>> {
+        let waits = |job: &&Job| job.purpose.is_some() && job.place == Place::Pool(pool);
+        let waiting = self.dispatcher.jobs.values().filter(waits).map(|job| job.origin.uid);
+        let holds =
+            |user: &Option<u32>| self.held.values().any(|(at, (holder, _))| *at == pool && holder == user);
+        waiting.filter(|user| !holds(user)).collect()
+    }
+
+    /// Invariants 1, 2 and 3, for one reply.
+    pub(super) fn judge(&mut self, request: RequestId, outcome: &Outcome) {
+        let asked = self.asked.remove(&request).expect("exactly one reply");
+        assert!(self.now <= asked.deadline, "a reply after its deadline");
+        let history = asked.job.map(|job| &self.histories[&job]);
+        let route = sites::numbered(&self.site, asked.question.route);
+        let end = history.and_then(|history| end(route, &history.answers));
+        match outcome {
+            Outcome::Accept(_) => {
+                let decided_now = self.verdicts.contains(&asked.question);
+                let cached = self.service.cache.as_ref().is_some_and(|cache| {
+                    self.accepted.get(&asked.question).is_some_and(|when| self.now < *when + cache.lifetime)
+                });
+                assert!(decided_now || cached, "OK for credentials that nothing on the route accepted");
+            }
+            Outcome::Reject(_) => assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said"),
+            Outcome::Unavailable(_) => {
+                let history = history.expect("somebody was asked");
+                let an_outage =
+                    history.answers.iter().any(|answer| matches!(answer, Outcome::Unavailable(_)));
+                let late = self.now >= asked.deadline.min(history.deadline);
+                assert!(an_outage || late || self.is_stopping, "unavailable without an outage");
+            }
+        }
+    }
+
+    pub(super) fn check(&mut self) {
+        self.verdicts.clear();
+        self.forget_overtaken();
+        // Invariant 1: nobody waits beyond the deadline.
+        let due = self.dispatcher.next_timeout();
+        for asked in self.asked.values() {
+            assert!(due.is_some_and(|due| due <= asked.deadline), "a client would be forgotten");
+        }
+        assert!(self.errands.is_empty() || due.is_some(), "an errand would be forgotten");
+        let in_time = |process: &Process| !matches!(process, Process::Booting(since) if *since + START_TIME <= self.now);
+        assert!(
+            self.processes.values().all(|(_, process)| in_time(process)),
+            "a worker that never becomes ready is kept"
+        );
+        // Invariant 4: no user waits without a worker while one of the same pool could serve, whatever other pools do.
+        for (id, pool) in self.dispatcher.pools.ids().zip(self.dispatcher.pools.iter()) {
+            assert!(pool.idle() == 0 || self.starving(id).is_empty(), "idle beside a queue");
+            assert!(pool.size() <= self.site.pools[id.0].workers.most);
+        }
+        self.check_secrets();
+        self.check_bounds();
+    }
+
+    /// Invariant 5: the only passwords are those of logins that wait for a worker, and one for each that is being asked
+    /// about, has somebody who waits and may have another step.
+    fn check_secrets(&self) {
+        let waits = |job: &&Job| matches!(job.purpose, Some(Purpose::CheckLogin(_)));
+        let waiting = self.dispatcher.jobs.values().filter(waits).count();
+        let needed = self.dispatcher.jobs.iter().filter(|(id, job)| self.may_go_on(**id, job)).count();
+        let held = secret::alive() - self.secrets_before;
+        assert_eq!(held, waiting + needed, "a password outlives its use, or is lost");
+    }
+
+    fn may_go_on(&self, id: JobId, job: &Job) -> bool {
+        let Some(History { question, answers, .. }) = self.histories.get(&id) else { return false };
+        let steps = &sites::numbered(&self.site, question.route).steps;
+        let Step { on_reject, on_unknown, on_unavailable, .. } = steps[answers.len()];
+        job.purpose.is_none()
+            && !is_unwanted(job)
+            && answers.len() + 1 < steps.len()
+            && [on_reject, on_unknown, on_unavailable].contains(&Continuation::Next)
+    }
+
+    /// Invariant 6: everything is bounded.
+    fn check_bounds(&self) {
+        assert_eq!(self.dispatcher.requests.len(), self.asked.len());
+        let jobs = || self.dispatcher.jobs.values();
+        let unwanted = jobs().filter(|job| is_unwanted(job));
+        assert!(unwanted.clone().all(|job| job.purpose.is_none()), "kept although nobody waits");
+        let most = self.asked.len() + unwanted.count() + self.errands.len();
+        assert!(self.dispatcher.jobs.len() <= most);
+        assert!(self.dispatcher.timers.len() <= most + self.asked.len());
+        let errands = jobs().filter(|job| matches!(job.asker, Asker::Driver(..))).count();
+        assert_eq!(errands, self.errands.len());
+        assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
+        if let Some(cache) = &self.dispatcher.cache {
+            assert!(cache.len() <= cache.most());
+        }
+    }
+}
+
+fn is_unwanted(job: &Job) -> bool {
+    matches!(&job.asker, Asker::Requests(login) if login.requests.is_empty())
+}

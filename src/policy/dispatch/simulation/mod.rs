@@ -1,0 +1,194 @@
+//! A seeded simulation of dispatcher, cache and pools on virtual time: random sites and routes, with injected deaths,
+//! delays, lost messages, and in some worlds a pool that never answers. After every step the invariants of
+//! docs/ARCHITECTURE.md hold.
+//!
+//! A failing seed is printed; `SASLAUTHD_SIMULATION_SEED=n cargo test simulation` replays it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
+
+mod checks;
+mod effects;
+mod events;
+mod sites;
+
+use super::testing::{SECOND, service};
+use super::*;
+use crate::config::CacheSettings;
+use crate::job::WorkerId;
+use crate::secret;
+use crate::simulation::{Random, of_all_seeds};
+use checks::History;
+use std::collections::BTreeMap;
+
+const STEPS: usize = 400;
+
+#[test]
+fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
+    of_all_seeds(|seed| World::new(seed).run());
+}
+
+/// A worker as the simulated kernel knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Process {
+    /// Started at the instant, has not said that it is ready.
+    Booting(Instant),
+    Idle,
+    /// Has a login.
+    Working(JobId),
+    /// Has an errand.
+    Errand(JobId),
+    /// Has that job and will never answer: its message was lost, or it hangs.
+    Stuck(JobId),
+}
+
+/// A user, and the login asked about.
+type Origins = (Option<u32>, String);
+
+/// A request that has no reply yet.
+struct Asked {
+    question: Question,
+    deadline: Instant,
+    job: Option<JobId>,
+}
+
+/// What must be the same for two requests to have one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Question {
+    /// 0 for the default.
+    route: usize,
+    service: &'static str,
+    login: String,
+    password: String,
+}
+
+/// The world around a dispatcher, and what it remembers to judge it by.
+struct World {
+    random: Random,
+    now: Instant,
+    service: FrontendSettings,
+    site: Rc<Site>,
+    dispatcher: Dispatcher,
+    /// Secrets alive when the world began: other tests run in other threads with counters of their own.
+    secrets_before: usize,
+    /// Its workers never answer.
+    hanging: Option<PoolId>,
+    processes: BTreeMap<WorkerId, (PoolId, Process)>,
+    /// Those that have given their last answer.
+    retiring: BTreeSet<WorkerId>,
+    /// What servers have been asked and have not decided.
+    network: BTreeMap<JobId, InstanceId>,
+    /// Errands that have no result yet.
+    errands: BTreeMap<ErrandId, InstanceId>,
+    /// Who holds each worker that has something to do.
+    held: HashMap<WorkerId, (PoolId, Origins)>,
+    /// How often a user who waits in a pool and holds no worker of it has seen another one get one.
+    overtaken: BTreeMap<(PoolId, Option<u32>, Option<u32>), usize>,
+    last_errand: u64,
+    /// Orders to start a worker that the supervisor has not carried out yet.
+    ordered: Vec<PoolId>,
+    last_worker: u64,
+    asked: BTreeMap<RequestId, Asked>,
+    last_client: u64,
+    /// What has become of every login.
+    histories: HashMap<JobId, History>,
+    /// When a question was last accepted, and with which password.
+    accepted: HashMap<Question, Instant>,
+    /// Questions that were accepted, not yet replied to.
+    verdicts: Vec<Question>,
+    is_stopping: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let mut service = service(1, random.one_in(2));
+        service.cache = service.cache.map(|_| CacheSettings {
+            bytes: 128 * (1 + random.below(6) as usize),
+            lifetime: SECOND * (1 + random.below(90) as u32),
+        });
+        service.request_timeout = SECOND * (1 + random.below(60) as u32);
+        let site = Rc::new(sites::random(&mut random));
+        let hanging = PoolId(random.below(2 * site.pools.len() as u64) as usize);
+        let now = Instant::now();
+        let secrets_before = secret::alive();
+        Self {
+            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now),
+            hanging: (site.pools.len() > 1 && hanging.0 < site.pools.len()).then_some(hanging),
+            random,
+            now,
+            service,
+            site,
+            secrets_before,
+            processes: BTreeMap::new(),
+            retiring: BTreeSet::new(),
+            network: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            held: HashMap::new(),
+            overtaken: BTreeMap::new(),
+            last_errand: 0,
+            ordered: Vec::new(),
+            last_worker: 0,
+            asked: BTreeMap::new(),
+            last_client: 0,
+            histories: HashMap::new(),
+            accepted: HashMap::new(),
+            verdicts: Vec::new(),
+            is_stopping: false,
+        }
+    }
+
+    fn run(mut self) {
+        self.carry_out();
+        for _ in 0..STEPS {
+            self.step();
+            self.carry_out();
+            self.check();
+        }
+        self.finish();
+    }
+
+    fn step(&mut self) {
+        match self.random.below(20) {
+            0..=4 => self.ask(),
+            5..=6 if !self.network.is_empty() => self.decide(),
+            5..=8 => self.answer(),
+            9 => self.kill_a_worker(),
+            10 => self.speak_out_of_turn(),
+            11..=12 => self.start_a_worker(),
+            13 => self.make_a_worker_ready(),
+            14 if self.random.one_in(40) => self.forget_all(),
+            16 => self.send_an_errand(),
+            17 => self.run_an_errand(),
+            18..=19 => self.hang_up(),
+            _ => self.pass_time(),
+        }
+    }
+
+    /// Left alone, or given up, every client is answered: with nothing but time.
+    fn finish(&mut self) {
+        if self.random.one_in(4) {
+            self.is_stopping = true;
+            self.dispatcher.give_up("the daemon is stopping", self.now);
+            self.carry_out();
+            assert!(self.dispatcher.is_idle() && self.errands.is_empty(), "given up at once");
+        }
+        while !self.dispatcher.is_idle() || !self.errands.is_empty() {
+            let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
+            self.now = self.now.max(due);
+            self.dispatcher.handle_timeout(self.now);
+            self.carry_out();
+            self.check();
+        }
+        assert_eq!(secret::alive(), self.secrets_before);
+        assert!(self.dispatcher.in_flight.is_empty() && self.dispatcher.timers.is_empty());
+    }
+
+    fn workers_that(&self, wanted: impl Fn(&Process) -> bool) -> Vec<WorkerId> {
+        let wanted = self.processes.iter().filter(|(_, (_, process))| wanted(process));
+        wanted.map(|(worker, _)| *worker).collect()
+    }
+}

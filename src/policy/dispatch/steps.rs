@@ -1,0 +1,191 @@
+//! A login on its way from one mechanism to the next, until it is decided, late or wanted by nobody.
+#![forbid(unsafe_code)]
+
+use super::job::{Asker, Job, Place};
+use super::{Action, Dispatcher, Event, RequestId};
+use crate::config::site::InstanceId;
+use crate::job::{ErrandResult, JobId, Purpose};
+use crate::outcome::{Outcome, Refusal, Verdict};
+use crate::policy::route::chain::Progress;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What is said of a login, or to its driver, when all who waited have hung up.
+const NOBODY_WAITS: &str = "nobody waits for the login any more";
+
+impl Dispatcher {
+    /// Where that mechanism works; `None` if the site does not have it.
+    pub(super) fn place_of(&self, instance: InstanceId) -> Option<Place> {
+        self.places.get(instance.0).copied()
+    }
+
+    /// Whoever is at the job's place gets it.
+    pub(super) fn begin(&mut self, id: JobId, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        match job.place {
+            Place::Pool(place) => {
+                if let Some(pool) = self.pools.get(place) {
+                    pool.submit(id, job.origin.clone(), now);
+                }
+                self.watch_queue(place, now);
+            }
+            Place::Network(instance) => {
+                if let Some(Purpose::CheckLogin(credentials)) = job.hand_out() {
+                    self.actions.push_back(Action::Ask(instance, id, job.origin.clone(), credentials));
+                }
+            }
+        }
+    }
+
+    /// Whoever was asked about the login has answered.
+    pub(super) fn end_step(&mut self, id: JobId, verdict: Verdict, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let is_late = now >= job.deadline;
+        let Some(login) = job.login() else { return };
+        match login.chain.handle(verdict) {
+            Progress::Done(decision) => self.finish(id, decision, now),
+            Progress::Next if is_late => {
+                self.end(id, Refusal::internal("no time was left for the next mechanism"), now);
+            }
+            Progress::Next if login.requests.is_empty() => {
+                self.end(id, Refusal::internal(NOBODY_WAITS), now);
+            }
+            Progress::Next => self.go_on(id, now),
+        }
+    }
+
+    fn go_on(&mut self, id: JobId, now: Instant) {
+        let next = self.jobs.get_mut(&id).and_then(Job::login).and_then(|login| login.chain.next_step());
+        let place = next.and_then(|instance| self.place_of(instance));
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let password = job.login().and_then(|login| login.password.take());
+        let (Some(place), Some(password), Asker::Requests(login)) = (place, password, &mut job.asker) else {
+            return self.end(id, Refusal::internal("the next mechanism cannot be asked"), now);
+        };
+        login.errand = None;
+        job.purpose = Some(Purpose::CheckLogin(login.names.with(password)));
+        (job.place, job.since) = (place, now);
+        self.begin(id, now);
+    }
+
+    /// The errand or login ends here, whatever further steps would have said.
+    pub(super) fn end(&mut self, id: JobId, refusal: Refusal, now: Instant) {
+        match self.jobs.get(&id).map(|job| &job.asker) {
+            Some(Asker::Driver(..)) => self.report(id, ErrandResult::Failed(refusal.reason.into_owned())),
+            Some(Asker::Requests(login)) => {
+                let decision = login.chain.cut_short(refusal);
+                self.finish(id, decision, now);
+            }
+            None => {}
+        }
+    }
+
+    /// A request does not wait for its login any more. With the last the job is dropped, unless it is being decided.
+    pub(super) fn leave(&mut self, id: JobId, request: RequestId, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let place = job.place;
+        let Some(login) = job.login() else { return };
+        login.requests.remove(&request);
+        if !login.requests.is_empty() {
+            return;
+        }
+        login.password = None;
+        let errand = login.errand;
+        match place {
+            Place::Pool(pool) => {
+                if self.pools.get(pool).is_some_and(|pool| pool.withdraw(id, now)) {
+                    self.drop_unheard(id);
+                }
+            }
+            Place::Network(instance) => {
+                self.actions.push_back(Action::Withdraw(instance, id));
+                errand.into_iter().for_each(|errand| self.withdraw_errand(errand, now));
+            }
+        }
+    }
+
+    /// Nobody hears of the login, but what a step has found goes to the log.
+    fn drop_unheard(&mut self, id: JobId) {
+        if let Some(Job { asker: Asker::Requests(login), .. }) = self.forget(id) {
+            self.log_unheard(&login);
+        }
+    }
+
+    fn withdraw_errand(&mut self, errand: JobId, now: Instant) {
+        let pool = self.errand_pool.and_then(|pool| self.pools.get(pool));
+        if pool.is_some_and(|pool| pool.withdraw(errand, now)) {
+            self.report(errand, ErrandResult::Failed(NOBODY_WAITS.to_owned()));
+        }
+    }
+
+    /// The deadline of a job has come.
+    pub(super) fn time_out(&mut self, id: JobId, now: Instant) {
+        self.abandon(id, now);
+        let Some(job) = self.jobs.get(&id) else { return };
+        let reason = job.why_late();
+        if let (Asker::Requests(login), Place::Pool(_), None) = (&job.asker, job.place, &job.purpose) {
+            let event = Event::TimedOut(Rc::clone(&login.names), self.request_timeout);
+            self.actions.push_back(Action::Log(event));
+        }
+        self.end(id, Refusal::internal(reason), now);
+    }
+
+    /// The deadline of a request has come before that of its job, which goes on for the others.
+    pub(super) fn time_out_request(&mut self, id: JobId, request: RequestId, now: Instant) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let Asker::Requests(login) = &job.asker else { return };
+        let (names, decision) =
+            (Rc::clone(&login.names), login.chain.cut_short(Refusal::internal(job.why_late())));
+        self.answer(request, &names, &decision, now);
+        self.leave(id, request, now);
+    }
+
+    /// Whoever works on the job need not any more.
+    pub(super) fn abandon(&mut self, id: JobId, now: Instant) {
+        match self.jobs.get(&id).map(|job| job.place) {
+            Some(Place::Network(instance)) => self.actions.push_back(Action::Abandon(instance, id)),
+            Some(Place::Pool(pool)) => {
+                if let Some(pool) = self.pools.get(pool) {
+                    pool.abandon(id, now);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Nobody can tell how the errand, or the step of the login, would have ended.
+    pub(super) fn fail(&mut self, id: JobId, reason: &'static str, now: Instant) {
+        self.fail_with(id, reason, Outcome::internal_failure, now);
+    }
+
+    /// As [`Self::fail`].
+    pub(super) fn fail_with(
+        &mut self,
+        id: JobId,
+        reason: &'static str,
+        outcome: fn(&'static str) -> Outcome,
+        now: Instant,
+    ) {
+        match self.jobs.get(&id).map(|job| &job.asker) {
+            Some(Asker::Driver(..)) => self.report(id, ErrandResult::Failed(reason.to_owned())),
+            Some(Asker::Requests(_)) => self.end_step(id, outcome(reason).into(), now),
+            None => {}
+        }
+    }
+
+    pub(super) fn report(&mut self, id: JobId, result: ErrandResult) {
+        if let Some(Job { asker: Asker::Driver(instance, errand), .. }) = self.forget(id) {
+            self.actions.push_back(Action::Report(instance, errand, result));
+        }
+    }
+}
+
+impl Job {
+    fn why_late(&self) -> &'static str {
+        if self.purpose.is_some() {
+            "no process was free within the request timeout"
+        } else {
+            "no answer within the request timeout"
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is heard of the workers.
+#![forbid(unsafe_code)]
+
+use super::job::Asker;
+use super::{Action, Dispatcher, Event};
+use crate::config::site::PoolId;
+use crate::job::{Answer, JobId, Purpose, WorkerId};
+use crate::outcome::Outcome;
+use crate::policy::pool::Command;
+use std::time::Instant;
+
+/// Why a job has no answer whose worker said something else than that.
+const OUT_OF_TURN: &str = "the worker answered something else";
+
+impl Dispatcher {
+    /// A worker that was asked for exists.
+    pub fn handle_worker(&mut self, worker: WorkerId, pool: PoolId, now: Instant) {
+        if let Some(pool) = self.pools.get(pool) {
+            pool.handle_started(worker, now);
+        }
+    }
+
+    /// A worker that was asked for could not be started.
+    pub fn handle_start_failed(&mut self, pool: PoolId, now: Instant) {
+        if let Some(pool) = self.pools.get(pool) {
+            pool.handle_start_failed(now);
+        }
+    }
+
+    /// A worker can take its first job.
+    pub fn handle_ready(&mut self, worker: WorkerId, now: Instant) {
+        let lost = self.pools.of(worker).and_then(|pool| pool.handle_ready(worker, now));
+        if let Some(lost) = lost {
+            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+            self.fail(lost, OUT_OF_TURN, now);
+        }
+    }
+
+    /// Whether every pool that keeps workers ready has had one that was.
+    pub fn is_ready(&self) -> bool {
+        self.pools.have_been_ready()
+    }
+
+    /// The pool that a worker belongs to; `None` when it is gone.
+    pub fn pool_of(&self, worker: WorkerId) -> Option<PoolId> {
+        self.pools.id_of(worker)
+    }
+
+    /// A worker ends with the answer that it is about to give.
+    pub fn handle_retiring(&mut self, worker: WorkerId, now: Instant) {
+        if let Some(pool) = self.pools.of(worker) {
+            pool.handle_retiring(worker, now);
+        }
+    }
+
+    /// A worker has answered.
+    pub fn handle_answer(&mut self, worker: WorkerId, job: JobId, answer: Answer, now: Instant) {
+        let pool = self.pools.of(worker);
+        if let Err(lost) = pool.map_or(Err(None), |pool| pool.handle_answer(worker, job, now)) {
+            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+            return lost.into_iter().for_each(|lost| self.fail(lost, OUT_OF_TURN, now));
+        }
+        match (answer, self.jobs.get(&job).map(|job| &job.asker)) {
+            (Answer::Verdict(verdict), Some(Asker::Requests(_))) => self.end_step(job, verdict, now),
+            (Answer::Errand(result), Some(Asker::Driver(..))) => self.report(job, result),
+            _ => self.fail(job, OUT_OF_TURN, now),
+        }
+    }
+
+    /// A worker is dead, or said something that makes no sense: whatever it held cannot be decided.
+    pub fn handle_worker_gone(&mut self, worker: WorkerId, now: Instant) {
+        let lost = self.pools.of(worker).and_then(|pool| pool.handle_gone(worker, now));
+        if let Some(job) = lost {
+            self.fail_with(job, "the worker process died", Outcome::broken_off, now);
+        }
+    }
+
+    /// A worker was gone before it could be handed the job, which comes back.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, purpose: Purpose, now: Instant) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.take_back(purpose);
+        }
+        if let Some(pool) = self.pools.of(worker) {
+            pool.handle_undelivered(worker, id, now);
+        }
+    }
+
+    pub(super) fn action_for(&mut self, pool: PoolId, command: Command) -> Option<Action> {
+        Some(match command {
+            Command::Start => Action::StartWorker(pool),
+            Command::Retire(worker) => Action::Retire(worker),
+            Command::Kill(worker) => Action::Kill(worker),
+            Command::GiveUp(worker) => {
+                self.actions.push_back(Action::Log(Event::NeverReady(worker)));
+                Action::Kill(worker)
+            }
+            Command::Send(worker, id) => Action::Send(worker, id, self.jobs.get_mut(&id)?.hand_out()?),
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! How the descriptors that a frontend may have open are shared out between clients, workers and servers.
+#![forbid(unsafe_code)]
+
+use crate::config::FrontendSettings;
+use crate::config::site::Site;
+use std::fmt;
+
+/// How many connections that find no room are heard at the most before they are turned away; the next are cut.
+pub const MAX_BEYOND: usize = 64;
+
+/// Descriptors of a frontend that are neither of clients nor of workers nor of servers: standard streams (3), sockets
+/// to supervisor, mux, log and another frontend (4), the event loop and its copies (4), the log's standard error stream, the spare one,
+/// and two that are open for a moment only, as a file is or the socket of a worker that takes the place of another.
+const OTHER_DESCRIPTORS: usize = 15;
+
+/// Descriptors that a supervisor needs to start: standard streams (3), its own binary, the event loop, signals (5), pid
+/// and lock file, mux (2), the launching process, log (2), a frontend, and what it takes to start a child (9).
+const DESCRIPTORS_OF_SUPERVISOR: usize = 26;
+
+/// How many descriptors a site would like to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// `--max-connections`
+    pub clients: usize,
+    /// The workers of all pools.
+    pub workers: usize,
+    /// Mechanisms that ask servers.
+    pub networks: usize,
+    /// `--max-server-connections`, of each of these.
+    pub connections: usize,
+}
+
+/// What each of them gets.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Clients that are served at a time.
+    pub clients: usize,
+    /// Clients beyond them that are heard before they are turned away.
+    pub beyond: usize,
+    /// Connections to servers of one mechanism, for each purpose.
+    pub connections: usize,
+}
+
+/// The limit on open descriptors leaves no room to serve in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooFewDescriptors {
+    limit: usize,
+    needed: usize,
+    processes: usize,
+}
+
+impl fmt::Display for TooFewDescriptors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, needed, processes } = self;
+        write!(
+            formatter,
+            "The limit of {limit} open descriptors (ulimit -n) is too low: one client beside {processes} processes \
+             needs {needed}"
+        )
+    }
+}
+
+impl std::error::Error for TooFewDescriptors {}
+
+impl Demand {
+    /// What these settings ask for.
+    pub fn of(settings: &FrontendSettings, site: &Site) -> Self {
+        Self {
+            clients: settings.max_connections,
+            workers: site.pools.iter().map(|pool| pool.workers.most).fold(0, usize::saturating_add),
+            networks: site.remote_instances().count(),
+            connections: settings.network.most_connections,
+        }
+    }
+
+    /// How many descriptors each process of a daemon needs to serve one client at a time.
+    pub fn least(&self) -> usize {
+        // One client, and for it a connection of each mechanism that asks servers.
+        let used = OTHER_DESCRIPTORS.saturating_add(self.workers).saturating_add(1 + self.networks);
+        DESCRIPTORS_OF_SUPERVISOR.max(used)
+    }
+}
+
+impl Room {
+    /// What fits below `limit`, one client at least.
+    ///
+    /// # Errors
+    /// When not even that fits.
+    pub fn below(limit: usize, demand: &Demand) -> Result<Self, TooFewDescriptors> {
+        let needed = demand.least();
+        if limit < needed {
+            return Err(TooFewDescriptors { limit, needed, processes: demand.workers });
+        }
+        let free = limit.saturating_sub(OTHER_DESCRIPTORS + demand.workers);
+        let beyond = MAX_BEYOND.min(free / 8).min(free.saturating_sub(demand.networks + 1));
+        // Clients get as much as each mechanism.
+        let part = (free - beyond) / (demand.networks + 1);
+        let connections = if demand.networks == 0 { 0 } else { demand.connections.min(part) };
+        let clients = demand.clients.min(free - beyond - connections * demand.networks);
+        Ok(Self { clients, beyond, connections })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What is asked for by default, but for more clients than most limits allow.
+    fn demand(workers: usize, networks: usize) -> Demand {
+        Demand { clients: 4096, workers, networks, connections: 512 }
+    }
+
+    #[test]
+    fn with_the_fewest_descriptors_one_client_is_served_and_with_fewer_none() {
+        for (processes, networks) in [(20, 0), (5, 0), (20, 1), (5, 1), (30, 3), (7, 10)] {
+            let demand = demand(processes, networks);
+            let least = demand.least();
+            let room = Room::below(least, &demand).unwrap();
+            assert!(room.clients >= 1, "{room:?}");
+            assert_eq!(room.connections >= 1, networks > 0, "{room:?}");
+            let refused = Room::below(least - 1, &demand).unwrap_err().to_string();
+            let limit = least - 1;
+            assert_eq!(
+                refused,
+                format!(
+                    "The limit of {limit} open descriptors (ulimit -n) is too low: one client beside {processes} \
+                     processes needs {least}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn everybody_together_stays_below_the_limit_however_low() {
+        for networks in 0..4 {
+            let demand = demand(5, networks);
+            for limit in demand.least()..8192 {
+                let room = Room::below(limit, &demand).unwrap();
+                let all = room.clients + room.beyond + room.connections * networks;
+                assert!(all + OTHER_DESCRIPTORS + demand.workers <= limit, "{limit}: {room:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_descriptors_enough_everybody_gets_what_was_asked_for() {
+        let all = |connections| Room { clients: 4096, beyond: MAX_BEYOND, connections };
+        assert_eq!(Room::below(8192, &demand(5, 0)), Ok(all(0)));
+        assert_eq!(Room::below(8192, &demand(5, 1)), Ok(all(512)));
+        assert_eq!(Room::below(8192, &demand(5, 3)), Ok(all(512)));
+    }
+}
