@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::site::Site;
 use crate::frontend::start;
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
-use crate::registry::load::load;
-use crate::registry::named_files;
+use crate::registry::load::{Loaded, load};
+use crate::registry::{Kind, find, named_files};
 use crate::settings::file::Problem;
-use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::memory;
 use mio::Poll;
@@ -20,15 +20,16 @@ use std::process::ExitCode;
 pub fn run(config: &Config) -> ExitCode {
     // The files hold passwords.
     memory::forbid_dumps();
-    let (sources, mut problems) = load(config);
-    if !problems.iter().any(Problem::is_error) {
-        let failed = try_start(config, &sources);
+    let mut loaded = load(config);
+    if !loaded.problems.iter().any(Problem::is_error) {
+        let failed = try_start(config, &loaded);
         // What a start misses it names itself.
-        if let (None, Some(text)) = (&failed, &sources.file) {
-            problems.extend(named_files::check(text, config.mechanism));
+        if let (None, Some(text)) = (&failed, &loaded.sources.file) {
+            loaded.problems.extend(named_files::check(text, &asking(&loaded.site)));
         }
-        problems.extend(failed);
+        loaded.problems.extend(failed);
     }
+    let Loaded { sources, problems, .. } = loaded;
     let mut lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if lines.is_empty() {
         let file = sources.file.map(|text| format!("{}: ", text.path.display()));
@@ -43,11 +44,20 @@ pub fn run(config: &Config) -> ExitCode {
 
 /// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers. Nothing is asked by it, since
 /// names are resolved and servers connected to when the first login comes.
-fn try_start(config: &Config, sources: &RawSettings) -> Option<Problem> {
+fn try_start(config: &Config, Loaded { sources, site, .. }: &Loaded) -> Option<Problem> {
     let started = Poll::new()
         .map_err(|error| MechanismError(strerror(&error)))
-        .and_then(|poll| start::network(&config.frontend, sources, poll.registry()));
+        .and_then(|poll| start::networks(site, &config.frontend, sources, poll.registry()));
     started.err().map(|error| Problem::error(Path::new(""), error.to_string()))
+}
+
+/// The types of mechanisms in use that ask servers.
+fn asking(site: &Site) -> Vec<&'static str> {
+    let types = site.instances.iter().filter_map(|instance| find(instance.mechanism));
+    types
+        .filter(|mechanism| matches!(mechanism.kind, Kind::Remote(..)))
+        .map(|mechanism| mechanism.name)
+        .collect()
 }
 
 fn write_lines(lines: &[String]) -> std::io::Result<()> {

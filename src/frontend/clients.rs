@@ -79,7 +79,7 @@ impl Clients {
 
     /// The mechanism's name for the log.
     pub(super) fn mechanism(&self) -> &str {
-        &self.settings.mechanism
+        self.settings.mechanisms.first().map_or("", String::as_str)
     }
 
     /// Takes a new connection and reads at once: libsasl has usually written all it has to say by now.

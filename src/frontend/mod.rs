@@ -22,6 +22,7 @@ use crate::mechanism::failed_to_initialize;
 use crate::net::{Network, NetworkAction};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{Action, ClientId, Dispatcher};
+use crate::registry::site::resolve;
 use crate::strerror::strerror;
 use crate::sys::{memory, process, random, signals, spawn};
 use clients::{Clients, Step};
@@ -96,21 +97,23 @@ impl Equipment {
     fn make(setup: FrontendSetup, listener: OwnedFd, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
         let mut service = setup.settings;
-        let route = start::route(&service.mechanism);
+        let (site, _) = resolve(&service, &[], &setup.sources);
+        let route = start::route(site.instances.iter().map(|instance| instance.mechanism));
+        service.mechanisms = site.instances.iter().map(|instance| instance.name.clone()).collect();
         let room = start::room(&service, route).map_err(|too_few| too_few.to_string())?;
         service.max_connections = room.clients;
         service.network.most_connections = room.connections;
         let poll = Poll::new().map_err(cannot)?;
         let registry = || poll.registry().try_clone().map_err(cannot);
-        let network = start::network(&service, &setup.sources, poll.registry())
-            .map_err(|error| failed_to_initialize(&service.mechanism, &error))?;
+        let networks = start::networks(&site, &service, &setup.sources, poll.registry())
+            .map_err(|error| failed_to_initialize(&service.mechanisms.join(","), &error))?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::key().map_err(cannot)?;
         Ok(Self {
             listener: Listener::new(listener).map_err(cannot)?,
             clients: Clients::new(&service, room.beyond, registry()?),
             workers: Workers::new(registry()?),
-            network,
+            network: networks.into_iter().next(),
             dispatcher: Dispatcher::new(service, route, &key, Instant::now()),
             poll,
         })

@@ -20,6 +20,7 @@ pub(super) fn write(event: &Event, mechanism: &str) {
             let flag = match waiting.flag {
                 WorkerFlag::Processes => "-n",
                 WorkerFlag::MaxProcesses => "--max-processes",
+                WorkerFlag::Key => "workers: in saslauthd.conf",
             };
             log::warn!(
                 target: "frontend",

@@ -3,9 +3,11 @@
 
 use super::{clients, token};
 use crate::config::FrontendSettings;
+use crate::config::site::Site;
 use crate::mechanism::MechanismError;
 use crate::net::{Network, Wiring};
 use crate::policy::dispatch::Route;
+use crate::registry::site::sources_of;
 use crate::registry::{self, Kind, Mechanism};
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
@@ -83,7 +85,7 @@ fn least_descriptors(service: &FrontendSettings, route: Route) -> usize {
 /// Whether the processes of a daemon have the descriptors to start, which the limit is raised to if need be. For the
 /// supervisor, before there is anybody else.
 pub(crate) fn check_descriptors(service: &FrontendSettings) -> Result<(), TooFewDescriptors> {
-    let route = route(&service.mechanism);
+    let route = route(service.mechanisms.iter().map(String::as_str));
     let limit = descriptor::raise_limit_to(least_descriptors(service, route));
     Room::below(limit, service, route).map(drop)
 }
@@ -102,27 +104,30 @@ pub(super) fn room(service: &FrontendSettings, route: Route) -> Result<Room, Too
     Ok(room)
 }
 
-/// Who answers the logins of this mechanism.
-pub(super) fn route(mechanism: &str) -> Route {
-    match registry::find(mechanism) {
-        Some(Mechanism { kind: Kind::Remote(..), .. }) => Route::Network,
-        Some(Mechanism { kind: Kind::Local(_), .. }) | None => Route::Workers,
-    }
+/// Who answers the logins of these mechanisms.
+pub(super) fn route<'a>(mut mechanisms: impl Iterator<Item = &'a str>) -> Route {
+    let is_remote = |name| matches!(registry::find(name), Some(Mechanism { kind: Kind::Remote(..), .. }));
+    if mechanisms.any(is_remote) { Route::Network } else { Route::Workers }
 }
 
-/// The mechanism, if it is one that asks servers. Connects to nothing yet and resolves no name.
-pub(crate) fn network(
+/// The mechanisms that ask servers. Connects to nothing yet and resolves no name.
+pub(crate) fn networks(
+    site: &Site,
     service: &FrontendSettings,
     sources: &RawSettings,
     registry: &Registry,
-) -> Result<Option<Box<dyn Network>>, MechanismError> {
-    let Some(Mechanism { name, kind: Kind::Remote(_, start), .. }) = registry::find(&service.mechanism)
-    else {
-        return Ok(None);
-    };
-    let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
-    let wiring = Wiring { registry, token: token::of_connection, mechanism: name };
-    start(sources, &service.network, wiring).map(Some)
+) -> Result<Vec<Box<dyn Network>>, MechanismError> {
+    let mut networks = Vec::new();
+    for instance in &site.instances {
+        let Some(Mechanism { name, kind: Kind::Remote(_, start), .. }) = registry::find(instance.mechanism)
+        else {
+            continue;
+        };
+        let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
+        let wiring = Wiring { registry, token: token::of_connection, mechanism: name };
+        networks.push(start(&sources_of(sources, instance), &service.network, wiring)?);
+    }
+    Ok(networks)
 }
 
 #[cfg(test)]
@@ -145,7 +150,7 @@ mod tests {
         for (mechanism, processes) in [("getpwent", 20), ("getpwent", 5), ("ldap", 20), ("ldap", 5)] {
             let mut service = service(mechanism);
             service.workers.most = processes;
-            let route = route(mechanism);
+            let route = route([mechanism].into_iter());
             let least = least_descriptors(&service, route);
             let room = Room::below(least, &service, route).unwrap();
             assert!(room.clients >= 1, "{room:?}");
@@ -165,7 +170,7 @@ mod tests {
     #[test]
     fn everybody_together_stays_below_the_limit_however_low() {
         for mechanism in ["getpwent", "ldap"] {
-            let (service, route) = (service(mechanism), route(mechanism));
+            let (service, route) = (service(mechanism), route([mechanism].into_iter()));
             for limit in least_descriptors(&service, route)..8192 {
                 let room = Room::below(limit, &service, route).unwrap();
                 let all = room.clients + room.beyond + room.connections;

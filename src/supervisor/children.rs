@@ -128,7 +128,7 @@ impl Frontend {
 pub(super) fn start_worker(config: &Config) -> io::Result<(Child, OwnedFd)> {
     let (frontends, workers) = socket::pair()?;
     let setup = WorkerSetup {
-        mechanism: config.mechanism.to_owned(),
+        mechanism: config.frontend.mechanisms.first().cloned().unwrap_or_default(),
         option: config.mechanism_option.clone(),
         verbose: config.verbose,
         limits: config.frontend.limits,

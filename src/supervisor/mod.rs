@@ -57,8 +57,8 @@ fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
     start::check_descriptors(&config.frontend).map_err(StartError::Descriptors)?;
-    let sources =
-        settings::read(config).map_err(|problems| StartError::Settings(config.mechanism, problems))?;
+    let sources = settings::read(config)
+        .map_err(|problems| StartError::Settings(config.only_mechanism().map(str::to_owned), problems))?;
     run_directory::enter(&config.run_directory)?;
     let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };
     Ok((detached, sources))

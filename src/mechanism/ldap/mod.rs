@@ -125,7 +125,7 @@ pub struct Ldap {
 }
 
 impl Ldap {
-    /// Asks the servers of each realm in the way of `network`.
+    /// Asks the servers of each section in the way of `network`.
     pub fn new(realms: Realms<Settings>, network: &NetworkSettings) -> Self {
         let pools = Pools::new(network);
         let plans = realms.map(|settings| Rc::new(Plan { home: pools.home(&settings), settings }));
@@ -160,7 +160,7 @@ impl Protocol for Ldap {
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {
-        let plan = self.plans.of(&credentials.login, &credentials.realm);
+        let plan = self.plans.of(&credentials.login, &credentials.realm, &credentials.service);
         Check::new(Rc::clone(plan), Rc::clone(&self.pools), credentials)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
     FrontendSettings {
-        mechanism: "pam".into(),
+        mechanisms: vec!["pam".into()],
         login_format: None,
         cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
         workers: WorkerSettings {

@@ -12,6 +12,7 @@ fn text(path: &str, text: &str) -> Text {
 
 fn read_both(file: &str, ldap_conf: Option<&str>) -> (Option<Realms<Settings>>, Vec<String>) {
     let sources = RawSettings {
+        instance: None,
         option: None,
         file: Some(text("/etc/saslauthd.conf", file)),
         ldap_conf: ldap_conf.map(|conf| text("/etc/ldap/ldap.conf", conf)),
@@ -395,7 +396,7 @@ fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
     assert_eq!(problems, [""; 0]);
     let realms = realms.unwrap();
     let seen = |login: &str, realm: &str| {
-        let settings = realms.of(login.as_bytes(), realm.as_bytes());
+        let settings = realms.of(login.as_bytes(), realm.as_bytes(), b"");
         let base = String::from_utf8(lookup(settings).base.expand(&Default::default())).unwrap();
         (settings.servers[0].name.clone(), base)
     };
@@ -403,8 +404,8 @@ fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
         ("anna", "", "ldap://a", "dc=a"),
         ("anna@elsewhere", "", "ldap://a", "dc=a"),
         ("anna@EXAMPLE.org", "", "ldap://a", "dc=b"),
-        // As for %U and %d it is the first @ that counts.
-        ("a@b@example.org", "", "ldap://a", "dc=a"),
+        // As for routes it is the last @ that counts; for %U and %d, which are C's, the first.
+        ("a@b@example.org", "", "ldap://a", "dc=b"),
         ("@example.org", "", "ldap://a", "dc=b"),
         ("example.org", "", "ldap://a", "dc=a"),
         ("@", "", "ldap://a", "dc=a"),
