@@ -160,7 +160,8 @@ impl Protocol for Ldap {
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {
-        let plan = self.plans.of(&credentials.login, &credentials.realm, &credentials.service);
+        let login = credentials.sent_login.as_ref().unwrap_or(&credentials.login);
+        let plan = self.plans.of(login, &credentials.realm, &credentials.service);
         Check::new(Rc::clone(plan), Rc::clone(&self.pools), credentials)
     }
 }

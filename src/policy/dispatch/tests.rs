@@ -30,6 +30,7 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
 pub(super) fn credentials(login: &str, password: &str) -> Credentials {
     Credentials {
         login: login.into(),
+        sent_login: None,
         password: Secret::copy_of(password.as_bytes()),
         service: b"smtp".to_vec(),
         realm: Vec::new(),
