@@ -2,14 +2,14 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::site::Site;
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;
 use crate::registry::connect::connect;
-use crate::registry::load::load;
-use crate::registry::{named_files, site};
+use crate::registry::load::{Loaded, load};
+use crate::registry::named_files;
 use crate::settings::file::Problem;
-use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::memory;
 use mio::{Poll, Registry, Token};
@@ -21,15 +21,16 @@ use std::process::ExitCode;
 pub fn run(config: &Config) -> ExitCode {
     // The files hold passwords.
     memory::forbid_dumps();
-    let (sources, mut problems) = load(config);
-    if !problems.iter().any(Problem::is_error) {
-        let failed = try_start(config, &sources);
+    let mut loaded = load(config);
+    if !loaded.problems.iter().any(Problem::is_error) {
+        let failed = try_start(config, &loaded);
         // What a start misses it names itself.
-        if let (None, Some(text)) = (&failed, &sources.file) {
-            problems.extend(named_files::check(text, config.mechanism));
+        if let (None, Some(text)) = (&failed, &loaded.sources.file) {
+            loaded.problems.extend(named_files::check(text, &asking(&loaded.site)));
         }
-        problems.extend(failed);
+        loaded.problems.extend(failed);
     }
+    let Loaded { sources, problems, .. } = loaded;
     let mut lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if lines.is_empty() {
         let file = sources.file.map(|text| format!("{}: ", text.path.display()));
@@ -44,22 +45,26 @@ pub fn run(config: &Config) -> ExitCode {
 
 /// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers. Nothing is asked by it, since
 /// names are resolved and servers connected to when the first login comes.
-fn try_start(config: &Config, sources: &RawSettings) -> Option<Problem> {
+fn try_start(config: &Config, loaded: &Loaded) -> Option<Problem> {
     let started = Poll::new()
         .map_err(|error| MechanismError(strerror(&error)))
-        .and_then(|poll| connect_all(config, sources, poll.registry()));
+        .and_then(|poll| connect_all(config, loaded, poll.registry()));
     started.err().map(|error| Problem::error(Path::new(""), error.to_string()))
 }
 
-fn connect_all(config: &Config, sources: &RawSettings, registry: &Registry) -> Result<(), MechanismError> {
-    let (site, _) = site::resolve(&config.frontend, &[], sources);
-    for (_, instance) in site.remote_instances() {
+fn connect_all(config: &Config, loaded: &Loaded, registry: &Registry) -> Result<(), MechanismError> {
+    for (_, instance) in loaded.site.remote_instances() {
         let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
         let event_loop =
             EventLoopHandle { registry, token: Box::new(|_| Token(0)), instance: instance.name.clone() };
-        connect(instance, sources, &config.frontend.network, event_loop).transpose()?;
+        connect(instance, &loaded.sources, &config.frontend.network, event_loop).transpose()?;
     }
     Ok(())
+}
+
+/// The types of mechanisms in use that ask servers.
+fn asking(site: &Site) -> Vec<&'static str> {
+    site.remote_instances().map(|(_, instance)| instance.mechanism).collect()
 }
 
 fn write_lines(lines: &[String]) -> std::io::Result<()> {

@@ -4,12 +4,14 @@
 use crate::secret::Secret;
 use std::net::{IpAddr, SocketAddr};
 
-/// One login attempt, as it came over the mux socket. Bytes, never text: no encoding is assumed or changed.
+/// One login attempt. Bytes, never text: no encoding is assumed or changed.
 ///
 /// Deliberately neither `Debug` nor `Clone`: see [`Secret`].
 pub struct Credentials {
     /// The account, as `-r` or `--login-format` has made it. Not empty, no NUL.
     pub login: Vec<u8>,
+    /// The login as the client sent it, where a format has made another one of it: by its realm sections are chosen.
+    pub sent_login: Option<Vec<u8>>,
     /// The password. Not empty, no NUL.
     pub password: Secret,
     /// The service the login is for (`smtp`, `imap`, …); may be empty.

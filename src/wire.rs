@@ -146,6 +146,7 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
     let [login, password, service, realm] = fields;
     Decoded::Request(Credentials {
         login: login.to_vec(),
+        sent_login: None,
         password: Secret::copy_of(password),
         service: service.to_vec(),
         realm: realm.to_vec(),

@@ -71,6 +71,7 @@ impl<P: Protocol> Play<'_, P> {
     pub fn play(&self, mut way: Pieces) -> Vec<Happening> {
         let credentials = Credentials {
             login: self.login.to_vec(),
+            sent_login: None,
             password: Secret::copy_of(self.password),
             service: b"imap".to_vec(),
             realm: b"example.org".to_vec(),

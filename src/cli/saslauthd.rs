@@ -10,7 +10,9 @@ use crate::config::{
     CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
+use crate::registry::site::MOST_STEPS;
 use crate::registry::{self, Kind, Mechanism};
+use crate::settings::scope::is_name;
 use clap::CommandFactory;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -103,16 +105,15 @@ fn words_until_an_end(arguments: impl Iterator<Item = OsString>) -> (Vec<OsStrin
 
 impl Flags {
     fn into_config(self) -> Result<Config, UsageError> {
-        let name =
-            self.mechanism.first().ok_or(UsageError(Wrong::Line("no authentication mechanism specified")))?;
-        let unknown =
-            || InvalidValue(format!("unknown authentication mechanism: {}", name.to_string_lossy()));
-        let mechanism = name.to_str().and_then(registry::find).ok_or_else(unknown)?;
+        let mechanisms = match (self.mechanism.first(), &self.config) {
+            (Some(names), _) => mechanisms(names)?,
+            (None, Some(_)) => Vec::new(),
+            (None, None) => return Err(UsageError(Wrong::Line("no authentication mechanism specified"))),
+        };
         let foreground = self.foreground || self.debug;
-        let (mechanism_option, file) = self.option_and_file(mechanism)?;
+        let (mechanism_option, file) = self.option_and_file(&mechanisms)?;
         Ok(Config {
-            mechanism: mechanism.name,
-            frontend: self.frontend(mechanism, self.login_format()?),
+            frontend: self.frontend(mechanisms, self.login_format()?),
             mechanism_option,
             file,
             run_directory: self.run_directory,
@@ -124,29 +125,50 @@ impl Flags {
         })
     }
 
-    /// `-O` as the mechanism gets it, and its file. As in C, `-O` names the file of a mechanism that needs one.
+    /// `-O` as the one mechanism gets it, and the file.
     fn option_and_file(
+        &self,
+        mechanisms: &[String],
+    ) -> Result<(Option<OsString>, Option<ConfigFile>), InvalidValue> {
+        match only_built_in(mechanisms) {
+            Some(mechanism) => self.option_and_file_of(mechanism),
+            None => Ok((None, Some(self.file(is_file_required(mechanisms))?))),
+        }
+    }
+
+    /// What they are for a single mechanism that is built in. As in C, `-O` names the file of one that needs one. One that
+    /// blocks is not kept from starting by a file that is left over from something else.
+    fn option_and_file_of(
         &self,
         mechanism: &Mechanism,
     ) -> Result<(Option<OsString>, Option<ConfigFile>), InvalidValue> {
-        let option = self.option.clone().filter(|option| !option.is_empty());
-        let default = || PathBuf::from(ConfigFile::DEFAULT_PATH);
         match &mechanism.kind {
-            Kind::Local(_) => Ok((option, None)),
-            Kind::Remote(Remote { file: FileUse::Optional, .. }, _) => {
+            Kind::Local(_) if self.config.is_none() => Ok((self.option(), None)),
+            Kind::Local(_) | Kind::Remote(Remote { file: FileUse::Optional, .. }, _) => {
                 let required = self.config.is_some();
-                let path = self.config.clone().unwrap_or_else(default);
-                Ok((option, Some(ConfigFile { path, required })))
+                Ok((self.option(), Some(ConfigFile { path: self.config_path(), required })))
             }
-            Kind::Remote(Remote { file: FileUse::Required, .. }, _) => {
-                let path = match (option, &self.config) {
-                    (Some(option), Some(config)) => return Err(both_named(&option, config)),
-                    (Some(option), None) => absolute("-O", &option)?,
-                    (None, config) => config.clone().unwrap_or_else(default),
-                };
-                Ok((None, Some(ConfigFile { path, required: true })))
-            }
+            Kind::Remote(Remote { file: FileUse::Required, .. }, _) => Ok((None, Some(self.file(true)?))),
         }
+    }
+
+    /// The file, where `-O` is another name of `--config`.
+    fn file(&self, required: bool) -> Result<ConfigFile, InvalidValue> {
+        match (self.option(), &self.config) {
+            (Some(option), Some(config)) => Err(both_named(&option, config)),
+            (Some(option), None) => Ok(ConfigFile { path: absolute("-O", &option)?, required: true }),
+            (None, Some(path)) => Ok(ConfigFile { path: path.clone(), required: true }),
+            (None, None) => Ok(ConfigFile { path: self.config_path(), required }),
+        }
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| PathBuf::from(ConfigFile::DEFAULT_PATH))
+    }
+
+    /// `-O`; an empty one is none.
+    fn option(&self) -> Option<OsString> {
+        self.option.clone().filter(|option| !option.is_empty())
     }
 
     /// `-r` is one of the formats.
@@ -163,12 +185,12 @@ impl Flags {
         }
     }
 
-    fn frontend(&self, mechanism: &Mechanism, login_format: Option<LoginFormat>) -> FrontendSettings {
+    fn frontend(&self, mechanisms: Vec<String>, login_format: Option<LoginFormat>) -> FrontendSettings {
         FrontendSettings {
-            mechanism: mechanism.name.to_owned(),
+            workers: self.workers(only_built_in(&mechanisms)),
+            mechanisms,
             login_format,
             cache: self.cache.then(|| self.cache_settings()),
-            workers: self.workers(&mechanism.kind),
             limits: Limits { password: size(self.max_password), field: size(self.max_field) },
             request_timeout: seconds(self.request_timeout),
             read_timeout: seconds(self.read_timeout),
@@ -200,7 +222,8 @@ impl Flags {
     }
 
     /// The event loop asks servers itself: one worker for its errands is there, more come when they have to wait.
-    fn workers(&self, kind: &Kind) -> WorkerSettings {
+    fn workers(&self, only: Option<&Mechanism>) -> WorkerSettings {
+        let is_remote = only.is_some_and(|only| matches!(only.kind, Kind::Remote(..)));
         let processes = size(self.processes);
         if processes == 0 {
             let most = size(self.max_processes);
@@ -208,11 +231,49 @@ impl Flags {
         }
         WorkerSettings {
             most: processes,
-            ready: if matches!(kind, Kind::Remote(..)) { 1 } else { processes },
+            ready: if is_remote { 1 } else { processes },
             requests_each: self.requests_per_worker,
             flag: WorkerFlag::Processes,
         }
     }
+}
+
+/// The names behind `-a`, with commas between them: built-in ones, or of sections of the file.
+fn mechanisms(value: &OsStr) -> Result<Vec<String>, InvalidValue> {
+    let unknown = || InvalidValue(format!("unknown authentication mechanism: {}", value.to_string_lossy()));
+    let mut names: Vec<String> = Vec::new();
+    for name in value.to_str().ok_or_else(unknown)?.split(',') {
+        if !is_name(name) {
+            return Err(unknown());
+        }
+        let name = registry::find(name).map_or(name, |built_in| built_in.name);
+        if names.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            return Err(InvalidValue(format!("-a names {name} twice")));
+        }
+        names.push(name.to_owned());
+    }
+    match names.len() {
+        0..=MOST_STEPS => Ok(names),
+        number => Err(InvalidValue(format!("-a takes at most {MOST_STEPS} mechanisms, not {number}"))),
+    }
+}
+
+/// The mechanism, if there is one only and it is built in.
+fn only_built_in(mechanisms: &[String]) -> Option<&'static Mechanism> {
+    match mechanisms {
+        [only] => registry::find(only),
+        _ => None,
+    }
+}
+
+/// Whether one of several mechanisms cannot be set up without the file. A name that is not built in may be in none: the
+/// error is then that nobody knows it.
+fn is_file_required(mechanisms: &[String]) -> bool {
+    let needs_file = |mechanism: &Mechanism| {
+        mechanism.option_key.is_some()
+            || matches!(mechanism.kind, Kind::Remote(Remote { file: FileUse::Required, .. }, _))
+    };
+    mechanisms.iter().filter_map(|name| registry::find(name)).any(needs_file)
 }
 
 fn both_named(option: &OsStr, config: &Path) -> InvalidValue {

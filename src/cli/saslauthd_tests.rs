@@ -27,14 +27,14 @@ fn error(line: &str) -> String {
 #[test]
 fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     let config = config("-a pam");
-    assert_eq!(config.mechanism, "pam");
+    assert_eq!(config.frontend.mechanisms, ["pam"]);
     assert_eq!(config.mechanism_option, None);
     assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
     assert!(!config.foreground && !config.verbose && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
     assert_eq!(config.most_worker_growth, 256 << 20);
     let expected = FrontendSettings {
-        mechanism: "pam".to_owned(),
+        mechanisms: vec!["pam".to_owned()],
         login_format: None,
         cache: None,
         workers: WorkerSettings { most: 5, ready: 5, requests_each: 10_000, flag: WorkerFlag::Processes },
@@ -57,9 +57,9 @@ fn the_command_lines_of_the_distributions_are_understood() {
     let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
     assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
     assert!(chroot.frontend.login_format.is_some());
-    assert_eq!(config("-m /run/saslauthd -a shadow").mechanism, "shadow");
+    assert_eq!(config("-m /run/saslauthd -a shadow").frontend.mechanisms, ["shadow"]);
     assert!(config("-a pam -r").frontend.login_format.is_some());
-    assert_eq!(config("-a PAM -lT operand").mechanism, "pam");
+    assert_eq!(config("-a PAM -lT operand").frontend.mechanisms, ["pam"]);
 }
 
 #[test]
@@ -155,7 +155,12 @@ fn a_bad_value_is_one_line_on_stderr() {
     let size = "cache size must be positive and non zero";
     let lifetime = "cache timeout must be positive";
     for (line, text) in [
-        ("-a foo", "unknown authentication mechanism: foo"),
+        ("-a f/o", "unknown authentication mechanism: f/o"),
+        ("-a pam,", "unknown authentication mechanism: pam,"),
+        ("-a ,pam", "unknown authentication mechanism: ,pam"),
+        ("-a pam,corp,PAM", "-a names pam twice"),
+        ("-a corp,Corp", "-a names Corp twice"),
+        ("-a a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "-a takes at most 16 mechanisms, not 17"),
         ("-m run", "-m requires an absolute pathname"),
         ("-m ./run -x", "-m requires an absolute pathname"),
         ("-n -1", "invalid number of worker processes defined"),
@@ -221,6 +226,7 @@ fn a_wrong_line_shows_the_usage_after_its_message() {
         ("", daemon, "no authentication mechanism specified"),
         ("-c operand", daemon, "no authentication mechanism specified"),
         ("-- -v", daemon, "no authentication mechanism specified"),
+        ("-O /etc/saslauthd.conf", daemon, "no authentication mechanism specified"),
         ("-a pam -a pam -v", daemon, "only one authentication mechanism can be used"),
         ("-a pam -x -v", getopt, "invalid option -- 'x'"),
         ("-x -m run", getopt, "invalid option -- 'x'"),
@@ -329,6 +335,7 @@ fn remote(file: FileUse) -> Mechanism {
     Mechanism {
         name: "asking",
         keys: &[],
+        option_key: None,
         kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new() }, start),
     }
 }
@@ -337,7 +344,7 @@ fn remote(file: FileUse) -> Mechanism {
 fn option_and_file(line: &str, mechanism: &Mechanism) -> Result<(Option<String>, String, bool), String> {
     let (words, _) = words_until_an_end(line.split_whitespace().map(OsString::from));
     let flags = read_flags::<Flags>(words).map_err(|InvalidValue(text)| text)?;
-    let (option, file) = flags.option_and_file(mechanism).map_err(|InvalidValue(text)| text)?;
+    let (option, file) = flags.option_and_file_of(mechanism).map_err(|InvalidValue(text)| text)?;
     let file = file.unwrap();
     Ok((option.map(|option| option.into_string().unwrap()), file.path.display().to_string(), file.required))
 }
@@ -370,9 +377,51 @@ fn a_mechanism_that_can_do_without_its_file_needs_the_one_that_is_named() {
     assert_eq!(option_and_file("-O host/143 --config=/b", &optional), Ok((host, "/b".to_owned(), true)));
 }
 
+/// The file may be left over from something else.
 #[test]
-fn a_mechanism_that_reads_no_file_is_not_bothered_with_one() {
-    assert_eq!(config("-a pam --config=/nonexistent").file, None);
+fn a_single_mechanism_that_needs_no_file_reads_the_one_that_is_named() {
+    assert_eq!(config("-a pam").file, None);
+    assert_eq!(config("-a passwdfile -O /x").file, None);
+    let named = config("-a passwdfile -O /x --config=/nonexistent");
+    assert_eq!(named.file, Some(ConfigFile { path: "/nonexistent".into(), required: true }));
+    assert_eq!(named.mechanism_option.as_deref(), Some(OsStr::new("/x")));
+}
+
+#[test]
+fn mechanisms_are_named_in_the_order_in_which_they_are_asked() {
+    for (line, names) in [
+        ("-a PassWDfile,Corp,PAM", vec!["passwdfile", "Corp", "pam"]),
+        ("-a corp", vec!["corp"]),
+        ("--config=/c", vec![]),
+    ] {
+        assert_eq!(config(line).frontend.mechanisms, names, "{line}");
+    }
+}
+
+#[test]
+fn several_mechanisms_or_one_of_the_file_have_the_file_named_by_o_or_config() {
+    for (line, path, required) in [
+        ("-a pam,shadow", "/etc/saslauthd.conf", false),
+        ("-a corp", "/etc/saslauthd.conf", false),
+        ("-a pam,passwdfile", "/etc/saslauthd.conf", true),
+        ("-a pam,ldap", "/etc/saslauthd.conf", true),
+        ("-a pam,shadow -O /a", "/a", true),
+        ("-a corp -O /a", "/a", true),
+        ("-a corp --config=/b", "/b", true),
+        ("--config=/b", "/b", true),
+    ] {
+        let config = config(line);
+        assert_eq!(config.file, Some(ConfigFile { path: path.into(), required }), "{line}");
+        assert_eq!(config.mechanism_option, None, "{line}");
+    }
+    let both = "-O \"/a\" and --config=\"/b\" both name the configuration file; give one of them";
+    for line in ["-a pam,shadow -O /a --config=/b", "-O /a --config=/b"] {
+        assert_eq!(error(line), diagnostic(PID, both), "{line}");
+    }
+    assert_eq!(
+        error("-a pam,shadow -O a"),
+        diagnostic(PID, "-O takes the absolute path of a file, not \"a\"")
+    );
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl LoginFormat {
         if login.len() > Self::longest_login(limits) {
             return Err(Refusal::with_reason("", "--login-format makes the login too long"));
         }
-        credentials.login = login;
+        credentials.sent_login = Some(std::mem::replace(&mut credentials.login, login));
         Ok(())
     }
 
@@ -137,6 +137,7 @@ mod tests {
     fn credentials(login: &str, realm: &str) -> Credentials {
         Credentials {
             login: login.into(),
+            sent_login: None,
             password: Secret::copy_of(b"x"),
             service: b"smtp".to_vec(),
             realm: realm.into(),
@@ -148,6 +149,7 @@ mod tests {
         let mut credentials = credentials(login, realm);
         LoginFormat::parse(format).unwrap().apply(&mut credentials, Limits::DEFAULT)?;
         assert_eq!(credentials.realm, realm.as_bytes(), "the realm itself stays as it is");
+        assert_eq!(credentials.sent_login.as_deref(), Some(login.as_bytes()));
         Ok(String::from_utf8(credentials.login).unwrap())
     }
 

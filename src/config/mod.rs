@@ -1,7 +1,9 @@
 //! The resolved configuration: what the flags mean once they have been checked. Immutable.
 #![forbid(unsafe_code)]
 
+pub mod layers;
 pub mod login_format;
+pub mod selector;
 pub mod site;
 
 use login_format::LoginFormat;
@@ -12,11 +14,9 @@ use std::time::Duration;
 /// Everything the supervisor needs to run the daemon.
 #[derive(Clone)]
 pub struct Config {
-    /// `-a`
-    pub mechanism: &'static str,
-    /// `-O`, given to the mechanism; `None` where it names [`Self::file`].
+    /// `-O`, given to the one mechanism; `None` where it names [`Self::file`].
     pub mechanism_option: Option<OsString>,
-    /// `--config`, or what else names `saslauthd.conf`; `None` for mechanisms that read none.
+    /// `--config`, or what else names `saslauthd.conf`; `None` where none is read.
     pub file: Option<ConfigFile>,
     /// `-m`: absolute; holds `mux` and the pid file.
     pub run_directory: PathBuf,
@@ -32,6 +32,16 @@ pub struct Config {
     pub most_worker_growth: u64,
     /// How logins are handled; the part of the configuration that the frontend gets.
     pub frontend: FrontendSettings,
+}
+
+impl Config {
+    /// The one name behind `-a`, for lines about its settings; `None` if there are several or none.
+    pub fn only_mechanism(&self) -> Option<&str> {
+        match self.frontend.mechanisms.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
 }
 
 /// Where `saslauthd.conf` is.
@@ -51,9 +61,10 @@ impl ConfigFile {
 /// How the frontend treats clients and logins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontendSettings {
-    /// The mechanism's name for the log.
-    pub mechanism: String,
-    /// `-r`, `--login-format`: what becomes of a login; `None` leaves it as it is.
+    /// `-a`: who is asked in turn, where the file says nothing more special. Empty without the flag; then the file says
+    /// it. Names of built-in mechanisms, in small letters, or of sections of the file.
+    pub mechanisms: Vec<String>,
+    /// `-r`, `--login-format`: what becomes of a login; `None` leaves it as it is, or to the file.
     pub login_format: Option<LoginFormat>,
     /// `-c`: the credential cache; `None` without it.
     pub cache: Option<CacheSettings>,
@@ -138,17 +149,19 @@ pub struct WorkerSettings {
     pub ready: usize,
     /// After how many requests a worker is replaced; `-n 0` is 1.
     pub requests_each: u32,
-    /// The flag that raises `most`, for the warning when logins have to wait.
+    /// What raises `most`, for the warning when logins have to wait.
     pub flag: WorkerFlag,
 }
 
-/// The flag that sets the number of workers.
+/// What sets the number of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerFlag {
     /// `-n`
     Processes,
     /// `--max-processes`, which bounds `-n 0`.
     MaxProcesses,
+    /// `workers` in a section of `saslauthd.conf`.
+    Key,
 }
 
 /// The longest field of a request, in bytes. A longer one is refused as soon as its length has been read.

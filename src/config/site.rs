@@ -96,7 +96,7 @@ pub struct Routes {
 }
 
 /// Which logins a route is for; all that is given must hold.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// `[socket PATH]` with `mechanisms:` of its own: the name of the endpoint.
     pub endpoint: Option<String>,
@@ -107,7 +107,7 @@ pub struct Selector {
 }
 
 /// A realm in a section, without regard to case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RealmPattern {
     /// `[realm example.org]`
     Exact(String),

@@ -39,6 +39,7 @@ fn queue(waiting: &Waiting, site: &Site) -> String {
     let flag = match flag {
         WorkerFlag::Processes => "-n",
         WorkerFlag::MaxProcesses => "--max-processes",
+        WorkerFlag::Key => "workers: in saslauthd.conf",
     };
     let whose = if site.pools.len() > 1 { format!(" {}", whose(*pool, site)) } else { String::new() };
     let seconds = longest.as_secs();
@@ -107,7 +108,7 @@ struct Line<'a> {
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { login, service, realm, client } = self.names;
+        let Names { login, service, realm, client, .. } = self.names;
         write!(formatter, "[user={}] [service={}] [realm={}]", shown(login), shown(service), shown(realm))?;
         if let Some(mechanisms) = self.mechanisms {
             write!(formatter, " [mech={mechanisms}]")?;
@@ -134,6 +135,7 @@ mod tests {
     fn names(login: &[u8], client: Option<&str>) -> Names {
         Names {
             login: login.to_vec(),
+            sent_login: None,
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
             client: client.and_then(|address| address.parse().ok()),

@@ -152,7 +152,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
     let network = &settings.network;
     // All of it at once, so that passwords are in one place only.
     Writer::new(SETUP, LARGEST_SETUP)
-        .string(settings.mechanism.as_bytes())
+        .string(settings.mechanisms.join(",").as_bytes())
         .option(settings.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
         .option(settings.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
         .size(settings.workers.most)
@@ -194,7 +194,7 @@ fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
 
 fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
     let settings = FrontendSettings {
-        mechanism: reader.text()?,
+        mechanisms: decode_names(&reader.text()?),
         login_format: reader.option(|reader| LoginFormat::parse(&reader.text()?).map_err(|_| Malformed))?,
         cache: reader
             .option(|reader| Ok(CacheSettings { bytes: reader.size()?, lifetime: reader.duration()? }))?,
@@ -215,11 +215,17 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     let verbose = reader.flag()?;
     let sources = RawSettings {
+        instance: None,
         option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
         file: reader.option(read_text)?,
         ldap_conf: reader.option(read_text)?,
     };
     Ok(FrontendSetup { settings, log, verbose, sources })
+}
+
+/// A name has no comma in it.
+fn decode_names(joined: &str) -> Vec<String> {
+    joined.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed> {
@@ -248,7 +254,7 @@ mod tests {
     fn setup(cache: Option<CacheSettings>) -> FrontendSetup {
         FrontendSetup {
             settings: FrontendSettings {
-                mechanism: "pam".into(),
+                mechanisms: vec!["pam".into(), "corp".into()],
                 login_format: LoginFormat::parse("%LU@%Ld").ok(),
                 cache,
                 workers: WorkerSettings {
@@ -288,6 +294,7 @@ mod tests {
             ToFrontend::Setup(Box::new(setup(None))),
             ToFrontend::Setup(Box::new(FrontendSetup {
                 sources: RawSettings {
+                    instance: None,
                     option: Some("imap.example.org/993".into()),
                     file: Some(text("/etc/saslauthd.conf", b"ldap_bind_pw: \xff")),
                     ldap_conf: Some(text("/etc/ldap/ldap.conf", b"")),
@@ -316,6 +323,7 @@ mod tests {
     fn the_largest_setup_fits_into_one_message_between_processes() {
         let mut setup = setup(None);
         setup.sources = RawSettings {
+            instance: None,
             option: Some(OsString::from_vec(vec![b'o'; 8192])),
             file: Some(text(&format!("/{}", "f".repeat(4095)), &[b'x'; LARGEST_FILE])),
             ldap_conf: Some(text("/etc/openldap/ldap.conf", &[b'y'; LARGEST_LDAP_CONF])),

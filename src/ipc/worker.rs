@@ -121,6 +121,7 @@ impl ToWorker {
 fn decode_request(reader: &mut Reader<'_>) -> Result<Credentials, Malformed> {
     Ok(Credentials {
         login: reader.string()?.to_vec(),
+        sent_login: None,
         password: Secret::copy_of(reader.string()?),
         service: reader.string()?.to_vec(),
         realm: reader.string()?.to_vec(),
@@ -286,6 +287,7 @@ mod tests {
     fn a_request_arrives_with_all_its_bytes() {
         let credentials = Credentials {
             login: b"anna\xff".to_vec(),
+            sent_login: None,
             password: Secret::copy_of(&[b'p'; 65535]),
             service: b"smtp".to_vec(),
             realm: Vec::new(),

@@ -129,6 +129,7 @@ fn ask_about_everybody() {
 fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {
     let credentials = Credentials {
         login: login.into(),
+        sent_login: None,
         password: Secret::copy_of(password.as_bytes()),
         service: b"smtp".to_vec(),
         realm: Vec::new(),

@@ -52,6 +52,7 @@ mod tests {
     fn ask(login: &[u8]) -> Outcome {
         let credentials = Credentials {
             login: login.to_vec(),
+            sent_login: None,
             password: Secret::copy_of(b"x"),
             service: b"smtp".to_vec(),
             realm: Vec::new(),

@@ -28,9 +28,9 @@ use std::fmt;
 
 /// What the registry must know of a mechanism that blocks.
 pub struct Local {
-    /// Looks at the `-O` option before the daemon starts and on every reload; touches no login.
-    pub check: fn(option: Option<&OsStr>) -> Vec<Problem>,
-    /// Makes the mechanism ready inside a worker.
+    /// Looks at the settings before the daemon starts and on every reload; touches no login.
+    pub check: fn(&RawSettings) -> Vec<Problem>,
+    /// Makes the mechanism ready inside a worker, with what `-O` or the key in its place says.
     pub start: fn(option: Option<&OsStr>) -> Started,
 }
 

@@ -165,6 +165,7 @@ mod tests {
     fn an_unknown_login_is_an_invalid_username() {
         let credentials = Credentials {
             login: b"no-such-login-in-any-database".to_vec(),
+            sent_login: None,
             password: Secret::copy_of(b"x"),
             service: Vec::new(),
             realm: Vec::new(),

@@ -93,7 +93,8 @@ mod tests {
             Text { path: PathBuf::from("/etc/saslauthd.conf"), bytes: Secret::copy_of(text.as_bytes()) };
         let mut problems = Vec::new();
         let file = text.parse(&mut problems);
-        let settings = read(&mut Keys::general(text.path(), &file, &mut problems), "rimap", defaults);
+        let settings =
+            read(&mut Keys::new(text.path(), vec![&file.general], &mut problems), "rimap", defaults);
         (settings, problems.iter().map(ToString::to_string).collect())
     }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::CacheSettings;
+use crate::config::selector::realm_of;
 use crate::credentials::Credentials;
 use crate::policy::route::RouteId;
 use hmac::digest::FixedOutput;
@@ -66,9 +67,17 @@ impl Cache {
     }
 
     /// The fingerprint of a request. Login, realm, service and client address are all part of it, since a
-    /// mechanism may decide by any of them, and so is the route, since by another one others decide.
+    /// mechanism may decide by any of them, also the realm that a format has taken off, by which sections are chosen; and
+    /// so is the route, since by another one others decide.
     pub fn fingerprint(&self, credentials: &Credentials, route: RouteId) -> Fingerprint {
         let mut name = self.keyed.clone();
+        if let (Some(sent), true) = (&credentials.sent_login, credentials.realm.is_empty()) {
+            // No part is as long as that.
+            name.update(&usize::MAX.to_le_bytes());
+            let realm = realm_of(sent, b"", b"");
+            name.update(&realm.len().to_le_bytes());
+            realm.iter().for_each(|byte| name.update(&[byte.to_ascii_lowercase()]));
+        }
         for part in [&credentials.login, &credentials.realm, &credentials.service] {
             name.update(&part.len().to_le_bytes());
             name.update(part);
@@ -219,6 +228,7 @@ mod tests {
     fn credentials(login: &str, password: &str) -> Credentials {
         Credentials {
             login: login.into(),
+            sent_login: None,
             password: Secret::copy_of(password.as_bytes()),
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
@@ -330,6 +340,22 @@ mod tests {
         let login = "a".repeat(1000);
         remember(&mut cache, &login, "secret", now);
         assert!(knows(&mut cache, &login, "secret", now));
+    }
+
+    /// A directory may have another section for each.
+    #[test]
+    fn logins_of_which_a_format_makes_the_same_one_share_an_acceptance_within_a_realm_only() {
+        let cache = cache(10);
+        let sent = |login: &str, realm: &str| {
+            let sent_login = Some(login.as_bytes().to_vec());
+            let realm = realm.as_bytes().to_vec();
+            let credentials = Credentials { sent_login, realm, ..credentials("anna", "secret") };
+            cache.fingerprint(&credentials, RouteId::DEFAULT)
+        };
+        assert!(sent("anna@a.org", "") == sent("ANNA@A.org", ""));
+        assert!(sent("anna@a.org", "") != sent("anna@b.org", ""));
+        assert!(sent("anna@a.org", "") != sent("anna", ""));
+        assert!(sent("anna@a.org", "c.org") == sent("anna@b.org", "c.org"), "the client's realm is it");
     }
 
     #[test]

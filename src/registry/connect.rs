@@ -1,6 +1,7 @@
 //! From an instance of a [`Site`](crate::config::site::Site) to a mechanism that asks servers.
 #![forbid(unsafe_code)]
 
+use super::site::sources_of;
 use super::{Connected, Kind, find};
 use crate::config::NetworkSettings;
 use crate::config::site::Instance;
@@ -16,12 +17,7 @@ pub fn connect(
     event_loop: EventLoopHandle,
 ) -> Option<Connected> {
     match find(instance.mechanism)?.kind {
-        Kind::Remote(_, start) => Some(start(&sources_of(instance, sources), network, event_loop)),
+        Kind::Remote(_, start) => Some(start(&sources_of(sources, instance), network, event_loop)),
         Kind::Local(_) => None,
     }
-}
-
-/// What concerns the instance.
-fn sources_of(instance: &Instance, sources: &RawSettings) -> RawSettings {
-    RawSettings { option: instance.option.clone(), ..sources.copy() }
 }

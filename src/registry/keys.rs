@@ -2,16 +2,57 @@
 #![forbid(unsafe_code)]
 
 use super::MECHANISMS;
+use super::site::type_of;
 use crate::settings::file::{Entry, File, Problem, Section, Severity, Text};
 use crate::settings::keys::last_counts;
+use crate::settings::scope::Scope;
 
-/// A key that some mechanism knows.
+/// A key that somebody knows.
 struct Key {
     /// The key and its other spellings; `krb5_*_instance` stands for any service.
     names: &'static [&'static str],
-    /// The mechanism it belongs to.
-    mechanism: &'static str,
+    owner: Owner,
 }
+
+/// Who knows a key.
+enum Owner {
+    /// The mechanism of that name.
+    Mechanism(&'static str),
+    /// The daemon itself, in these parts of the file.
+    Daemon(&'static [Part]),
+}
+
+/// A part of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    General,
+    Mechanism,
+    Logins,
+    Socket,
+}
+
+/// The keys that belong to no mechanism, and where each can stand.
+const OF_DAEMON: [(&[&[&str]], &[Part]); 5] = [
+    (&[&["mechanisms"], &["login_format"]], &[Part::General, Part::Logins, Part::Socket]),
+    (
+        &[&["on_reject"], &["on_unknown"], &["on_unavailable"]],
+        &[Part::General, Part::Mechanism, Part::Logins, Part::Socket],
+    ),
+    (&[&["default_realm"]], &[Part::General]),
+    (&[&["type"], &["workers"]], &[Part::Mechanism]),
+    (
+        &[
+            &["protocol"],
+            &["mode"],
+            &["owner"],
+            &["group"],
+            &["service"],
+            &["allow_users"],
+            &["allow_groups"],
+        ],
+        &[Part::Socket],
+    ),
+];
 
 /// A line that is passed over, or that means less than it seems to.
 struct Warning {
@@ -24,11 +65,10 @@ const PASSWORDS: [&str; 2] = ["ldap_bind_pw", "ldap_password"];
 
 /// Whether there is a password in the file, which then should not be open to everybody.
 pub fn holds_password(file: &File) -> bool {
-    let sections = std::iter::once(&file.general).chain(&file.realms);
-    sections.flat_map(|section| &section.entries).any(|entry| PASSWORDS.contains(&entry.key.as_str()))
+    file.all().flat_map(|section| &section.entries).any(|entry| PASSWORDS.contains(&entry.key.as_str()))
 }
 
-/// The mechanism whose keys can be in a section of a realm.
+/// The mechanism whose keys can be in a section about some logins.
 const WITH_REALMS: &str = "ldap";
 
 /// The key of that name, in small letters.
@@ -41,11 +81,16 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     keys().flat_map(|key| key.names).copied()
 }
 
-/// All keys, whether or not their mechanism is the one in use.
+/// All keys, whether or not their mechanism is in use.
 fn keys() -> impl Iterator<Item = Key> {
     let built_in = MECHANISMS.iter().map(|mechanism| (mechanism.name, mechanism.keys));
-    let all = built_in.chain([("kerberos5", KEYS_OF_KERBEROS5)]);
-    all.flat_map(|(mechanism, keys)| keys.iter().map(move |names| Key { names, mechanism }))
+    let of_mechanisms = built_in.chain([("kerberos5", KEYS_OF_KERBEROS5)]).flat_map(|(mechanism, keys)| {
+        keys.iter().map(move |names| Key { names, owner: Owner::Mechanism(mechanism) })
+    });
+    let of_daemon = OF_DAEMON
+        .into_iter()
+        .flat_map(|(keys, parts)| keys.iter().map(move |names| Key { names, owner: Owner::Daemon(parts) }));
+    of_mechanisms.chain(of_daemon)
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -71,11 +116,9 @@ pub fn check(text: &Text, file: &File) -> Vec<Problem> {
 }
 
 fn warnings(file: &File) -> Vec<Warning> {
-    let general = file.general.entries.iter().filter_map(unknown);
-    let in_realms = file.realms.iter().flat_map(|realm| &realm.entries);
-    let in_realms = in_realms.filter_map(|entry| unknown(entry).or_else(|| misplaced(entry)));
-    let sections = std::iter::once(&file.general).chain(&file.realms);
-    general.chain(in_realms).chain(sections.flat_map(repeated)).collect()
+    let entries = file.all().flat_map(|section| section.entries.iter().map(move |entry| (entry, section)));
+    let odd = entries.filter_map(|(entry, section)| unknown(entry).or_else(|| misplaced(entry, section)));
+    odd.chain(file.all().flat_map(repeated)).collect()
 }
 
 /// The longest unknown key that is shown whole; in a damaged file it might be anything.
@@ -93,10 +136,50 @@ fn unknown(entry: &Entry) -> Option<Warning> {
     Some(Warning { line: entry.line, text: format!("unknown key {shown}") })
 }
 
-fn misplaced(entry: &Entry) -> Option<Warning> {
-    let key = find(&entry.key).filter(|key| key.mechanism != WITH_REALMS)?;
-    let text = format!("{} has no effect here: {} knows no sections for realms", entry.key, key.mechanism);
+/// A key in a part of the file where nobody looks for it.
+fn misplaced(entry: &Entry, section: &Section) -> Option<Warning> {
+    let part = part_of(&section.scope)?;
+    let why = match find(&entry.key)?.owner {
+        Owner::Daemon(parts) if parts.contains(&part) => None,
+        Owner::Daemon(parts) => Some(format!("it belongs into {}", shown(parts))),
+        Owner::Mechanism(mechanism) => misplaced_of(mechanism, part, section),
+    };
+    let text = format!("{} has no effect here: {}", entry.key, why?);
     Some(Warning { line: entry.line, text })
+}
+
+/// Why a key of this mechanism means nothing in the section.
+fn misplaced_of(mechanism: &str, part: Part, section: &Section) -> Option<String> {
+    match part {
+        Part::General => None,
+        Part::Logins if mechanism == WITH_REALMS => None,
+        Part::Logins => Some(format!("{mechanism} knows no sections for realms")),
+        Part::Mechanism => {
+            let own = type_of(section).ok().filter(|own| own.name != mechanism)?;
+            Some(format!("{} is of the type {}", section.scope, own.name))
+        }
+        Part::Socket => Some("it is about no socket".to_owned()),
+    }
+}
+
+fn part_of(scope: &Scope) -> Option<Part> {
+    match scope {
+        Scope::General => Some(Part::General),
+        Scope::Mechanism(_) => Some(Part::Mechanism),
+        Scope::Logins { .. } => Some(Part::Logins),
+        Scope::Socket(_) => Some(Part::Socket),
+        Scope::Nothing => None,
+    }
+}
+
+fn shown(parts: &[Part]) -> String {
+    let words = parts.iter().map(|part| match part {
+        Part::General => "the general part",
+        Part::Mechanism => "a section [mechanism NAME]",
+        Part::Logins => "a section [realm NAME] or [service NAME]",
+        Part::Socket => "a section [socket PATH]",
+    });
+    words.collect::<Vec<_>>().join(" or ")
 }
 
 /// Keys that are in a section already, maybe under another name.

@@ -1,7 +1,8 @@
-//! Reads the files that a mechanism's settings come from, and has the mechanism look at them.
+//! Reads the files that the settings come from, and has the mechanisms look at them.
 #![forbid(unsafe_code)]
 
-use super::{find, keys};
+use super::{Mechanism, find, keys, site};
+use crate::config::site::Site;
 use crate::config::{Config, ConfigFile};
 use crate::secret::Secret;
 use crate::settings::file::{Problem, Text};
@@ -22,29 +23,66 @@ const WITH_LDAP_CONF: &str = "ldap";
 const READABLE: u32 = 0o004;
 const WRITEABLE: u32 = 0o002;
 
-/// Everything the mechanism's settings come from and what is wrong with it, in the order of the lines. With an error among the problems the
-/// mechanism cannot be used. Connects to nothing and resolves no name.
-pub fn load(config: &Config) -> (RawSettings, Vec<Problem>) {
+/// What flags and files say.
+pub struct Loaded {
+    /// The files, for whoever is set up from them.
+    pub sources: RawSettings,
+    /// What they mean.
+    pub site: Site,
+    /// What is wrong with them, in the order of the lines. With an error among them the daemon cannot run.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the files, and has every mechanism look at its settings. Connects to nothing and resolves no name.
+pub fn load(config: &Config) -> Loaded {
     let mut problems = Vec::new();
-    let Some(mechanism) = find(config.mechanism) else {
-        let text = format!("unknown authentication mechanism: {}", config.mechanism);
-        return (RawSettings::default(), vec![Problem::error(Path::new("-a"), text)]);
-    };
-    let needs_file = mechanism.needs_file(config.mechanism_option.as_deref());
-    let file = config.file.as_ref().and_then(|file| read_own(file, needs_file, &mut problems));
-    let with_ldap_conf = config.file.is_some() && mechanism.name == WITH_LDAP_CONF;
-    let ldap_conf = if with_ldap_conf { read_ldap_conf(&LDAP_CONF, &mut problems) } else { None };
-    let settings = RawSettings { option: config.mechanism_option.clone(), file, ldap_conf };
+    let file = config.file.as_ref().and_then(|file| read_own(file, needs_file(config), &mut problems));
+    let option = config.mechanism_option.clone();
+    let mut sources = RawSettings { option, file, ..RawSettings::default() };
     // What cannot be read is not missing as well.
-    if !problems.iter().any(Problem::is_error) {
-        problems
-            .extend(settings.file.iter().flat_map(|text| keys::check(text, &text.parse(&mut Vec::new()))));
-        problems.extend(mechanism.check(&settings, &config.frontend.network));
+    if problems.iter().any(Problem::is_error) {
+        return Loaded { sources, site: Site::default(), problems };
     }
+    let (site, wrong) = site::resolve(&config.frontend, &[], &sources);
+    problems.extend(wrong);
+    if config.file.is_some() && site.instances.iter().any(|instance| instance.mechanism == WITH_LDAP_CONF) {
+        sources.ldap_conf = read_ldap_conf(&LDAP_CONF, &mut problems);
+    }
+    problems.extend(check_file(config, &sources));
+    for instance in &site.instances {
+        let Some(mechanism) = find(instance.mechanism) else { continue };
+        problems.extend(mechanism.check(&site::sources_of(&sources, instance), &config.frontend.network));
+    }
+    let mut problems = site::once_each(problems);
     problems.sort_by(|one, other| {
         (&one.source, one.line, one.column).cmp(&(&other.source, other.line, other.column))
     });
-    (settings, problems)
+    Loaded { sources, site, problems }
+}
+
+/// The one mechanism, if the command line asks for nothing else: a built-in one.
+fn only_mechanism(config: &Config) -> Option<&'static Mechanism> {
+    match config.frontend.mechanisms.as_slice() {
+        [only] => find(only),
+        _ => None,
+    }
+}
+
+/// Whether a file that is there and cannot be read stops the daemon.
+fn needs_file(config: &Config) -> bool {
+    only_mechanism(config).is_none_or(|mechanism| mechanism.needs_file(config.mechanism_option.as_deref()))
+}
+
+/// What is wrong with the lines by themselves. Where C would not read the file, its mechanism says how bad that is.
+fn check_file(config: &Config, sources: &RawSettings) -> Vec<Problem> {
+    let Some(text) = &sources.file else { return Vec::new() };
+    let mut problems = Vec::new();
+    let file = text.parse(&mut problems);
+    if only_mechanism(config).is_some_and(Mechanism::can_do_without_file) {
+        problems.clear();
+    }
+    problems.extend(keys::check(text, &file));
+    problems
 }
 
 /// `saslauthd.conf`. One that nobody has named and the mechanism does not need stops nothing.

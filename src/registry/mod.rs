@@ -9,7 +9,7 @@ pub mod site;
 
 use crate::config::NetworkSettings;
 use crate::mechanism::{
-    Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
+    FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -24,6 +24,8 @@ pub struct Mechanism {
     pub name: &'static str,
     /// Its keys in `saslauthd.conf`, each with its other spellings.
     pub keys: &'static [&'static [&'static str]],
+    /// Which of them says what `-O` says to a single mechanism.
+    pub option_key: Option<&'static str>,
     /// Where it works.
     pub kind: Kind,
 }
@@ -44,10 +46,11 @@ pub type Connected = Result<Box<dyn Network>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
 pub static MECHANISMS: [Mechanism; 7] = [
-    Mechanism { name: "getpwent", keys: &[], kind: Kind::Local(getpwent::LOCAL) },
+    Mechanism { name: "getpwent", keys: &[], option_key: None, kind: Kind::Local(getpwent::LOCAL) },
     Mechanism {
         name: "httpform",
         keys: httpform::KEYS,
+        option_key: None,
         kind: Kind::Remote(httpform::REMOTE, |settings, network, event_loop| {
             connected(httpform::protocol(settings, network)?, network, event_loop)
         }),
@@ -55,20 +58,27 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism {
         name: "ldap",
         keys: ldap::KEYS,
+        option_key: None,
         kind: Kind::Remote(ldap::REMOTE, |settings, network, event_loop| {
             connected(ldap::protocol(settings, network)?, network, event_loop)
         }),
     },
-    Mechanism { name: "pam", keys: &[], kind: Kind::Local(pam::LOCAL) },
-    Mechanism { name: "passwdfile", keys: &[], kind: Kind::Local(passwdfile::LOCAL) },
+    Mechanism { name: "pam", keys: &[], option_key: None, kind: Kind::Local(pam::LOCAL) },
+    Mechanism {
+        name: "passwdfile",
+        keys: passwdfile::KEYS,
+        option_key: Some(passwdfile::PATH_KEY),
+        kind: Kind::Local(passwdfile::LOCAL),
+    },
     Mechanism {
         name: "rimap",
         keys: rimap::KEYS,
+        option_key: Some(rimap::SERVERS_KEY),
         kind: Kind::Remote(rimap::REMOTE, |settings, network, event_loop| {
             connected(rimap::protocol(settings, network)?, network, event_loop)
         }),
     },
-    Mechanism { name: "shadow", keys: &[], kind: Kind::Local(shadow::LOCAL) },
+    Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];
 
 fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: EventLoopHandle) -> Connected {
@@ -89,10 +99,15 @@ impl Mechanism {
         }
     }
 
+    /// Whether `saslauthd.conf` is one of several things that it is set up from.
+    pub fn can_do_without_file(&self) -> bool {
+        matches!(&self.kind, Kind::Remote(Remote { file: FileUse::Optional, .. }, _))
+    }
+
     /// What is wrong with the settings; looked at before the daemon starts and on every reload.
     pub fn check(&self, settings: &RawSettings, network: &NetworkSettings) -> Vec<Problem> {
         match &self.kind {
-            Kind::Local(local) => (local.check)(settings.option.as_deref()),
+            Kind::Local(local) => (local.check)(settings),
             Kind::Remote(remote, _) => (remote.check)(settings, network),
         }
     }

@@ -12,13 +12,15 @@ use std::path::Path;
 /// The keys behind the mechanism's prefix that name a file or directory.
 const KEYS: [&str; 4] = ["_tls_cacert_file", "_tls_cacert_dir", "_tls_cert", "_tls_key"];
 
-/// A warning for each that cannot be read, of the general part and of every realm. Without TLS nobody misses them, until
-/// somebody turns it on.
-pub fn check(text: &Text, mechanism: &str) -> Vec<Problem> {
+/// A warning for each that cannot be read, of the general part and of every section. `mechanisms` are the types in use.
+/// Without TLS nobody misses them, until somebody turns it on.
+pub fn check(text: &Text, mechanisms: &[&str]) -> Vec<Problem> {
     let file = text.parse(&mut Vec::new());
-    let entries = file.realms.iter().chain([&file.general]).flat_map(|section| &section.entries);
-    let names_file =
-        |entry: &&Entry| entry.key.strip_prefix(mechanism).is_some_and(|behind| KEYS.contains(&behind));
+    let entries = file.all().flat_map(|section| &section.entries);
+    let is_of = |entry: &Entry, mechanism: &str| {
+        entry.key.strip_prefix(mechanism).is_some_and(|behind| KEYS.contains(&behind))
+    };
+    let names_file = |entry: &&Entry| mechanisms.iter().any(|mechanism| is_of(entry, mechanism));
     let mut problems: Vec<_> =
         entries.filter(names_file).filter_map(|entry| check_entry(text, entry)).collect();
     problems.sort_by_key(|problem| problem.line);
@@ -53,7 +55,7 @@ mod tests {
              [realm x]\nldap_tls_cacert_file: {there}/c\nldap_tls_key: /dev/null\n"
         );
         let text = Text { path: "/etc/saslauthd.conf".into(), bytes: Secret::copy_of(conf.as_bytes()) };
-        let told: Vec<_> = check(&text, "ldap").iter().map(ToString::to_string).collect();
+        let told: Vec<_> = check(&text, &["ldap"]).iter().map(ToString::to_string).collect();
         let missing = "cannot be read: No such file or directory";
         assert_eq!(
             told,

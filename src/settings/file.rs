@@ -1,6 +1,7 @@
-//! The lines of `saslauthd.conf`: keys, values, sections for realms. What the keys mean is the mechanism's business.
+//! The lines of `saslauthd.conf`: keys, values, sections. What the keys mean is not known here.
 #![forbid(unsafe_code)]
 
+use super::scope::Scope;
 use crate::secret::Secret;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,16 +20,16 @@ pub struct Text {
 pub struct File {
     /// What stands before the first section.
     pub general: Section,
-    /// `[realm NAME]` and what follows; each overrides keys of `general` for logins of that realm.
-    pub realms: Vec<Section>,
+    /// The sections, in the order of the file; no two have the same scope.
+    pub sections: Vec<Section>,
 }
 
 /// Some keys and their values.
 #[derive(Default)]
 pub struct Section {
-    /// The realm; empty for the general part.
-    pub realm: String,
-    /// The line of `[realm NAME]`, from 1; 0 for the general part.
+    /// What they are for.
+    pub scope: Scope,
+    /// The line of the header, from 1; 0 for the general part.
     pub line: usize,
     /// In the order of the file.
     pub entries: Vec<Entry>,
@@ -180,36 +181,41 @@ impl File {
             return self.open_section(line, trimmed);
         }
         let entry = entry(line, text)?;
-        self.realms.last_mut().unwrap_or(&mut self.general).entries.push(entry);
+        self.sections.last_mut().unwrap_or(&mut self.general).entries.push(entry);
         Ok(())
     }
 
     fn open_section(&mut self, line: usize, header: &[u8]) -> Result<(), Wrong> {
-        let name = realm_in(header).unwrap_or_default();
-        let taken = self.realms.iter().find(|section| section.realm.eq_ignore_ascii_case(name));
-        let wrong = match taken {
-            _ if name.is_empty() => {
-                Some(Wrong::line("a section begins with a line like \"[realm example.org]\""))
-            }
-            Some(taken) => {
-                Some(Wrong::line(format!("the realm {name} has a section on line {} already", taken.line)))
-            }
-            None => None,
-        };
+        let scope = Scope::parse(header);
+        let wrong =
+            match &scope {
+                Err(text) => Some(Wrong::line(*text)),
+                Ok(scope) => self.sections.iter().find(|section| section.scope.is_same(scope)).map(|taken| {
+                    Wrong::line(format!("{scope} has a section on line {} already", taken.line))
+                }),
+            };
         // Its keys must not get into the section before, even if the header is no good.
-        self.realms.push(Section { realm: name.to_owned(), line, entries: Vec::new() });
+        let scope = if wrong.is_none() { scope.unwrap_or_default() } else { Scope::Nothing };
+        self.sections.push(Section { scope, line, entries: Vec::new() });
         wrong.map_or(Ok(()), Err)
     }
-}
 
-/// The name in `[realm NAME]`.
-fn realm_in(header: &[u8]) -> Option<&str> {
-    let inside = header.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
-    let (word, name) = inside.split_at_checked(b"realm".len())?;
-    let separated = name.first().is_some_and(u8::is_ascii_whitespace);
-    let name = std::str::from_utf8(name.trim_ascii()).ok()?;
-    let printable = !name.contains(|letter: char| letter.is_control());
-    (word.eq_ignore_ascii_case(b"realm") && separated && printable).then_some(name)
+    /// All there are, the general part first.
+    pub fn all(&self) -> impl Iterator<Item = &Section> {
+        std::iter::once(&self.general).chain(&self.sections)
+    }
+
+    /// `[mechanism NAME]` of that name.
+    pub fn of_mechanism(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(
+            |section| matches!(&section.scope, Scope::Mechanism(known) if known.eq_ignore_ascii_case(name)),
+        )
+    }
+
+    /// What holds for the mechanism of that name: its own section, if there is one, before the general part.
+    pub fn for_mechanism(&self, name: Option<&str>) -> Vec<&Section> {
+        name.and_then(|name| self.of_mechanism(name)).into_iter().chain([&self.general]).collect()
+    }
 }
 
 /// C's rule for a key: letters, digits, `-` and `_`, even none of them. So it can be shown as it is.

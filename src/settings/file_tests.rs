@@ -70,9 +70,12 @@ fn a_section_holds_the_keys_that_follow_it() {
     let (file, problems) = parse(b"ldap_scope: one\n [ Realm  example.org ] \nldap_scope: sub\n[realm b]\n");
     assert_eq!(problems, [""; 0]);
     assert_eq!(file.general.entries.len(), 1);
-    let seen: Vec<_> =
-        file.realms.iter().map(|realm| (realm.realm.as_str(), realm.line, realm.entries.len())).collect();
-    assert_eq!(seen, [("example.org", 2, 1), ("b", 4, 0)]);
+    let seen: Vec<_> = file
+        .sections
+        .iter()
+        .map(|section| (section.scope.to_string(), section.line, section.entries.len()))
+        .collect();
+    assert_eq!(seen, [("the realm example.org".to_owned(), 2, 1), ("the realm b".to_owned(), 4, 0)]);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Typed access to the keys of `saslauthd.conf`: a mechanism asks for its keys, everything wrong is collected.
 #![forbid(unsafe_code)]
 
-use super::file::{Entry, File, Problem, Section, Severity};
+use super::file::{Entry, Problem, Section, Severity};
 use crate::secret::Secret;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The keys as one realm sees them: its own section before the general part.
+/// The keys of several sections at a time: what a more special one says counts before what the others say.
 pub struct Keys<'a> {
     source: &'a Path,
     /// The more special one first.
@@ -16,19 +16,9 @@ pub struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    /// The general part of a file.
-    pub fn general(source: &'a Path, file: &'a File, problems: &'a mut Vec<Problem>) -> Self {
-        Self { source, sections: vec![&file.general], problems }
-    }
-
-    /// A realm's section, with the general part behind it.
-    pub fn of_realm(
-        source: &'a Path,
-        file: &'a File,
-        realm: &'a Section,
-        problems: &'a mut Vec<Problem>,
-    ) -> Self {
-        Self { source, sections: vec![realm, &file.general], problems }
+    /// The keys of these sections of the file at `source`, the more special one first.
+    pub fn new(source: &'a Path, sections: Vec<&'a Section>, problems: &'a mut Vec<Problem>) -> Self {
+        Self { source, sections, problems }
     }
 
     /// The entry of a key, which may have several `names`. If there are more of them in a section, the one counts

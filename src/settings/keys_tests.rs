@@ -6,10 +6,8 @@ fn read<T>(text: &[u8], ask: impl FnOnce(&mut Keys<'_>) -> T) -> (T, Vec<String>
     let text = Text { path: "/c".into(), bytes: Secret::copy_of(text) };
     let file = text.parse(&mut Vec::new());
     let mut problems = Vec::new();
-    let value = match file.realms.first() {
-        None => ask(&mut Keys::general(text.path(), &file, &mut problems)),
-        Some(realm) => ask(&mut Keys::of_realm(text.path(), &file, realm, &mut problems)),
-    };
+    let sections = file.sections.iter().chain([&file.general]).collect();
+    let value = ask(&mut Keys::new(text.path(), sections, &mut problems));
     (value, problems.iter().map(Problem::to_string).collect())
 }
 

@@ -5,4 +5,5 @@
 pub mod file;
 pub mod keys;
 pub mod raw_settings;
+pub mod scope;
 pub mod tokens;

@@ -13,6 +13,9 @@ pub const LARGEST_LDAP_CONF: usize = 32 * 1024;
 /// Where a mechanism's settings come from.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RawSettings {
+    /// The name of the mechanism that they are for: `[mechanism NAME]` counts before the general part. `None` for the
+    /// daemon as a whole.
+    pub instance: Option<String>,
     /// `-O`, where it is not the name of the file.
     pub option: Option<OsString>,
     /// `saslauthd.conf`.
@@ -25,9 +28,15 @@ impl RawSettings {
     /// The same once more, for somebody else to wipe.
     pub fn copy(&self) -> Self {
         Self {
+            instance: self.instance.clone(),
             option: self.option.clone(),
             file: self.file.as_ref().map(Text::copy),
             ldap_conf: self.ldap_conf.as_ref().map(Text::copy),
         }
+    }
+
+    /// The same for one mechanism.
+    pub fn of_instance(&self, name: &str) -> Self {
+        Self { instance: Some(name.to_owned()), ..self.copy() }
     }
 }

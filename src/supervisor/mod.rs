@@ -57,8 +57,8 @@ pub fn run(config: Config) -> ExitCode {
 fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
-    let sources =
-        settings::read(config).map_err(|problems| StartError::Settings(config.mechanism, problems))?;
+    let sources = settings::read(config)
+        .map_err(|problems| StartError::Settings(config.only_mechanism().map(str::to_owned), problems))?;
     check_descriptors(config, &sources)?;
     run_directory::enter(&config.run_directory)?;
     let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };

@@ -4,6 +4,7 @@
 use super::children::Trouble;
 use crate::mechanism::failed_to_initialize;
 use crate::policy::room::TooFewDescriptors;
+use crate::registry;
 use crate::settings::file::Problem;
 use crate::strerror::strerror;
 use crate::sys::own_binary::NotFound;
@@ -35,8 +36,8 @@ pub(super) enum StartError {
     Socket(PathBuf, io::Error),
     /// `--user` names nobody, or the accounts cannot be read.
     User(String, Option<io::Error>),
-    /// The mechanism cannot be used with its settings.
-    Settings(&'static str, Vec<Problem>),
+    /// The settings cannot be used: those of one mechanism, or of several.
+    Settings(Option<String>, Vec<Problem>),
     /// A frontend says that it cannot serve: its own sentence.
     Refused(String),
     /// The daemon's processes did not become ready, and what is known of the last one that had trouble.
@@ -59,10 +60,19 @@ impl StartError {
     pub(super) fn sentences(&self) -> Vec<String> {
         match self {
             Self::Settings(name, problems) => {
-                problems.iter().map(|problem| failed_to_initialize(name, problem)).collect()
+                problems.iter().map(|problem| settings_sentence(name.as_deref(), problem)).collect()
             }
             _ => vec![self.to_string()],
         }
+    }
+}
+
+/// A name that nobody knows is told in C's words.
+fn settings_sentence(name: Option<&str>, problem: &Problem) -> String {
+    match name {
+        Some(name) if registry::find(name).is_some() => failed_to_initialize(name, problem),
+        _ if problem.source.as_os_str().is_empty() => problem.to_string(),
+        _ => format!("The configuration cannot be used: {problem}"),
     }
 }
 

@@ -38,7 +38,8 @@ pub(super) fn read(sources: &RawSettings, problems: &mut Vec<Problem>) -> Option
         return None;
     };
     let file = text.parse(problems);
-    let keys = &mut Keys::general(text.path(), &file, problems);
+    let sections = file.for_mechanism(sources.instance.as_deref());
+    let keys = &mut Keys::new(text.path(), sections, problems);
     let content_type = content_type(keys).to_owned();
     let targets = targets(keys);
     let template = template(keys, Escape::for_content_type(&content_type));

@@ -193,6 +193,7 @@ mod tests {
     fn credentials(login: &[u8], password: &[u8]) -> Credentials {
         Credentials {
             login: login.to_vec(),
+            sent_login: None,
             password: Secret::copy_of(password),
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),

@@ -21,6 +21,7 @@ fn httpform(file: &str) -> Httpform {
 fn credentials(login: &[u8], password: &[u8]) -> Credentials {
     Credentials {
         login: login.to_vec(),
+        sent_login: None,
         password: Secret::copy_of(password),
         service: Vec::new(),
         realm: Vec::new(),

@@ -125,7 +125,7 @@ pub struct Ldap {
 }
 
 impl Ldap {
-    /// Asks the servers of each realm in the way of `network`.
+    /// Asks the servers of each section in the way of `network`.
     pub fn new(realms: Realms<Settings>, network: &NetworkSettings) -> Self {
         let pools = Pools::new(network);
         let realms = realms.map(|settings| Rc::new(Realm { primary: pools.primary(&settings), settings }));
@@ -160,7 +160,8 @@ impl Protocol for Ldap {
     }
 
     fn exchange(&self, credentials: Credentials) -> Check {
-        let realm = self.realms.of(&credentials.login, &credentials.realm);
+        let login = credentials.sent_login.as_ref().unwrap_or(&credentials.login);
+        let realm = self.realms.of(login, &credentials.realm, &credentials.service);
         Check::new(Rc::clone(realm), Rc::clone(&self.pools), credentials)
     }
 }

@@ -17,9 +17,12 @@ use super::filter::Filter;
 use super::ldap_conf::LdapConf;
 use super::message::{Dereference, Scope};
 use super::sasl_choice::Choice;
-use super::tokens::{Template, split_login};
+use super::tokens::Template;
+use crate::config::layers::{self, Layers};
+use crate::config::selector::realm_of;
+use crate::config::site::Selector;
 use crate::net::exchange::{Server, TlsSettings};
-use crate::settings::file::Problem;
+use crate::settings::file::{File, Problem, Section, Text};
 use crate::settings::keys::Keys;
 use crate::settings::raw_settings::RawSettings;
 use std::path::Path;
@@ -96,10 +99,13 @@ pub struct Referrals {
     pub with_tls: bool,
 }
 
-/// Something that each realm has, such as its [`Settings`].
+/// Something that logins have, such as their [`Settings`], which sections for realms and services change.
 pub struct Realms<T> {
     general: T,
-    realms: Vec<(String, T)>,
+    /// The more special ones first.
+    special: Vec<(Selector, T)>,
+    /// `default_realm`
+    default_realm: Vec<u8>,
 }
 
 impl Realms<Settings> {
@@ -111,12 +117,16 @@ impl Realms<Settings> {
             return None;
         };
         let file = text.parse(problems);
-        let general = read::read(&mut Keys::general(text.path(), &file, problems), &conf);
-        let mut realms = Vec::new();
-        for section in &file.realms {
-            let mut keys = Keys::of_realm(text.path(), &file, section, problems);
-            realms.push((section.realm.clone(), read::read(&mut keys, &conf)));
+        let own = file.for_mechanism(sources.instance.as_deref());
+        let general = read::read(&mut Keys::new(text.path(), own.clone(), problems), &conf);
+        let mut special = Vec::new();
+        for Layers { selector, sections } in layers(text, &file, problems) {
+            let sections = sections.into_iter().chain(own.iter().copied()).collect();
+            let settings = read::read(&mut Keys::new(text.path(), sections, problems), &conf);
+            special.push((selector, settings));
         }
+        let mut keys = Keys::new(text.path(), vec![&file.general], problems);
+        let default_realm = keys.text(&["default_realm"]).unwrap_or_default().as_bytes().to_vec();
         // A line of the general part is read once for each realm, and is wrong as often.
         let mut seen = Vec::new();
         problems.retain(|problem| {
@@ -127,26 +137,37 @@ impl Realms<Settings> {
         if problems.iter().any(Problem::is_error) {
             return None;
         }
-        let realms = realms.into_iter().map(|(realm, settings)| Some((realm, settings?)));
-        Some(Self { general: general?, realms: realms.collect::<Option<_>>()? })
+        let special = special.into_iter().map(|(selector, settings)| Some((selector, settings?)));
+        Some(Self { general: general?, special: special.collect::<Option<_>>()?, default_realm })
     }
 }
 
+/// Which sections with keys of ldap count for which logins.
+fn layers<'a>(text: &Text, file: &'a File, problems: &mut Vec<Problem>) -> Vec<Layers<'a>> {
+    let with_keys = |section: &&Section| {
+        section.scope.is_about_logins() && section.entries.iter().any(|entry| entry.key.starts_with("ldap_"))
+    };
+    layers::of(file.sections.iter().filter(with_keys)).unwrap_or_else(|too_many| {
+        problems.push(Problem::error(text.path(), too_many.to_string()));
+        Vec::new()
+    })
+}
+
 impl<T> Realms<T> {
-    /// What a login has: of the realm that the client named, or else of the domain that `%d` stands for. For a realm
-    /// without a section that is the general part.
-    pub fn of(&self, login: &[u8], realm: &[u8]) -> &T {
-        let name = if realm.is_empty() { split_login(login).1 } else { realm };
-        let section = self.realms.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
-        section.map_or(&self.general, |(_, of_realm)| of_realm)
+    /// What a login has, by its realm and its service: see [`realm_of`]. Without a section for these that is what the
+    /// mechanism has by itself.
+    pub fn of(&self, login: &[u8], realm: &[u8], service: &[u8]) -> &T {
+        let realm = realm_of(login, realm, &self.default_realm);
+        let special = self.special.iter().find(|(selector, _)| selector.matches(realm, service));
+        special.map_or(&self.general, |(_, special)| special)
     }
 
     /// Makes something else for every realm.
     pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Realms<U> {
-        let general = make(self.general);
         Realms {
-            general,
-            realms: self.realms.into_iter().map(|(realm, of_realm)| (realm, make(of_realm))).collect(),
+            general: make(self.general),
+            special: self.special.into_iter().map(|(selector, own)| (selector, make(own))).collect(),
+            default_realm: self.default_realm,
         }
     }
 

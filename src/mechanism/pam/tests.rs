@@ -39,6 +39,7 @@ impl Drop for Service {
 fn credentials(service: &[u8]) -> Credentials {
     Credentials {
         login: b"anna".to_vec(),
+        sent_login: None,
         password: Secret::copy_of(b"s3cret"),
         service: service.to_vec(),
         realm: Vec::new(),

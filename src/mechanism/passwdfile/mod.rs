@@ -1,4 +1,4 @@
-//! `-a passwdfile -O FILE`: logins and hashes in a file of their own, as pam_pwdfile, htpasswd and Dovecot have them.
+//! `-a passwdfile -O FILE`, or `passwdfile_path: FILE` in saslauthd.conf: logins and hashes in a file of their own, as pam_pwdfile, htpasswd and Dovecot have them.
 //!
 //! ```text
 //! # comment
@@ -22,11 +22,19 @@ use crate::mechanism::schemes::{NotCompared, Stored};
 use crate::mechanism::{Local, LocalMechanism, MechanismError};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
-use crate::settings::file::Problem;
+use crate::settings::file::{Problem, Text};
+use crate::settings::keys::Keys;
+use crate::settings::raw_settings::RawSettings;
 use file::{Lookup, PasswdFile};
 use log::Level;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// The key of saslauthd.conf that names the file, where `-O` does not.
+pub const PATH_KEY: &str = "passwdfile_path";
+
+/// The keys of saslauthd.conf.
+pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 
 /// `-a passwdfile`
 pub const LOCAL: Local = Local { check, start };
@@ -36,10 +44,33 @@ struct Passwdfile {
 }
 
 /// Reads the whole file, so that whoever starts or reloads the daemon is told about every bad line.
-fn check(option: Option<&OsStr>) -> Vec<Problem> {
+fn check(sources: &RawSettings) -> Vec<Problem> {
     // The sentence names the file.
     let error = |error: MechanismError| vec![Problem::error(Path::new(""), error.0)];
-    path(option).and_then(inspect).unwrap_or_else(error)
+    let problems = match &sources.file {
+        Some(text) => check_key(text, sources),
+        None => Vec::new(),
+    };
+    if !problems.is_empty() {
+        return problems;
+    }
+    path(sources.option.as_deref()).and_then(inspect).unwrap_or_else(error)
+}
+
+/// What is wrong with the key; if there is nothing, it is the option.
+fn check_key(text: &Text, sources: &RawSettings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let file = text.parse(&mut Vec::new());
+    let sections = file.for_mechanism(sources.instance.as_deref());
+    let mut keys = Keys::new(text.path(), sections, &mut problems);
+    match (keys.entry(&[PATH_KEY]), &sources.option) {
+        (Some(entry), _) if !entry.value.as_bytes().starts_with(b"/") => {
+            keys.complain(entry, "takes an absolute path");
+        }
+        (None, None) => keys.miss("passwdfile_path is missing: the file of logins and hashes"),
+        _ => {}
+    }
+    problems
 }
 
 fn inspect(path: PathBuf) -> Result<Vec<Problem>, MechanismError> {
@@ -122,6 +153,7 @@ mod tests {
     fn ask(mechanism: &mut dyn LocalMechanism, login: &[u8], password: &str) -> Outcome {
         let credentials = Credentials {
             login: login.to_vec(),
+            sent_login: None,
             password: Secret::copy_of(password.as_bytes()),
             service: b"smtp".to_vec(),
             realm: Vec::new(),
@@ -132,8 +164,12 @@ mod tests {
         verdict.outcome
     }
 
+    fn check_option(option: Option<&str>) -> Vec<Problem> {
+        check(&RawSettings { option: option.map(Into::into), ..RawSettings::default() })
+    }
+
     fn refusal(option: Option<&str>) -> String {
-        let problems = check(option.map(OsStr::new));
+        let problems = check_option(option);
         assert!(problems.len() == 1 && problems[0].is_error(), "{problems:?}");
         let error = problems[0].to_string();
         if option.is_none_or(|option| !option.starts_with('/')) {
@@ -148,7 +184,7 @@ mod tests {
         let path = directory.path().join("users");
         std::fs::write(&path, format!("anna:{HASH}\notto@example.org:{HASH}:1000:x\neva:!{HASH}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(check(Some(path.as_os_str())), []);
+        assert_eq!(check_option(path.to_str()), []);
         let mut mechanism = mechanism(&path);
         for (login, password, expected) in [
             ("anna", "s3cret", Outcome::ACCEPT),
@@ -169,7 +205,7 @@ mod tests {
         let path = directory.path().join("users");
         std::fs::write(&path, format!("anna:{HASH}\noops\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let told: Vec<_> = check(Some(path.as_os_str())).iter().map(Problem::to_string).collect();
+        let told: Vec<_> = check_option(path.to_str()).iter().map(Problem::to_string).collect();
         let path = path.display();
         let expected = [
             format!("{path}: it is open to everybody (mode 0644), make it 0600 or 0640"),

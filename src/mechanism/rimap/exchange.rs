@@ -65,6 +65,7 @@ mod tests {
     fn check(login: &[u8], password: &[u8]) -> Check {
         Check::new(Credentials {
             login: login.to_vec(),
+            sent_login: None,
             password: Secret::copy_of(password),
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),

@@ -26,8 +26,12 @@ use crate::settings::raw_settings::RawSettings;
 use std::ffi::OsStr;
 use std::rc::Rc;
 
+/// The key of saslauthd.conf that names the servers, where `-O` does not.
+pub const SERVERS_KEY: &str = "rimap_servers";
+
 /// The keys of saslauthd.conf, each with its other spellings.
 pub const KEYS: &[&[&str]] = &[
+    &[SERVERS_KEY],
     &["rimap_tls_check_peer"],
     &["rimap_tls_cacert_file"],
     &["rimap_tls_cacert_dir"],
@@ -41,7 +45,7 @@ pub const KEYS: &[&[&str]] = &[
 /// The entry in the table of mechanisms.
 pub const REMOTE: Remote = Remote { file: FileUse::Optional, needs_file, check };
 
-/// All that it says is about TLS. C never reads it.
+/// With `-O` all that it says is about TLS. C never reads it.
 fn needs_file(option: Option<&OsStr>) -> bool {
     settings::read_option(option, &mut Vec::new()).iter().any(|server| server.tls != TlsMode::Off)
 }

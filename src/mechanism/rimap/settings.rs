@@ -1,6 +1,7 @@
-//! What `-O` and the keys `rimap_tls_…` of saslauthd.conf say.
+//! What `-O` and the keys `rimap_…` of saslauthd.conf say.
 #![forbid(unsafe_code)]
 
+use super::SERVERS_KEY;
 use crate::mechanism::tls_keys;
 use crate::net::exchange::{Address, Server, TlsMode, TlsSettings};
 use crate::settings::file::{Problem, Severity};
@@ -13,7 +14,7 @@ use std::path::Path;
 /// Which servers, and what they must prove.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// In the order of `-O`.
+    /// In the order of `-O` or `rimap_servers`.
     pub servers: Vec<Server>,
     /// For those with TLS.
     pub tls: TlsSettings,
@@ -22,9 +23,9 @@ pub struct Settings {
 impl Settings {
     /// Reads everything; what is wrong is added to `problems`, and left out here.
     pub fn read(sources: &RawSettings, problems: &mut Vec<Problem>) -> Self {
-        let servers = read_option(sources.option.as_deref(), problems);
         let mut in_file = Vec::new();
-        let tls = read_tls(sources, &mut in_file);
+        let (in_key, tls) = read_file(sources, problems, &mut in_file);
+        let servers = in_key.unwrap_or_else(|| read_option(sources.option.as_deref(), problems));
         // C does not read the file, which may be a leftover. Without TLS there is nothing in it for us either.
         if servers.iter().all(|server| server.tls == TlsMode::Off) {
             in_file.iter_mut().for_each(|problem| problem.severity = Severity::Warning);
@@ -34,50 +35,89 @@ impl Settings {
     }
 }
 
-fn read_tls(sources: &RawSettings, problems: &mut Vec<Problem>) -> TlsSettings {
-    let Some(text) = &sources.file else {
-        return TlsSettings::default();
-    };
-    let file = text.parse(problems);
-    tls_keys::read(&mut Keys::general(text.path(), &file, problems), "rimap", TlsSettings::default())
+/// The servers of `rimap_servers`, if it is there or should be, and what the other keys say. What is wrong with those goes to
+/// `in_file`.
+fn read_file(
+    sources: &RawSettings,
+    problems: &mut Vec<Problem>,
+    in_file: &mut Vec<Problem>,
+) -> (Option<Vec<Server>>, TlsSettings) {
+    let Some(text) = &sources.file else { return (None, TlsSettings::default()) };
+    let file = text.parse(in_file);
+    let sections = file.for_mechanism(sources.instance.as_deref());
+    let tls = tls_keys::read(
+        &mut Keys::new(text.path(), sections.clone(), in_file),
+        "rimap",
+        TlsSettings::default(),
+    );
+    let mut keys = Keys::new(text.path(), sections, problems);
+    if sources.option.is_none() && keys.entry(&[SERVERS_KEY]).is_none() {
+        keys.miss("rimap_servers is missing: the names of IMAP servers");
+        return (Some(Vec::new()), tls);
+    }
+    (read_key(&mut keys), tls)
 }
 
-/// The servers; what is wrong with them is added to `problems`.
+fn read_key(keys: &mut Keys<'_>) -> Option<Vec<Server>> {
+    let (entry, words) = (keys.entry(&[SERVERS_KEY])?, keys.text(&[SERVERS_KEY]).unwrap_or_default());
+    let (servers, faults) = read_words(words);
+    for Fault { text, is_error } in faults {
+        if is_error {
+            keys.complain(entry, &format!("has an error: {text}"));
+        } else {
+            keys.warn(entry, &format!("is odd: {text}"));
+        }
+    }
+    Some(servers)
+}
+
+/// The servers of `-O`; what is wrong with them is added to `problems`.
 pub(super) fn read_option(option: Option<&OsStr>, problems: &mut Vec<Problem>) -> Vec<Server> {
+    let source = Path::new("-O");
     let Some(words) = option.unwrap_or_default().to_str() else {
-        problems.push(problem("the name of an IMAP server must be UTF-8"));
+        problems.push(Problem::error(source, "the name of an IMAP server must be UTF-8"));
         return Vec::new();
     };
     if words.trim_ascii().is_empty() {
-        problems.push(problem("rimap needs the name of an IMAP server"));
+        problems.push(Problem::error(source, "rimap needs the name of an IMAP server"));
     }
-    let mut servers = Vec::new();
-    for word in words.split_ascii_whitespace() {
-        match server(word) {
-            Ok(server) => {
-                problems.extend(port_of_tls(word, &server));
-                servers.push(server);
-            }
-            // What stands before an @ may be a password.
-            Err(what) if word.contains('@') => problems.push(problem(format!("a server {what}"))),
-            Err(what) => problems.push(problem(format!("{word} {what}"))),
-        }
-    }
+    let (servers, faults) = read_words(words);
+    problems.extend(faults.into_iter().map(|Fault { text, is_error }| {
+        if is_error { Problem::error(source, text) } else { Problem::warning(source, text) }
+    }));
     servers
 }
 
-/// At the port of imaps the server waits for the client to begin with TLS, and never greets: RFC 8314, section 3.2.
-fn port_of_tls(word: &str, server: &Server) -> Option<Problem> {
-    let Address::Host { host, service } = &server.address else { return None };
-    let is_wrong = server.tls != TlsMode::Implicit && matches!(service.as_str(), "993" | "imaps");
-    is_wrong.then(|| {
-        let what = format!("{word} is asked without TLS at the port of imaps; imaps://{host} would do");
-        Problem::warning(Path::new("-O"), what)
-    })
+/// What is wrong with one of the servers.
+struct Fault {
+    text: String,
+    is_error: bool,
 }
 
-fn problem(text: impl Into<String>) -> Problem {
-    Problem::error(Path::new("-O"), text)
+/// Servers with blanks between them.
+fn read_words(words: &str) -> (Vec<Server>, Vec<Fault>) {
+    let (mut servers, mut faults) = (Vec::new(), Vec::new());
+    for word in words.split_ascii_whitespace() {
+        match server(word) {
+            Ok(server) => {
+                faults.extend(port_of_tls(word, &server).map(|text| Fault { text, is_error: false }));
+                servers.push(server);
+            }
+            // What stands before an @ may be a password.
+            Err(what) if word.contains('@') => {
+                faults.push(Fault { text: format!("a server {what}"), is_error: true });
+            }
+            Err(what) => faults.push(Fault { text: format!("{word} {what}"), is_error: true }),
+        }
+    }
+    (servers, faults)
+}
+
+/// At the port of imaps the server waits for the client to begin with TLS, and never greets: RFC 8314, section 3.2.
+fn port_of_tls(word: &str, server: &Server) -> Option<String> {
+    let Address::Host { host, service } = &server.address else { return None };
+    let is_wrong = server.tls != TlsMode::Implicit && matches!(service.as_str(), "993" | "imaps");
+    is_wrong.then(|| format!("{word} is asked without TLS at the port of imaps; imaps://{host} would do"))
 }
 
 /// One server, or what is wrong with it: a phrase that goes on after the word.

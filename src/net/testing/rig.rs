@@ -69,6 +69,7 @@ impl Rig {
     pub(in crate::net) fn ask(&mut self, number: u64, password: &[u8], service: &[u8], now: Instant) {
         let credentials = Credentials {
             login: b"user".to_vec(),
+            sent_login: None,
             password: Secret::copy_of(password),
             service: service.to_vec(),
             realm: Vec::new(),

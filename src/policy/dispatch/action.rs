@@ -87,6 +87,8 @@ pub enum DecidedBy {
 pub struct Names {
     /// The login as the mechanism sees it.
     pub login: Vec<u8>,
+    /// The login as it was sent, where that is another one. For the next step; not in the log.
+    pub sent_login: Option<Vec<u8>>,
     /// The service.
     pub service: Vec<u8>,
     /// The realm.
@@ -99,6 +101,7 @@ impl Names {
     pub(super) fn of(credentials: &mut Credentials) -> Self {
         Self {
             login: std::mem::take(&mut credentials.login),
+            sent_login: credentials.sent_login.take(),
             service: std::mem::take(&mut credentials.service),
             realm: std::mem::take(&mut credentials.realm),
             client: credentials.client,
@@ -108,6 +111,7 @@ impl Names {
     pub(super) fn copy_of(credentials: &Credentials) -> Self {
         Self {
             login: credentials.login.clone(),
+            sent_login: credentials.sent_login.clone(),
             service: credentials.service.clone(),
             realm: credentials.realm.clone(),
             client: credentials.client,
@@ -117,6 +121,7 @@ impl Names {
     pub(super) fn with(&self, password: Secret) -> Credentials {
         Credentials {
             login: self.login.clone(),
+            sent_login: self.sent_login.clone(),
             password,
             service: self.service.clone(),
             realm: self.realm.clone(),

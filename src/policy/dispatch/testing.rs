@@ -11,7 +11,7 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
     FrontendSettings {
-        mechanism: "pam".into(),
+        mechanisms: vec!["pam".into()],
         login_format: None,
         cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
         workers: WorkerSettings {
@@ -73,6 +73,7 @@ pub(super) fn route(instances: &[usize]) -> Rc<Route> {
 pub(super) fn credentials(login: &str, password: &str) -> Credentials {
     Credentials {
         login: login.into(),
+        sent_login: None,
         password: Secret::copy_of(password.as_bytes()),
         service: b"smtp".to_vec(),
         realm: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::chain::{Asked, Chain, Decision, Progress};
 use super::*;
-use crate::config::site::{Continuation, InstanceId, Step};
+use crate::config::site::{Continuation, InstanceId, RealmPattern, Step};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
 use crate::simulation::{Random, of_all_seeds};
@@ -11,6 +11,7 @@ use std::time::Duration;
 fn credentials(login: &str, service: &str, realm: &str) -> Credentials {
     Credentials {
         login: login.into(),
+        sent_login: None,
         password: Secret::copy_of(b"x"),
         service: service.into(),
         realm: realm.into(),
@@ -83,7 +84,7 @@ fn the_realm_is_the_clients_else_what_follows_the_last_at_sign_else_the_default_
         ("anna@one.test", "", 1),
         ("anna@one.test@two.test", "", 2),
         ("anna", "", 3),
-        ("anna@", "", 0),
+        ("anna@", "", 3),
         ("@one.test", "", 1),
         ("one.test", "", 3),
         ("anna@elsewhere.test", "", 0),

@@ -34,6 +34,7 @@ impl Talk {
         let ldap = Ldap::new(realms.unwrap_or_else(|| panic!("{problems:?}")), &NetworkSettings::DEFAULT);
         let mut check = ldap.exchange(Credentials {
             login: login.into(),
+            sent_login: None,
             password: Secret::copy_of(b"geheim"),
             service: b"imap".to_vec(),
             realm: Vec::new(),

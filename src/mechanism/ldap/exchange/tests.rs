@@ -38,6 +38,7 @@ impl Login {
         let ldap = ldap(file);
         let check = ldap.exchange(Credentials {
             login: login.to_vec(),
+            sent_login: None,
             password: Secret::copy_of(password),
             service: b"imap".to_vec(),
             realm: realm.into(),
@@ -184,6 +185,7 @@ fn the_same_login_binds_every_time() {
     for _ in 0..3 {
         let mut check = ldap.exchange(Credentials {
             login: b"anna".to_vec(),
+            sent_login: None,
             password: Secret::copy_of(b"pw"),
             service: Vec::new(),
             realm: Vec::new(),
@@ -291,6 +293,26 @@ fn fastbind_asks_nothing_but_the_bind() {
 fn values_of_the_login_cannot_change_the_filter() {
     let login = Login::new(SERVICE, b"*)(uid=*", b"pw", "");
     assert_eq!(login.step, "search dc=x 2 0 1 5 uid=*)(uid=* 1.1");
+}
+
+/// The format may have taken the realm off.
+#[test]
+fn the_section_of_a_login_is_chosen_by_what_the_client_sent() {
+    let file =
+        "ldap_auth_method: fastbind\nldap_filter: uid=%u\n[realm example.org]\nldap_filter: uid=%u,o=org\n";
+    let ldap = ldap(file);
+    for (sent, expected) in [(None, "uid=anna"), (Some("anna@Example.org"), "uid=anna,o=org")] {
+        let mut check = ldap.exchange(Credentials {
+            login: b"anna".to_vec(),
+            sent_login: sent.map(|sent| sent.as_bytes().to_vec()),
+            password: Secret::copy_of(b"pw"),
+            service: b"imap".to_vec(),
+            realm: Vec::new(),
+            client: None,
+        });
+        let Step::Ask(_, question) = check.begin() else { panic!("nothing is asked") };
+        assert!(shown(&question).contains(&format!("{expected} ")), "{}", shown(&question));
+    }
 }
 
 #[test]
@@ -672,6 +694,7 @@ fn no_password_outlives_its_login() {
     let before = crate::secret::alive();
     let mut check = ldap.exchange(Credentials {
         login: b"anna".to_vec(),
+        sent_login: None,
         password: Secret::copy_of(b"pw"),
         service: Vec::new(),
         realm: Vec::new(),

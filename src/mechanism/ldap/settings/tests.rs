@@ -12,6 +12,7 @@ fn text(path: &str, text: &str) -> Text {
 
 fn read_both(file: &str, ldap_conf: Option<&str>) -> (Option<Realms<Settings>>, Vec<String>) {
     let sources = RawSettings {
+        instance: None,
         option: None,
         file: Some(text("/etc/saslauthd.conf", file)),
         ldap_conf: ldap_conf.map(|conf| text("/etc/ldap/ldap.conf", conf)),
@@ -386,6 +387,39 @@ fn neither_servers_nor_a_search_base_come_from_ldap_conf_as_in_c() {
 }
 
 #[test]
+fn of_each_key_the_most_special_section_counts_then_the_mechanisms_and_then_the_general_part() {
+    let file = "ldap_search_base: general\nldap_scope: one\nldap_password_attr: general\nldap_auth_method: custom\n\
+                default_realm: home\n\
+                [mechanism corp]\ntype: ldap\nldap_search_base: corp\nldap_scope: base\n\
+                [realm *.org]\nldap_search_base: below\n[realm a.org]\nldap_scope: sub\n\
+                [service imap]\nldap_password_attr: imap\n[realm home]\nldap_search_base: home\n";
+    let text = Text { path: "/c".into(), bytes: Secret::copy_of(file.as_bytes()) };
+    let sources = RawSettings { file: Some(text), ..RawSettings::default() };
+    let seen = |instance: Option<&str>, login: &str, service: &str| {
+        let sources = instance.map_or_else(|| sources.copy(), |name| sources.of_instance(name));
+        let mut problems = Vec::new();
+        let realms = Realms::read(&sources, &mut problems).unwrap_or_else(|| panic!("{problems:?}"));
+        let settings = realms.of(login.as_bytes(), b"", service.as_bytes());
+        let Method::Custom(lookup, attribute) = &settings.method else { panic!() };
+        let base = String::from_utf8(lookup.base.expand(&Default::default())).unwrap();
+        (base, lookup.scope, attribute.clone())
+    };
+    for (instance, login, service, base, scope, attribute) in [
+        (None, "anna@x", "smtp", "general", Scope::One, "general"),
+        (Some("CORP"), "anna@x", "smtp", "corp", Scope::Base, "general"),
+        (Some("other"), "anna@x", "smtp", "general", Scope::One, "general"),
+        (Some("corp"), "anna@b.org", "smtp", "below", Scope::Base, "general"),
+        (Some("corp"), "anna@a.org", "smtp", "below", Scope::Sub, "general"),
+        (Some("corp"), "anna@a.org", "imap", "below", Scope::Sub, "imap"),
+        (Some("corp"), "anna", "imap", "home", Scope::Base, "imap"),
+        (None, "anna@x", "imap", "general", Scope::One, "imap"),
+    ] {
+        let expected = (base.to_owned(), scope, attribute.to_owned());
+        assert_eq!(seen(instance, login, service), expected, "{instance:?} {login} {service}");
+    }
+}
+
+#[test]
 fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
     let (realms, problems) = read_both(
         "ldap_servers: ldap://a/\nldap_search_base: dc=a\n[realm Example.ORG]\nldap_search_base: dc=b\n\
@@ -395,7 +429,7 @@ fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
     assert_eq!(problems, [""; 0]);
     let realms = realms.unwrap();
     let seen = |login: &str, realm: &str| {
-        let settings = realms.of(login.as_bytes(), realm.as_bytes());
+        let settings = realms.of(login.as_bytes(), realm.as_bytes(), b"");
         let base = String::from_utf8(lookup(settings).base.expand(&Default::default())).unwrap();
         (settings.servers[0].name.clone(), base)
     };
@@ -403,8 +437,8 @@ fn a_realm_has_its_own_keys_and_otherwise_the_general_ones() {
         ("anna", "", "ldap://a", "dc=a"),
         ("anna@elsewhere", "", "ldap://a", "dc=a"),
         ("anna@EXAMPLE.org", "", "ldap://a", "dc=b"),
-        // As for %U and %d it is the first @ that counts.
-        ("a@b@example.org", "", "ldap://a", "dc=a"),
+        // As for routes it is the last @ that counts; for %U and %d, which are C's, the first.
+        ("a@b@example.org", "", "ldap://a", "dc=b"),
         ("@example.org", "", "ldap://a", "dc=b"),
         ("example.org", "", "ldap://a", "dc=a"),
         ("@", "", "ldap://a", "dc=a"),
