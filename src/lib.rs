@@ -15,6 +15,7 @@ pub mod client;
 pub mod config;
 pub mod credentials;
 pub mod dispatch;
+pub mod endpoint;
 pub mod errand;
 pub mod fair_queue;
 pub mod frontend;
