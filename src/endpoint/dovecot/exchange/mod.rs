@@ -6,8 +6,6 @@
 
 mod login;
 mod plain;
-#[cfg(test)]
-mod tests;
 
 use super::reason::RefusalReason;
 use crate::config::Limits;
