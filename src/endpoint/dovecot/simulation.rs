@@ -154,7 +154,9 @@ impl World {
     }
 
     fn pass_time(&mut self) {
-        let most = if self.random.one_in(4) { 100_000 } else { 1000 };
+        // A client that is within a line rarely takes a rest.
+        let is_long = self.random.one_in(if self.client.is_within_a_line_or_handshake() { 60 } else { 4 });
+        let most = if is_long { 100_000 } else { 1000 };
         let until = self.now + self.random.milliseconds(most);
         while let Some(due) = self.session.next_timeout().filter(|due| *due <= until) {
             self.now = self.now.max(due);

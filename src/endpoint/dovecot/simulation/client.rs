@@ -65,7 +65,7 @@ impl Client {
             14..=25 => self.say_response(id, random),
             26..=28 => self.say(&format!("CANCEL\t{id}\n")),
             29 => (1..=IDS as u32).for_each(|id| self.say_auth(id, random)),
-            30 if random.one_in(60) => self.misbehave(id, random),
+            30 if random.one_in(15) => self.misbehave(id, random),
             _ => {}
         }
     }
@@ -138,8 +138,9 @@ impl Client {
             "AUTH" if fields.len() > 3 => self.has_misbehaved |= !self.owed.insert(id),
             "CONT" => self.unknown = Some(id).filter(|id| !self.owed.contains(id)),
             "CANCEL" => {
-                self.owed.remove(&id);
-                self.open.remove(&id);
+                if self.owed.remove(&id) {
+                    self.open.remove(&id);
+                }
             }
             _ => self.has_misbehaved = true,
         }
