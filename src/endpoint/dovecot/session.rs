@@ -41,7 +41,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// A new connection. The greeting is in the output at once: clients wait for it, some without ever saying a word.
+    /// A new connection. The greeting is in the output at once: clients wait for it before they say a word, Exim without
+    /// an end.
     pub fn new(settings: Rc<SessionSettings>, identity: &Identity, now: Instant) -> Self {
         let greeting = reply::greeting(&settings.mechanisms, identity);
         let mut session = Self::resume(settings, HandedOver { stage: Stage::AwaitingVersion }, now);

@@ -48,7 +48,7 @@ impl Client {
 
     fn greeted_with(settings: SessionSettings, minor: u32) -> Self {
         let mut client = Self::new(settings);
-        client.send(&format!("VERSION\t1\t{minor}\nCPID\t9040\n"));
+        client.send(format!("VERSION\t1\t{minor}\nCPID\t9040\n"));
         assert_eq!(client.session.hand_over().stage, Stage::Serving { minor });
         client
     }

@@ -5,7 +5,7 @@ use super::{Exchange, Step, check_login, check_password};
 use crate::config::Limits;
 use crate::secret::Secret;
 
-/// What clients of old compare with, though it says more than any of them shows.
+/// The challenges of every server that has LOGIN: it has no RFC, and some clients compare them.
 const ASK_LOGIN: &[u8] = b"Username:";
 const ASK_PASSWORD: &[u8] = b"Password:";
 
