@@ -8,11 +8,13 @@ mod generated {
     shadow_rs::shadow!(build);
 }
 
+pub mod base64;
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod endpoint;
 pub mod frontend;
 pub mod ipc;
 pub mod job;

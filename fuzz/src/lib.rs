@@ -4,6 +4,7 @@
 //! every file of `corpus`.
 
 pub mod conffile;
+pub mod dovecot;
 pub mod http_reply;
 pub mod imap_reply;
 pub mod input;
@@ -19,8 +20,9 @@ pub mod random;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 7] = [
+pub const CHECKS: [(&str, Check); 8] = [
     ("conffile", conffile::check),
+    ("dovecot", dovecot::check),
     ("http_reply", http_reply::check),
     ("imap_reply", imap_reply::check),
     ("ldap_filter", ldap_filter::check),

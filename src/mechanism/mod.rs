@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod alert;
-pub mod base64;
 #[cfg(test)]
 mod databases_tests;
 pub mod getpwent;

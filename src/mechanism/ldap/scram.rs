@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 use super::saslprep::prepared;
+use crate::base64;
 use crate::job::Digest;
-use crate::mechanism::base64;
 use crate::mechanism::pbkdf2::{MOST_ROUNDS, hmac, message_digest};
 use crate::secret::Secret;
 use openssl::error::ErrorStack;

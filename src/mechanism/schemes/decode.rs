@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::{MALFORMED, NotCompared, malformed};
-use crate::mechanism::base64;
+use crate::base64;
 use crate::secret::Secret;
 
 /// What stands behind the name of a scheme, such as `{SHA256.HEX}`.

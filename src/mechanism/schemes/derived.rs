@@ -3,8 +3,8 @@
 
 use super::decode::hexadecimal;
 use super::{NotCompared, malformed, not_computed};
+use crate::base64;
 use crate::job::Digest;
-use crate::mechanism::base64;
 use crate::mechanism::pbkdf2::{MOST_ROUNDS, derive_key, hmac, message_digest};
 use crate::secret::Secret;
 use openssl::hash::hash;

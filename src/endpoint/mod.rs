@@ -1,0 +1,4 @@
+//! The protocols in which the daemon is asked: pure sessions, bytes and answers in, requests and bytes out.
+#![forbid(unsafe_code)]
+
+pub mod dovecot;
