@@ -9,7 +9,6 @@ use crate::job::{JobId, WorkerId};
 use crate::outcome::Outcome;
 use crate::policy::origin::Origin;
 use crate::policy::route::chain::Asked;
-use crate::secret::Secret;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -111,16 +110,6 @@ impl Names {
             service: credentials.service.clone(),
             realm: credentials.realm.clone(),
             client: credentials.client,
-        }
-    }
-
-    pub(super) fn with(&self, password: Secret) -> Credentials {
-        Credentials {
-            login: self.login.clone(),
-            password,
-            service: self.service.clone(),
-            realm: self.realm.clone(),
-            client: self.client,
         }
     }
 }
