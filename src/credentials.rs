@@ -22,6 +22,20 @@ pub struct Credentials {
     pub client: Option<IpAddr>,
 }
 
+impl Credentials {
+    /// The same once more, for another mechanism.
+    pub fn copy(&self) -> Self {
+        Self {
+            login: self.login.clone(),
+            sent_login: self.sent_login.clone(),
+            password: Secret::copy_of(self.password.as_bytes()),
+            service: self.service.clone(),
+            realm: self.realm.clone(),
+            client: self.client,
+        }
+    }
+}
+
 /// The address in the optional fifth field of a request.
 ///
 /// Cyrus SASL 2.2 sends `ip;port`; other stacks send `ip`, `ip:port` or `[ip]:port`. PAM_RHOST and fail2ban need

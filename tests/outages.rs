@@ -109,4 +109,7 @@ fn fail2ban_finds_refused_logins_and_in_its_own_mode_unavailable_ones() {
     ] {
         assert_eq!(fail2ban::addresses_found(&log.all(), mode), found, "{mode}");
     }
+    let several: Vec<_> =
+        log.all().iter().map(|line| line.replace("[mech=pam]", "[mech=pam,corp-2]")).collect();
+    assert_eq!(fail2ban::addresses_found(&several, "normal"), ["192.0.2.7"], "asked of several mechanisms");
 }

@@ -108,7 +108,7 @@ struct Line<'a> {
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { login, service, realm, client, .. } = self.names;
+        let Names { login, service, realm, client } = self.names;
         write!(formatter, "[user={}] [service={}] [realm={}]", shown(login), shown(service), shown(realm))?;
         if let Some(mechanisms) = self.mechanisms {
             write!(formatter, " [mech={mechanisms}]")?;
@@ -135,7 +135,6 @@ mod tests {
     fn names(login: &[u8], client: Option<&str>) -> Names {
         Names {
             login: login.to_vec(),
-            sent_login: None,
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
             client: client.and_then(|address| address.parse().ok()),

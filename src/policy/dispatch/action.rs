@@ -9,7 +9,6 @@ use crate::job::{JobId, WorkerId};
 use crate::outcome::Outcome;
 use crate::policy::origin::Origin;
 use crate::policy::route::chain::Asked;
-use crate::secret::Secret;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -87,8 +86,6 @@ pub enum DecidedBy {
 pub struct Names {
     /// The login as the mechanism sees it.
     pub login: Vec<u8>,
-    /// The login as it was sent, where that is another one. For the next step; not in the log.
-    pub sent_login: Option<Vec<u8>>,
     /// The service.
     pub service: Vec<u8>,
     /// The realm.
@@ -101,7 +98,6 @@ impl Names {
     pub(super) fn of(credentials: &mut Credentials) -> Self {
         Self {
             login: std::mem::take(&mut credentials.login),
-            sent_login: credentials.sent_login.take(),
             service: std::mem::take(&mut credentials.service),
             realm: std::mem::take(&mut credentials.realm),
             client: credentials.client,
@@ -111,21 +107,9 @@ impl Names {
     pub(super) fn copy_of(credentials: &Credentials) -> Self {
         Self {
             login: credentials.login.clone(),
-            sent_login: credentials.sent_login.clone(),
             service: credentials.service.clone(),
             realm: credentials.realm.clone(),
             client: credentials.client,
-        }
-    }
-
-    pub(super) fn with(&self, password: Secret) -> Credentials {
-        Credentials {
-            login: self.login.clone(),
-            sent_login: self.sent_login.clone(),
-            password,
-            service: self.service.clone(),
-            realm: self.realm.clone(),
-            client: self.client,
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use super::{Names, RequestId};
 use crate::config::site::{InstanceId, PoolId};
+use crate::credentials::Credentials;
 use crate::job::{ErrandId, JobId, Purpose};
 use crate::outcome::Outcome;
 use crate::policy::cache::Fingerprint;
 use crate::policy::origin::Origin;
 use crate::policy::route::chain::Chain;
-use crate::secret::Secret;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Instant;
@@ -50,7 +50,7 @@ pub(super) struct Login {
     pub(super) fingerprint: Option<Fingerprint>,
     pub(super) chain: Chain,
     /// While somebody works on it and a further step may follow.
-    pub(super) password: Option<Secret>,
+    pub(super) credentials: Option<Credentials>,
     /// When none is left the job is dropped, unless it is being decided; then no further step follows.
     pub(super) requests: BTreeSet<RequestId>,
     /// What a worker does for it while servers are asked.
@@ -85,28 +85,28 @@ impl Job {
     pub(super) fn hand_out(&mut self) -> Option<Purpose> {
         let purpose = self.purpose.take()?;
         if let (Asker::Requests(login), Purpose::CheckLogin(credentials)) = (&mut self.asker, &purpose) {
-            login.keep_password(&credentials.password);
+            login.keep(credentials);
         }
         Some(purpose)
     }
 
-    /// Somebody waits for it again, who has sent the same password.
-    pub(super) fn remember(&mut self, password: &Secret) {
+    /// Somebody waits for it, maybe again after all had hung up, and has sent the same.
+    pub(super) fn supply(&mut self, credentials: &Credentials) {
         let is_handed_out = self.purpose.is_none();
-        if let Some(login) = self.login().filter(|login| is_handed_out && login.password.is_none()) {
-            login.keep_password(password);
+        if let Some(login) = self.login().filter(|login| is_handed_out && login.credentials.is_none()) {
+            login.keep(credentials);
         }
     }
 
     /// It could not be handed over.
     pub(super) fn take_back(&mut self, purpose: Purpose) {
         self.purpose = Some(purpose);
-        self.login().into_iter().for_each(|login| login.password = None);
+        self.login().into_iter().for_each(|login| login.credentials = None);
     }
 }
 
 impl Login {
-    fn keep_password(&mut self, password: &Secret) {
-        self.password = self.chain.may_go_on().then(|| Secret::copy_of(password.as_bytes()));
+    fn keep(&mut self, credentials: &Credentials) {
+        self.credentials = self.chain.may_go_on().then(|| credentials.copy());
     }
 }

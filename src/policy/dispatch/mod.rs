@@ -114,7 +114,7 @@ impl Dispatcher {
                 return self.reply_at_once(request, names, Outcome::ACCEPT, DecidedBy::Cache);
             }
             if let Some(&id) = self.in_flight.get(fingerprint) {
-                self.jobs.get_mut(&id).into_iter().for_each(|job| job.remember(&credentials.password));
+                self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(&credentials));
                 return self.join(id, request, deadline);
             }
         }
@@ -128,7 +128,7 @@ impl Dispatcher {
         let names = Rc::new(Names::copy_of(&credentials));
         let (fingerprint, in_flight) = (fingerprint.clone(), fingerprint);
         let login =
-            Login { names, fingerprint, chain, password: None, requests: BTreeSet::new(), errand: None };
+            Login { names, fingerprint, chain, credentials: None, requests: BTreeSet::new(), errand: None };
         let id =
             self.add(Purpose::CheckLogin(credentials), Asker::Requests(Box::new(login)), origin, place, now);
         self.in_flight.extend(in_flight.map(|fingerprint| (fingerprint, id)));

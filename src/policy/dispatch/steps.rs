@@ -58,12 +58,12 @@ impl Dispatcher {
         let next = self.jobs.get_mut(&id).and_then(Job::login).and_then(|login| login.chain.next_step());
         let place = next.and_then(|instance| self.place_of(instance));
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let password = job.login().and_then(|login| login.password.take());
-        let (Some(place), Some(password), Asker::Requests(login)) = (place, password, &mut job.asker) else {
+        let credentials = job.login().and_then(|login| login.credentials.take());
+        let (Some(place), Some(credentials)) = (place, credentials) else {
             return self.end(id, Refusal::internal("the next mechanism cannot be asked"), now);
         };
-        login.errand = None;
-        job.purpose = Some(Purpose::CheckLogin(login.names.with(password)));
+        job.login().into_iter().for_each(|login| login.errand = None);
+        job.purpose = Some(Purpose::CheckLogin(credentials));
         (job.place, job.since) = (place, now);
         self.begin(id, now);
     }
@@ -89,7 +89,7 @@ impl Dispatcher {
         if !login.requests.is_empty() {
             return;
         }
-        login.password = None;
+        login.credentials = None;
         let errand = login.errand;
         match place {
             Place::Pool(pool) => {

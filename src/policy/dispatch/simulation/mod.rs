@@ -176,7 +176,10 @@ impl World {
             self.carry_out();
             assert!(self.dispatcher.is_idle() && self.errands.is_empty(), "given up at once");
         }
+        let mut turns = 0;
         while !self.dispatcher.is_idle() || !self.errands.is_empty() {
+            turns += 1;
+            assert!(turns < 10_000, "it wants to be woken again and again for nothing");
             let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
             self.now = self.now.max(due);
             self.dispatcher.handle_timeout(self.now);
