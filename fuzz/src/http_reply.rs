@@ -4,10 +4,10 @@ use crate::input::{Input, SEPARATOR, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::settings::file::Text;
-use saslauthd::settings::raw_settings::RawSettings;
 use saslauthd::mechanism::httpform::{self, Httpform};
 use saslauthd::secret::Secret;
+use saslauthd::settings::file::Text;
+use saslauthd::settings::raw_settings::RawSettings;
 
 /// The longest head of a reply is 64 KiB, and buffers double; the record of the play takes some too.
 const MOST_HELD: usize = 384 * 1024;

@@ -4,8 +4,8 @@ use crate::input::{Input, SEPARATOR, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::settings::raw_settings::RawSettings;
 use saslauthd::mechanism::rimap::{Rimap, Settings};
+use saslauthd::settings::raw_settings::RawSettings;
 
 /// The longest line of a server is 64 KiB, and buffers double; the record of the play takes some too.
 const MOST_HELD: usize = 384 * 1024;

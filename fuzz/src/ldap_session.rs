@@ -4,11 +4,11 @@ use crate::input::{Input, ways_to_cut};
 use crate::memory::most_held;
 use crate::play::{Happening, Play, is_accepted};
 use saslauthd::config::NetworkSettings;
-use saslauthd::settings::file::Text;
-use saslauthd::settings::raw_settings::RawSettings;
 use saslauthd::mechanism::ldap::ber::{self, Reader};
 use saslauthd::mechanism::ldap::{Ldap, settings::Realms};
 use saslauthd::secret::Secret;
+use saslauthd::settings::file::Text;
+use saslauthd::settings::raw_settings::RawSettings;
 
 /// Between two parts of an input.
 pub const SEPARATOR: &[u8] = b"\xff\xff\xff\xff";

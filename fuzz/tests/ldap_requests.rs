@@ -8,9 +8,7 @@ use rasn_ldap::{
 };
 use saslauthd::mechanism::ldap::ber;
 use saslauthd::mechanism::ldap::filter;
-use saslauthd::mechanism::ldap::message::{
-    Dereference, Proof, Request, START_TLS, Scope, Search, WHO_AM_I,
-};
+use saslauthd::mechanism::ldap::message::{Dereference, Proof, Request, START_TLS, Scope, Search, WHO_AM_I};
 use saslauthd::mechanism::ldap::tokens::Tokens;
 use saslauthd::secret::Secret;
 use saslauthd_fuzz::random::Random;
