@@ -327,6 +327,158 @@ fn the_examples_have_no_problems() {
     }
 }
 
+/// Nobody names the mechanisms on the command line.
+#[test]
+fn the_example_of_several_mechanisms_has_no_problems() {
+    let (_, path) = examples().into_iter().find(|(name, _)| name == "routes").unwrap();
+    let authority = Authority::new();
+    let text = fs::read_to_string(path).unwrap();
+    let file = File::new(&text.replace("/etc/ssl/certs/example-ca.pem", authority.file().to_str().unwrap()));
+    assert_eq!(check(&[&file.named("--config=FILE")]), finished(0, &file.named("FILE: no problems\n")));
+}
+
+/// A file that says who is asked, what is wrong with it, and where.
+const BROKEN_ROUTES: [(&str, &str); 9] = [
+    (
+        "mechanisms: pam corp\n",
+        "FILE:1:17: mechanisms names corp, which is neither built in nor has a section of its own",
+    ),
+    ("mechanisms: pam\n[realm x]\nmechanisms: ,\n", "FILE:3:13: mechanisms names no mechanism"),
+    ("[realm x]\nmechanisms: pam\n", "FILE: mechanisms is missing"),
+    (
+        "mechanisms: a\n[mechanism a]\ntype: b\n[mechanism b]\ntype: a\n",
+        "FILE:3:7: type is the section on line 4",
+    ),
+    (
+        "mechanisms: pam\n[realm X]\nmechanisms: shadow\n[realm x]\n",
+        "FILE:4: the realm x has a section on line 2 already",
+    ),
+    ("mechanisms: pam shadow pam\n", "FILE:1:24: mechanisms names pam twice"),
+    ("mechanisms: pam\non_reject: maybe\n", "FILE:2:12: on_reject takes one of next, stop"),
+    ("mechanisms: pam\n[socket /run/x]\nmode: rw\n", "FILE:3:7: mode takes permission bits such as 0660"),
+    ("mechanisms: pam ldap\nldap_filter: (uid=%u\n", "FILE:2:"),
+];
+
+#[test]
+fn check_and_a_start_tell_what_is_wrong_with_a_route_and_where() {
+    for (text, problem) in BROKEN_ROUTES {
+        let (file, named) = (File::new(text), |text: &str, file: &File| file.named(text));
+        let (flag, problem) = (named("--config=FILE", &file), named(problem, &file));
+        let checked = check(&[&flag]);
+        assert_eq!((checked.code, checked.errors.as_str()), (Some(1), ""), "{text}{checked:?}");
+        assert!(checked.output.lines().any(|line| line.starts_with(&problem)), "{text}{}", checked.output);
+        let started = Launch::new(Program::Ours, &[&flag]).run();
+        assert_eq!(started.code, Some(1), "{started:?}");
+        let sentence = format!("The configuration cannot be used: {problem}");
+        assert_eq!(started.errors.matches(&sentence).count(), 1, "{text}{}", started.errors);
+    }
+}
+
+#[test]
+fn a_line_that_is_none_stops_the_start_whatever_the_mechanisms_are() {
+    let file = File::new("mechanisms: pam shadow\noops\n");
+    let problem = file.named("FILE:2: a line must be like \"key: value\"\n");
+    assert_eq!(check(&[&file.named("--config=FILE")]), finished(1, &problem));
+    assert_eq!(check(&["-a", "pam,shadow", &file.named("-OFILE")]).code, Some(1));
+    assert_eq!(check(&["-a", "pam", &file.named("--config=FILE")]).code, Some(1));
+}
+
+#[test]
+fn problems_of_a_line_that_several_mechanisms_read_are_told_once() {
+    let text = "mechanisms: a b\nldap_filter: (\n[mechanism a]\ntype: ldap\n[mechanism b]\ntype: ldap\n[realm x]\nldap_scope: sub\n";
+    let checked = check(&[&File::new(text).named("--config=FILE")]);
+    assert_eq!(checked.code, Some(1));
+    let file = File::new(text);
+    let checked = check(&[&file.named("--config=FILE")]);
+    assert_eq!(checked.output.lines().count(), 1, "{}", checked.output);
+    assert!(checked.output.starts_with(&file.named("FILE:2:")), "{}", checked.output);
+}
+
+#[test]
+fn each_mechanism_is_checked_with_its_own_keys() {
+    let users = File::new("anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\n");
+    let path = users.path();
+    let text = format!(
+        "mechanisms: here there\n[mechanism here]\ntype: passwdfile\npasswdfile_path: {}\n[mechanism there]\ntype: passwdfile\n",
+        path.display()
+    );
+    let file = File::new(&(text.clone() + "passwdfile_path: users\n"));
+    let flag = file.named("--config=FILE");
+    let relative = file.named("FILE:7:18: passwdfile_path takes an absolute path\n");
+    assert_eq!(check(&[&flag]), finished(1, &relative));
+    file.write(&text);
+    let missing = file.named("FILE: passwdfile_path is missing: the file of logins and hashes\n");
+    assert_eq!(check(&[&flag]), finished(1, &missing));
+    file.write(&format!("{text}passwdfile_path: {}\n", path.display()));
+    assert_eq!(check(&[&flag]), finished(0, &file.named("FILE: no problems\n")));
+}
+
+#[test]
+fn the_servers_of_rimap_may_be_in_the_file() {
+    let file = File::new("mechanisms: rimap pam\nrimap_servers: imaps://a b/0\n");
+    let flag = file.named("--config=FILE");
+    let problem =
+        "FILE:2:16: rimap_servers has an error: b/0 has a port that is not a number from 1 to 65535\n";
+    assert_eq!(check(&[&flag]), finished(1, &file.named(problem)));
+    file.write("mechanisms: rimap pam\nrimap_servers: imaps://a b/143\n");
+    assert_eq!(check(&[&flag]), finished(0, &file.named("FILE: no problems\n")));
+    file.write("mechanisms: rimap pam\n");
+    let missing = file.named("FILE: rimap_servers is missing: the names of IMAP servers\n");
+    assert_eq!(check(&[&flag]), finished(1, &missing));
+}
+
+/// C's words, as long as nobody else can know it.
+#[test]
+fn a_name_that_is_in_no_file_is_an_unknown_mechanism() {
+    let started = Launch::new(Program::Ours, &["-a", "corp"]).run();
+    assert_eq!(started.code, Some(1));
+    assert!(started.errors.contains(" :unknown authentication mechanism: corp"), "{}", started.errors);
+    let file = File::new("# nothing\n");
+    let checked = check(&["-a", "corp", &file.named("--config=FILE")]);
+    let text = "unknown authentication mechanism: corp, and FILE has no section [mechanism corp]\n";
+    assert_eq!(checked, finished(1, &file.named(text)));
+}
+
+#[test]
+fn a_file_that_nobody_named_stops_no_single_mechanism_that_needs_none() {
+    assert_eq!(check(&["-a", "pam", "-O", "/nonexistent"]), finished(0, "no problems\n"));
+    let missing = "/nonexistent: cannot be read: No such file or directory\n";
+    assert_eq!(check(&["-a", "pam", "--config=/nonexistent"]), finished(1, missing));
+    assert_eq!(check(&["-a", "pam,shadow", "-O", "/nonexistent"]), finished(1, missing));
+}
+
+#[test]
+fn a_key_where_nobody_looks_for_it_is_a_warning() {
+    let text = "mechanisms: corp pam\nmode: 0600\n[mechanism corp]\ntype: ldap\nrimap_servers: x\n[realm x]\nworkers: 1\n\
+                [socket /run/x]\nldap_filter: (a=b)\n[mechanism idle]\ntype: pam\n";
+    let file = File::new(text);
+    let told = check(&[&file.named("--config=FILE")]);
+    let expected = [
+        "FILE:2: mode has no effect here: it belongs into a section [socket PATH]",
+        "FILE:5: rimap_servers has no effect here: the mechanism corp is of the type ldap",
+        "FILE:7: workers has no effect here: it belongs into a section [mechanism NAME]",
+        "FILE:9: ldap_filter has no effect here: it is about no socket",
+        "FILE:10: the mechanism idle is never asked: neither -a nor a line with mechanisms names it",
+    ];
+    assert_eq!(told, finished(1, &file.named(&(expected.join("\n") + "\n"))));
+}
+
+#[test]
+fn hup_with_a_broken_route_changes_nothing() {
+    let good = "mechanisms: getpwent pam\n[realm x]\nmechanisms: pam\n";
+    let file = File::new(good);
+    let daemon = Launch::new(Program::Ours, &["-a", "getpwent,pam", &file.named("--config=FILE")]).start();
+    daemon.log.wait_for("listening on socket");
+    let before = daemon.children("frontend");
+    file.write("mechanisms: getpwent pam\n[realm x]\nmechanisms: corp\n");
+    daemon.process.signal("HUP");
+    daemon.log.wait_for(&file.named("The new configuration is not used: FILE:3:13: mechanisms names corp"));
+    assert_eq!(daemon.children("frontend"), before);
+    file.write(good);
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+}
+
 fn manual_page() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/saslauthd.conf.5");
     fs::read_to_string(page).unwrap()

@@ -3,6 +3,7 @@
 
 mod flags;
 mod getopt;
+mod mechanisms;
 pub mod saslauthd;
 pub mod testsaslauthd;
 mod usage;

@@ -3,6 +3,7 @@
 
 use super::flags::{Flags, absolute};
 use super::getopt::{Getopt, GetoptError};
+use super::mechanisms::{is_file_required, mechanisms, only_built_in};
 use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::login_format::LoginFormat;
@@ -10,9 +11,7 @@ use crate::config::{
     CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
-use crate::registry::site::MOST_STEPS;
-use crate::registry::{self, Kind, Mechanism};
-use crate::settings::scope::is_name;
+use crate::registry::{Kind, Mechanism};
 use clap::CommandFactory;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -236,44 +235,6 @@ impl Flags {
             flag: WorkerFlag::Processes,
         }
     }
-}
-
-/// The names behind `-a`, with commas between them: built-in ones, or of sections of the file.
-fn mechanisms(value: &OsStr) -> Result<Vec<String>, InvalidValue> {
-    let unknown = || InvalidValue(format!("unknown authentication mechanism: {}", value.to_string_lossy()));
-    let mut names: Vec<String> = Vec::new();
-    for name in value.to_str().ok_or_else(unknown)?.split(',') {
-        if !is_name(name) {
-            return Err(unknown());
-        }
-        let name = registry::find(name).map_or(name, |built_in| built_in.name);
-        if names.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-            return Err(InvalidValue(format!("-a names {name} twice")));
-        }
-        names.push(name.to_owned());
-    }
-    match names.len() {
-        0..=MOST_STEPS => Ok(names),
-        number => Err(InvalidValue(format!("-a takes at most {MOST_STEPS} mechanisms, not {number}"))),
-    }
-}
-
-/// The mechanism, if there is one only and it is built in.
-fn only_built_in(mechanisms: &[String]) -> Option<&'static Mechanism> {
-    match mechanisms {
-        [only] => registry::find(only),
-        _ => None,
-    }
-}
-
-/// Whether one of several mechanisms cannot be set up without the file. A name that is not built in may be in none: the
-/// error is then that nobody knows it.
-fn is_file_required(mechanisms: &[String]) -> bool {
-    let needs_file = |mechanism: &Mechanism| {
-        mechanism.option_key.is_some()
-            || matches!(mechanism.kind, Kind::Remote(Remote { file: FileUse::Required, .. }, _))
-    };
-    mechanisms.iter().filter_map(|name| registry::find(name)).any(needs_file)
 }
 
 fn both_named(option: &OsStr, config: &Path) -> InvalidValue {

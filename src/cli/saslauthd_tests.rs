@@ -2,6 +2,7 @@ use super::super::{usage, version};
 use super::*;
 use crate::config::ServerOrder;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
+use crate::registry;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;

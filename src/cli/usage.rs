@@ -19,18 +19,21 @@ pub(super) const OPTIONS: &str = "\
 usage: saslauthd [options]
 
 option information:
-  -a <authmech>  Authentication mechanism, one of those named below (required)
+  -a <authmech>  Authentication mechanism, one of those named below or of the file; several
+                 with commas between them are asked in turn (needed without --config)
   -c             Keep accepted credentials in a cache
   -d             Stay in the foreground and log everything to stderr too (implies -V)
   -f             Stay in the foreground
   -r             Pass login \"user\" with realm \"realm\" to the mechanism as \"user@realm\"
                  (the realm is passed as well)
-  -O <option>    Option of the mechanism, such as a file (-H is an old spelling)
+  -O <option>    Option of the mechanism, such as a file; with several mechanisms the
+                 configuration file (-H is an old spelling)
   -l             Accepted for old scripts: there is no accept lock to leave out
   -T             Accepted for old scripts
   -m <path>      Run directory, absolute: holds the socket mux and the pid file
                  (default /var/run/saslauthd)
-  -n <procs>     Number of worker processes; 0 starts one for each login (default 5)
+  -n <procs>     Number of worker processes of each mechanism; 0 starts one for each login
+                 (default 5)
   -s <kilobytes> Size of the cache (default 6400)
   -t <seconds>   How long an accepted login is remembered (default 28800)
   -v, --version  Show the version and the mechanisms
@@ -58,8 +61,7 @@ option information:
                                 %U its part before the @, %d the one behind it or the realm,
                                 %r the realm; %LU is %U in lower case (-r is %u%R)
   --user=<name>                 Account for the process that talks to clients
-  --config=<file>               Configuration file of mechanisms that ask servers, absolute
-                                (default /etc/saslauthd.conf)
+  --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
   --check                       Look at flags and files, tell what is wrong with them on the
                                 standard output, start nothing; exit 1 if anything is
 

@@ -1,15 +1,18 @@
 //! From flags and file to a [`Site`]: who is asked about which login, in which processes, at which sockets.
 #![forbid(unsafe_code)]
 
+mod after;
 mod endpoints;
 mod instances;
+mod names;
 mod pools;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod types;
 mod words;
 
-pub use instances::type_of;
+pub use types::type_of;
 
 use crate::config::FrontendSettings;
 use crate::config::site::{Endpoint, Instance, Site};

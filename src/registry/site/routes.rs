@@ -1,8 +1,10 @@
 //! Who is asked about which login.
 #![forbid(unsafe_code)]
 
+use super::after::After;
 use super::instances::Instances;
-use super::words::{After, Named, Words, names};
+use super::names::{Named, names};
+use super::words::Words;
 use super::{MECHANISMS_KEY, Source};
 use crate::config::FrontendSettings;
 use crate::config::layers::{self, Layers};
