@@ -358,7 +358,7 @@ fn a_while_before(now: Instant) -> Instant {
 }
 
 fn uid_of(stream: &UnixStream) -> u32 {
-    socket::peer_user(stream.as_fd()).unwrap_or(UNKNOWN_USER)
+    socket::peer(stream.as_fd()).map_or(UNKNOWN_USER, |peer| peer.user)
 }
 
 impl Client {
