@@ -6,6 +6,7 @@ use super::getopt::{Getopt, GetoptError};
 use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::login_format::LoginFormat;
+use crate::config::site::Endpoint;
 use crate::config::{
     CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
 };
@@ -115,6 +116,7 @@ impl Flags {
             frontend: self.frontend(mechanism, self.login_format()?),
             mechanism_option,
             file,
+            endpoints: vec![Endpoint::mux(&self.run_directory)],
             run_directory: self.run_directory,
             foreground,
             user: self.user,

@@ -14,13 +14,16 @@ use mio::Registry;
 use std::fmt;
 
 /// Descriptors of a frontend that are neither of clients nor of workers nor of servers: standard streams (3), sockets
-/// to supervisor, mux, log and another frontend (4), the event loop and its copies (4), the log's standard error stream, the spare one,
+/// to supervisor, log and another frontend (3), the event loop and its copies (4), the log's standard error stream, the spare one,
 /// and two that are open for a moment only, as a file is or the socket of a worker that takes the place of another.
-const OTHER_DESCRIPTORS: usize = 15;
+const OTHER_DESCRIPTORS: usize = 14;
 
 /// Descriptors that a supervisor needs to start: standard streams (3), its own binary, the event loop, signals (5), pid
-/// and lock file, mux (2), the launching process, log (2), a frontend, and what it takes to start a child (9).
-const DESCRIPTORS_OF_SUPERVISOR: usize = 26;
+/// and lock file, the launching process, log (2), a frontend, and what it takes to start a child (9).
+const DESCRIPTORS_OF_SUPERVISOR: usize = 24;
+
+/// And for each socket: itself and its file.
+const DESCRIPTORS_OF_SOCKET: usize = 2;
 
 /// How the descriptors that a frontend may have open are shared out.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,12 +57,17 @@ impl fmt::Display for TooFewDescriptors {
 
 impl Room {
     /// What fits below `limit`, one client at least.
-    fn below(limit: usize, service: &FrontendSettings, route: Route) -> Result<Self, TooFewDescriptors> {
-        let needed = least_descriptors(service, route);
+    fn below(
+        limit: usize,
+        service: &FrontendSettings,
+        route: Route,
+        listeners: usize,
+    ) -> Result<Self, TooFewDescriptors> {
+        let needed = least_descriptors(service, route, listeners);
         if limit < needed {
             return Err(TooFewDescriptors { limit, needed, processes: service.workers.most });
         }
-        let free = limit.saturating_sub(OTHER_DESCRIPTORS + service.workers.most);
+        let free = limit.saturating_sub(OTHER_DESCRIPTORS + listeners + service.workers.most);
         let beyond = clients::MAX_BEYOND.min(free / 8);
         let connections = match route {
             Route::Workers => 0,
@@ -71,26 +79,34 @@ impl Room {
 }
 
 /// How many descriptors the processes of a daemon need to serve one client at a time.
-fn least_descriptors(service: &FrontendSettings, route: Route) -> usize {
+fn least_descriptors(service: &FrontendSettings, route: Route, listeners: usize) -> usize {
     let client = match route {
         Route::Workers => 1,
         // And the connection over which is asked.
         Route::Network => 2,
     };
-    DESCRIPTORS_OF_SUPERVISOR.max(OTHER_DESCRIPTORS + service.workers.most + client)
+    let supervisor = DESCRIPTORS_OF_SUPERVISOR + DESCRIPTORS_OF_SOCKET * listeners;
+    supervisor.max(OTHER_DESCRIPTORS + listeners + service.workers.most + client)
 }
 
 /// Whether the processes of a daemon have the descriptors to start, which the limit is raised to if need be. For the
 /// supervisor, before there is anybody else.
-pub(crate) fn check_descriptors(service: &FrontendSettings) -> Result<(), TooFewDescriptors> {
+pub(crate) fn check_descriptors(
+    service: &FrontendSettings,
+    listeners: usize,
+) -> Result<(), TooFewDescriptors> {
     let route = route(&service.mechanism);
-    let limit = descriptor::raise_limit_to(least_descriptors(service, route));
-    Room::below(limit, service, route).map(drop)
+    let limit = descriptor::raise_limit_to(least_descriptors(service, route, listeners));
+    Room::below(limit, service, route, listeners).map(drop)
 }
 
 /// The room that this process has, and a line in the log if it is less than was asked for.
-pub(super) fn room(service: &FrontendSettings, route: Route) -> Result<Room, TooFewDescriptors> {
-    let room = Room::below(descriptor::raise_limit(), service, route)?;
+pub(super) fn room(
+    service: &FrontendSettings,
+    route: Route,
+    listeners: usize,
+) -> Result<Room, TooFewDescriptors> {
+    let room = Room::below(descriptor::raise_limit(), service, route, listeners)?;
     if room.clients < service.max_connections {
         log::warn!(
             target: "frontend",
@@ -146,11 +162,11 @@ mod tests {
             let mut service = service(mechanism);
             service.workers.most = processes;
             let route = route(mechanism);
-            let least = least_descriptors(&service, route);
-            let room = Room::below(least, &service, route).unwrap();
+            let least = least_descriptors(&service, route, 1);
+            let room = Room::below(least, &service, route, 1).unwrap();
             assert!(room.clients >= 1, "{room:?}");
             assert_eq!(room.connections >= 1, mechanism == "ldap", "{room:?}");
-            let refused = Room::below(least - 1, &service, route).unwrap_err().to_string();
+            let refused = Room::below(least - 1, &service, route, 1).unwrap_err().to_string();
             let limit = least - 1;
             assert_eq!(
                 refused,
@@ -166,10 +182,10 @@ mod tests {
     fn everybody_together_stays_below_the_limit_however_low() {
         for mechanism in ["getpwent", "ldap"] {
             let (service, route) = (service(mechanism), route(mechanism));
-            for limit in least_descriptors(&service, route)..8192 {
-                let room = Room::below(limit, &service, route).unwrap();
+            for limit in least_descriptors(&service, route, 1)..8192 {
+                let room = Room::below(limit, &service, route, 1).unwrap();
                 let all = room.clients + room.beyond + room.connections;
-                assert!(all + OTHER_DESCRIPTORS + service.workers.most <= limit, "{limit}: {room:?}");
+                assert!(all + OTHER_DESCRIPTORS + 1 + service.workers.most <= limit, "{limit}: {room:?}");
             }
         }
     }
@@ -177,7 +193,7 @@ mod tests {
     #[test]
     fn with_descriptors_enough_everybody_gets_what_was_asked_for() {
         let all = |connections| Room { clients: 4096, beyond: clients::MAX_BEYOND, connections };
-        assert_eq!(Room::below(8192, &service("getpwent"), Route::Workers), Ok(all(0)));
-        assert_eq!(Room::below(8192, &service("ldap"), Route::Network), Ok(all(512)));
+        assert_eq!(Room::below(8192, &service("getpwent"), Route::Workers, 1), Ok(all(0)));
+        assert_eq!(Room::below(8192, &service("ldap"), Route::Network, 1), Ok(all(512)));
     }
 }

@@ -1,13 +1,29 @@
-//! The mechanism's settings, at the start and on every reload.
+//! What a frontend serves by, at the start and from every reload on.
 #![forbid(unsafe_code)]
 
+use super::endpoints::Listening;
 use crate::config::Config;
+use crate::config::site::Endpoint;
 use crate::registry::load::load;
+use crate::registry::site::resolve;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::sys::memory;
 
-/// Reads them and logs the warnings.
+/// What a frontend is set up with.
+pub(super) struct Serving {
+    /// What its mechanism's settings come from.
+    pub(super) sources: RawSettings,
+    /// Its sockets.
+    pub(super) listening: Vec<Listening>,
+}
+
+/// The sockets that flags and files want. What is wrong with the files is told by [`read`].
+pub(super) fn endpoints(config: &Config, sources: &RawSettings) -> Vec<Endpoint> {
+    resolve(&config.frontend, &config.endpoints, sources).0.endpoints
+}
+
+/// Reads the files and logs the warnings.
 ///
 /// # Errors
 /// All the reasons why they cannot be used; at least one.
