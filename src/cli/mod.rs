@@ -4,6 +4,7 @@
 mod flags;
 mod getopt;
 pub mod saslauthd;
+mod socket;
 pub mod testsaslauthd;
 mod usage;
 mod value;

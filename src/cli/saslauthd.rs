@@ -3,10 +3,10 @@
 
 use super::flags::{Flags, absolute};
 use super::getopt::{Getopt, GetoptError};
+use super::socket;
 use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::login_format::LoginFormat;
-use crate::config::site::Endpoint;
 use crate::config::{
     CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
 };
@@ -110,14 +110,15 @@ impl Flags {
             || InvalidValue(format!("unknown authentication mechanism: {}", name.to_string_lossy()));
         let mechanism = name.to_str().and_then(registry::find).ok_or_else(unknown)?;
         let foreground = self.foreground || self.debug;
+        let endpoints = socket::all(&self.run_directory, self.no_mux, self.socket.clone())?;
         let (mechanism_option, file) = self.option_and_file(mechanism)?;
         Ok(Config {
             mechanism: mechanism.name,
             frontend: self.frontend(mechanism, self.login_format()?),
             mechanism_option,
             file,
-            endpoints: vec![Endpoint::mux(&self.run_directory)],
             run_directory: self.run_directory,
+            endpoints,
             foreground,
             user: self.user,
             log: self.log.targets(foreground),
