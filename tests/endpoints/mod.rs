@@ -2,6 +2,7 @@
 
 mod access;
 mod activation;
+mod reload;
 
 use crate::support::{
     Connection, Daemon, Launch, MuxClient, Probe, Probed, Process, Program, Request, eventually,
