@@ -24,7 +24,8 @@ impl Site {
         let directory = directory();
         write(&directory, sockets);
         let file = directory.path().join("conf");
-        let flags = ["-a", "rimap", "-O", &server.option(), "--config", file.to_str().unwrap()];
+        let option = server.option();
+        let flags = ["-a", "rimap", "-O", &option, "--reply-text=bare", "--config", file.to_str().unwrap()];
         let daemon = Launch::new(Program::Ours, &flags).start();
         daemon.log.wait_for("listening on socket");
         Self { daemon, directory, _server: Box::new(server) }
