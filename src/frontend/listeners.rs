@@ -193,3 +193,66 @@ fn try_accept(listener: &Listener, spare: &mut Option<File>) -> io::Result<UnixS
 fn open_spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::site::Protocol;
+    use mio::Poll;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::PathBuf;
+    use tempfile::{TempDir, tempdir};
+
+    fn key(name: &str) -> ipc::EndpointKey {
+        ipc::EndpointKey { name: name.to_owned(), protocol: Protocol::Mux }
+    }
+
+    /// Sockets of these names, with so many connections waiting at each.
+    fn listeners(waiting: &[(&str, usize)]) -> (Listeners, Vec<UnixStream>, TempDir, Poll) {
+        let (directory, poll) = (tempdir().unwrap(), Poll::new().unwrap());
+        let path = |name: &str| -> PathBuf { directory.path().join(name) };
+        let mut listeners = Listeners::new();
+        let mut clients = Vec::new();
+        for (name, number) in waiting {
+            let socket = UnixListener::bind(path(name)).unwrap();
+            let listener = ipc::Listener { key: key(name), service: None, allowed: ipc::Allowed::default() };
+            listeners.add(listener, socket.into()).unwrap();
+            clients.extend((0..*number).map(|_| UnixStream::connect(path(name)).unwrap()));
+        }
+        listeners.open(poll.registry()).unwrap();
+        (listeners, clients, directory, poll)
+    }
+
+    fn accepted(listeners: &mut Listeners) -> Vec<String> {
+        let next = || match listeners.accept(Instant::now()) {
+            Accepted::Connection(_, endpoint) => Some(endpoint.name.to_string()),
+            Accepted::Nobody | Accepted::Refused => None,
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn a_socket_that_is_flooded_takes_no_turn_from_the_others() {
+        let (mut listeners, ..) = listeners(&[("a", 40), ("b", 1), ("c", 2), ("d", 0)]);
+        let accepted = accepted(&mut listeners);
+        assert_eq!(accepted.get(..6).unwrap(), ["a", "b", "c", "a", "c", "a"]);
+        assert_eq!(accepted.len(), 43);
+        assert_eq!(listeners.next_timeout(), None);
+    }
+
+    #[test]
+    fn those_that_wait_where_another_frontend_goes_on_are_left_to_it() {
+        let (mut listeners, _clients, _directory, poll) = listeners(&[("stays", 3), ("gone", 2)]);
+        listeners.close_those(&[key("stays")], poll.registry());
+        assert_eq!(accepted(&mut listeners), ["gone", "gone"]);
+        assert!(listeners.find(&key("gone")).is_some() && listeners.find(&key("stays")).is_none());
+    }
+
+    #[test]
+    fn a_frontend_that_may_not_take_connections_yet_takes_none() {
+        let (mut listeners, ..) = listeners(&[("a", 1)]);
+        listeners.is_open = false;
+        assert!(accepted(&mut listeners).is_empty() && listeners.next_timeout().is_none());
+    }
+}

@@ -1,8 +1,9 @@
 //! Who may connect, and what the log says of who does.
 
-use super::{SOMEBODY, directory, flag, is_served, launch};
-use crate::support::{Connection, MuxClient, Request, within};
-use std::time::Duration;
+use super::{SOMEBODY, directory, flag, is_served, launch, start};
+use crate::support::{Connection, MuxClient, Request};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 const REFUSED: &str = "A connection was closed: its user is in neither allow-users nor allow-groups";
 
@@ -16,7 +17,7 @@ fn only_allowed_users_and_groups_are_answered_and_the_log_tells_of_others_once()
         flag(&directory, "groups,mode=0666,allow-groups=4712"),
         flag(&directory, "both,mode=0666,allow-users=4711,allow-groups=4712"),
     ];
-    let daemon = launch(&[&flags[0], &flags[1], &flags[2]]).start();
+    let daemon = start(launch(&[&flags[0], &flags[1], &flags[2]]));
     let client = MuxClient::new();
     let no = "NO Invalid username";
     // The user's number is also that of its only group, unless there are others.
@@ -56,7 +57,7 @@ fn users_that_are_not_allowed_take_nothing_from_those_that_are() {
     require!(Root, Compiler);
     let directory = directory();
     let daemon =
-        launch(&["--max-connections=4", &flag(&directory, "auth,mode=0666,allow-users=4711")]).start();
+        start(launch(&["--max-connections=4", &flag(&directory, "auth,mode=0666,allow-users=4711")]));
     let path = directory.path().join("auth");
     let client = MuxClient::new();
     let _flood = client.start(1, &path, "hang-up", &["anna", "x", "64"]);
@@ -73,11 +74,11 @@ fn users_that_are_not_allowed_take_nothing_from_those_that_are() {
 #[test]
 fn this_daemons_own_lines_name_user_and_process_and_those_of_c_do_not() {
     let directory = directory();
-    let daemon = launch(&["--read-timeout=1", &flag(&directory, "auth")]).start();
+    let daemon = start(launch(&["--read-timeout=1", &flag(&directory, "auth")]));
     let path = directory.path().join("auth");
     assert!(is_served(&path));
     let origin = |line: &str| {
-        let user = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap());
+        let user = fs::metadata("/proc/self").unwrap().uid();
         let whose = format!("[socket={}] [uid={user}] [pid={}]", path.display(), std::process::id());
         daemon.log.wait_for(&format!("{line}: {whose}"))
     };
@@ -92,5 +93,4 @@ fn this_daemons_own_lines_name_user_and_process_and_those_of_c_do_not() {
     let silent = Connection::new(&path);
     origin("A client did not send a whole request within --read-timeout");
     drop(silent);
-    let _ = within(Duration::ZERO, || Some(()));
 }

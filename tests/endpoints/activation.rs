@@ -1,6 +1,6 @@
 //! Sockets that systemd hands in.
 
-use super::{access, directory, flag, frontend_of, is_served, kill, launch, names, word};
+use super::{access, directory, flag, frontend_of, is_served, kill, launch, names, start, word};
 use crate::support::{Launch, eventually};
 use std::fs;
 use tempfile::TempDir;
@@ -54,7 +54,7 @@ fn sockets_that_systemd_hands_in_are_served_and_stay_at_the_end() {
             ("saslauthd.socket", path(&directory, "by-path")),
         ];
         let launch = activated(launch, &sockets);
-        let daemon = if detached { launch.start_detached() } else { launch.start() };
+        let daemon = if detached { launch.start_detached() } else { start(launch) };
         let all = ["by-name", "by-path", "own"].map(|name| directory.path().join(name));
         assert!(all.iter().all(|socket| is_served(socket)) && is_served(&daemon.socket()));
         assert_ne!(access(&all[0]).2, 0o600, "it stays as systemd has made it");
@@ -96,7 +96,7 @@ fn sockets_of_another_process_are_none_of_ours() {
     let directory = directory();
     let launch =
         launch(&[&flag(&directory, "auth")]).after("export LISTEN_PID=1 LISTEN_FDS=3 LISTEN_FDNAMES=a:b:c");
-    let daemon = launch.start();
+    let daemon = start(launch);
     assert!(is_served(&directory.path().join("auth")) && is_served(&daemon.socket()));
 }
 

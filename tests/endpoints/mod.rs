@@ -8,7 +8,7 @@ use crate::support::{
     Connection, Daemon, Launch, MuxClient, Probe, Probed, Process, Program, Request, eventually,
 };
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -25,8 +25,6 @@ fn directory() -> TempDir {
     directory
 }
 
-use std::os::unix::fs::PermissionsExt;
-
 /// The flag for a socket of that name.
 fn flag(directory: &TempDir, rest: &str) -> String {
     format!("--socket={}/{rest}", directory.path().display())
@@ -34,6 +32,13 @@ fn flag(directory: &TempDir, rest: &str) -> String {
 
 fn launch(flags: &[&str]) -> Launch {
     Launch::new(Program::Ours, GETPWENT).with(flags)
+}
+
+/// In the foreground; all its sockets are there then, and not only the first.
+fn start(launch: Launch) -> Daemon {
+    let daemon = launch.start();
+    daemon.log.wait_for("listening on socket");
+    daemon
 }
 
 /// Whether a login is answered there: nobody is called so.
@@ -82,6 +87,7 @@ fn each_socket_has_a_service_of_its_own_in_place_of_the_clients() {
     let flags = [("smtp", &smtp), ("imap", &imap)]
         .map(|(name, probe)| flag(&directory, &format!("{name},service={}", probe.name())));
     let site = Probed::start(Program::Ours, &[&flags[0], &flags[1]]);
+    site.daemon.log.wait_for("listening on socket");
     let ask = |name: &str, login: &str| {
         let mut connection = Connection::new(&directory.path().join(name));
         connection.send(Request::new(login, "right").service("whatever").bytes()).receive()
@@ -114,7 +120,7 @@ fn a_socket_in_the_directory_of_another_user_is_that_users() {
     let private = directory.path().join("private");
     fs::DirBuilder::new().mode(0o700).create(&private).unwrap();
     chown(&private, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
-    let _daemon = launch(&[&flag(&directory, "private/auth,mode=0600,owner=4711,group=4711")]).start();
+    let _daemon = start(launch(&[&flag(&directory, "private/auth,mode=0600,owner=4711,group=4711")]));
     let client = MuxClient::new();
     let replies = client.log_in(SOMEBODY, &private.join("auth"), "st-nobody", 1);
     assert_eq!(replies[0].1, "NO Invalid username");
@@ -153,19 +159,19 @@ fn a_socket_that_cannot_be_had_stops_the_start_and_leaves_nothing_behind() {
 fn the_sockets_that_a_killed_daemon_leaves_behind_are_replaced() {
     let directory = directory();
     let auth = flag(&directory, "auth");
-    let killed = launch(&[&auth]).start();
+    let killed = start(launch(&[&auth]));
     let group = killed.process.group().unwrap();
     killed.process.signal("KILL");
     eventually("all of it is gone", || (!group.is_running()).then_some(()));
     assert!(fs::symlink_metadata(directory.path().join("auth")).unwrap().file_type().is_socket());
-    let next = launch(&[&auth]).in_directory_of(&killed).start();
+    let next = start(launch(&[&auth]).in_directory_of(&killed));
     assert!(is_served(&directory.path().join("auth")) && is_served(&next.socket()));
 }
 
 #[test]
 fn a_frontend_that_is_killed_takes_no_socket_along() {
     let directory = directory();
-    let daemon = launch(&[&flag(&directory, "auth")]).start();
+    let daemon = start(launch(&[&flag(&directory, "auth")]));
     let sockets = [daemon.socket(), directory.path().join("auth")];
     let inodes = || sockets.clone().map(|path| fs::metadata(path).unwrap().ino());
     let before = inodes();
@@ -180,7 +186,7 @@ fn a_frontend_that_is_killed_takes_no_socket_along() {
 fn at_the_end_a_socket_that_somebody_else_has_put_there_stays() {
     let directory = directory();
     let path = directory.path().join("auth");
-    let mut daemon = launch(&[&flag(&directory, "auth")]).start();
+    let mut daemon = start(launch(&[&flag(&directory, "auth")]));
     fs::remove_file(&path).unwrap();
     let _theirs = UnixListener::bind(&path).unwrap();
     assert_eq!(daemon.end_with("TERM"), Some(0));

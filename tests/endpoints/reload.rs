@@ -45,6 +45,13 @@ impl Site {
             .expect("the reload is complete");
     }
 
+    /// Until the next frontend takes connections the old owner and mode are in force.
+    fn wait_for_access(&self, name: &str, wanted: (u32, u32, u32)) {
+        eventually("the socket has its new owner and mode", || {
+            (access(&self.path(name)) == wanted).then_some(())
+        });
+    }
+
     /// A connection by which the frontend has seen that nothing has come yet.
     fn silent(&self, name: &str) -> Connection {
         let connection = Connection::new(&self.path(name));
@@ -161,12 +168,12 @@ fn what_is_said_of_a_socket_changes_with_a_reload_and_no_connection_is_lost() {
     let inode = fs::metadata(site.path("auth")).unwrap().ino();
     let mut silent = site.silent("auth");
     site.reload(&[("auth", "service: second,mode: 0600,owner: 4711,allow_users: root 4711")]);
-    assert_eq!(access(&site.path("auth")), (SOMEBODY, 0, 0o600));
+    site.wait_for_access("auth", (SOMEBODY, 0, 0o600));
     assert_eq!(silent.send(request()).receive(), "OK");
     site.daemon.log.wait_for("auth success: [user=anna] [service=second]");
     let mut refused = site.silent("auth");
     site.reload(&[("auth", "service: second,allow_users: 4711")]);
-    assert_eq!(access(&site.path("auth")), (0, 0, 0o660));
+    site.wait_for_access("auth", (0, 0, 0o660));
     let _ = refused.try_send(&request());
     assert!(refused.receive().is_none(), "it may not come any more");
     assert_eq!(fs::metadata(site.path("auth")).unwrap().ino(), inode, "it is the same socket");
