@@ -1,9 +1,12 @@
 //! The daemon's flags: names, defaults and bounds; what each means is said in [`usage`](super::usage).
 #![forbid(unsafe_code)]
 
+use super::socket;
 use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::ServerOrder;
+use crate::config::endpoint::LONGEST_PATH;
 use crate::config::login_format::LoginFormat;
+use crate::config::site::Endpoint;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
 use clap::Parser;
 use clap::builder::TypedValueParser;
@@ -88,6 +91,10 @@ pub(super) struct Flags {
     pub(super) config: Option<PathBuf>,
     #[arg(long)]
     pub(super) check: bool,
+    #[arg(long, value_parser = parser(socket::read))]
+    pub(super) socket: Vec<Endpoint>,
+    #[arg(long)]
+    pub(super) no_mux: bool,
     #[arg(long, default_value_t = 5, value_parser = number("--connect-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) connect_timeout: u32,
     #[arg(long, default_value_t = 5, value_parser = number("--tls-timeout", 1..=LONGEST_TIMEOUT))]
@@ -126,9 +133,6 @@ impl LogChoice {
     }
 }
 
-/// The longest `sun_path` in bytes without its closing NUL: clients must be able to name the socket.
-const LONGEST_SOCKET_PATH: usize = 107;
-
 /// More than any machine has use for; a slip of the finger must not start a million processes.
 const MOST_PROCESSES: u32 = 4096;
 
@@ -150,9 +154,9 @@ fn run_directory(value: &OsStr) -> Result<PathBuf, InvalidValue> {
         return Err(InvalidValue("-m requires an absolute pathname".to_owned()));
     }
     let length = directory.join("mux").as_os_str().as_bytes().len();
-    if length > LONGEST_SOCKET_PATH {
+    if length > LONGEST_PATH {
         return Err(InvalidValue(format!(
-            "the socket's path {} is {length} bytes long and can have {LONGEST_SOCKET_PATH}; give a shorter -m",
+            "the socket's path {} is {length} bytes long and can have {LONGEST_PATH}; give a shorter -m",
             directory.join("mux").display()
         )));
     }

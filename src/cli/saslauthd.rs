@@ -4,6 +4,7 @@
 use super::flags::{Flags, absolute};
 use super::getopt::{Getopt, GetoptError};
 use super::mechanisms::{is_file_required, mechanisms, only_built_in};
+use super::socket;
 use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::login_format::LoginFormat;
@@ -111,11 +112,13 @@ impl Flags {
         };
         let foreground = self.foreground || self.debug;
         let (mechanism_option, file) = self.option_and_file(&mechanisms)?;
+        let endpoints = socket::all(&self.run_directory, self.no_mux, self.socket.clone())?;
         Ok(Config {
             frontend: self.frontend(mechanisms, self.login_format()?),
             mechanism_option,
             file,
             run_directory: self.run_directory,
+            endpoints,
             foreground,
             user: self.user,
             log: self.log.targets(foreground),

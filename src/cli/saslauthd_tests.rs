@@ -1,6 +1,7 @@
 use super::super::{usage, version};
 use super::*;
 use crate::config::ServerOrder;
+use crate::config::site::Endpoint;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
 use crate::registry;
 use std::ffi::OsStr;
@@ -30,6 +31,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     let config = config("-a pam");
     assert_eq!(config.frontend.mechanisms, ["pam"]);
     assert_eq!(config.mechanism_option, None);
+    assert_eq!(config.endpoints, [Endpoint::mux(Path::new("/var/run/saslauthd"))]);
     assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
     assert!(!config.foreground && !config.verbose && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
@@ -61,6 +63,19 @@ fn the_command_lines_of_the_distributions_are_understood() {
     assert_eq!(config("-m /run/saslauthd -a shadow").frontend.mechanisms, ["shadow"]);
     assert!(config("-a pam -r").frontend.login_format.is_some());
     assert_eq!(config("-a PAM -lT operand").frontend.mechanisms, ["pam"]);
+}
+
+#[test]
+fn each_socket_of_the_line_is_one_more_in_its_order() {
+    let config = config("-a pam -m /run/a --socket /run/b,mode=0600 --socket=/run/c,service=smtp");
+    let names: Vec<_> = config.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    assert_eq!(names, ["mux", "/run/b", "/run/c"]);
+    assert_eq!(self::config("-a pam --no-mux --socket=/run/b").endpoints.len(), 1);
+    assert_eq!(
+        error("-a pam --socket=/run/b --socket=/run/b"),
+        format!("saslauthd[{PID}] :--socket: the socket /run/b is named twice\n")
+    );
+    assert!(error("-a pam --socket=run/b").contains("absolute"));
 }
 
 #[test]

@@ -60,6 +60,11 @@ option information:
   --login-format=<format>       What becomes of a login before it is checked: %u is the login,
                                 %U its part before the @, %d the one behind it or the realm,
                                 %r the realm; %LU is %U in lower case (-r is %u%R)
+  --socket=<path>[,<key>=<value>]...
+                                One more socket, absolute; mode=0660, owner=, group=,
+                                service= (in place of the clients'), allow-users=a:b,
+                                allow-groups=a:b (who may connect), protocol=mux|dovecot
+  --no-mux                      No socket mux in the run directory
   --user=<name>                 Account for the process that talks to clients
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
   --check                       Look at flags and files, tell what is wrong with them on the

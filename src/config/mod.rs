@@ -1,12 +1,14 @@
 //! The resolved configuration: what the flags mean once they have been checked. Immutable.
 #![forbid(unsafe_code)]
 
+pub mod endpoint;
 pub mod layers;
 pub mod login_format;
 pub mod selector;
 pub mod site;
 
 use login_format::LoginFormat;
+use site::Endpoint;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub struct Config {
     pub file: Option<ConfigFile>,
     /// `-m`: absolute; holds `mux` and the pid file.
     pub run_directory: PathBuf,
+    /// The sockets of the command line: `mux` unless `--no-mux`, and those of `--socket`.
+    pub endpoints: Vec<Endpoint>,
     /// Stay in the foreground (`-f`, `-d`) instead of detaching.
     pub foreground: bool,
     /// `--user`: the account the frontend runs as; `None` keeps the one that started the daemon.

@@ -1,6 +1,7 @@
 //! One connection: the bytes it has sent so far, and the one reply.
 #![forbid(unsafe_code)]
 
+use super::endpoint::Endpoint;
 use super::places::Standing;
 use crate::config::Limits;
 use crate::credentials::Credentials;
@@ -10,6 +11,7 @@ use crate::wire::{Decoded, Decoder, InvalidRequest, encode_reply};
 use mio::net::UnixStream;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// Bytes read at once: more than most requests have, so that one read is the rule.
@@ -20,6 +22,8 @@ pub(super) const READ_SIZE: usize = 16 * 1024;
 const MOST_DRAINED: usize = 1024 * 1024;
 
 pub(super) struct Client {
+    /// Where it came in.
+    pub(super) endpoint: Rc<Endpoint>,
     pub(super) stream: UnixStream,
     pub(super) place: Place,
     pub(super) state: State,
@@ -64,9 +68,9 @@ pub(super) enum Heard {
 }
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, limits: Limits) -> Self {
+    pub(super) fn new(stream: UnixStream, endpoint: Rc<Endpoint>, limits: Limits) -> Self {
         let state = State::Reading { decoder: Decoder::new(limits), times: None };
-        Self { stream, place: Place::Unknown, state }
+        Self { endpoint, stream, place: Place::Unknown, state }
     }
 
     /// Reads what there is, through `buffer`, which is wiped again.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::client::{Client, Heard, Place, State, Times};
+use super::endpoint::{Endpoint, Origin};
 use super::places::Places;
 use super::token;
 use crate::config::{FrontendSettings, OnUnavailable, ReplyText};
@@ -18,6 +19,7 @@ use mio::net::UnixStream;
 use mio::{Interest, Registry};
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// For how long a connection that finds no room is heard before it is turned away.
@@ -77,10 +79,10 @@ impl Clients {
     }
 
     /// Takes a new connection and reads at once: libsasl has usually written all it has to say by now.
-    pub(super) fn welcome(&mut self, stream: UnixStream, now: Instant) -> Step {
+    pub(super) fn welcome(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) -> Step {
         self.last += 1;
         let id = ClientId(self.last);
-        let mut client = Client::new(stream, self.settings.limits);
+        let mut client = Client::new(stream, endpoint, self.settings.limits);
         match client.read(&mut self.buffer) {
             Heard::End => Step::Nothing,
             Heard::Nothing => {
@@ -172,15 +174,36 @@ impl Clients {
                 self.reply_unavailable(id, &too_many(), now);
                 Step::Nothing
             }
-            (Heard::Request(credentials), _) => Step::Request(id, credentials),
+            (Heard::Request(mut credentials), _) => {
+                self.complete(id, &mut credentials);
+                Step::Request(id, credentials)
+            }
             (Heard::Invalid(invalid), _) => Step::Invalid(id, invalid),
             (Heard::End, _) => {
-                if self.remove(id).is_some_and(|client| client.is_half_sent()) {
-                    log::debug!(target: "frontend", "A client hung up in the middle of its request");
+                if let Some(client) = self.remove(id).filter(Client::is_half_sent) {
+                    log::debug!(target: "frontend", "A client hung up in the middle of its request: {}", client.origin());
                 }
                 Step::Nothing
             }
         }
+    }
+
+    /// Puts in what the endpoint says, in place of what the client does.
+    fn complete(&self, id: ClientId, credentials: &mut Credentials) {
+        let service = self.clients.get(&id).and_then(|client| client.endpoint.service.as_ref());
+        if let Some(service) = service {
+            credentials.service.clone_from(service);
+        }
+    }
+
+    /// Where the connection came in.
+    pub(super) fn endpoint(&self, id: ClientId) -> Option<Rc<Endpoint>> {
+        self.clients.get(&id).map(|client| Rc::clone(&client.endpoint))
+    }
+
+    /// Where the connection came in and whose it is, for this daemon's own lines in the log.
+    pub(super) fn origin(&self, id: ClientId) -> Option<Origin<'_>> {
+        self.clients.get(&id).map(Client::origin)
     }
 
     /// The user who asks, unless it has hung up: then the connection is closed. What is asked of the kernel is cheaper
@@ -281,14 +304,16 @@ impl Clients {
         self.clients.values().all(|client| matches!(client.state, State::Draining { .. }))
     }
 
-    /// Those that have not sent a byte.
-    pub(super) fn all_silent(&self) -> Vec<ClientId> {
-        self.clients.iter().filter(|(_, client)| client.is_silent()).map(|(id, _)| *id).collect()
+    /// Those that have not sent a byte, at the endpoints that are wanted.
+    pub(super) fn all_silent(&self, wanted: impl Fn(&Endpoint) -> bool) -> BTreeSet<ClientId> {
+        let wanted = |client: &Client| client.is_silent() && wanted(&client.endpoint);
+        self.clients.iter().filter(|(_, client)| wanted(client)).map(|(id, _)| *id).collect()
     }
 
-    /// A connection that has not sent a byte.
-    pub(super) fn silent(&self, id: ClientId) -> Option<&UnixStream> {
-        self.clients.get(&id).filter(|client| client.is_silent()).map(|client| &client.stream)
+    /// A connection that has not sent a byte, and its endpoint.
+    pub(super) fn silent(&self, id: ClientId) -> Option<(&UnixStream, &Endpoint)> {
+        let silent = self.clients.get(&id).filter(|client| client.is_silent());
+        silent.map(|client| (&client.stream, &*client.endpoint))
     }
 
     /// Somebody else has this connection now.
@@ -314,7 +339,8 @@ impl Clients {
         while let Some(&(_, id)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
             let Some(client) = self.remove(id) else { return };
             if matches!((&client.state, client.place), (State::Reading { .. }, Place::Held { .. })) {
-                log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout");
+                let origin = client.origin();
+                log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout: {origin}");
             }
         }
     }
@@ -352,10 +378,14 @@ fn a_while_before(now: Instant) -> Instant {
 }
 
 fn uid_of(stream: &UnixStream) -> u32 {
-    socket::peer_user(stream.as_fd()).unwrap_or(UNKNOWN_USER)
+    socket::peer(stream.as_fd()).map_or(UNKNOWN_USER, |peer| peer.user)
 }
 
 impl Client {
+    fn origin(&self) -> Origin<'_> {
+        Origin::of(&self.endpoint, self.stream.as_fd())
+    }
+
     fn uid(&self) -> u32 {
         match self.place {
             Place::Unknown => uid_of(&self.stream),

@@ -6,8 +6,10 @@
 mod client;
 mod clients;
 mod control;
+mod endpoint;
 mod handover;
 mod listener;
+mod listeners;
 mod networks;
 mod places;
 mod record;
@@ -16,8 +18,9 @@ mod token;
 mod workers;
 
 use crate::config::FrontendSettings;
+use crate::config::site::Protocol;
 use crate::config::site::{InstanceId, PoolId, Site};
-use crate::ipc::{FromFrontend, FrontendSetup, ToFrontend};
+use crate::ipc::{EndpointKey, FromFrontend, FrontendSetup, HandedOver, ToFrontend};
 use crate::job::WorkerId;
 use crate::log as logging;
 use crate::mechanism::failed_to_initialize;
@@ -31,12 +34,14 @@ use crate::strerror::strerror;
 use crate::sys::{descriptor, memory, process, random, signals, spawn};
 use clients::{Clients, Step};
 use control::Control;
+use endpoint::Endpoint;
 use handover::{Given, Handover};
-use listener::Listener;
+use listeners::{Accepted, Listeners};
 use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Poll};
 use networks::Networks;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -47,11 +52,12 @@ use workers::{FromWorkers, Workers};
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
 
+/// How many may wait to be accepted at a socket that is closed for good, which are then taken at once: what Linux
+/// allows by default.
+const LONGEST_BACKLOG: usize = 4096;
+
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// The endpoint that all connections come to.
-const MUX: &str = "mux";
 
 /// How long requests in flight may take when the daemon is stopping; the supervisor waits a little longer.
 const HURRY_TIME: Duration = Duration::from_secs(4);
@@ -75,7 +81,7 @@ pub fn run() -> ! {
 struct Frontend {
     poll: Poll,
     control: Control,
-    listener: Listener,
+    listeners: Listeners,
     clients: Clients,
     workers: Workers,
     networks: Networks,
@@ -96,7 +102,6 @@ struct Frontend {
 /// What a frontend serves with.
 struct Equipment {
     poll: Poll,
-    listener: Listener,
     clients: Clients,
     workers: Workers,
     networks: Networks,
@@ -107,14 +112,14 @@ struct Equipment {
 
 impl Equipment {
     /// The sentence says why it cannot be had.
-    fn make(setup: FrontendSetup, listener: OwnedFd, control: &Control) -> Result<Self, String> {
+    fn make(setup: FrontendSetup, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
         let mut service = setup.settings;
         let (site, problems) = site::resolve(&service, &[], &setup.sources);
         if let Some(problem) = problems.iter().find(|problem| Problem::is_error(problem)) {
             return Err(problem.to_string());
         }
-        let room = room(&service, &site).map_err(|too_few| too_few.to_string())?;
+        let room = room(&service, &site, setup.listeners).map_err(|too_few| too_few.to_string())?;
         service.max_connections = room.clients;
         service.network.most_connections = room.connections;
         let poll = Poll::new().map_err(cannot)?;
@@ -124,7 +129,6 @@ impl Equipment {
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::key().map_err(cannot)?;
         Ok(Self {
-            listener: Listener::new(listener).map_err(cannot)?,
             clients: Clients::new(&service, room.beyond, registry()?),
             workers: Workers::new(registry()?),
             networks,
@@ -137,8 +141,8 @@ impl Equipment {
 }
 
 /// The room that this process has, and a line in the log if it is less than was asked for.
-fn room(settings: &FrontendSettings, site: &Site) -> Result<Room, TooFewDescriptors> {
-    let room = Room::below(descriptor::raise_limit(), &Demand::of(settings, site))?;
+fn room(settings: &FrontendSettings, site: &Site, listeners: usize) -> Result<Room, TooFewDescriptors> {
+    let room = Room::below(descriptor::raise_limit(), &Demand::of(settings, site, listeners))?;
     if room.clients < settings.max_connections {
         log::warn!(
             target: "frontend",
@@ -152,12 +156,11 @@ fn room(settings: &FrontendSettings, site: &Site) -> Result<Room, TooFewDescript
 
 impl Frontend {
     fn set_up() -> io::Result<Self> {
-        let listener = spawn::inherited(spawn::LISTENER)?;
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
-        let Equipment { poll, listener, clients, workers, networks, dispatcher, site, request_timeout } =
-            Equipment::make(setup, listener, &control).map_err(|reason| {
+        let Equipment { poll, clients, workers, networks, dispatcher, site, request_timeout } =
+            Equipment::make(setup, &control).map_err(|reason| {
                 // Whoever waits for the daemon to start is told.
                 control.send(FromFrontend::Failed(reason.clone()));
                 io::Error::other(reason)
@@ -165,7 +168,7 @@ impl Frontend {
         Ok(Self {
             poll,
             control,
-            listener,
+            listeners: Listeners::new(),
             clients,
             workers,
             networks,
@@ -215,10 +218,11 @@ impl Frontend {
     fn handle(&mut self, event: &Event, now: Instant) -> io::Result<()> {
         match token::subject(event.token()) {
             Subject::Control => {}
-            Subject::Listener => self.listener.handle_readable(),
+            Subject::Listener(listener) => self.listeners.handle_readable(listener),
             Subject::Handover => self.continue_handover(now),
             // Whatever it says is for the next frontend.
-            Subject::Client(client) if self.is_given_away(client) => {}
+            Subject::Client(client)
+                if self.handover.as_ref().is_some_and(|handover| handover.gives_away(client)) => {}
             Subject::Client(client) => {
                 let step = self.clients.handle_event(client, event, now);
                 self.take(step, now);
@@ -235,18 +239,36 @@ impl Frontend {
 
     /// Takes new connections, a batch at a time so that those who wait for a verdict are not kept waiting.
     fn accept(&mut self, now: Instant) {
-        for _ in 0..listener::BATCH {
-            let Some(stream) = self.listener.accept(now) else { return };
-            if self.listener.is_short_of_descriptors() && !self.clients.has_descriptor_for(&stream, now) {
-                continue;
+        self.accept_up_to(listeners::BATCH, now);
+    }
+
+    fn accept_up_to(&mut self, most: usize, now: Instant) {
+        for _ in 0..most {
+            match self.listeners.accept(now) {
+                Accepted::Nobody => return,
+                Accepted::Refused => {}
+                Accepted::Connection(stream, endpoint) => {
+                    let is_short = self.listeners.is_short_of_descriptors();
+                    if !is_short || self.clients.has_descriptor_for(&stream, now) {
+                        self.welcome(stream, endpoint, now);
+                    }
+                }
             }
-            self.welcome(stream, now);
         }
     }
 
-    /// Takes a connection that nobody has looked at yet. It is watched only if its answer has to be waited for.
-    fn welcome(&mut self, stream: UnixStream, now: Instant) {
-        let step = self.clients.welcome(stream, now);
+    /// Takes a connection that nobody has looked at yet.
+    fn welcome(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
+        match endpoint.protocol {
+            Protocol::Mux => self.welcome_client(stream, endpoint, now),
+            // The supervisor hands in none as long as nobody here speaks it.
+            Protocol::Dovecot => {}
+        }
+    }
+
+    /// It is watched only if its answer has to be waited for.
+    fn welcome_client(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
+        let step = self.clients.welcome(stream, endpoint, now);
         let asks = match &step {
             Step::Request(client, _) => Some(*client),
             Step::Nothing | Step::Invalid(..) | Step::HungUp(_) => None,
@@ -263,13 +285,21 @@ impl Frontend {
         match step {
             Step::Nothing => {}
             Step::Request(client, credentials) => {
+                if log::log_enabled!(log::Level::Debug) {
+                    let origin = self.clients.origin(client);
+                    origin.iter().for_each(|origin| record::write_origin(origin, &credentials));
+                }
+                let Some(endpoint) = self.clients.endpoint(client) else { return };
                 let (request, deadline) = (RequestId::sole(client), now + self.request_timeout);
                 let uid = || self.clients.uid_if_there(client);
-                self.dispatcher.handle_request(request, MUX, credentials, uid, deadline, now);
+                self.dispatcher.handle_request(request, &endpoint.name, credentials, uid, deadline, now);
             }
             Step::HungUp(client) => self.dispatcher.handle_hang_up(RequestId::sole(client), now),
             Step::Invalid(client, invalid) => {
                 log::error!(target: "do_request", "{invalid}");
+                if let Some(origin) = self.clients.origin(client) {
+                    log::debug!(target: "frontend", "An invalid request came in: {origin}");
+                }
                 self.clients.reply_text(client, &invalid.reply(), now);
             }
         }
@@ -279,9 +309,13 @@ impl Frontend {
         while let Some((message, descriptor)) = self.control.receive()? {
             match message {
                 ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
+                ToFrontend::Listener(listener) => {
+                    let socket = descriptor.ok_or(io::ErrorKind::NotFound)?;
+                    self.listeners.add(listener, socket)?;
+                }
                 ToFrontend::Accept => {
-                    self.listener.open(self.poll.registry())?;
-                    self.begin_handover(descriptor, Vec::new(), now);
+                    self.listeners.open(self.poll.registry())?;
+                    self.begin_handover(descriptor, BTreeSet::new(), now);
                 }
                 ToFrontend::Worker(worker, pool) => self.add_worker(worker, pool, descriptor, now),
                 ToFrontend::WorkerDied(worker) => {
@@ -290,7 +324,7 @@ impl Frontend {
                 }
                 ToFrontend::StartFailed(pool) => self.dispatcher.handle_start_failed(pool, now),
                 ToFrontend::Ping => self.control.send(FromFrontend::Pong),
-                ToFrontend::Drain { hurry } => self.drain(hurry, descriptor, now),
+                ToFrontend::Drain { hurry, staying } => self.drain(hurry, &staying, descriptor, now),
             }
         }
         self.control.flush();
@@ -307,19 +341,25 @@ impl Frontend {
         }
     }
 
-    fn drain(&mut self, hurry: bool, next: Option<OwnedFd>, now: Instant) {
+    fn drain(&mut self, hurry: bool, staying: &[EndpointKey], next: Option<OwnedFd>, now: Instant) {
         self.draining = true;
-        self.listener.close(self.poll.registry());
-        self.control.send(FromFrontend::Closed);
         self.dispatcher.forget_all();
-        self.begin_handover(next, self.clients.all_silent(), now);
+        if !hurry {
+            // At the others nobody can connect any more, and whoever has is not left to nobody.
+            self.listeners.close_those(staying, self.poll.registry());
+            self.accept_up_to(LONGEST_BACKLOG, now);
+        }
+        self.listeners.close_all(self.poll.registry());
+        self.control.send(FromFrontend::Closed);
+        let silent = self.clients.all_silent(|endpoint| staying.iter().any(|key| endpoint.is(key)));
+        self.begin_handover(next, silent, now);
         if hurry {
             self.clients.give_up_unfinished();
             self.give_up_at = Some(now + HURRY_TIME);
         }
     }
 
-    fn begin_handover(&mut self, socket: Option<OwnedFd>, silent: Vec<ClientId>, now: Instant) {
+    fn begin_handover(&mut self, socket: Option<OwnedFd>, silent: BTreeSet<ClientId>, now: Instant) {
         let registry = self.poll.registry();
         self.handover = socket.and_then(|socket| Handover::new(socket, silent, registry).ok());
         self.continue_handover(now);
@@ -330,7 +370,7 @@ impl Frontend {
         if !self.draining {
             let (taken, goes_on) = handover.take();
             self.handover.take_if(|_| !goes_on);
-            taken.into_iter().for_each(|stream| self.welcome(stream, now));
+            taken.into_iter().for_each(|(message, stream)| self.take_over(&message, stream, now));
             return;
         }
         match handover.give(&mut self.clients) {
@@ -347,8 +387,12 @@ impl Frontend {
         }
     }
 
-    fn is_given_away(&self, client: ClientId) -> bool {
-        self.draining && self.handover.is_some() && self.clients.silent(client).is_some()
+    /// Takes a connection from the frontend before. Its endpoint may let others in than it did there.
+    fn take_over(&mut self, handed_over: &HandedOver, stream: UnixStream, now: Instant) {
+        let Some(endpoint) = self.listeners.find(&handed_over.endpoint) else { return };
+        if self.listeners.is_admitted(&stream, &endpoint, now) {
+            self.welcome(stream, endpoint, now);
+        }
     }
 
     fn handle_worker(&mut self, heard: FromWorkers, now: Instant) {
@@ -468,7 +512,7 @@ impl Frontend {
             self.dispatcher.next_timeout(),
             self.networks.next_timeout(),
             self.clients.next_timeout(),
-            self.listener.next_timeout(),
+            self.listeners.next_timeout(),
             self.give_up_at,
             self.control.next_timeout(),
             logging::pending(now).map(|wait| now + wait),

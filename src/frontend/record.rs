@@ -2,8 +2,10 @@
 //! daemon's, and nothing that a client sent can end a field or a line.
 #![forbid(unsafe_code)]
 
+use super::endpoint::Origin;
 use crate::config::WorkerFlag;
 use crate::config::site::{PoolId, Site};
+use crate::credentials::Credentials;
 use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
@@ -32,6 +34,11 @@ pub(super) fn write(event: &Event, site: &Site) {
             limit.as_secs()
         ),
     }
+}
+
+/// Writes from where a login came. The lines about its verdict are read by programs and say nothing of that.
+pub(super) fn write_origin(origin: &Origin<'_>, credentials: &Credentials) {
+    log::debug!(target: "frontend", "A login came in: [user={}] {origin}", shown(&credentials.login));
 }
 
 fn queue(waiting: &Waiting, site: &Site) -> String {

@@ -8,26 +8,28 @@ use mio::Token;
 
 /// The socket to the supervisor.
 pub(super) const CONTROL: Token = Token(0);
-/// The mux socket.
-pub(super) const LISTENER: Token = Token(1);
 /// The socket to the frontend before or after this one.
-pub(super) const HANDOVER: Token = Token(2);
+pub(super) const HANDOVER: Token = Token(1);
+
+/// A listening socket of this frontend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ListenerId(pub(super) u64);
 
 /// Whom an event is about.
 pub(super) enum Subject {
     Control,
-    Listener,
     Handover,
+    Listener(ListenerId),
     Client(ClientId),
     Worker(WorkerId),
     /// The number that `networks` knows it by.
     Connection(u64),
 }
 
-/// Of the numbers that are left, every third is a client's, a worker's, a connection's.
-const KINDS: usize = 3;
+/// Of the numbers that are left, every fourth is a client's, a worker's, a connection's, a listener's.
+const KINDS: usize = 4;
 /// The first of them.
-const FIRST: usize = 3;
+const FIRST: usize = 2;
 
 pub(super) fn of_client(client: ClientId) -> Token {
     nth(client.0, 0)
@@ -41,7 +43,11 @@ pub(super) fn of_connection(number: u64) -> Token {
     nth(number, 2)
 }
 
-#[allow(clippy::cast_possible_truncation)] // 2^62 connections take longer than the machine lives
+pub(super) fn of_listener(listener: ListenerId) -> Token {
+    nth(listener.0, 3)
+}
+
+#[allow(clippy::cast_possible_truncation)] // 2^61 connections take longer than the machine lives
 fn nth(number: u64, kind: usize) -> Token {
     Token(FIRST + number as usize * KINDS + kind)
 }
@@ -49,7 +55,6 @@ fn nth(number: u64, kind: usize) -> Token {
 pub(super) fn subject(token: Token) -> Subject {
     match token {
         CONTROL => return Subject::Control,
-        LISTENER => return Subject::Listener,
         HANDOVER => return Subject::Handover,
         Token(_) => {}
     }
@@ -58,7 +63,8 @@ pub(super) fn subject(token: Token) -> Subject {
     match number % KINDS {
         0 => Subject::Client(ClientId(nth)),
         1 => Subject::Worker(WorkerId(nth)),
-        _ => Subject::Connection(nth),
+        2 => Subject::Connection(nth),
+        _ => Subject::Listener(ListenerId(nth)),
     }
 }
 
@@ -81,7 +87,7 @@ mod tests {
             assert!(matches!(subject(token), Subject::Connection(n) if n == number));
         }
         assert!(matches!(subject(CONTROL), Subject::Control));
-        assert!(matches!(subject(LISTENER), Subject::Listener));
+        assert!(matches!(subject(of_listener(ListenerId(63))), Subject::Listener(ListenerId(63))));
         assert!(matches!(subject(HANDOVER), Subject::Handover));
     }
 }

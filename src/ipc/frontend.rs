@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer, cut};
+use super::listener::{EndpointKey, Listener, decode_listener, encode_listener, read_keys, write_keys};
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::ServerOrder;
 use crate::config::login_format::LoginFormat;
@@ -31,6 +32,7 @@ const WORKER_DIED: u8 = 10;
 const PING: u8 = 11;
 const PONG: u8 = 12;
 const CLOSED: u8 = 13;
+const LISTENER: u8 = 14;
 
 /// What a frontend must know: its first message.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct FrontendSetup {
     pub verbose: bool,
     /// What the site is worked out from, and mechanisms that ask servers are set up from.
     pub sources: RawSettings,
+    /// How many sockets are coming, for its share of the descriptors.
+    pub listeners: usize,
 }
 
 /// To a frontend.
@@ -50,7 +54,9 @@ pub struct FrontendSetup {
 pub enum ToFrontend {
     /// How to serve; first and once.
     Setup(Box<FrontendSetup>),
-    /// Take connections from the mux socket from now on, and those that have not said anything from the frontend
+    /// One of the sockets to take connections from, which comes with the message; before `Accept`.
+    Listener(Listener),
+    /// Take connections from the sockets from now on, and those that have not said anything from the frontend
     /// before, through the socket that comes with the message if there was one.
     Accept,
     /// A worker that was asked for, for that pool; its socket comes with the message.
@@ -62,11 +68,13 @@ pub enum ToFrontend {
     /// Say something, so that it is seen that the event loop turns.
     Ping,
     /// Accept nobody any more, say so, hand the connections that have not said anything over through the socket that
-    /// comes with the message, answer what is in flight and end. `hurry`: the daemon is stopping, so half-sent
-    /// requests are not waited for.
+    /// comes with the message, answer what is in flight and end. Whoever has come by a socket that does not live on is
+    /// not handed over, and answered here. `hurry`: the daemon is stopping, so half-sent requests are not waited for.
     Drain {
         /// Whether half-sent requests are given up.
         hurry: bool,
+        /// The sockets that the next frontend has too.
+        staying: Vec<EndpointKey>,
     },
 }
 
@@ -81,7 +89,7 @@ pub enum FromFrontend {
     Kill(WorkerId),
     /// The answer to `Ping`.
     Pong,
-    /// To `Drain`: no connection is taken from the mux socket any more.
+    /// To `Drain`: no connection is taken from the sockets any more.
     Closed,
     /// The mechanism cannot be used, and why; said before `Ready`.
     Failed(String),
@@ -92,12 +100,15 @@ impl ToFrontend {
     pub fn encode(&self) -> Secret {
         match self {
             Self::Setup(setup) => encode_setup(setup),
+            Self::Listener(listener) => encode_listener(LISTENER, listener).finish(),
             Self::Accept => Writer::new(ACCEPT, 16).finish(),
             Self::Worker(worker, pool) => Writer::new(WORKER, 32).number(worker.0).size(pool.0).finish(),
             Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
             Self::StartFailed(pool) => Writer::new(START_FAILED, 16).size(pool.0).finish(),
             Self::Ping => Writer::new(PING, 16).finish(),
-            Self::Drain { hurry } => Writer::new(DRAIN, 16).flag(*hurry).finish(),
+            Self::Drain { hurry, staying } => {
+                write_keys(Writer::new(DRAIN, LARGEST_MESSAGE).flag(*hurry), staying).finish()
+            }
         }
     }
 
@@ -106,12 +117,13 @@ impl ToFrontend {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
             SETUP => Self::Setup(Box::new(decode_setup(&mut reader)?)),
+            LISTENER => Self::Listener(decode_listener(&mut reader)?),
             ACCEPT => Self::Accept,
             WORKER => Self::Worker(WorkerId(reader.number()?), PoolId(reader.size()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed(PoolId(reader.size()?)),
             PING => Self::Ping,
-            DRAIN => Self::Drain { hurry: reader.flag()? },
+            DRAIN => Self::Drain { hurry: reader.flag()?, staying: read_keys(&mut reader)? },
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
@@ -180,6 +192,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .option(setup.sources.option.as_deref(), |writer, option| writer.string(option.as_bytes()))
         .option(setup.sources.file.as_ref(), write_text)
         .option(setup.sources.ldap_conf.as_ref(), write_text)
+        .size(setup.listeners)
         .finish()
 }
 
@@ -220,7 +233,8 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         file: reader.option(read_text)?,
         ldap_conf: reader.option(read_text)?,
     };
-    Ok(FrontendSetup { settings, log, verbose, sources })
+    let listeners = reader.size()?;
+    Ok(FrontendSetup { settings, log, verbose, sources, listeners })
 }
 
 /// A name has no comma in it.
@@ -245,6 +259,9 @@ fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed>
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::config::endpoint::{LONGEST_PATH, MOST_ALLOWED, MOST_ENDPOINTS};
+    use crate::config::site::Protocol;
+    use crate::ipc::Allowed;
     use crate::secret;
     use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF};
     use crate::sys::socket;
@@ -283,6 +300,7 @@ mod tests {
             log: LogTargets { syslog: true, stderr: false },
             verbose: true,
             sources: RawSettings::default(),
+            listeners: 3,
         }
     }
 
@@ -305,7 +323,10 @@ mod tests {
             ToFrontend::Worker(WorkerId(3), PoolId(2)),
             ToFrontend::StartFailed(PoolId(1)),
             ToFrontend::WorkerDied(WorkerId(4)),
-            ToFrontend::Drain { hurry: true },
+            ToFrontend::Drain { hurry: true, staying: Vec::new() },
+            ToFrontend::Drain { hurry: false, staying: vec![key("mux"), largest_listener().key] },
+            ToFrontend::Listener(Listener { key: key("mux"), service: None, allowed: Allowed::default() }),
+            ToFrontend::Listener(largest_listener()),
         ] {
             let bytes = message.encode();
             for length in 0..bytes.len() {
@@ -315,12 +336,25 @@ mod tests {
         }
     }
 
+    fn key(name: &str) -> EndpointKey {
+        EndpointKey { name: name.to_owned(), protocol: Protocol::Mux }
+    }
+
+    fn largest_listener() -> Listener {
+        let numbers = vec![u32::MAX; MOST_ALLOWED];
+        Listener {
+            key: EndpointKey { name: "x".repeat(LONGEST_PATH), protocol: Protocol::Dovecot },
+            service: Some("x".repeat(255)),
+            allowed: Allowed { users: numbers.clone(), groups: numbers },
+        }
+    }
+
     fn text(path: &str, bytes: &[u8]) -> Text {
         Text { path: path.into(), bytes: Secret::copy_of(bytes) }
     }
 
     #[test]
-    fn the_largest_setup_fits_into_one_message_between_processes() {
+    fn the_largest_setup_and_as_many_sockets_as_there_can_be_fit_between_processes() {
         let mut setup = setup(None);
         setup.sources = RawSettings {
             instance: None,
@@ -335,6 +369,13 @@ mod tests {
         // Nobody reads yet, and the supervisor cannot wait for that.
         socket::set_nonblocking(supervisor.as_fd()).unwrap();
         socket::send(supervisor.as_fd(), bytes.as_bytes()).unwrap();
+        let listener = ToFrontend::Listener(largest_listener()).encode();
+        for _ in 0..MOST_ENDPOINTS {
+            let any = frontend.as_fd();
+            socket::send_with_descriptor(supervisor.as_fd(), listener.as_bytes(), any).unwrap();
+        }
+        let staying = vec![largest_listener().key; MOST_ENDPOINTS];
+        assert!(ToFrontend::Drain { hurry: false, staying }.encode().len() <= LARGEST_MESSAGE);
         let mut buffer = vec![0; LARGEST_SETUP];
         let length = socket::receive(frontend.as_fd(), &mut buffer).unwrap().unwrap();
         assert_eq!(ToFrontend::decode(&buffer[..length]), Ok(message));

@@ -7,11 +7,15 @@
 mod codec;
 mod errand;
 mod frontend;
+mod handover;
+mod listener;
 mod worker;
 
 pub use codec::Malformed;
 pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
+pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE};
+pub use listener::{Allowed, EndpointKey, Listener};
 pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
 
 use crate::config::Limits;

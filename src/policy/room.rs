@@ -9,17 +9,22 @@ use std::fmt;
 pub const MAX_BEYOND: usize = 64;
 
 /// Descriptors of a frontend that are neither of clients nor of workers nor of servers: standard streams (3), sockets
-/// to supervisor, mux, log and another frontend (4), the event loop and its copies (4), the log's standard error stream, the spare one,
+/// to supervisor, log and another frontend (3), the event loop and its copies (4), the log's standard error stream, the spare one,
 /// and two that are open for a moment only, as a file is or the socket of a worker that takes the place of another.
-const OTHER_DESCRIPTORS: usize = 15;
+const OTHER_DESCRIPTORS: usize = 14;
 
 /// Descriptors that a supervisor needs to start: standard streams (3), its own binary, the event loop, signals (5), pid
-/// and lock file, mux (2), the launching process, log (2), a frontend, and what it takes to start a child (9).
-const DESCRIPTORS_OF_SUPERVISOR: usize = 26;
+/// and lock file, the launching process, log (2), a frontend, and what it takes to start a child (9).
+const DESCRIPTORS_OF_SUPERVISOR: usize = 24;
+
+/// And for each socket that clients connect to: itself and its file.
+const DESCRIPTORS_OF_SOCKET: usize = 2;
 
 /// How many descriptors a site would like to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
+    /// The sockets that clients connect to.
+    pub listeners: usize,
     /// `--max-connections`
     pub clients: usize,
     /// The workers of all pools.
@@ -64,8 +69,9 @@ impl std::error::Error for TooFewDescriptors {}
 
 impl Demand {
     /// What these settings ask for.
-    pub fn of(settings: &FrontendSettings, site: &Site) -> Self {
+    pub fn of(settings: &FrontendSettings, site: &Site, listeners: usize) -> Self {
         Self {
+            listeners,
             clients: settings.max_connections,
             workers: site.pools.iter().map(|pool| pool.workers.most).fold(0, usize::saturating_add),
             networks: site.remote_instances().count(),
@@ -76,8 +82,13 @@ impl Demand {
     /// How many descriptors each process of a daemon needs to serve one client at a time.
     pub fn least(&self) -> usize {
         // One client, and for it a connection of each mechanism that asks servers.
-        let used = OTHER_DESCRIPTORS.saturating_add(self.workers).saturating_add(1 + self.networks);
-        DESCRIPTORS_OF_SUPERVISOR.max(used)
+        let used = self.taken().saturating_add(1 + self.networks);
+        (DESCRIPTORS_OF_SUPERVISOR + DESCRIPTORS_OF_SOCKET * self.listeners).max(used)
+    }
+
+    /// What a frontend has open without any client or server.
+    fn taken(&self) -> usize {
+        OTHER_DESCRIPTORS.saturating_add(self.listeners).saturating_add(self.workers)
     }
 }
 
@@ -91,7 +102,7 @@ impl Room {
         if limit < needed {
             return Err(TooFewDescriptors { limit, needed, processes: demand.workers });
         }
-        let free = limit.saturating_sub(OTHER_DESCRIPTORS + demand.workers);
+        let free = limit.saturating_sub(demand.taken());
         let beyond = MAX_BEYOND.min(free / 8).min(free.saturating_sub(demand.networks + 1));
         // Clients get as much as each mechanism.
         let part = (free - beyond) / (demand.networks + 1);
@@ -108,7 +119,7 @@ mod tests {
 
     /// What is asked for by default, but for more clients than most limits allow.
     fn demand(workers: usize, networks: usize) -> Demand {
-        Demand { clients: 4096, workers, networks, connections: 512 }
+        Demand { listeners: 1, clients: 4096, workers, networks, connections: 512 }
     }
 
     #[test]
@@ -138,7 +149,7 @@ mod tests {
             for limit in demand.least()..8192 {
                 let room = Room::below(limit, &demand).unwrap();
                 let all = room.clients + room.beyond + room.connections * networks;
-                assert!(all + OTHER_DESCRIPTORS + demand.workers <= limit, "{limit}: {room:?}");
+                assert!(all + demand.taken() <= limit, "{limit}: {room:?}");
             }
         }
     }

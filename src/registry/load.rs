@@ -43,7 +43,7 @@ pub fn load(config: &Config) -> Loaded {
     if problems.iter().any(Problem::is_error) {
         return Loaded { sources, site: Site::default(), problems };
     }
-    let (site, wrong) = site::resolve(&config.frontend, &[], &sources);
+    let (site, wrong) = site::resolve(&config.frontend, &config.endpoints, &sources);
     problems.extend(wrong);
     if config.file.is_some() && site.instances.iter().any(|instance| instance.mechanism == WITH_LDAP_CONF) {
         sources.ldap_conf = read_ldap_conf(&LDAP_CONF, &mut problems);

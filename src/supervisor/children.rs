@@ -1,10 +1,11 @@
 //! The children of the supervisor: frontends and workers, and what it says to them.
 #![forbid(unsafe_code)]
 
+use super::endpoints::Listening;
+use super::settings::Serving;
 use crate::config::Config;
 use crate::config::site::Instance;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
-use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::socket;
 use crate::sys::spawn::{Account, Spawn};
@@ -27,27 +28,22 @@ pub(super) struct Frontend {
 }
 
 impl Frontend {
-    /// Starts the process and sends it its configuration.
+    /// Starts the process and sends it its configuration and sockets.
     ///
     /// # Errors
     /// When there are no processes, descriptors or memory left, or it has ended already.
-    pub(super) fn start(
-        config: &Config,
-        sources: &RawSettings,
-        listener: BorrowedFd<'_>,
-        account: Option<&Account>,
-    ) -> io::Result<Self> {
+    pub(super) fn start(config: &Config, serving: &Serving, account: Option<&Account>) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
         let setup = FrontendSetup {
             settings: config.frontend.clone(),
             log: config.log,
             verbose: config.verbose,
-            sources: sources.copy(),
+            sources: serving.settings.sources.copy(),
+            listeners: serving.listening.len(),
         };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),
             control: theirs.as_fd(),
-            listener: Some(listener),
             account,
             inherit_stderr: config.log.stderr,
             inherit_environment: false,
@@ -55,7 +51,8 @@ impl Frontend {
         .start()?;
         let mut frontend = Self { process, socket };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
-            .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))));
+            .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))))
+            .and_then(|()| frontend.hand_over_all(&serving.listening));
         let Err(error) = told else { return Ok(frontend) };
         match frontend.kill_and_reap() {
             // It had ended before, so how says more than the error.
@@ -64,6 +61,12 @@ impl Frontend {
             }
             _ => Err(error),
         }
+    }
+
+    fn hand_over_all(&self, listening: &[Listening]) -> io::Result<()> {
+        listening.iter().try_for_each(|one| {
+            self.send_with(&ToFrontend::Listener(one.listener().clone()), one.descriptor())
+        })
     }
 
     /// The process number.
@@ -144,7 +147,6 @@ pub(super) fn start_worker(
     let process = Spawn {
         role: OsStr::new(WORKER_ROLE),
         control: workers.as_fd(),
-        listener: None,
         account,
         inherit_stderr: config.log.stderr,
         inherit_environment: true,

@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::children::{Role, Trouble, describe};
+use super::endpoints::{Endpoints, Occasion};
 use super::frontends::Frontends;
-use super::settings;
+use super::settings::{self, Serving};
 use super::signals::Signals;
 use super::start_error::StartError;
 use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
@@ -13,13 +14,12 @@ use crate::config::Config;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
-use crate::registry::site;
-use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket};
 use log::Level;
 use mio::{Events, Poll, Token};
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -53,7 +53,8 @@ impl Watch {
 pub(super) struct EventLoop {
     config: Config,
     watch: Watch,
-    succession: Succession<Rc<RawSettings>>,
+    succession: Succession<Rc<Serving>>,
+    endpoints: Endpoints,
     frontends: Frontends,
     workers: Workers,
     /// The end of the socket between an old frontend and the next one that is let accept.
@@ -68,8 +69,8 @@ impl EventLoop {
     /// Starts the first frontend.
     pub(super) fn start(
         config: Config,
-        sources: RawSettings,
-        listener: OwnedFd,
+        serving: Serving,
+        endpoints: Endpoints,
         account: Option<Account>,
         watch: Watch,
     ) -> Result<Self, StartError> {
@@ -77,9 +78,10 @@ impl EventLoop {
         let registry = registry.map_err(|error| StartError::System("no descriptors are left", error))?;
         let drain_time = config.frontend.read_timeout + config.frontend.request_timeout + DRAIN_MARGIN;
         let mut event_loop = Self {
-            succession: Succession::new(Rc::new(sources), drain_time, Instant::now()),
+            succession: Succession::new(Rc::new(serving), drain_time, Instant::now()),
+            endpoints,
             workers: Workers::new(account.clone()),
-            frontends: Frontends::new(registry, listener, account),
+            frontends: Frontends::new(registry, account),
             config,
             watch,
             handover: None,
@@ -129,6 +131,11 @@ impl EventLoop {
                 return;
             }
         }
+    }
+
+    /// Removes the files of the sockets, so that nobody comes any more.
+    pub(super) fn remove_sockets(&self) {
+        self.endpoints.remove_files();
     }
 
     fn kill_all(&mut self) {
@@ -246,10 +253,12 @@ impl EventLoop {
                     let settings = self.read_settings();
                     self.succession.handle_settings(settings, Instant::now());
                 }
-                Command::Start(id, sources) => self.start_frontend(id, &sources),
+                Command::Start(id, serving) => self.start_frontend(id, &serving),
                 Command::Accept(id) => self.let_accept(id),
                 Command::Drain(id) => self.drain(id),
-                Command::Stop(id) => self.frontends.tell(id, &ToFrontend::Drain { hurry: true }),
+                Command::Stop(id) => {
+                    self.frontends.tell(id, &ToFrontend::Drain { hurry: true, staying: Vec::new() });
+                }
                 Command::Ping(id) => self.frontends.tell(id, &ToFrontend::Ping),
                 Command::Kill(id, reason) => self.kill_frontend(id, reason),
                 Command::Log(notice) => write(notice),
@@ -257,34 +266,34 @@ impl EventLoop {
         }
     }
 
-    /// The flags stay as they are; what they name is looked at again.
-    fn read_settings(&self) -> Option<Rc<RawSettings>> {
-        match settings::read(&self.config) {
-            Ok(sources) => Some(Rc::new(sources)),
-            Err(problems) => {
-                for problem in problems {
-                    log::error!(target: "supervisor", "The new configuration is not used: {problem}");
-                }
-                None
-            }
-        }
+    /// The flags stay as they are; what they name is looked at again. New sockets are made here, and go again with what
+    /// is returned if that is not used.
+    fn read_settings(&mut self) -> Option<Rc<Serving>> {
+        let refused = |reason: &dyn fmt::Display| {
+            log::error!(target: "supervisor", "The new configuration is not used: {reason}");
+        };
+        let settings = settings::read(&self.config);
+        let settings =
+            settings.map_err(|problems| problems.iter().for_each(|problem| refused(problem))).ok()?;
+        let opened = self.endpoints.open(&settings.site.endpoints, Occasion::Reload);
+        let listening = opened.map_err(|error| refused(&error)).ok()?;
+        Some(Rc::new(Serving { settings, listening }))
     }
 
-    fn start_frontend(&mut self, id: FrontendId, sources: &RawSettings) {
-        if let Err(error) = self.frontends.start(id, &self.config, sources) {
+    fn start_frontend(&mut self, id: FrontendId, serving: &Serving) {
+        if let Err(error) = self.frontends.start(id, &self.config, serving) {
             log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
             self.trouble = Some(Trouble::NotStarted(Role::Frontend, error));
             self.succession.handle_ended(id, Instant::now());
             return;
         }
-        // What is wrong with it was told when the settings were read.
-        let (site, _) = site::resolve(&self.config.frontend, &[], sources);
-        self.workers.note_site(id, site);
+        self.workers.note_site(id, Rc::clone(&serving.settings.site));
     }
 
     /// Tells the old frontend to hand its silent connections over to the one that is let in next.
     fn drain(&mut self, id: FrontendId) {
-        let message = ToFrontend::Drain { hurry: false };
+        let staying = self.succession.settings().listening.iter().map(|next| next.listener().key.clone());
+        let message = ToFrontend::Drain { hurry: false, staying: staying.collect() };
         match socket::pair() {
             Ok((from, to)) => {
                 self.frontends.hand_over(id, &message, from.as_fd());
@@ -296,6 +305,11 @@ impl EventLoop {
     }
 
     fn let_accept(&mut self, id: FrontendId) {
+        for listening in &self.succession.settings().listening {
+            if let Err(error) = listening.apply() {
+                log::error!(target: "supervisor", "{error}");
+            }
+        }
         match self.handover.take() {
             Some(socket) => self.frontends.hand_over(id, &ToFrontend::Accept, socket.as_fd()),
             None => self.frontends.tell(id, &ToFrontend::Accept),

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::children::Frontend;
+use super::settings::Serving;
 use super::succession::FrontendId;
 use crate::config::Config;
 use crate::ipc::{FromFrontend, ToFrontend};
-use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use mio::unix::SourceFd;
@@ -13,7 +13,7 @@ use mio::{Interest, Registry, Token};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::process::ExitStatus;
 
 /// What one frontend may ask for before the others and the signals get their turn.
@@ -25,23 +25,21 @@ pub(super) struct Frontends {
     /// Those that may have said something: the kernel tells only once.
     readable: BTreeSet<FrontendId>,
     registry: Registry,
-    /// The mux socket.
-    listener: OwnedFd,
     /// `--user`
     account: Option<Account>,
 }
 
 impl Frontends {
-    pub(super) fn new(registry: Registry, listener: OwnedFd, account: Option<Account>) -> Self {
-        Self { processes: HashMap::new(), readable: BTreeSet::new(), registry, listener, account }
+    pub(super) fn new(registry: Registry, account: Option<Account>) -> Self {
+        Self { processes: HashMap::new(), readable: BTreeSet::new(), registry, account }
     }
 
     /// Starts one.
     ///
     /// # Errors
     /// As [`Frontend::start`]; nothing is left of it then.
-    pub(super) fn start(&mut self, id: FrontendId, config: &Config, sources: &RawSettings) -> io::Result<()> {
-        let mut frontend = Frontend::start(config, sources, self.listener.as_fd(), self.account.as_ref())?;
+    pub(super) fn start(&mut self, id: FrontendId, config: &Config, serving: &Serving) -> io::Result<()> {
+        let mut frontend = Frontend::start(config, serving, self.account.as_ref())?;
         let registered =
             self.registry.register(&mut SourceFd(&frontend.descriptor()), Token(id.0), Interest::READABLE);
         log::debug!(target: "have_baby", "forked child: {}", frontend.pid());

@@ -3,9 +3,9 @@
 
 mod children;
 mod detach;
+mod endpoints;
 mod event_loop;
 mod frontends;
-mod mux;
 mod pid_file;
 mod run_directory;
 mod settings;
@@ -17,20 +17,21 @@ mod workers;
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 
 use crate::cli;
+use crate::config::site::Site;
 use crate::config::{Config, LogTargets};
 use crate::generated::build;
 use crate::log as logging;
 use crate::policy::room::{Demand, Room};
-use crate::registry::site;
-use crate::settings::raw_settings::RawSettings;
+use crate::sys::activation::HandedIn;
 use crate::sys::spawn::{self, Account};
-use crate::sys::{descriptor, inherited, own_binary};
+use crate::sys::{activation, descriptor, inherited, own_binary};
 use detach::{Detached, Launch};
+use endpoints::{Endpoints, Occasion};
 use event_loop::{EventLoop, Watch};
-use mux::Mux;
 use pid_file::Locked;
+use settings::{Serving, Settings};
 use start_error::StartError;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,14 +40,15 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Runs the daemon, or as the launching process waits until it runs.
 pub fn run(config: Config) -> ExitCode {
+    let handed_in = activation::take();
     spawn::close_inherited_descriptors();
     inherited::reset();
     // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.verbose);
-    let status = match prepare(&config) {
-        Ok((Detached::Launcher(status), _)) => ExitCode::from(status),
-        Ok((Detached::Daemon(launch), sources)) => serve(config, sources, launch),
+    let status = match prepare(&config, handed_in) {
+        Ok((Detached::Launcher(status), ..)) => ExitCode::from(status),
+        Ok((Detached::Daemon(launch), settings, endpoints)) => serve(config, settings, endpoints, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
     };
     logging::flush_briefly(LAST_WORDS);
@@ -54,30 +56,34 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 /// What is done before the daemon parts from the process that launched it.
-fn prepare(config: &Config) -> Result<(Detached, RawSettings), StartError> {
+fn prepare(
+    config: &Config,
+    handed_in: io::Result<Vec<HandedIn>>,
+) -> Result<(Detached, Settings, Endpoints), StartError> {
+    let handed_in = handed_in
+        .map_err(|error| StartError::System("The sockets of LISTEN_FDS cannot be taken over", error))?;
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
-    let sources = settings::read(config)
+    let settings = settings::read(config)
         .map_err(|problems| StartError::Settings(config.only_mechanism().map(str::to_owned), problems))?;
-    check_descriptors(config, &sources)?;
+    check_descriptors(config, &settings.site)?;
     run_directory::enter(&config.run_directory)?;
     let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };
-    Ok((detached, sources))
+    Ok((detached, settings, Endpoints::new(handed_in)))
 }
 
 /// Whether the processes have the descriptors to start, which the limit is raised to if need be.
-fn check_descriptors(config: &Config, sources: &RawSettings) -> Result<(), StartError> {
-    let (site, _) = site::resolve(&config.frontend, &[], sources);
-    let demand = Demand::of(&config.frontend, &site);
+fn check_descriptors(config: &Config, site: &Site) -> Result<(), StartError> {
+    let demand = Demand::of(&config.frontend, site, site.endpoints.len());
     let limit = descriptor::raise_limit_to(demand.least());
     Room::below(limit, &demand).map(drop).map_err(StartError::Descriptors)
 }
 
 /// The daemon from its first to its last moment.
-fn serve(config: Config, sources: RawSettings, launch: Launch) -> ExitCode {
+fn serve(config: Config, settings: Settings, endpoints: Endpoints, launch: Launch) -> ExitCode {
     let (targets, foreground) = (config.log, config.foreground);
     logging::init(targets, config.verbose);
-    match Daemon::start(config, sources) {
+    match Daemon::start(config, settings, endpoints) {
         Ok(daemon) => daemon.run(launch),
         // Nobody waits for it to become ready.
         Err(StartError::Stopped) if foreground => ExitCode::SUCCESS,
@@ -93,13 +99,12 @@ fn serve(config: Config, sources: RawSettings, launch: Launch) -> ExitCode {
 /// What the daemon owns, in the order in which it is given up: processes, socket, pid file.
 struct Daemon {
     event_loop: EventLoop,
-    mux: Mux,
     lock: Locked,
     targets: LogTargets,
 }
 
 impl Daemon {
-    fn start(config: Config, sources: RawSettings) -> Result<Self, StartError> {
+    fn start(config: Config, settings: Settings, mut endpoints: Endpoints) -> Result<Self, StartError> {
         let directory = config.run_directory.clone();
         let watch = Watch::start()?;
         let start_lock = Locked::start_lock(&directory)?;
@@ -113,25 +118,24 @@ impl Daemon {
         log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
         log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
         let account = config.user.as_deref().map(account_of).transpose()?;
-        let mux = Mux::bind(&directory)?;
+        let opened = endpoints.open(&settings.site.endpoints, Occasion::Start);
+        let listening = opened.map_err(StartError::Endpoint)?;
+        let paths: Vec<_> = listening.iter().map(|listening| listening.path().to_owned()).collect();
         let targets = config.log;
-        match start_serving(config, sources, &mux, account, watch) {
-            Ok(event_loop) => {
-                log::info!(target: "ipc_init", "listening on socket: {}", directory.join("mux").display());
-                Ok(Self { event_loop, mux, lock, targets })
-            }
-            Err(error) => {
-                mux.remove();
-                Err(error)
-            }
+        let serving = Serving { settings, listening };
+        let mut event_loop = EventLoop::start(config, serving, endpoints, account, watch)?;
+        event_loop.await_ready()?;
+        for path in paths {
+            log::info!(target: "ipc_init", "listening on socket: {}", path.display());
         }
+        Ok(Self { event_loop, lock, targets })
     }
 
     /// Until it is told to stop, and all is cleaned up.
     fn run(mut self, launch: Launch) -> ExitCode {
         let served = launch.report_ready().and_then(|()| self.event_loop.serve());
         // Files first: whoever waits for the end looks for them.
-        self.mux.remove();
+        self.event_loop.remove_sockets();
         drop(self.lock);
         self.event_loop.stop();
         let status = match served {
@@ -141,20 +145,6 @@ impl Daemon {
         log::info!(target: "server_exit", "master exited: {}", std::process::id());
         ExitCode::from(status)
     }
-}
-
-fn start_serving(
-    config: Config,
-    sources: RawSettings,
-    mux: &Mux,
-    account: Option<Account>,
-    watch: Watch,
-) -> Result<EventLoop, StartError> {
-    let listener =
-        mux.listener.try_clone().map_err(|error| StartError::System("no descriptors are left", error))?;
-    let mut event_loop = EventLoop::start(config, sources, listener, account, watch)?;
-    event_loop.await_ready()?;
-    Ok(event_loop)
 }
 
 /// The account for `--user`, with no group but its own: the frontend needs nothing of them.
@@ -174,7 +164,7 @@ fn complain(error: &StartError, targets: LogTargets) -> u8 {
         if !targets.stderr {
             let line = cli::diagnostic(std::process::id(), &sentence);
             // Nobody is left to tell if this fails.
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            let _ = io::stderr().write_all(line.as_bytes());
         }
         log::error!(target: "main", "{sentence}");
     }

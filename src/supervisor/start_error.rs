@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::children::Trouble;
+use super::endpoints::EndpointError;
 use crate::mechanism::failed_to_initialize;
 use crate::policy::room::TooFewDescriptors;
 use crate::registry;
@@ -28,12 +29,8 @@ pub(super) enum StartError {
     File(PathBuf, &'static str, io::Error),
     /// Another daemon holds the lock.
     AnotherInstance,
-    /// Something that is not a socket is where the socket should be.
-    NotASocket(PathBuf),
-    /// Somebody answers at the socket without holding the lock.
-    SocketTaken(PathBuf),
-    /// The socket cannot be made.
-    Socket(PathBuf, io::Error),
+    /// A socket cannot be had.
+    Endpoint(EndpointError),
     /// `--user` names nobody, or the accounts cannot be read.
     User(String, Option<io::Error>),
     /// The settings cannot be used: those of one mechanism, or of several.
@@ -105,15 +102,7 @@ impl fmt::Display for StartError {
             Self::AnotherInstance => {
                 formatter.write_str("Another instance of saslauthd is currently running")
             }
-            Self::NotASocket(path) => {
-                write!(formatter, "{} is not a socket and is left alone", path.display())
-            }
-            Self::SocketTaken(path) => {
-                write!(formatter, "Another program answers at {}", path.display())
-            }
-            Self::Socket(path, error) => {
-                write!(formatter, "could not listen on {}: {}", path.display(), strerror(error))
-            }
+            Self::Endpoint(error) => error.fmt(formatter),
             Self::User(name, None) => write!(formatter, "There is no account {name} for --user"),
             Self::User(name, Some(error)) => {
                 write!(formatter, "The account {name} for --user could not be looked up: {}", strerror(error))

@@ -13,12 +13,13 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
+use std::rc::Rc;
 
 /// All there are, those that were killed and not yet reaped included.
 pub(super) struct Workers {
     processes: HashMap<WorkerId, Worker>,
     /// What each living frontend serves: its pools are those of the settings that it was started with.
-    sites: HashMap<FrontendId, Site>,
+    sites: HashMap<FrontendId, Rc<Site>>,
     /// `--user`: of those that run errands only, which need no rights.
     account: Option<Account>,
     last: u64,
@@ -40,7 +41,7 @@ impl Workers {
     }
 
     /// A frontend was started, and may ask for workers of that site's pools.
-    pub(super) fn note_site(&mut self, frontend: FrontendId, site: Site) {
+    pub(super) fn note_site(&mut self, frontend: FrontendId, site: Rc<Site>) {
         self.sites.insert(frontend, site);
     }
 

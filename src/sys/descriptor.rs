@@ -8,8 +8,6 @@ use std::time::Duration;
 
 /// The descriptor on which a child talks to its parent or, a worker, to the frontend.
 pub const CONTROL: RawFd = 3;
-/// The descriptor on which a frontend finds the listening mux socket.
-pub const LISTENER: RawFd = 4;
 
 /// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
 pub fn raise_limit() -> usize {

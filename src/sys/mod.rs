@@ -1,9 +1,11 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
 
+pub mod activation;
 pub mod crypt;
 pub mod daemon;
 pub mod descriptor;
 pub mod inherited;
+pub mod inode;
 pub mod memory;
 pub mod own_binary;
 pub mod pam;
@@ -25,4 +27,5 @@ mod terminated;
 pub(crate) mod testing;
 pub mod time;
 pub mod tls_session;
+pub mod unix_listener;
 pub mod unix_stream;

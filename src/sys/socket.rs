@@ -192,11 +192,22 @@ pub(super) fn option(descriptor: RawFd, option: libc::c_int) -> Option<libc::c_i
     (result == 0).then_some(value)
 }
 
-/// The effective user of the process that connected to a unix socket, as it was then: SO_PEERCRED, unix(7).
+/// Who connected to a unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The process; 0 for one that cannot be seen from here, as in another container.
+    pub process: i32,
+    /// Its effective user.
+    pub user: u32,
+    /// Its effective group; for the others see [`peer_groups`].
+    pub group: u32,
+}
+
+/// The process that connected to a unix socket, as it was then: SO_PEERCRED, unix(7).
 ///
 /// # Errors
 /// Those of getsockopt(2); none on a connected unix socket.
-pub fn peer_user(socket: BorrowedFd<'_>) -> io::Result<u32> {
+pub fn peer(socket: BorrowedFd<'_>) -> io::Result<Peer> {
     let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
     let mut length = socklen_of::<libc::ucred>();
     // SAFETY: `peer` has the size that `length` tells.
@@ -209,7 +220,39 @@ pub fn peer_user(socket: BorrowedFd<'_>) -> io::Result<u32> {
             &raw mut length,
         )
     };
-    check(result).map(|()| peer.uid)
+    check(result).map(|()| Peer { process: peer.pid, user: peer.uid, group: peer.gid })
+}
+
+/// The supplementary groups of the process that connected to a unix socket, as they were then: SO_PEERGROUPS.
+///
+/// # Errors
+/// Those of getsockopt(2): before Linux 4.13 there is no such option.
+pub fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    // Few processes have more groups; whoever has is asked about with as much room as the kernel then says it takes.
+    let mut groups: Vec<libc::gid_t> = vec![0; 64];
+    loop {
+        let room = groups.len() * size_of::<libc::gid_t>();
+        let mut length = libc::socklen_t::try_from(room).map_err(|_| io::ErrorKind::InvalidData)?;
+        // SAFETY: `groups` has room for as many bytes as `length` tells.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
+        match check(result) {
+            Err(error) if error.raw_os_error() == Some(libc::ERANGE) && length > room => {}
+            result => result?,
+        }
+        groups.resize(length / size_of::<libc::gid_t>(), 0);
+        if length <= room {
+            return Ok(groups);
+        }
+    }
 }
 
 /// Whether the other end is closed, so that nobody can read what is written. One that has only finished writing is not.
@@ -272,6 +315,7 @@ fn too_large(length: usize) -> io::Error {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::sys::testing::passes_in_own_process;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
@@ -341,8 +385,28 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let (one, _other) = UnixStream::pair().unwrap();
         let own = std::fs::metadata("/proc/self").unwrap().uid();
-        assert_eq!(peer_user(one.as_fd()).unwrap(), own);
-        assert!(peer_user(std::fs::File::open("/dev/null").unwrap().as_fd()).is_err());
+        let peer = peer(one.as_fd()).unwrap();
+        assert_eq!(peer.user, own);
+        assert_eq!(u32::try_from(peer.process), Ok(std::process::id()));
+        assert!(super::peer(std::fs::File::open("/dev/null").unwrap().as_fd()).is_err());
+    }
+
+    #[test]
+    fn the_groups_at_the_other_end_are_known_however_many_they_are() {
+        let name = "sys::socket::tests::the_groups_at_the_other_end_are_known_however_many_they_are";
+        passes_in_own_process(name, || {
+            for count in [0, 1, 64, 65, 1000] {
+                let groups: Vec<libc::gid_t> = (0..count).map(|number| 70_000 + number).collect();
+                // SAFETY: the pointer and length are those of `groups`.
+                if check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) }).is_err() {
+                    // Only root may; what everybody has is still to be had.
+                    peer_groups(UnixStream::pair().unwrap().0.as_fd()).unwrap();
+                    return;
+                }
+                let (one, _other) = UnixStream::pair().unwrap();
+                assert_eq!(peer_groups(one.as_fd()).unwrap(), groups);
+            }
+        });
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Starting the daemon's own binary again as one of its children.
 
-pub use super::descriptor::{CONTROL, LISTENER};
+pub use super::descriptor::CONTROL;
 
+use super::activation;
 use super::own_binary::{self, Execution};
 use super::result::check;
 use std::env;
@@ -35,28 +36,26 @@ pub struct Spawn<'a> {
     pub role: &'a OsStr,
     /// Becomes [`CONTROL`].
     pub control: BorrowedFd<'a>,
-    /// Becomes [`LISTENER`].
-    pub listener: Option<BorrowedFd<'a>>,
     /// The account to change to; `None` keeps the parent's.
     pub account: Option<&'a Account>,
     /// Whether the child may write to the parent's standard error stream.
     pub inherit_stderr: bool,
-    /// Whether the child gets the parent's environment, or of it the time zone only.
+    /// Whether the child gets the parent's environment, or of it the time zone only. What tells of sockets that were
+    /// handed in is never passed on.
     pub inherit_environment: bool,
 }
 
 impl Spawn<'_> {
     /// Starts the child. It is killed when this process dies, has a process group of its own, and inherits
-    /// nothing but the descriptors named here.
+    /// nothing but the descriptor named here.
     ///
     /// # Errors
     /// Those of fork(2), execveat(2) and of changing the account; `NotFound` without the running binary.
     pub fn start(self) -> io::Result<Child> {
         let execution = self.execution()?;
-        // Neither a copy nor a descriptor of the library's own may be where another one is to go.
+        // Neither the copy nor a descriptor of the library's own may be where it is to go.
         let mut in_the_way = Vec::new();
         let control = duplicate(self.control, &mut in_the_way)?;
-        let listener = self.listener.map(|listener| duplicate(listener, &mut in_the_way)).transpose()?;
         let account = self.account.cloned();
         // The library makes the child and tells of its errors; it executes nothing unless the kernel has no execveat.
         let mut command = Command::new(own_binary::BY_PROC);
@@ -64,14 +63,11 @@ impl Spawn<'_> {
         command.stderr(if self.inherit_stderr { Stdio::inherit() } else { Stdio::null() });
         command.env_clear().envs(self.environment());
         let parent = std::process::id();
-        let places =
-            [Some((control.as_raw_fd(), CONTROL)), listener.as_ref().map(|fd| (fd.as_raw_fd(), LISTENER))];
+        let place = control.as_raw_fd();
         // SAFETY: between fork and exec the closure only makes system calls, allocates nothing and takes no lock.
         unsafe {
             command.pre_exec(move || {
-                for (from, to) in places.into_iter().flatten() {
-                    check(libc::dup2(from, to))?;
-                }
+                check(libc::dup2(place, CONTROL))?;
                 check(libc::setpgid(0, 0))?;
                 if let Some(account) = &account {
                     become_account(account)?;
@@ -93,7 +89,10 @@ impl Spawn<'_> {
 
     fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + use<> {
         let everything = self.inherit_environment;
-        env::vars_os().filter(move |(name, _)| everything || TIME_ZONE.iter().any(|kept| name == kept))
+        let is_among = |names: &[&str], name: &OsString| names.iter().any(|one| name == one);
+        env::vars_os().filter(move |(name, _)| {
+            is_among(&TIME_ZONE, name) || everything && !is_among(&activation::VARIABLES, name)
+        })
     }
 }
 
@@ -131,7 +130,7 @@ fn become_account(account: &Account) -> io::Result<()> {
     }
 }
 
-/// A copy above the fixed places. The copies that land in one of them stay there until the child is started.
+/// A copy above the fixed place. The copy that lands there stays until the child is started.
 fn duplicate(descriptor: BorrowedFd<'_>, in_the_way: &mut Vec<OwnedFd>) -> io::Result<OwnedFd> {
     loop {
         // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone.
@@ -140,7 +139,7 @@ fn duplicate(descriptor: BorrowedFd<'_>, in_the_way: &mut Vec<OwnedFd>) -> io::R
             check(copy)?;
             OwnedFd::from_raw_fd(copy)
         };
-        if copy.as_raw_fd() > LISTENER {
+        if copy.as_raw_fd() > CONTROL {
             return Ok(copy);
         }
         in_the_way.push(copy);
@@ -238,8 +237,8 @@ mod tests {
         let (one, other) = pipe().unwrap();
         let mut in_the_way = Vec::new();
         for descriptor in [one.as_fd(), other.as_fd()] {
-            assert!(duplicate(descriptor, &mut in_the_way).unwrap().as_raw_fd() > LISTENER);
+            assert!(duplicate(descriptor, &mut in_the_way).unwrap().as_raw_fd() > CONTROL);
         }
-        assert!(in_the_way.iter().all(|copy| (CONTROL..=LISTENER).contains(&copy.as_raw_fd())));
+        assert!(in_the_way.iter().all(|copy| copy.as_raw_fd() == CONTROL));
     }
 }

@@ -24,7 +24,7 @@ pub fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-fn unconnected() -> io::Result<UnixStream> {
+pub(super) fn unconnected() -> io::Result<UnixStream> {
     // SAFETY: no memory is passed.
     let descriptor = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
     check(descriptor)?;
@@ -32,7 +32,7 @@ fn unconnected() -> io::Result<UnixStream> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }.into())
 }
 
-fn address_of(path: &Path) -> io::Result<libc::sockaddr_un> {
+pub(super) fn address_of(path: &Path) -> io::Result<libc::sockaddr_un> {
     // SAFETY: all zeros is a valid sockaddr_un.
     let mut address = unsafe { zeroed::<libc::sockaddr_un>() };
     let bytes = path.as_os_str().as_bytes();

@@ -21,6 +21,7 @@ pub struct Launch {
     system: Option<System>,
     directory: Arc<TempDir>,
     run_directory: PathBuf,
+    socket: Option<PathBuf>,
 }
 
 impl Launch {
@@ -29,13 +30,19 @@ impl Launch {
         let arguments = arguments.iter().copied().map(str::to_owned).collect();
         let directory = Arc::new(TempDir::new().unwrap());
         let run_directory = directory.path().join("run");
-        Self { program, arguments, prefix: Vec::new(), system: None, directory, run_directory }
+        Self { program, arguments, prefix: Vec::new(), system: None, directory, run_directory, socket: None }
     }
 
     /// Gives it the run directory of another daemon.
     pub fn in_directory_of(mut self, daemon: &Daemon) -> Self {
         self.directory = Arc::clone(&daemon.directory);
         self.run_directory = daemon.run_directory();
+        self
+    }
+
+    /// Looks for it at another socket than `mux`.
+    pub fn at(mut self, socket: PathBuf) -> Self {
+        self.socket = Some(socket);
         self
     }
 
@@ -111,6 +118,7 @@ impl Launch {
             _system: self.system,
             directory: self.directory,
             run_directory: self.run_directory,
+            socket: self.socket,
         };
         daemon.wait_until_ready();
         daemon
@@ -146,6 +154,7 @@ impl Launch {
             _system: self.system,
             directory: self.directory,
             run_directory: self.run_directory,
+            socket: self.socket,
         }
     }
 
@@ -172,6 +181,7 @@ pub struct Daemon {
     _system: Option<System>,
     directory: Arc<TempDir>,
     run_directory: PathBuf,
+    socket: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -187,7 +197,7 @@ impl Daemon {
 
     /// Its socket.
     pub fn socket(&self) -> PathBuf {
-        self.run_directory().join("mux")
+        self.socket.clone().unwrap_or_else(|| self.run_directory().join("mux"))
     }
 
     /// A connection to it.

@@ -34,13 +34,20 @@ impl MuxClient {
 
     /// Logs in so often, one after the other, as the user: the time each took and its reply.
     pub fn log_in(&self, uid: u32, socket: &Path, login: &str, times: usize) -> Vec<(Duration, String)> {
-        let mut command = self.command(uid, socket, "log-in", &[login, "right", &times.to_string()]);
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        let line = |line: &str| {
-            let (time, reply) = line.split_once(' ').unwrap();
-            (Duration::from_micros(time.parse().unwrap()), reply.to_owned())
+        replies(&mut self.command(uid, socket, "log-in", &[login, "right", &times.to_string()]))
+    }
+
+    /// Logs in once as the user with a group of the same number and these others: the reply.
+    pub fn log_in_with_groups(&self, uid: u32, groups: &[u32], socket: &Path, login: &str) -> Vec<String> {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &uid.to_string(), "--regid", &uid.to_string()]);
+        let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
+        match &groups[..] {
+            [] => command.arg("--clear-groups"),
+            _ => command.args(["--groups", &groups.join(",")]),
         };
-        String::from_utf8(output.stdout).unwrap().lines().map(line).collect()
+        command.arg(self.path()).arg("log-in").arg(socket).args([login, "right", "1"]);
+        replies(&mut command).into_iter().map(|(_, reply)| reply).collect()
     }
 
     fn command(&self, uid: u32, socket: &Path, task: &str, words: &[&str]) -> Command {
@@ -52,4 +59,14 @@ impl MuxClient {
     fn path(&self) -> PathBuf {
         self.directory.path().join("mux_client")
     }
+}
+
+/// How long each login took, and its reply.
+fn replies(command: &mut Command) -> Vec<(Duration, String)> {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let line = |line: &str| {
+        let (time, reply) = line.split_once(' ').unwrap();
+        (Duration::from_micros(time.parse().unwrap()), reply.to_owned())
+    };
+    String::from_utf8(output.stdout).unwrap().lines().map(line).collect()
 }

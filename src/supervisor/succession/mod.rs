@@ -122,6 +122,11 @@ impl<S: Clone> Succession<S> {
         }
     }
 
+    /// What the frontend that takes the connections was started with, and the next will be if it dies.
+    pub(super) fn settings(&self) -> &S {
+        &self.settings
+    }
+
     /// Whether the daemon has been asked to stop.
     pub(super) fn is_stopping(&self) -> bool {
         matches!(self.phase, Phase::Stopping { .. } | Phase::Killing { .. } | Phase::Over)

@@ -1,0 +1,128 @@
+//! The sockets that clients connect to: made, found again on a reload, and gone when nobody serves them any more.
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod error;
+mod handed_in;
+mod socket;
+
+pub(super) use error::EndpointError;
+pub(super) use socket::Occasion;
+
+use crate::config::endpoint;
+use crate::config::site::{Endpoint, Protocol};
+use crate::ipc::{EndpointKey, Listener};
+use crate::sys::activation::HandedIn;
+use accounts::{Access, look_up};
+use handed_in::HandedInSockets;
+use socket::Socket;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::rc::{Rc, Weak};
+
+/// All sockets that are open. Each is held by those frontends' settings that have it, and ends with the last of them.
+pub(super) struct Endpoints {
+    handed_in: HandedInSockets,
+    open: Vec<Weak<Socket>>,
+}
+
+/// A socket, and what one frontend is to do with it.
+pub(super) struct Listening {
+    socket: Rc<Socket>,
+    access: Access,
+    listener: Listener,
+}
+
+impl Endpoints {
+    /// With those that somebody else has opened.
+    pub(super) fn new(handed_in: Vec<HandedIn>) -> Self {
+        Self { handed_in: HandedInSockets::new(handed_in), open: Vec::new() }
+    }
+
+    /// The sockets for these endpoints: those that are open stay as they are until [`Listening::apply`], the others are
+    /// made. Nothing new is left if one of them cannot be had.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with the path.
+    pub(super) fn open(
+        &mut self,
+        wanted: &[Endpoint],
+        occasion: Occasion,
+    ) -> Result<Vec<Listening>, EndpointError> {
+        endpoint::check(wanted).map_err(EndpointError::Invalid)?;
+        self.open.retain(|socket| socket.strong_count() > 0);
+        // What is wrong with a name is found before anything is made.
+        let looked_up = wanted.iter().map(|endpoint| Ok((endpoint, look_up(endpoint)?)));
+        let looked_up = looked_up.collect::<Result<Vec<_>, EndpointError>>()?;
+        self.handed_in.assign(wanted, occasion)?;
+        let listening = |(endpoint, (access, allowed)): (&Endpoint, _)| {
+            if endpoint.protocol == Protocol::Dovecot {
+                return Err(EndpointError::Protocol(endpoint.path.clone()));
+            }
+            let key = EndpointKey { name: endpoint.name.clone(), protocol: endpoint.protocol };
+            let listener = Listener { key, service: endpoint.service.clone(), allowed };
+            Ok(Listening { socket: self.socket(endpoint, access, occasion)?, access, listener })
+        };
+        looked_up.into_iter().map(listening).collect()
+    }
+
+    fn socket(
+        &mut self,
+        endpoint: &Endpoint,
+        access: Access,
+        occasion: Occasion,
+    ) -> Result<Rc<Socket>, EndpointError> {
+        let path = &endpoint.path;
+        if let Some(open) = self.all().find(|socket| socket.path() == path) {
+            return Ok(open);
+        }
+        if let Some(same) = self.all().find(|socket| socket.is_at(path)) {
+            return Err(EndpointError::Same(path.clone(), same.path().to_owned()));
+        }
+        let socket = Rc::new(match self.handed_in.copy_for(path)? {
+            Some(listener) => Socket::handed_in(path, listener),
+            None => Socket::bind(path, access, occasion)?,
+        });
+        self.open.push(Rc::downgrade(&socket));
+        Ok(socket)
+    }
+
+    fn all(&self) -> impl Iterator<Item = Rc<Socket>> {
+        self.open.iter().filter_map(Weak::upgrade)
+    }
+
+    /// Removes the files of all, whoever still serves them.
+    pub(super) fn remove_files(&self) {
+        self.all().for_each(|socket| socket.remove());
+    }
+}
+
+impl Listening {
+    /// Where clients find it.
+    pub(super) fn path(&self) -> &Path {
+        self.socket.path()
+    }
+
+    /// What a frontend is told of it.
+    pub(super) fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// What goes with that.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.descriptor()
+    }
+
+    /// Gives the file the owner, group and mode that it is to have from now on.
+    ///
+    /// # Errors
+    /// When the system refuses that, as to a daemon that does not run as root.
+    pub(super) fn apply(&self) -> Result<(), EndpointError> {
+        self.socket.change_access(self.access)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "endpoints_tests.rs"]
+mod tests;
