@@ -16,6 +16,7 @@ mod support;
 
 mod cache;
 mod config;
+mod dovecot;
 mod fairness;
 mod faults;
 mod flags;

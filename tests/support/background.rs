@@ -42,7 +42,8 @@ impl Background {
         self.group.signal(signal);
     }
 
-    fn expect_running(&mut self) {
+    /// Fails the test if it has ended.
+    pub fn expect_running(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert_eq!(ended, None, "{} ended: {:#?}", self.name, self.log.all());
     }
