@@ -43,6 +43,7 @@ fn configuration(launch: &AuthLaunch) -> String {
          ssl = no\n\
          {cleartext}\n\
          auth_mechanisms = plain login\n\
+         auth_verbose = yes\n\
          auth_failure_delay = {delay} secs\n\
          auth_username_chars =\n\
          auth_username_format = {user}\n\

@@ -6,6 +6,7 @@ mod ours;
 use crate::support::auth_client::AuthClient;
 use crate::support::background::Background;
 use crate::support::eventually;
+use crate::support::lines::Lines;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
@@ -34,13 +35,17 @@ impl AuthServer {
     }
 }
 
-/// Makes two tests of every function named: one asks Dovecot, one our program.
+/// Makes two tests of every function named: one asks Dovecot, one our program. `with Postfix` says that both need
+/// Postfix, too.
 macro_rules! for_both_auth_servers {
     ($($test:ident),+ $(,)?) => {
+        for_both_auth_servers!(with Root: $($test),+);
+    };
+    (with $need:ident: $($test:ident),+ $(,)?) => {
         mod dovecot {
             $(#[test]
             fn $test() {
-                require!(Dovecot);
+                require!($need, Dovecot);
                 super::$test($crate::support::AuthServer::Dovecot);
             })+
         }
@@ -48,6 +53,7 @@ macro_rules! for_both_auth_servers {
             $(#[test]
             #[ignore = "saslauthd does not serve Dovecot's protocol yet"]
             fn $test() {
+                require!($need);
                 super::$test($crate::support::AuthServer::Ours);
             })+
         }
@@ -96,6 +102,12 @@ impl AuthLaunch {
         Self { program, backend, directory, socket, failure_delay: 0 }
     }
 
+    /// Serves there, in a directory that must exist.
+    pub fn at(mut self, socket: &Path) -> Self {
+        socket.clone_into(&mut self.socket);
+        self
+    }
+
     /// Answers a wrong password only after so many seconds, if it is Dovecot.
     pub fn slow_to_refuse(mut self, seconds: u32) -> Self {
         self.failure_delay = seconds;
@@ -131,6 +143,11 @@ impl RunningAuthServer {
     /// Its socket, which everybody may use.
     pub fn socket(&self) -> &Path {
         &self.launch.socket
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> Lines {
+        self.background.as_ref().map(|background| background.log.clone()).unwrap_or_default()
     }
 
     /// A connection that has read nothing yet.
