@@ -1,6 +1,7 @@
 //! Dovecot's auth protocol, which Postfix and Exim speak without libsasl: the same conversations with Dovecot's own
 //! `auth` service, which makes them right, and with ours.
 
+mod bans;
 mod closes;
 mod doveadm;
 mod exchanges;
