@@ -1,0 +1,110 @@
+//! Dovecot's auth protocol: ours and Dovecot's own `auth` service with the same users, on connections that stay.
+
+pub(crate) mod dovecot;
+mod load;
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::load::Until;
+use crate::report::{Findings, Row, Table};
+use crate::server::{Kind, OUR_DAEMON, Server};
+use crate::{Bench, Fallible, flood};
+use load::Generator;
+
+const CONNECTIONS: [usize; 3] = [1, 50, 500];
+/// How many requests wait on each connection: one, as of Postfix, and as many as ours takes.
+const IN_FLIGHT: [usize; 2] = [1, 16];
+/// All with the password `s3cret pass`.
+const USERS: usize = 1000;
+
+/// How the servers are set up.
+#[derive(Clone, Copy)]
+struct Setup {
+    title: &'static str,
+    /// The password as it is in the file.
+    stored: &'static str,
+    is_cached: bool,
+}
+
+/// What is compared: nothing but the protocol, and the caches.
+const SETUPS: [Setup; 2] = [
+    Setup { title: "passwords in clear", stored: "{PLAIN}s3cret pass", is_cached: false },
+    Setup {
+        title: "sha512crypt, cached (`-c`, `auth_cache_size`)",
+        // crypt(3) of the password with 5,000 rounds, the default.
+        stored: "{SHA512-CRYPT}$6$8SzX4hQmJt3cE1wd$MpRAD77ohDHPkdn8whXpDgapljcRzlixzGe9gs/4mq70qpkVavo41ojCarxZ5MmzSk8m7EKLu6ODHVl0vOYBk/",
+        is_cached: true,
+    },
+];
+
+/// All of it.
+pub(crate) fn run(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
+    for setup in SETUPS {
+        for in_flight in IN_FLIGHT {
+            compare(bench, setup, in_flight, findings)?;
+        }
+    }
+    Ok(())
+}
+
+/// Rounds in which the servers take turns, and their table.
+fn compare(bench: &Bench, setup: Setup, in_flight: usize, findings: &mut Findings) -> Fallible<()> {
+    let title = format!("Dovecot's auth protocol, {}, {in_flight} in flight a connection", setup.title);
+    let servers: Vec<Kind> = bench.options.auth_servers().filter(|kind| can_serve(*kind)).collect();
+    let mut table = Table::new(&title, "connections");
+    for connections in CONNECTIONS {
+        let mut rows: Vec<(Kind, Vec<Row>)> = servers.iter().map(|kind| (*kind, Vec::new())).collect();
+        for round in 1..=bench.options.rounds {
+            for (kind, rows) in &mut rows {
+                bench.check_interrupted()?;
+                let what = format!("{title}, {connections} connections, {}", kind.name());
+                eprintln!("{what}, round {round}");
+                rows.push(measure(bench, *kind, setup, connections, in_flight, &what, findings)?);
+            }
+        }
+        table.group(connections, rows.iter().map(|(kind, rows)| (*kind, rows)));
+    }
+    table.print();
+    Ok(())
+}
+
+fn measure(
+    bench: &Bench,
+    kind: Kind,
+    setup: Setup,
+    connections: usize,
+    in_flight: usize,
+    what: &str,
+    findings: &mut Findings,
+) -> Fallible<Row> {
+    let users: String = (0..USERS).map(|number| format!("{}:{}\n", login(number), setup.stored)).collect();
+    let server = Server::start_on_auth_socket(kind, &users, setup.is_cached)?;
+    let mut generator = Generator::new(bench, &server.socket(), connections, in_flight)?;
+    // Long enough to have every login in the cache, and half a second of steady state on top.
+    let all_logins = Until { replies: 2 * USERS, elapsed: Duration::from_secs(20) };
+    findings.check(what, &generator.run(all_logins)?);
+    findings.check(what, &generator.run(Until::elapsed(Duration::from_millis(500)))?);
+    let before = server.cpu();
+    let run = generator.run(Until::elapsed(bench.options.duration))?;
+    let cpu = server.cpu().saturating_sub(before);
+    findings.check(what, &run);
+    Ok(flood::row(&run, cpu, server.memory()))
+}
+
+/// The login of that number.
+fn login(number: usize) -> String {
+    format!("user{number:04}")
+}
+
+/// Whether the build under measurement has an auth socket.
+fn can_serve(kind: Kind) -> bool {
+    kind != Kind::Ours || {
+        let help = Command::new(OUR_DAEMON).arg("--help").output();
+        let has_sockets = help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--socket"));
+        if !has_sockets {
+            eprintln!("daemons: {OUR_DAEMON} has no --socket and is left out");
+        }
+        has_sockets
+    }
+}
