@@ -14,9 +14,6 @@ mod outages;
 use crate::support::{AuthClient, AuthLaunch, AuthServer, RunningAuthServer};
 use openssl::base64::encode_block;
 
-/// Why ours leaves out a field that Dovecot sends.
-const NO_REASON: &str = "Postfix shows a reason to whoever guesses";
-
 /// A server with two users: `anna` with `secret`, and `bert@example.org` with `hush hush`.
 fn start(program: AuthServer) -> RunningAuthServer {
     AuthLaunch::new(program, &[("anna", "secret"), ("bert@example.org", "hush hush")]).start()
