@@ -1,11 +1,14 @@
 //! Postfix with `smtpd_sasl_type = dovecot`.
 
 use super::{USERS, expect_verdicts};
-use crate::peers::postfix::instance::{Postfix, Sasl};
+use crate::peers::bounded;
+use crate::peers::postfix::instance::{AUTH_SOCKET, MUX, PORTS, Postfix, SERVICES, Sasl};
 use crate::peers::smtp::{METHODS, Method, Smtp};
-use crate::support::{AuthLaunch, AuthServer, RunningAuthServer};
+use crate::support::{AuthLaunch, AuthServer, RunningAuthServer, eventually};
+use std::fs;
 use std::io::{BufRead, Write};
 use std::net::Ipv4Addr;
+use tempfile::TempDir;
 
 /// Where the kernel puts a client that connects to a loopback address.
 const CLIENT: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -110,6 +113,37 @@ fn the_log_tells_where_the_client_is(program: AuthServer) {
         AuthServer::Dovecot => format!("(alice,{CLIENT})"),
         AuthServer::Ours => format!("[remote={CLIENT}]"),
     });
+}
+
+/// Why the README wants saslauthd to be there first, and why nothing may keep it from its greeting.
+#[test]
+fn an_smtpd_that_does_not_find_its_socket_takes_no_mail() {
+    require!(Postfix);
+    let postfix = Postfix::start(Sasl::Dovecot { is_chrooted: true });
+    assert_eq!(postfix.greeting(), "");
+    eventually("smtpd says why", || {
+        postfix.log().contains("fatal: no SASL authentication mechanisms").then_some(())
+    });
+}
+
+/// The files in contrib: postconf warns of a name or a service that Postfix does not know.
+#[test]
+fn the_examples_are_what_postfix_knows() {
+    require!(Postfix);
+    for (parameters, kind) in [(AUTH_SOCKET, "dovecot"), (MUX, "cyrus")] {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("main.cf"), format!("compatibility_level = 3.6\n{parameters}"))
+            .unwrap();
+        let services = fs::read_to_string(SERVICES).unwrap();
+        fs::write(directory.path().join("master.cf"), format!("{services}\n{PORTS}")).unwrap();
+        let said = |option: &str| {
+            let output = bounded("postconf").arg("-c").arg(directory.path()).arg(option).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{kind} {option}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert!(said("-n").contains(&format!("smtpd_sasl_type = {kind}\n")));
+        assert_eq!(said("-M").lines().filter(|line| line.starts_with("submission")).count(), 2);
+    }
 }
 
 /// A mail host.

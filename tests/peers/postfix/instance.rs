@@ -4,7 +4,7 @@ use crate::peers::smtp::Smtp;
 use crate::peers::{PATIENCE, bounded, succeed};
 use crate::support::address::own_address;
 use std::fs;
-use std::io::{BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,11 @@ const START_SCRIPT: &str = "/usr/lib/postfix/sbin/post-install";
 
 /// The realm in Postfix's requests.
 pub const REALM: &str = "example.test";
+
+/// The examples that we ship.
+pub const AUTH_SOCKET: &str = include_str!("../../../contrib/postfix/main.cf.dovecot");
+pub const MUX: &str = include_str!("../../../contrib/postfix/main.cf.mux");
+pub const PORTS: &str = include_str!("../../../contrib/postfix/master.cf");
 
 /// Whom smtpd asks about passwords.
 #[derive(Clone, Copy)]
@@ -64,6 +69,15 @@ impl Postfix {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Smtp::new(BufReader::new(stream.try_clone().unwrap()), stream)
+    }
+
+    /// The first line that a client hears; nothing when it is cut off before.
+    pub fn greeting(&self) -> String {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line
     }
 
     /// What it logged, for the messages of failing tests.
@@ -118,11 +132,12 @@ impl Postfix {
         let directory = self.directory.path().display();
         let sasl = match sasl {
             Sasl::Cyrus { service } => format!(
-                "cyrus_sasl_config_path = {directory}/etc/sasl\n\
+                "{MUX}\
+                 cyrus_sasl_config_path = {directory}/etc/sasl\n\
                  smtpd_sasl_local_domain = {REALM}\n\
                  smtpd_sasl_service = {service}\n"
             ),
-            Sasl::Dovecot { .. } => "smtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n".to_owned(),
+            Sasl::Dovecot { .. } => AUTH_SOCKET.to_owned(),
         };
         format!(
             "compatibility_level = 3.6\n\
@@ -135,8 +150,9 @@ impl Postfix {
              inet_interfaces = loopback-only\n\
              inet_protocols = ipv4\n\
              smtpd_peername_lookup = no\n\
-             smtpd_sasl_auth_enable = yes\n\
-             {sasl}"
+             {}",
+            // These tests speak in clear.
+            sasl.replace("smtpd_tls_auth_only = yes\n", ""),
         )
     }
 }
