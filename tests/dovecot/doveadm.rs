@@ -15,6 +15,7 @@ const REFUSED: i32 = 77;
 const NO_ANSWER: i32 = 75;
 
 for_both_auth_servers!(
+    with Dovecot:
     doveadm_tells_right_wrong_and_unknown_apart,
     doveadm_tells_a_server_that_is_not_there,
     doveadm_in_an_outage,

@@ -37,6 +37,13 @@ impl Background {
         }
     }
 
+    /// Sends a signal to the program itself.
+    pub fn signal(&self, name: &str) {
+        if let Some(process) = Process::find(self.child.id()) {
+            process.signal(name);
+        }
+    }
+
     /// Stops all its processes where they stand, or lets them go on: `STOP` and `CONT`.
     pub fn signal_all(&self, signal: &str) {
         self.group.signal(signal);

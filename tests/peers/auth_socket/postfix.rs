@@ -24,6 +24,7 @@ for_both_auth_servers!(
     one_smtpd_asks_about_many_logins_on_one_connection,
     a_server_that_stops_is_try_later_and_started_again_serves_the_same_smtpd,
     a_server_that_is_replaced_between_two_logins_is_not_noticed,
+    a_reload_is_not_noticed,
     an_outage_lets_mail_through_and_is_no_wrong_password,
     a_login_that_was_broken_off_does_not_disturb_the_next,
     the_log_tells_where_the_client_is,
@@ -73,6 +74,21 @@ fn a_server_that_is_replaced_between_two_logins_is_not_noticed(program: AuthServ
     expect(&mut session, REFUSED, Method::Plain, "alice", "wrong horse");
     host.server.stop();
     host.server.start_again();
+    expect(&mut session, ACCEPTED, Method::Plain, "alice", "right horse");
+}
+
+fn a_reload_is_not_noticed(program: AuthServer) {
+    let host = Host::new(program, true);
+    let mut session = host.postfix.connect();
+    expect(&mut session, REFUSED, Method::Plain, "alice", "wrong horse");
+    host.server.reload();
+    for _ in 0..3 {
+        expect(&mut session, REFUSED, Method::Login, "alice", "wrong horse");
+    }
+    if program.better("Dovecot cuts off who connects as it reloads", false, true) {
+        // Another smtpd, since the first is busy.
+        expect(&mut host.postfix.connect(), ACCEPTED, Method::Plain, "alice", "right horse");
+    }
     expect(&mut session, ACCEPTED, Method::Plain, "alice", "right horse");
 }
 

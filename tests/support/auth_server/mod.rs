@@ -38,14 +38,18 @@ impl AuthServer {
 /// Makes two tests of every function named: one asks Dovecot, one our program. `with Postfix` says that both need
 /// Postfix, too.
 macro_rules! for_both_auth_servers {
-    ($($test:ident),+ $(,)?) => {
-        for_both_auth_servers!(with Root: $($test),+);
-    };
     (with $need:ident: $($test:ident),+ $(,)?) => {
+        for_both_auth_servers!(@tests { require!($need); } $($test),+);
+    };
+    ($($test:ident),+ $(,)?) => {
+        for_both_auth_servers!(@tests {} $($test),+);
+    };
+    (@tests $needs:tt $($test:ident),+) => {
         mod dovecot {
             $(#[test]
             fn $test() {
-                require!($need, Dovecot);
+                require!(Dovecot);
+                $needs
                 super::$test($crate::support::AuthServer::Dovecot);
             })+
         }
@@ -53,7 +57,7 @@ macro_rules! for_both_auth_servers {
             $(#[test]
             #[ignore = "saslauthd does not serve Dovecot's protocol yet"]
             fn $test() {
-                require!($need);
+                $needs
                 super::$test($crate::support::AuthServer::Ours);
             })+
         }
@@ -165,6 +169,17 @@ impl RunningAuthServer {
         self.background = None;
         // Killed, it leaves its socket behind, at which nobody answers.
         let _ = fs::remove_file(&self.launch.socket);
+    }
+
+    /// Has it read its settings again, and waits until it says so.
+    pub fn reload(&self) {
+        let words = match self.launch.program {
+            AuthServer::Dovecot => "SIGHUP received - reloading configuration",
+            AuthServer::Ours => "The configuration was read again",
+        };
+        let background = self.background.as_ref().unwrap();
+        background.signal("HUP");
+        background.log.wait_for(words);
     }
 
     /// Starts it at the same place.
