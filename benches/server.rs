@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::auth_socket::dovecot;
+use crate::auth_socket::dovecot::{self, Source};
 use crate::options::ECHO_SERVER;
 use crate::process::Memory;
 use crate::{Fallible, process};
@@ -89,23 +89,27 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts a server of Dovecot's auth protocol that knows these users, perhaps with a cache.
-    pub(crate) fn start_on_auth_socket(kind: Kind, users: &str, is_cached: bool) -> Fallible<Self> {
+    /// Starts a server of Dovecot's auth protocol; `flags` are those of ours beside what the source needs.
+    pub(crate) fn start_on_auth_socket(kind: Kind, source: &Source<'_>, flags: &[&str]) -> Fallible<Self> {
         let mut server = Self::not_started(kind, "auth")?;
-        let file = server.run_directory.path().join("users");
-        fs::write(&file, users)?;
+        let users = server.run_directory.path().join("users");
+        fs::write(&users, if let Source::File(text) = source { text } else { "" })?;
         match kind {
             Kind::Ours => {
-                let (file, socket) = (file.display().to_string(), server.socket.display());
-                let socket = format!("{socket},protocol=dovecot");
-                let flags = ["-a", "passwdfile", "-O", &file, "--no-mux", "--socket", &socket];
-                server.start_daemon(
-                    OUR_DAEMON,
-                    &[&flags[..], if is_cached { &["-c"] } else { &[] }].concat(),
-                )?;
+                let (file, socket) = (users.display().to_string(), server.socket.display());
+                let (mechanism, socket) = match source {
+                    Source::File(_) => {
+                        (&["passwdfile", "-O", &file][..], format!("{socket},protocol=dovecot"))
+                    }
+                    Source::Pam(service) => {
+                        (&["pam"][..], format!("{socket},protocol=dovecot,service={service}"))
+                    }
+                };
+                let own = [&["--no-mux", "--socket", &socket, "-a"], mechanism, flags].concat();
+                server.start_daemon(OUR_DAEMON, &own)?;
             }
             Kind::Dovecot => {
-                server.start_child(&mut dovecot::command(server.run_directory.path(), &file, is_cached)?)?;
+                server.start_child(&mut dovecot::command(server.run_directory.path(), source, &users)?)?;
             }
             Kind::C | Kind::Echo => return Err(format!("{} has no auth socket.", kind.name()).into()),
         }

@@ -10,6 +10,7 @@ use crate::load::Until;
 use crate::report::{Findings, Row, Table};
 use crate::server::{Kind, OUR_DAEMON, Server};
 use crate::{Bench, Fallible, flood};
+use dovecot::Source;
 use load::Generator;
 
 const CONNECTIONS: [usize; 3] = [1, 50, 500];
@@ -20,27 +21,35 @@ const USERS: usize = 1000;
 #[derive(Clone, Copy)]
 struct Setup {
     title: &'static str,
-    /// The password as it is in the file.
-    stored: &'static str,
-    is_cached: bool,
+    passwords: Passwords,
     /// How many requests wait on each connection.
     in_flight: &'static [usize],
 }
 
-/// What is compared: nothing but the protocol, and the caches.
-const SETUPS: [Setup; 2] = [
+/// Where the passwords are.
+#[derive(Clone, Copy)]
+enum Passwords {
+    /// In a file, all in this form; ours with its cache or without. Dovecot's cache holds nothing of such a file.
+    File(&'static str, &'static [&'static str]),
+    /// With PAM, whose verdicts both cache.
+    Pam,
+}
+
+const SETUPS: [Setup; 3] = [
     // One, as of Postfix, and as many as ours takes.
     Setup {
-        title: "passwords in clear",
-        stored: "{PLAIN}s3cret pass",
-        is_cached: false,
+        title: "a file of passwords in clear",
+        passwords: Passwords::File("{PLAIN}s3cret pass", &[]),
         in_flight: &[1, 16],
     },
+    Setup { title: "pam_permit, all cached", passwords: Passwords::Pam, in_flight: &[1, 16] },
     Setup {
-        title: "sha512crypt, cached (`-c`, `auth_cache_size`)",
-        // crypt(3) of the password with 5,000 rounds, the default.
-        stored: "{SHA512-CRYPT}$6$8SzX4hQmJt3cE1wd$MpRAD77ohDHPkdn8whXpDgapljcRzlixzGe9gs/4mq70qpkVavo41ojCarxZ5MmzSk8m7EKLu6ODHVl0vOYBk/",
-        is_cached: true,
+        title: "a file of sha512crypt (`-c`; Dovecot caches no file)",
+        // With 5,000 rounds, the default.
+        passwords: Passwords::File(
+            "{SHA512-CRYPT}$6$8SzX4hQmJt3cE1wd$MpRAD77ohDHPkdn8whXpDgapljcRzlixzGe9gs/4mq70qpkVavo41ojCarxZ5MmzSk8m7EKLu6ODHVl0vOYBk/",
+            &["-c"],
+        ),
         in_flight: &[1],
     },
 ];
@@ -85,8 +94,7 @@ fn measure(
     what: &str,
     findings: &mut Findings,
 ) -> Fallible<Row> {
-    let users: String = (0..USERS).map(|number| format!("{}:{}\n", login(number), setup.stored)).collect();
-    let server = Server::start_on_auth_socket(kind, &users, setup.is_cached)?;
+    let server = start(bench, kind, setup.passwords)?;
     let mut generator = Generator::new(bench, &server.socket(), connections, in_flight)?;
     // Long enough to have every login in the cache, and half a second of steady state on top.
     let all_logins = Until { replies: 2 * USERS, elapsed: Duration::from_secs(20) };
@@ -97,6 +105,17 @@ fn measure(
     let cpu = server.cpu().saturating_sub(before);
     findings.check(what, &run);
     Ok(flood::row(&run, cpu, server.memory()))
+}
+
+fn start(bench: &Bench, kind: Kind, passwords: Passwords) -> Fallible<Server> {
+    match passwords {
+        Passwords::File(stored, flags) => {
+            let line = |number| format!("{}:{stored}\n", login(number));
+            let users: String = (0..USERS).map(line).collect();
+            Server::start_on_auth_socket(kind, &Source::File(&users), flags)
+        }
+        Passwords::Pam => Server::start_on_auth_socket(kind, &Source::Pam(bench.permit.name()), &["-c"]),
+    }
 }
 
 /// The login of that number.
