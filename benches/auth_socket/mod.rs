@@ -96,8 +96,9 @@ fn measure(
 ) -> Fallible<Row> {
     let server = start(bench, kind, setup.passwords)?;
     let mut generator = Generator::new(bench, &server.socket(), connections, in_flight)?;
-    // Long enough to have every login in the cache, and half a second of steady state on top.
-    let all_logins = Until { replies: 2 * USERS, elapsed: Duration::from_secs(20) };
+    // Long enough to have every login in the cache and what was in flight before answered, and half a second of steady
+    // state on top.
+    let all_logins = Until { replies: 2 * USERS + connections * in_flight, elapsed: Duration::from_secs(20) };
     findings.check(what, &generator.run(all_logins)?);
     findings.check(what, &generator.run(Until::elapsed(Duration::from_millis(500)))?);
     let before = server.cpu();
