@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::Fallible;
-use crate::load::{Generator, Until};
+use crate::load::{Generator, Run, Until};
+use crate::process::Memory;
 use crate::report::{Findings, Row};
 use crate::server::Server;
 
@@ -21,16 +22,21 @@ pub(crate) fn measure(
     let run = generator.run(until)?;
     let cpu = server.cpu().saturating_sub(before);
     findings.check(what, &run);
+    Ok(row(&run, cpu, server.memory()))
+}
+
+/// A run of one group, and what it cost the server.
+pub(crate) fn row(run: &Run, cpu: Duration, memory: Memory) -> Row {
     let latencies = run.samples.first().map(|sample| sample.latencies.as_slice()).unwrap_or_default();
     let replies = run.replies().max(1) as f64;
-    Ok(Row {
+    Row {
         rate: replies / run.elapsed.as_secs_f64(),
         p50: microseconds(percentile(latencies, 50)),
         p99: microseconds(percentile(latencies, 99)),
         cpu: microseconds(cpu) / replies,
         generator: 100.0 * run.generator.as_secs_f64() / run.elapsed.as_secs_f64(),
-        pss: server.memory().pss as f64 / 1024.0,
-    })
+        pss: memory.pss as f64 / 1024.0,
+    }
 }
 
 /// The value below which this many per cent of the sorted values lie (nearest rank).

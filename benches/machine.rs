@@ -25,6 +25,7 @@ pub(crate) fn check_requirements(options: &Options) -> Fallible<()> {
     let servers = [
         (Scenario::Dovecot, DOVECOT, "dovecot-imapd"),
         (Scenario::Imaps, DOVECOT, "dovecot-imapd"),
+        (Scenario::DovecotAuth, DOVECOT, "dovecot-imapd"),
         (Scenario::LdapBind, SLAPD, "slapd"),
         (Scenario::Ldaps, SLAPD, "slapd"),
         (Scenario::LdapFastbind, SLAPD, "slapd"),

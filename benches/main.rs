@@ -1,10 +1,13 @@
 //! Measures this daemon, the C saslauthd and a bare echo server side by side, on this machine, in one run.
 //!
+//! At the auth socket it is Dovecot that is beside this daemon.
+//!
 //! `cargo bench --bench daemons` prints markdown for docs/PERFORMANCE.md on stdout and its progress on stderr. It needs
 //! root and Debian's `sasl2-bin`; what it puts into /etc/pam.d and /etc/passwd it takes out again.
 
 #![forbid(unsafe_code)]
 
+mod auth_socket;
 mod crowd;
 mod echo;
 mod flood;
@@ -104,6 +107,7 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::LdapFastbind => network::ldap_fastbind(&bench, &mut findings)?,
             Scenario::Ldaps => network::ldaps(&bench, &mut findings)?,
             Scenario::Hung => network::hung(&bench, &mut findings)?,
+            Scenario::DovecotAuth => auth_socket::run(&bench, &mut findings)?,
         }
     }
     print!("{}", findings.aims_table());

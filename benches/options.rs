@@ -15,8 +15,8 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
   --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
-                   imaps, ldap-bind, ldap-fastbind, ldaps, hung (may be repeated)
-  --server NAME    only these: ours, C, echo (may be repeated)
+                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth (may be repeated)
+  --server NAME    only these: ours, C, echo, Dovecot (may be repeated)
 ";
 
 /// What this process is to do.
@@ -64,11 +64,13 @@ pub(crate) enum Scenario {
     Ldaps,
     /// rimap against two servers of which one hangs.
     Hung,
+    /// Dovecot's auth protocol: ours against Dovecot.
+    DovecotAuth,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Cached,
         Self::Permit,
         Self::Guessing,
@@ -83,6 +85,7 @@ impl Scenario {
         Self::LdapFastbind,
         Self::Ldaps,
         Self::Hung,
+        Self::DovecotAuth,
     ];
 
     fn name(self) -> &'static str {
@@ -101,6 +104,7 @@ impl Scenario {
             Self::LdapFastbind => "ldap-fastbind",
             Self::Ldaps => "ldaps",
             Self::Hung => "hung",
+            Self::DovecotAuth => "dovecot-auth",
         }
     }
 }
@@ -153,9 +157,18 @@ impl Options {
         self.scenarios.is_empty() || self.scenarios.contains(&scenario)
     }
 
-    /// The servers asked for, in the order they take turns.
+    /// The servers with a mux that were asked for, in the order they take turns.
     pub(crate) fn servers(&self) -> impl Iterator<Item = Kind> + '_ {
-        Kind::ALL.into_iter().filter(|kind| self.servers.is_empty() || self.servers.contains(kind))
+        self.of(&Kind::WITH_MUX)
+    }
+
+    /// The servers of Dovecot's auth protocol that were asked for, in the order they take turns.
+    pub(crate) fn auth_servers(&self) -> impl Iterator<Item = Kind> + '_ {
+        self.of(&Kind::WITH_AUTH_SOCKET)
+    }
+
+    fn of(&self, kinds: &'static [Kind]) -> impl Iterator<Item = Kind> + '_ {
+        kinds.iter().copied().filter(|kind| self.servers.is_empty() || self.servers.contains(kind))
     }
 
     /// The servers asked for that check passwords.

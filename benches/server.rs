@@ -1,4 +1,4 @@
-//! Starts and stops the servers under measurement, the two daemons as an init script would.
+//! Starts and stops the servers under measurement, the two saslauthd as an init script would.
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::auth_socket::dovecot::{self, Source};
 use crate::process::Memory;
 use crate::{Fallible, process};
 
@@ -23,7 +24,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// One of the three servers.
+/// One of the servers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// The daemon of this project.
@@ -32,11 +33,17 @@ pub(crate) enum Kind {
     C,
     /// The bare server in `echo`.
     Echo,
+    /// Dovecot's `auth` service, which has no mux.
+    Dovecot,
 }
 
 impl Kind {
-    /// All, in the order they take turns.
-    pub(crate) const ALL: [Self; 3] = [Self::Ours, Self::C, Self::Echo];
+    /// All.
+    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::C, Self::Echo, Self::Dovecot];
+    /// Those with a mux, in the order they take turns.
+    pub(crate) const WITH_MUX: [Self; 3] = [Self::Ours, Self::C, Self::Echo];
+    /// Those that speak Dovecot's auth protocol, in the order they take turns.
+    pub(crate) const WITH_AUTH_SOCKET: [Self; 2] = [Self::Ours, Self::Dovecot];
 
     /// As printed.
     pub(crate) fn name(self) -> &'static str {
@@ -44,6 +51,7 @@ impl Kind {
             Self::Ours => "ours",
             Self::C => "C",
             Self::Echo => "echo",
+            Self::Dovecot => "Dovecot",
         }
     }
 
@@ -53,6 +61,8 @@ impl Kind {
             Self::Ours => 7,
             Self::C => 5,
             Self::Echo => 1,
+            // Its master, anvil, log, config and auth.
+            Self::Dovecot => 5,
         }
     }
 }
@@ -61,28 +71,63 @@ impl Kind {
 pub(crate) struct Server {
     kind: Kind,
     run_directory: TempDir,
+    socket: PathBuf,
     pid: u32,
-    /// The echo server is our child; the daemons detach.
+    /// The echo server and Dovecot are our children; the daemons detach.
     child: Option<Child>,
 }
 
 impl Server {
     /// Starts a server with five processes; `flags` are the daemons'. It accepts connections on return.
     pub(crate) fn start(kind: Kind, flags: &[&str]) -> Fallible<Self> {
-        let run_directory = tempfile::Builder::new().prefix("saslauthd-bench-").tempdir()?;
-        let mut server = Self { kind, run_directory, pid: 0, child: None };
+        let mut server = Self::not_started(kind, "mux")?;
         match kind {
             Kind::Ours => server.start_daemon(OUR_DAEMON, flags)?,
             Kind::C => server.start_daemon(C_DAEMON, flags)?,
             Kind::Echo => server.start_echo()?,
+            Kind::Dovecot => return Err("Dovecot has no mux.".into()),
         }
         server.wait_until_serving()?;
         Ok(server)
     }
 
+    /// Starts a server of Dovecot's auth protocol; `flags` are those of ours beside what the source needs.
+    pub(crate) fn start_on_auth_socket(kind: Kind, source: &Source<'_>, flags: &[&str]) -> Fallible<Self> {
+        let mut server = Self::not_started(kind, "auth")?;
+        let users = server.run_directory.path().join("users");
+        fs::write(&users, if let Source::File(text) = source { text } else { "" })?;
+        match kind {
+            Kind::Ours => {
+                let (file, socket) = (users.display().to_string(), server.socket.display());
+                let (mechanism, socket) = match source {
+                    Source::File(_) => {
+                        (&["passwdfile", "-O", &file][..], format!("{socket},protocol=dovecot"))
+                    }
+                    Source::Pam(service) => {
+                        (&["pam"][..], format!("{socket},protocol=dovecot,service={service}"))
+                    }
+                };
+                let own = [&["--no-mux", "--socket", &socket, "-a"], mechanism, flags].concat();
+                server.start_daemon(OUR_DAEMON, &own)?;
+            }
+            Kind::Dovecot => {
+                server.start_child(&mut dovecot::command(server.run_directory.path(), source, &users)?)?;
+            }
+            Kind::C | Kind::Echo => return Err(format!("{} has no auth socket.", kind.name()).into()),
+        }
+        server.wait_until_serving()?;
+        Ok(server)
+    }
+
+    fn not_started(kind: Kind, socket: &str) -> Fallible<Self> {
+        let run_directory = tempfile::Builder::new().prefix("saslauthd-bench-").tempdir()?;
+        let socket = run_directory.path().join(socket);
+        Ok(Self { kind, run_directory, socket, pid: 0, child: None })
+    }
+
     /// The socket clients connect to.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.run_directory.path().join("mux")
+        self.socket.clone()
     }
 
     /// The number of its processes now.
@@ -125,12 +170,11 @@ impl Server {
     }
 
     fn start_echo(&mut self) -> Fallible<()> {
-        let child = Command::new(std::env::current_exe()?)
-            .arg(ECHO_SERVER)
-            .arg(self.socket())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?;
+        self.start_child(Command::new(std::env::current_exe()?).arg(ECHO_SERVER).arg(self.socket()))
+    }
+
+    fn start_child(&mut self, command: &mut Command) -> Fallible<()> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         self.pid = child.id();
         self.child = Some(child);
         Ok(())
@@ -149,11 +193,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-            return;
-        }
         if self.pid == 0 {
             return;
         }
@@ -163,6 +202,9 @@ impl Drop for Server {
         if !wait_for(STOP_LIMIT, gone) {
             eprintln!("daemons: {} ignored TERM for {STOP_LIMIT:?} and is killed", self.kind.name());
             processes.iter().filter(|pid| process::is_running(**pid)).for_each(|pid| send("-KILL", *pid));
+        }
+        if let Some(mut child) = self.child.take() {
+            drop(child.wait());
         }
     }
 }

@@ -16,6 +16,7 @@ mod support;
 
 mod cache;
 mod config;
+mod dovecot;
 mod endpoints;
 mod fairness;
 mod faults;

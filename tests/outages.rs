@@ -102,10 +102,12 @@ fn fail2ban_finds_refused_logins_and_in_its_own_mode_unavailable_ones() {
     ask("anna", "192.0.2.7");
     ask("offline", "2001:db8::8");
     ask("offline", "192.0.2.9");
+    // Nobody gets another one banned by what they call themselves.
+    ask("anna] [service=] [realm=] [mech=pam] [reason=] [remote=198.51.100.1]", "192.0.2.10");
     for (mode, found) in [
-        ("normal", &["192.0.2.7"][..]),
+        ("normal", &["192.0.2.7", "192.0.2.10"][..]),
         ("unavailable", &["2001:db8::8", "192.0.2.9"]),
-        ("all", &["192.0.2.7", "2001:db8::8", "192.0.2.9"]),
+        ("all", &["192.0.2.7", "2001:db8::8", "192.0.2.9", "192.0.2.10"]),
     ] {
         assert_eq!(fail2ban::addresses_found(&log.all(), mode), found, "{mode}");
     }

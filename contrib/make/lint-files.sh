@@ -28,7 +28,7 @@ if have systemd-analyze "the systemd unit"; then
     # Programs that are installed, since ours may not be.
     sed 's|=/usr/sbin/saslauthd|=/bin/true|' contrib/systemd/saslauthd.service > "$directory/saslauthd.service"
     mkdir "$directory/saslauthd.service.d"
-    cp contrib/systemd/postfix-chroot.conf "$directory/saslauthd.service.d"
+    cp contrib/systemd/postfix-*.conf "$directory/saslauthd.service.d"
     said=$(systemd-analyze verify --man=no "$directory/saslauthd.service" 2>&1) || { echo "$said" >&2; exit 1; }
     if echo "$said" | grep -F "$directory"; then
         exit 1

@@ -1,12 +1,14 @@
 //! Exim with its own client of the socket, which needs no libsasl and sends a request in four writes.
 
-mod chroot;
+pub(super) mod chroot;
 
 use super::daemon::{Daemon, Program};
 use super::needs::Need;
 use super::pam::PamService;
 use super::smtp::{METHODS, Method};
-use chroot::{EXIM, Exim};
+use chroot::{Driver, Exim};
+
+pub use chroot::EXIM;
 
 const NEEDS: [Need; 1] = [Need::File(EXIM, "tests/support/unpack.sh fetches it")];
 
@@ -52,7 +54,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let service = PamService::new(&[("alice@example.test", "right horse")]);
-        let exim = Exim::new(service.name());
+        let exim = Exim::new(Driver::Saslauthd { service: service.name() });
         Self { service, exim }
     }
 

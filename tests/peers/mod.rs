@@ -1,5 +1,6 @@
 //! The programs that ask a saslauthd in real life (Postfix, Exim, libsasl, testsaslauthd), unmodified and
-//! as Debian packages them, against this daemon (`ours`) and against the C daemon beside it (`c`).
+//! as Debian packages them, against this daemon (`ours`) and against the C daemon beside it (`c`); at the auth
+//! socket it is Dovecot that is beside it (`dovecot`).
 //!
 //! A test whose needs are missing is written to the file that SASLAUTHD_TEST_SKIPPED names, and fails when CI is set.
 #![allow(
@@ -35,6 +36,7 @@ macro_rules! scenarios {
     };
 }
 
+mod auth_socket;
 mod daemon;
 mod exim;
 mod libsasl;
@@ -45,6 +47,9 @@ mod smtp;
 mod testsaslauthd;
 
 use std::process::Command;
+
+pub use exim::EXIM;
+pub use postfix::POSTFIX;
 
 pub use crate::support::PATIENCE;
 

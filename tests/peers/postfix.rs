@@ -1,17 +1,20 @@
 //! A chrooted Postfix smtpd that asks through libsasl: what its clients read on the SMTP connection.
 
-mod instance;
+pub(super) mod instance;
 
 use super::daemon::{Daemon, Program};
 use super::eventually;
 use super::needs::Need;
 use super::pam::PamService;
 use super::smtp::{METHODS, Method};
-use instance::{FILL_CHROOT, Postfix, SERVICES};
+use instance::{FILL_CHROOT, Postfix, SERVICES, Sasl};
+
+/// The program that starts it.
+pub const POSTFIX: &str = "/usr/sbin/postfix";
 
 const SOURCE: &str = "of the package postfix";
 const NEEDS: [Need; 3] =
-    [Need::File("/usr/sbin/postfix", SOURCE), Need::File(SERVICES, SOURCE), Need::File(FILL_CHROOT, SOURCE)];
+    [Need::File(POSTFIX, SOURCE), Need::File(SERVICES, SOURCE), Need::File(FILL_CHROOT, SOURCE)];
 
 /// The flags for a chrooted Postfix; `-m` comes with the start.
 const FLAGS: [&str; 6] = ["-a", "pam", "-c", "-r", "-n", "5"];
@@ -114,7 +117,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let service = PamService::new(&[("alice@example.test", "right horse")]);
-        let postfix = Postfix::start(service.name());
+        let postfix = Postfix::start(Sasl::Cyrus { service: service.name() });
         Self { service, postfix }
     }
 

@@ -40,15 +40,18 @@ impl<R: BufRead, W: Write> Smtp<R, W> {
             }
             Method::Login => {
                 for line in ["AUTH LOGIN", &base64(login.as_bytes())] {
-                    let prompt = self.command(line);
-                    assert!(prompt.starts_with("334 "), "{prompt}");
+                    let reply = self.command(line);
+                    if !reply.starts_with("334 ") {
+                        return reply;
+                    }
                 }
                 self.command(&base64(password.as_bytes()))
             }
         }
     }
 
-    fn command(&mut self, line: &str) -> String {
+    /// The last line of the reply to `line`.
+    pub fn command(&mut self, line: &str) -> String {
         self.writer.write_all(format!("{line}\r\n").as_bytes()).unwrap();
         self.writer.flush().unwrap();
         self.reply()

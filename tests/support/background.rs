@@ -37,12 +37,20 @@ impl Background {
         }
     }
 
+    /// Sends a signal to the program itself.
+    pub fn signal(&self, name: &str) {
+        if let Some(process) = Process::find(self.child.id()) {
+            process.signal(name);
+        }
+    }
+
     /// Stops all its processes where they stand, or lets them go on: `STOP` and `CONT`.
     pub fn signal_all(&self, signal: &str) {
         self.group.signal(signal);
     }
 
-    fn expect_running(&mut self) {
+    /// Fails the test if it has ended.
+    pub fn expect_running(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert_eq!(ended, None, "{} ended: {:#?}", self.name, self.log.all());
     }

@@ -2,6 +2,8 @@
 
 mod configuration;
 
+pub use configuration::Version;
+
 use crate::support::address::own_address;
 use crate::support::background::Background;
 use crate::support::certificates::Certificate;

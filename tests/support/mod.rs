@@ -5,6 +5,9 @@ pub mod requirement;
 #[macro_use]
 pub mod program;
 pub mod address;
+pub mod auth_client;
+#[macro_use]
+pub mod auth_server;
 pub mod background;
 pub mod certificates;
 pub mod client;
@@ -28,6 +31,8 @@ pub mod server;
 pub mod slapd;
 pub mod system;
 
+pub use auth_client::AuthClient;
+pub use auth_server::{AuthLaunch, AuthServer, RunningAuthServer};
 pub use certificates::{Authority, Certificate, Details};
 pub use client::{Answer, Connection, Request};
 pub use command::Finished;

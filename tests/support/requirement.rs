@@ -1,5 +1,6 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
+use crate::peers::{EXIM, POSTFIX};
 use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -26,6 +27,10 @@ pub enum Requirement {
     Ipv6,
     /// Dovecot, and the rights to start it.
     Dovecot,
+    /// Postfix, and the rights to start it.
+    Postfix,
+    /// Exim with its authenticator `dovecot`, and the rights to start it.
+    Exim,
     /// OpenLDAP's server.
     Slapd,
     /// nginx.
@@ -58,6 +63,12 @@ impl Requirement {
             Self::Dovecot => Self::Root
                 .missing()
                 .or_else(|| no_file(dovecot::PROGRAM, "Dovecot (Debian package dovecot-imapd)")),
+            Self::Postfix => {
+                Self::Root.missing().or_else(|| no_file(POSTFIX, "Postfix (Debian package postfix)"))
+            }
+            Self::Exim => {
+                Self::Root.missing().or_else(|| no_file(EXIM, "Exim (tests/support/unpack.sh fetches it)"))
+            }
             Self::Slapd => no_file(slapd::PROGRAM, "OpenLDAP's server (Debian package slapd)"),
             Self::Nginx => no_file(nginx::PROGRAM, "nginx (Debian package nginx-light)"),
             Self::Cyrus => Self::Root

@@ -15,8 +15,9 @@ if [ -x "$directory/$program" ]; then
 fi
 rm -rf "$directory.packages" "$directory.new"
 mkdir -p "$directory.packages/partial"
+# --reinstall: what is installed already is fetched all the same.
 # shellcheck disable=SC2086 # a list of names without blanks
-apt-get --quiet --yes --no-install-recommends --download-only \
+apt-get --quiet --yes --no-install-recommends --download-only --reinstall \
     -o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Dir::Cache::archives="$directory.packages" \
     install $packages
 for file in "$directory.packages"/*.deb; do

@@ -10,13 +10,25 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// Where tests/support/unpack.sh leaves Debian's packages, unpacked: they cannot be installed beside Postfix.
-const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim");
+const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim-heavy");
 
 /// The program in it.
-pub const EXIM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim/usr/sbin/exim4");
+pub const EXIM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim-heavy/usr/sbin/exim4");
+
+/// Where Exim is told its client is.
+pub const CLIENT: &str = "192.0.2.7";
 
 /// The user that Debian's Exim changes to; the number means nothing outside.
 const USER: u32 = 990;
+
+/// How it asks about passwords.
+#[derive(Clone, Copy)]
+pub enum Driver<'a> {
+    /// By its own client of the daemon's socket; the requests carry this service name.
+    Saslauthd { service: &'a str },
+    /// By the auth socket, in Dovecot's protocol.
+    Dovecot,
+}
 
 /// An Exim that is set up to ask the socket, started for each session.
 pub struct Exim {
@@ -24,15 +36,15 @@ pub struct Exim {
 }
 
 impl Exim {
-    /// One whose requests carry this service name.
-    pub fn new(service: &str) -> Self {
+    /// One that asks by this driver.
+    pub fn new(driver: Driver<'_>) -> Self {
         let exim = Self { root: TempDir::new().unwrap() };
         for program_or_library in files_of_exim() {
             exim.copy(&program_or_library);
         }
         exim.write("etc/passwd", &format!("root:x:0:0:::\nDebian-exim:x:{USER}:{USER}:::\n"));
         exim.write("etc/group", &format!("root:x:0:\nDebian-exim:x:{USER}:\n"));
-        exim.write("etc/exim4/exim4.conf", &configuration(service));
+        exim.write("etc/exim4/exim4.conf", &configuration(driver));
         for directory in ["var/run", "var/log/exim4", "var/spool/exim4"] {
             let path = exim.root.path().join(directory);
             fs::create_dir_all(&path).unwrap();
@@ -46,11 +58,16 @@ impl Exim {
         self.root.path().join("var/run/saslauthd")
     }
 
+    /// Where the driver `dovecot` finds its socket.
+    pub fn auth_socket(&self) -> PathBuf {
+        self.root.path().join("var/run/auth")
+    }
+
     /// Exim's last line about this login and password in a session on its standard input and output.
     pub fn authenticate(&self, method: Method, login: &str, password: &str) -> String {
         let mut server = bounded("chroot")
             .arg(self.root.path())
-            .args(["/usr/sbin/exim4", "-bs"])
+            .args(["/usr/sbin/exim4", "-bs", "-oMa", CLIENT, "-oMi", "192.0.2.1"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -79,14 +96,15 @@ impl Exim {
 
 /// The program and all libraries, those of the unpacked packages first.
 fn files_of_exim() -> Vec<PathBuf> {
-    let libraries = fs::read_dir(Path::new(PACKAGES).join("usr/lib")).unwrap();
-    let directories = std::env::join_paths(libraries.map(|entry| entry.unwrap().path())).unwrap();
+    let directory = Path::new(PACKAGES).join("usr/lib");
+    let below = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    let directories = std::env::join_paths(below.chain([directory])).unwrap();
     let listing = succeed(Command::new("ldd").arg(EXIM).env("LD_LIBRARY_PATH", directories));
     let paths = listing.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
     paths.chain([PathBuf::from(EXIM)]).collect()
 }
 
-fn configuration(service: &str) -> String {
+fn configuration(driver: Driver<'_>) -> String {
     format!(
         "primary_hostname = mail.example.test\n\
          log_file_path = /var/log/exim4/%slog\n\
@@ -94,14 +112,26 @@ fn configuration(service: &str) -> String {
          tls_advertise_hosts =\n\
          begin authenticators\n\
          PLAIN:\n\
-         driver = plaintext\n\
          public_name = PLAIN\n\
-         server_prompts = :\n\
-         server_condition = ${{if saslauthd{{{{$auth2}}{{$auth3}}{{{service}}}{{example.test}}}}}}\n\
+         {}\
          LOGIN:\n\
-         driver = plaintext\n\
          public_name = LOGIN\n\
-         server_prompts = Username:: : Password::\n\
-         server_condition = ${{if saslauthd{{{{$auth1}}{{$auth2}}{{{service}}}{{example.test}}}}}}\n"
+         {}",
+        authenticator(driver, ":", "{$auth2}{$auth3}"),
+        authenticator(driver, "Username:: : Password::", "{$auth1}{$auth2}"),
     )
+}
+
+/// The rest of an authenticator. For Exim's own exchange: what it asks for, and where it has login and password.
+fn authenticator(driver: Driver<'_>, prompts: &str, fields: &str) -> String {
+    match driver {
+        Driver::Saslauthd { service } => format!(
+            "driver = plaintext\n\
+             server_prompts = {prompts}\n\
+             server_condition = ${{if saslauthd{{{fields}{{{service}}}{{example.test}}}}}}\n"
+        ),
+        Driver::Dovecot => {
+            "driver = dovecot\nserver_socket = /var/run/auth\nserver_set_id = $auth1\n".to_owned()
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::peers::smtp::Smtp;
 use crate::peers::{PATIENCE, bounded, succeed};
 use crate::support::address::own_address;
 use std::fs;
-use std::io::{BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,20 @@ const START_SCRIPT: &str = "/usr/lib/postfix/sbin/post-install";
 /// The realm in Postfix's requests.
 pub const REALM: &str = "example.test";
 
+/// The examples that we ship.
+pub const AUTH_SOCKET: &str = include_str!("../../../contrib/postfix/main.cf.dovecot");
+pub const MUX: &str = include_str!("../../../contrib/postfix/main.cf.mux");
+pub const PORTS: &str = include_str!("../../../contrib/postfix/master.cf");
+
+/// Whom smtpd asks about passwords.
+#[derive(Clone, Copy)]
+pub enum Sasl<'a> {
+    /// libsasl, and that asks a daemon in the run directory; the requests carry this service name.
+    Cyrus { service: &'a str },
+    /// The auth socket, in Dovecot's protocol.
+    Dovecot { is_chrooted: bool },
+}
+
 /// A running Postfix; dropping it stops it.
 pub struct Postfix {
     directory: TempDir,
@@ -29,12 +43,12 @@ pub struct Postfix {
 }
 
 impl Postfix {
-    /// Starts one whose requests carry this service name.
-    pub fn start(service: &str) -> Self {
+    /// Starts one that asks there.
+    pub fn start(sasl: Sasl<'_>) -> Self {
         let postfix =
             Self { directory: TempDir::new().unwrap(), address: SocketAddr::from((own_address(), 2525)) };
         postfix.make_directories();
-        postfix.configure(service);
+        postfix.configure(sasl);
         postfix.fill_chroot();
         succeed(bounded("postfix").arg("-c").arg(postfix.configuration()).arg("start"));
         postfix
@@ -45,11 +59,25 @@ impl Postfix {
         self.path("spool/var/run/saslauthd")
     }
 
+    /// Where smtpd finds the auth socket, in the chroot or not.
+    pub fn auth_socket(&self) -> PathBuf {
+        self.path("spool/private/auth")
+    }
+
     /// A new session with its smtpd.
     pub fn connect(&self) -> Smtp<BufReader<TcpStream>, TcpStream> {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Smtp::new(BufReader::new(stream.try_clone().unwrap()), stream)
+    }
+
+    /// The first line that a client hears; nothing when it is cut off before.
+    pub fn greeting(&self) -> String {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line
     }
 
     /// What it logged, for the messages of failing tests.
@@ -84,20 +112,33 @@ impl Postfix {
         }
     }
 
-    fn configure(&self, service: &str) {
+    fn configure(&self, sasl: Sasl<'_>) {
         let services = fs::read_to_string(SERVICES).unwrap();
         let (before, after) = services.split_once("\nsmtp      inet").expect("Debian's line for smtpd");
         let columns = after.split_whitespace().take(3).collect::<Vec<_>>();
         assert_eq!(columns, ["n", "-", "y"], "private, unprivileged, chroot");
+        let after = match sasl {
+            Sasl::Dovecot { is_chrooted: false } => after.replacen('y', "n", 1),
+            Sasl::Dovecot { is_chrooted: true } | Sasl::Cyrus { .. } => after.to_owned(),
+        };
         fs::write(self.path("etc/master.cf"), format!("{before}\n{} inet{after}", self.address)).unwrap();
-        fs::write(self.path("etc/main.cf"), self.parameters(service)).unwrap();
+        fs::write(self.path("etc/main.cf"), self.parameters(sasl)).unwrap();
         let sasl =
             "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: /var/run/saslauthd/mux\n";
         fs::write(self.path("etc/sasl/smtpd.conf"), sasl).unwrap();
     }
 
-    fn parameters(&self, service: &str) -> String {
+    fn parameters(&self, sasl: Sasl<'_>) -> String {
         let directory = self.directory.path().display();
+        let sasl = match sasl {
+            Sasl::Cyrus { service } => format!(
+                "{MUX}\
+                 cyrus_sasl_config_path = {directory}/etc/sasl\n\
+                 smtpd_sasl_local_domain = {REALM}\n\
+                 smtpd_sasl_service = {service}\n"
+            ),
+            Sasl::Dovecot { .. } => AUTH_SOCKET.to_owned(),
+        };
         format!(
             "compatibility_level = 3.6\n\
              queue_directory = {directory}/spool\n\
@@ -109,10 +150,9 @@ impl Postfix {
              inet_interfaces = loopback-only\n\
              inet_protocols = ipv4\n\
              smtpd_peername_lookup = no\n\
-             smtpd_sasl_auth_enable = yes\n\
-             cyrus_sasl_config_path = {directory}/etc/sasl\n\
-             smtpd_sasl_local_domain = {REALM}\n\
-             smtpd_sasl_service = {service}\n"
+             {}",
+            // These tests speak in clear.
+            sasl.replace("smtpd_tls_auth_only = yes\n", ""),
         )
     }
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// The names of settings.
 #[derive(Clone, Copy)]
-enum Version {
+pub enum Version {
     /// Up to 2.3, that of Debian 12.
     Old,
     /// From 2.4, that of Debian 13.
@@ -17,7 +17,7 @@ enum Version {
 
 impl Version {
     /// That of the installed program.
-    fn installed() -> Self {
+    pub fn installed() -> Self {
         static VERSION: OnceLock<Version> = OnceLock::new();
         *VERSION.get_or_init(|| {
             let mut command = Command::new(PROGRAM);
@@ -28,6 +28,22 @@ impl Version {
             if version < (2, 4) { Self::Old } else { Self::New }
         })
     }
+
+    /// How the login is named in a setting.
+    pub fn login(self) -> &'static str {
+        match self {
+            Self::Old => "%u",
+            Self::New => "%{user}",
+        }
+    }
+
+    /// The lines without which 2.4 reads no file.
+    pub fn head(self) -> &'static str {
+        match self {
+            Self::Old => "",
+            Self::New => "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n",
+        }
+    }
 }
 
 /// The whole file for a Dovecot below `directory`.
@@ -35,10 +51,8 @@ pub(super) fn of(dovecot: &Dovecot, directory: &str) -> String {
     let version = Version::installed();
     let (address, delay) = (dovecot.address, dovecot.failure_delay);
     let (accounts, tls) = (accounts(version, directory), tls(version, dovecot));
-    let (first, user) = match version {
-        Version::Old => ("", "%u"),
-        Version::New => ("dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n", "%{user}"),
-    };
+    let first = version.head();
+    let user = version.login();
     let forever = match version {
         Version::Old => "service_count = 0",
         Version::New => "restart_request_count = unlimited",
