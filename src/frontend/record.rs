@@ -36,9 +36,10 @@ pub(super) fn write(event: &Event, site: &Site) {
     }
 }
 
-/// Writes from where a login came. The lines about its verdict are read by programs and say nothing of that.
+/// Writes from where a login came. The lines about its verdict, which programs read, say nothing of that; nor has this
+/// one the field that they look for.
 pub(super) fn write_origin(origin: &Origin<'_>, credentials: &Credentials) {
-    log::debug!(target: "frontend", "A login came in: [user={}] {origin}", shown(&credentials.login));
+    log::debug!(target: "frontend", "auth request: {origin} for {}", shown(&credentials.login));
 }
 
 fn queue(waiting: &Waiting, site: &Site) -> String {

@@ -65,9 +65,7 @@ fn users_that_are_not_allowed_take_nothing_from_those_that_are() {
     let replies = client.log_in(SOMEBODY, &path, "st-nobody", 20);
     assert!(replies.iter().all(|(_, reply)| reply == "NO Invalid username"), "{replies:?}");
     assert!(is_served(&daemon.socket()));
-    assert!(
-        !daemon.log.all().iter().any(|line| line.contains("[uid=1]") && line.contains("A login came in"))
-    );
+    assert!(!daemon.log.all().iter().any(|line| line.contains("[uid=1]") && line.contains("auth request")));
 }
 
 /// fail2ban and logwatch read the lines about verdicts: those stay as they are in C.
@@ -82,8 +80,9 @@ fn this_daemons_own_lines_name_user_and_process_and_those_of_c_do_not() {
         let whose = format!("[socket={}] [uid={user}] [pid={}]", path.display(), std::process::id());
         daemon.log.wait_for(&format!("{line}: {whose}"))
     };
-    daemon.log.wait_for("A login came in: [user=st-nobody] [socket=");
-    let failure = daemon.log.wait_for("auth failure: [user=st-nobody]");
+    assert!(origin("auth request").ends_with(" for st-nobody"));
+    let failure = daemon.log.wait_for("[user=st-nobody]");
+    assert!(failure.contains("auth failure: "), "{failure}");
     assert!(!failure.contains("[uid=") && !failure.contains("[socket="), "{failure}");
     let mut empty = Connection::new(&path);
     empty.send(Request::new("", "x").bytes()).receive();

@@ -3,6 +3,7 @@
 use super::{access, directory, flag, frontend_of, is_served, kill, launch, names, start, word};
 use crate::support::{Launch, eventually};
 use std::fs;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// Does what systemd does: opens sockets, says so in the environment, and becomes the daemon. `-` before a path makes a
@@ -71,6 +72,25 @@ fn sockets_that_systemd_hands_in_are_served_and_stay_at_the_end() {
         assert_eq!(names(&directory), ["by-name", "by-path"], "its own is gone");
         assert!(daemon.socket().exists());
     }
+}
+
+/// By systemd's own program where it is installed.
+#[test]
+fn the_socket_in_the_run_directory_can_be_handed_in_alone() {
+    require!(Tool("python3"));
+    let launch = launch(&[]);
+    fs::create_dir(launch.run_directory()).unwrap();
+    let mux = word(launch.run_directory().join("mux"));
+    let systemds = Path::new("/usr/bin/systemd-socket-activate");
+    let launch = if systemds.exists() {
+        launch.behind(&["systemd-socket-activate", "--fdname=mux", "-l", &mux])
+    } else {
+        activated(launch, &[("mux", mux)])
+    };
+    let mut daemon = start(launch);
+    assert!(is_served(&daemon.socket()));
+    assert_eq!(daemon.end_with("TERM"), Some(0));
+    assert!(daemon.socket().exists());
 }
 
 #[test]
