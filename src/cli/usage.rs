@@ -20,7 +20,8 @@ usage: saslauthd [options]
 
 option information:
   -a <authmech>  Authentication mechanism, one of those named below or of the file; several
-                 with commas between them are asked in turn (needed without --config)
+                 with commas between them are asked in turn (required, unless a file that is
+                 named says it)
   -c             Keep accepted credentials in a cache
   -d             Stay in the foreground and log everything to stderr too (implies -V)
   -f             Stay in the foreground

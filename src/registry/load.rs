@@ -271,6 +271,7 @@ mod tests {
         for (text, mode, expected) in [
             ("LDAP_Password: x", 0o644, Some(readable)),
             ("[realm x]\nldap_bind_pw: x", 0o644, Some(readable)),
+            ("[mechanism x]\nldap_bind_pw: x", 0o644, Some(readable)),
             ("ldap_bind_pw: x", 0o640, None),
             ("ldap_bind_dn: x", 0o644, None),
             ("# ldap_bind_pw: x", 0o644, None),

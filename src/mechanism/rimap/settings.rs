@@ -103,14 +103,15 @@ fn read_words(words: &str) -> (Vec<Server>, Vec<Fault>) {
                 faults.extend(port_of_tls(word, &server).map(|text| Fault { text, is_error: false }));
                 servers.push(server);
             }
-            // What stands before an @ may be a password.
-            Err(what) if word.contains('@') => {
-                faults.push(Fault { text: format!("a server {what}"), is_error: true });
-            }
-            Err(what) => faults.push(Fault { text: format!("{word} {what}"), is_error: true }),
+            Err(what) => faults.push(Fault { text: format!("{} {what}", shown(word)), is_error: true }),
         }
     }
     (servers, faults)
+}
+
+/// What stands before an @ may be a password, and a file may hold anything.
+fn shown(word: &str) -> &str {
+    if word.contains(|letter: char| letter == '@' || letter.is_control()) { "a server" } else { word }
 }
 
 /// At the port of imaps the server waits for the client to begin with TLS, and never greets: RFC 8314, section 3.2.
@@ -179,9 +180,7 @@ fn bare_host(host: &str) -> Result<&str, String> {
         Err("has something else than an IPv6 address in its brackets".to_owned())
     } else if host.contains(':') {
         Err("has a colon in its host; a port is written host/port or imap://host:port".to_owned())
-    } else if host
-        .contains(|character: char| character.is_ascii_control() || "[]%?#@\"'\\".contains(character))
-    {
+    } else if host.contains(|character: char| character.is_control() || "[]%?#@\"'\\".contains(character)) {
         Err("has something in its host that no host name has".to_owned())
     } else {
         Ok(host)
@@ -224,6 +223,13 @@ mod tests {
     fn option(option: &str) -> (Vec<Server>, Vec<String>) {
         let (settings, problems) = read(Some(option.into()), None);
         (settings.servers, problems)
+    }
+
+    #[test]
+    fn a_word_with_a_control_character_is_not_shown() {
+        let fault = "/etc/saslauthd.conf:1:16: rimap_servers has an error: a server has something in its host that no host \
+                     name has";
+        assert_eq!(read(None, Some("rimap_servers: a\u{1}b c\u{85}d/993")).1, [fault, fault]);
     }
 
     #[test]
