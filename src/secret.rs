@@ -88,6 +88,13 @@ impl Secret {
         }
     }
 
+    /// Takes the first `length` bytes away; no copy of them or of the others is left behind.
+    pub fn remove_first(&mut self, length: usize) {
+        let length = length.min(self.0.len());
+        self.0.copy_within(length.., 0);
+        self.resize(self.0.len() - length);
+    }
+
     /// Wipes the bytes and keeps the buffer.
     pub fn clear(&mut self) {
         self.0.zeroize();

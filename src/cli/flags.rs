@@ -65,6 +65,8 @@ pub(super) struct Flags {
     pub(super) read_timeout: u32,
     #[arg(long, default_value_t = 4096, value_parser = number("--max-connections", 1..=1_000_000))]
     pub(super) max_connections: u32,
+    #[arg(long, default_value_t = 4096, value_parser = number("--max-auth-connections", 1..=1_000_000))]
+    pub(super) max_auth_connections: u32,
     /// Up to what the two bytes of a field's length can say.
     #[arg(long, default_value_t = 8192, value_parser = number("--max-password", 1..=65_535))]
     pub(super) max_password: u32,

@@ -197,6 +197,7 @@ impl Flags {
             request_timeout: seconds(self.request_timeout),
             read_timeout: seconds(self.read_timeout),
             max_connections: size(self.max_connections),
+            max_auth_connections: size(self.max_auth_connections),
             on_unavailable: self.on_unavailable,
             reply_text: self.reply_text,
             network: self.network(),

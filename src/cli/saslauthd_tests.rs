@@ -45,6 +45,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         request_timeout: Duration::from_secs(60),
         read_timeout: Duration::from_secs(30),
         max_connections: 4096,
+        max_auth_connections: 4096,
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: NetworkSettings::DEFAULT,
@@ -86,7 +87,7 @@ fn the_default_cache_holds_fifty_thousand_names() {
 #[test]
 fn every_flag_lands_in_the_configuration() {
     let line = "-a shadow -O/etc/x -m/run/a -crd -s 10 -t 20 -n3 --request-timeout=7 --read-timeout 8 \
-        --max-connections=9 --max-password=65535 --max-field=16384 --requests-per-worker=11 \
+        --max-connections=9 --max-auth-connections=8 --max-password=65535 --max-field=16384 --requests-per-worker=11 \
         --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
@@ -101,7 +102,7 @@ fn every_flag_lands_in_the_configuration() {
     assert_eq!(config.frontend.limits, Limits { password: 65_535, field: 16_384 });
     assert_eq!(config.frontend.request_timeout, Duration::from_secs(7));
     assert_eq!(config.frontend.read_timeout, Duration::from_secs(8));
-    assert_eq!(config.frontend.max_connections, 9);
+    assert_eq!((config.frontend.max_connections, config.frontend.max_auth_connections), (9, 8));
     assert_eq!(config.frontend.on_unavailable, OnUnavailable::No);
 }
 

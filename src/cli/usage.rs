@@ -44,6 +44,7 @@ option information:
   --request-timeout=<seconds>   From a whole request to its answer (default 60)
   --read-timeout=<seconds>      From the connection to a whole request (default 30)
   --max-connections=<number>    Clients at a time (default 4096)
+  --max-auth-connections=<number>  Connections at sockets with protocol=dovecot (default 4096)
   --max-password=<bytes>        Longest password (default 8192, at most 65535)
   --max-field=<bytes>           Longest login, service, realm or client address
                                 (default 1024, at most 16384)

@@ -5,6 +5,7 @@ use super::site::{Endpoint, Protocol};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 /// The longest path of a socket in bytes: what `sun_path` of unix(7) holds beside its closing NUL.
 pub const LONGEST_PATH: usize = 107;
@@ -20,7 +21,10 @@ pub const MOST_ALLOWED: usize = 64;
 const LONGEST_NAME: usize = 255;
 
 /// All keys, for errors.
-const KEYS: &str = "mode, owner, group, protocol, service, allow-users, allow-groups";
+const KEYS: &str = "mode, owner, group, protocol, service, timeout, allow-users, allow-groups";
+
+/// The longest `timeout` in seconds: a day.
+const LONGEST_TIMEOUT: u64 = 86_400;
 
 impl Endpoint {
     /// The name of the classic socket.
@@ -70,6 +74,7 @@ impl Endpoint {
             owner: None,
             group: None,
             service: None,
+            timeout: None,
             allow_users: Vec::new(),
             allow_groups: Vec::new(),
             line: None,
@@ -86,6 +91,7 @@ impl Endpoint {
             "owner" => self.owner = Some(name(key, value)?),
             "group" => self.group = Some(name(key, value)?),
             "service" => self.service = Some(name(key, value)?),
+            "timeout" => self.timeout = Some(timeout(value)?),
             "protocol" => self.protocol = protocol(value)?,
             "allow-users" => self.allow_users = names(key, value)?,
             "allow-groups" => self.allow_groups = names(key, value)?,
@@ -127,6 +133,13 @@ fn mode(value: &str) -> Result<u32, String> {
     let bits = if is_octal { u32::from_str_radix(value, 8).ok() } else { None };
     bits.filter(|bits| *bits <= 0o777)
         .ok_or_else(|| format!("mode takes octal digits from 0 to 0777, such as 0660, not {value:?}"))
+}
+
+fn timeout(value: &str) -> Result<Duration, String> {
+    let seconds = value.parse().ok().filter(|seconds| (1..=LONGEST_TIMEOUT).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("timeout takes a number of seconds from 1 to {LONGEST_TIMEOUT}, not {value:?}"))
 }
 
 fn protocol(value: &str) -> Result<Protocol, String> {
@@ -202,6 +215,7 @@ mod tests {
             ("group", "mail"),
             ("protocol", "dovecot"),
             ("service", "smtp"),
+            ("timeout", "20"),
             ("allow-users", "postfix:root"),
             ("allow-groups", "domain users"),
         ] {
@@ -213,6 +227,7 @@ mod tests {
             group: Some("mail".into()),
             protocol: Protocol::Dovecot,
             service: Some("smtp".into()),
+            timeout: Some(Duration::from_secs(20)),
             allow_users: vec!["postfix".into(), "root".into()],
             allow_groups: vec!["domain users".into()],
             ..at("/run/a/auth")

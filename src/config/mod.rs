@@ -82,6 +82,8 @@ pub struct FrontendSettings {
     pub read_timeout: Duration,
     /// `--max-connections`
     pub max_connections: usize,
+    /// `--max-auth-connections`: at sockets with Dovecot's protocol.
+    pub max_auth_connections: usize,
     /// `--on-unavailable`
     pub on_unavailable: OnUnavailable,
     /// `--reply-text`

@@ -8,6 +8,7 @@ use super::login_format::LoginFormat;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A whole site.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -132,6 +133,9 @@ pub struct Endpoint {
     pub group: Option<String>,
     /// In place of the service that clients name.
     pub service: Option<String>,
+    /// How long a request may take: at most `--request-timeout`, which is what `None` means for [`Protocol::Mux`]. For
+    /// [`Protocol::Dovecot`] that is 8 seconds, since Postfix waits for 10.
+    pub timeout: Option<Duration>,
     /// Who may connect; everybody who can open it if both lists are empty.
     pub allow_users: Vec<String>,
     /// See [`Self::allow_users`]: whoever is in one of these groups.
@@ -150,6 +154,11 @@ pub enum Protocol {
 }
 
 impl Site {
+    /// Whether Dovecot's protocol is spoken at one of the sockets.
+    pub fn has_auth_sockets(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.protocol == Protocol::Dovecot)
+    }
+
     /// The workers in which the mechanism runs; `None` if it asks servers instead.
     pub fn pool_of(&self, instance: InstanceId) -> Option<PoolId> {
         self.pools.iter().position(|pool| pool.instance == Some(instance)).map(PoolId)

@@ -377,7 +377,7 @@ fn a_while_before(now: Instant) -> Instant {
     now.checked_sub(MAY_BE_SILENT).unwrap_or(now)
 }
 
-fn uid_of(stream: &UnixStream) -> u32 {
+pub(super) fn uid_of(stream: &UnixStream) -> u32 {
     socket::peer(stream.as_fd()).map_or(UNKNOWN_USER, |peer| peer.user)
 }
 

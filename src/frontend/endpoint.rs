@@ -18,13 +18,16 @@ pub(super) struct Endpoint {
     pub(super) protocol: Protocol,
     /// In place of the service that clients name.
     pub(super) service: Option<Vec<u8>>,
+    /// How long a request may take, if that is said.
+    pub(super) request_time: Option<Duration>,
     allowed: Allowed,
 }
 
 impl Endpoint {
     pub(super) fn new(listener: Listener) -> Self {
-        let Listener { key: EndpointKey { name, protocol }, service, allowed } = listener;
-        Self { name: name.into(), protocol, service: service.map(String::into_bytes), allowed }
+        let Listener { key: EndpointKey { name, protocol }, service, timeout, allowed } = listener;
+        let service = service.map(String::into_bytes);
+        Self { name: name.into(), protocol, service, request_time: timeout, allowed }
     }
 
     /// By what the next frontend finds it.
@@ -131,6 +134,7 @@ mod tests {
             Endpoint::new(Listener {
                 key: EndpointKey { name: name.to_owned(), protocol: Protocol::Mux },
                 service: None,
+                timeout: None,
                 allowed: Allowed::default(),
             })
         };

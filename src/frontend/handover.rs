@@ -1,8 +1,10 @@
-//! Connections that have not said anything yet change hands on a reload: what they will ask is asked under the new
-//! settings, and nobody waits for them here. They go straight from the old frontend to the new one.
+//! Connections that have not said anything yet, and those at auth sockets that are at rest, change hands on a reload: what
+//! they will ask is asked under the new settings, and nobody waits for them here. They go straight from the old frontend to the new one.
 #![forbid(unsafe_code)]
 
+use super::auth_clients::AuthClients;
 use super::clients::Clients;
+use super::endpoint::Endpoint;
 use super::token;
 use crate::ipc::{HandedOver, LARGEST_HANDOVER};
 use crate::policy::dispatch::ClientId;
@@ -42,20 +44,33 @@ impl Handover {
     }
 
     /// Gives away as many as the socket takes now.
-    pub(super) fn give(&mut self, clients: &mut Clients) -> Given {
+    pub(super) fn give(&mut self, clients: &mut Clients, auth_clients: &mut AuthClients) -> Given {
+        match self.give_all(clients, auth_clients) {
+            Ok(()) => Given::All,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Given::Some,
+            Err(_) => Given::Refused(std::mem::take(&mut self.silent)),
+        }
+    }
+
+    fn give_all(&mut self, clients: &mut Clients, auth_clients: &mut AuthClients) -> io::Result<()> {
         while let Some(id) = self.silent.last().copied() {
             if let Some((stream, endpoint)) = clients.silent(id) {
                 // Nothing has been said, so there is nothing to tell of it.
-                let message = HandedOver { endpoint: endpoint.key(), state: Vec::new() }.encode();
-                match socket::send_with_descriptor(self.socket.as_fd(), message.as_bytes(), stream.as_fd()) {
-                    Ok(()) => clients.let_go(id),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Given::Some,
-                    Err(_) => return Given::Refused(std::mem::take(&mut self.silent)),
-                }
+                self.send(endpoint, Vec::new(), stream)?;
+                clients.let_go(id);
             }
             self.silent.pop_last();
         }
-        Given::All
+        while let Some((id, stream, endpoint, state)) = auth_clients.next_to_hand_over() {
+            self.send(endpoint, state.encode(), stream)?;
+            auth_clients.let_go(id);
+        }
+        Ok(())
+    }
+
+    fn send(&self, endpoint: &Endpoint, state: Vec<u8>, stream: &UnixStream) -> io::Result<()> {
+        let message = HandedOver { endpoint: endpoint.key(), state }.encode();
+        socket::send_with_descriptor(self.socket.as_fd(), message.as_bytes(), stream.as_fd())
     }
 
     /// Whether this one is to be given away: whatever it says is for the next frontend.

@@ -216,7 +216,12 @@ mod tests {
         let mut clients = Vec::new();
         for (name, number) in waiting {
             let socket = UnixListener::bind(path(name)).unwrap();
-            let listener = ipc::Listener { key: key(name), service: None, allowed: ipc::Allowed::default() };
+            let listener = ipc::Listener {
+                key: key(name),
+                service: None,
+                timeout: None,
+                allowed: ipc::Allowed::default(),
+            };
             listeners.add(listener, socket.into()).unwrap();
             clients.extend((0..*number).map(|_| UnixStream::connect(path(name)).unwrap()));
         }

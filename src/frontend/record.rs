@@ -6,6 +6,7 @@ use super::endpoint::Origin;
 use crate::config::WorkerFlag;
 use crate::config::site::{PoolId, Site};
 use crate::credentials::Credentials;
+use crate::endpoint::dovecot::{RefusalReason, Refused};
 use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
@@ -40,6 +41,24 @@ pub(super) fn write(event: &Event, site: &Site) {
 /// one the field that they look for.
 pub(super) fn write_origin(origin: &Origin<'_>, credentials: &Credentials) {
     log::debug!(target: "frontend", "auth request: {origin} for {}", shown(&credentials.login));
+}
+
+/// Writes of an attempt at an auth socket that no mechanism was asked about. One that a client has given up is no failure,
+/// which programs count.
+pub(super) fn write_refusal(refused: &Refused, origin: &Origin<'_>) {
+    let Refused { reason, login, parameters } = refused;
+    if matches!(reason, RefusalReason::TimedOut | RefusalReason::TooManyRequests) {
+        return log::debug!(target: "frontend", "auth request given up: {reason}: {origin}");
+    }
+    let names = Names {
+        login: login.clone(),
+        service: parameters.service.clone(),
+        realm: Vec::new(),
+        client: parameters.client,
+    };
+    let reason = reason.to_string();
+    let line = Line { names: &names, mechanisms: None, reason: Some(&reason) };
+    log::info!(target: "do_auth", "auth failure: {line}");
 }
 
 fn queue(waiting: &Waiting, site: &Site) -> String {

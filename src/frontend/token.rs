@@ -21,13 +21,14 @@ pub(super) enum Subject {
     Handover,
     Listener(ListenerId),
     Client(ClientId),
+    AuthClient(ClientId),
     Worker(WorkerId),
     /// The number that `networks` knows it by.
     Connection(u64),
 }
 
-/// Of the numbers that are left, every fourth is a client's, a worker's, a connection's, a listener's.
-const KINDS: usize = 4;
+/// Of the numbers that are left, every fifth is a client's, a worker's, a connection's, a listener's, an auth client's.
+const KINDS: usize = 5;
 /// The first of them.
 const FIRST: usize = 2;
 
@@ -47,6 +48,10 @@ pub(super) fn of_listener(listener: ListenerId) -> Token {
     nth(listener.0, 3)
 }
 
+pub(super) fn of_auth_client(client: ClientId) -> Token {
+    nth(client.0, 4)
+}
+
 #[allow(clippy::cast_possible_truncation)] // 2^61 connections take longer than the machine lives
 fn nth(number: u64, kind: usize) -> Token {
     Token(FIRST + number as usize * KINDS + kind)
@@ -64,7 +69,8 @@ pub(super) fn subject(token: Token) -> Subject {
         0 => Subject::Client(ClientId(nth)),
         1 => Subject::Worker(WorkerId(nth)),
         2 => Subject::Connection(nth),
-        _ => Subject::Listener(ListenerId(nth)),
+        3 => Subject::Listener(ListenerId(nth)),
+        _ => Subject::AuthClient(ClientId(nth)),
     }
 }
 

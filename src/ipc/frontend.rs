@@ -47,6 +47,8 @@ pub struct FrontendSetup {
     pub sources: RawSettings,
     /// How many sockets are coming, for its share of the descriptors.
     pub listeners: usize,
+    /// Whether Dovecot's protocol is spoken at one of them.
+    pub has_auth_sockets: bool,
 }
 
 /// To a frontend.
@@ -176,6 +178,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .duration(settings.request_timeout)
         .duration(settings.read_timeout)
         .size(settings.max_connections)
+        .size(settings.max_auth_connections)
         .flag(settings.on_unavailable == OnUnavailable::No)
         .flag(settings.reply_text == ReplyText::Bare)
         .duration(network.connect_timeout)
@@ -193,6 +196,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .option(setup.sources.file.as_ref(), write_text)
         .option(setup.sources.ldap_conf.as_ref(), write_text)
         .size(setup.listeners)
+        .flag(setup.has_auth_sockets)
         .finish()
 }
 
@@ -221,6 +225,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         request_timeout: reader.duration()?,
         read_timeout: reader.duration()?,
         max_connections: reader.size()?,
+        max_auth_connections: reader.size()?,
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
         reply_text: if reader.flag()? { ReplyText::Bare } else { ReplyText::Full },
         network: decode_network(reader)?,
@@ -234,7 +239,8 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         ldap_conf: reader.option(read_text)?,
     };
     let listeners = reader.size()?;
-    Ok(FrontendSetup { settings, log, verbose, sources, listeners })
+    let has_auth_sockets = reader.flag()?;
+    Ok(FrontendSetup { settings, log, verbose, sources, listeners, has_auth_sockets })
 }
 
 /// A name has no comma in it.
@@ -284,6 +290,7 @@ mod tests {
                 request_timeout: Duration::from_secs(60),
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
+                max_auth_connections: 4096,
                 on_unavailable: OnUnavailable::No,
                 reply_text: ReplyText::Bare,
                 network: NetworkSettings {
@@ -301,6 +308,7 @@ mod tests {
             verbose: true,
             sources: RawSettings::default(),
             listeners: 3,
+            has_auth_sockets: true,
         }
     }
 
@@ -325,7 +333,7 @@ mod tests {
             ToFrontend::WorkerDied(WorkerId(4)),
             ToFrontend::Drain { hurry: true, staying: Vec::new() },
             ToFrontend::Drain { hurry: false, staying: vec![key("mux"), largest_listener().key] },
-            ToFrontend::Listener(Listener { key: key("mux"), service: None, allowed: Allowed::default() }),
+            ToFrontend::Listener(Listener { key: key("mux"), service: None, timeout: None, allowed: Allowed::default() }),
             ToFrontend::Listener(largest_listener()),
         ] {
             let bytes = message.encode();
@@ -345,6 +353,7 @@ mod tests {
         Listener {
             key: EndpointKey { name: "x".repeat(LONGEST_PATH), protocol: Protocol::Dovecot },
             service: Some("x".repeat(255)),
+            timeout: Some(Duration::MAX),
             allowed: Allowed { users: numbers.clone(), groups: numbers },
         }
     }

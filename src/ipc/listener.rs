@@ -4,6 +4,7 @@
 use super::codec::{Malformed, Reader, Writer};
 use crate::config::endpoint::{MOST_ALLOWED, MOST_ENDPOINTS};
 use crate::config::site::Protocol;
+use std::time::Duration;
 
 /// A listening socket for the frontend to take connections from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Listener {
     pub key: EndpointKey,
     /// In place of the service that clients name.
     pub service: Option<String>,
+    /// How long a request may take, if that is said.
+    pub timeout: Option<Duration>,
     /// Who may connect.
     pub allowed: Allowed,
 }
@@ -39,7 +42,8 @@ pub(super) fn encode_listener(tag: u8, listener: &Listener) -> Writer {
         numbers.iter().fold(writer.size(numbers.len()), |writer, number| writer.number(u64::from(*number)))
     };
     let writer = write_key(Writer::new(tag, 1024), &listener.key)
-        .option(listener.service.as_ref(), |writer, service| writer.string(service.as_bytes()));
+        .option(listener.service.as_ref(), |writer, service| writer.string(service.as_bytes()))
+        .option(listener.timeout, Writer::duration);
     numbers(numbers(writer, &listener.allowed.users), &listener.allowed.groups)
 }
 
@@ -47,6 +51,7 @@ pub(super) fn decode_listener(reader: &mut Reader<'_>) -> Result<Listener, Malfo
     Ok(Listener {
         key: read_key(reader)?,
         service: reader.option(Reader::text)?,
+        timeout: reader.option(Reader::duration)?,
         allowed: Allowed { users: read_numbers(reader)?, groups: read_numbers(reader)? },
     })
 }

@@ -27,6 +27,8 @@ pub struct Demand {
     pub listeners: usize,
     /// `--max-connections`
     pub clients: usize,
+    /// `--max-auth-connections`; 0 if there is no socket for them.
+    pub auth_clients: usize,
     /// The workers of all pools.
     pub workers: usize,
     /// Mechanisms that ask servers.
@@ -40,6 +42,8 @@ pub struct Demand {
 pub struct Room {
     /// Clients that are served at a time.
     pub clients: usize,
+    /// Connections that are kept at auth sockets.
+    pub auth_clients: usize,
     /// Clients beyond them that are heard before they are turned away.
     pub beyond: usize,
     /// Connections to servers of one mechanism, for each purpose.
@@ -69,10 +73,11 @@ impl std::error::Error for TooFewDescriptors {}
 
 impl Demand {
     /// What these settings ask for.
-    pub fn of(settings: &FrontendSettings, site: &Site, listeners: usize) -> Self {
+    pub fn of(settings: &FrontendSettings, site: &Site, listeners: usize, has_auth_sockets: bool) -> Self {
         Self {
             listeners,
             clients: settings.max_connections,
+            auth_clients: if has_auth_sockets { settings.max_auth_connections } else { 0 },
             workers: site.pools.iter().map(|pool| pool.workers.most).fold(0, usize::saturating_add),
             networks: site.remote_instances().count(),
             connections: settings.network.most_connections,
@@ -81,9 +86,13 @@ impl Demand {
 
     /// How many descriptors each process of a daemon needs to serve one client at a time.
     pub fn least(&self) -> usize {
-        // One client, and for it a connection of each mechanism that asks servers.
-        let used = self.taken().saturating_add(1 + self.networks);
+        // One client at each kind of socket, and for it a connection of each mechanism that asks servers.
+        let used = self.taken().saturating_add(self.kinds_of_clients() + self.networks);
         (DESCRIPTORS_OF_SUPERVISOR + DESCRIPTORS_OF_SOCKET * self.listeners).max(used)
+    }
+
+    fn kinds_of_clients(&self) -> usize {
+        1 + usize::from(self.auth_clients > 0)
     }
 
     /// What a frontend has open without any client or server.
@@ -103,12 +112,14 @@ impl Room {
             return Err(TooFewDescriptors { limit, needed, processes: demand.workers });
         }
         let free = limit.saturating_sub(demand.taken());
-        let beyond = MAX_BEYOND.min(free / 8).min(free.saturating_sub(demand.networks + 1));
-        // Clients get as much as each mechanism.
-        let part = (free - beyond) / (demand.networks + 1);
+        let kinds = demand.networks + demand.kinds_of_clients();
+        let beyond = MAX_BEYOND.min(free / 8).min(free.saturating_sub(kinds));
+        // Clients of each kind get as much as each mechanism, and those at mux what the others do not want.
+        let part = (free - beyond) / kinds;
         let connections = if demand.networks == 0 { 0 } else { demand.connections.min(part) };
-        let clients = demand.clients.min(free - beyond - connections * demand.networks);
-        Ok(Self { clients, beyond, connections })
+        let auth_clients = demand.auth_clients.min(part);
+        let clients = demand.clients.min(free - beyond - connections * demand.networks - auth_clients);
+        Ok(Self { clients, auth_clients, beyond, connections })
     }
 }
 
@@ -119,7 +130,7 @@ mod tests {
 
     /// What is asked for by default, but for more clients than most limits allow.
     fn demand(workers: usize, networks: usize) -> Demand {
-        Demand { listeners: 1, clients: 4096, workers, networks, connections: 512 }
+        Demand { listeners: 1, clients: 4096, auth_clients: 0, workers, networks, connections: 512 }
     }
 
     #[test]
@@ -155,8 +166,19 @@ mod tests {
     }
 
     #[test]
+    fn clients_of_both_kinds_find_room_however_low_the_limit() {
+        let demand = Demand { auth_clients: 4096, ..demand(5, 1) };
+        for limit in demand.least()..12_000 {
+            let room = Room::below(limit, &demand).unwrap();
+            assert!(room.clients >= 1 && room.auth_clients >= 1, "{limit}: {room:?}");
+            let all = room.clients + room.auth_clients + room.beyond + room.connections;
+            assert!(all + demand.taken() <= limit, "{limit}: {room:?}");
+        }
+    }
+
+    #[test]
     fn with_descriptors_enough_everybody_gets_what_was_asked_for() {
-        let all = |connections| Room { clients: 4096, beyond: MAX_BEYOND, connections };
+        let all = |connections| Room { clients: 4096, auth_clients: 0, beyond: MAX_BEYOND, connections };
         assert_eq!(Room::below(8192, &demand(5, 0)), Ok(all(0)));
         assert_eq!(Room::below(8192, &demand(5, 1)), Ok(all(512)));
         assert_eq!(Room::below(8192, &demand(5, 3)), Ok(all(512)));

@@ -31,6 +31,18 @@ enum Part {
     Socket,
 }
 
+/// What can be said of a socket.
+const KEYS_OF_SOCKETS: &[&[&str]] = &[
+    &["mode"],
+    &["owner"],
+    &["group"],
+    &["protocol"],
+    &["service"],
+    &["timeout"],
+    &["allow_users"],
+    &["allow_groups"],
+];
+
 /// The keys that belong to no mechanism, and where each can stand.
 const OF_DAEMON: [(&[&[&str]], &[Part]); 5] = [
     (&[&["mechanisms"], &["login_format"]], &[Part::General, Part::Logins, Part::Socket]),
@@ -40,18 +52,7 @@ const OF_DAEMON: [(&[&[&str]], &[Part]); 5] = [
     ),
     (&[&["default_realm"]], &[Part::General]),
     (&[&["type"], &["workers"]], &[Part::Mechanism]),
-    (
-        &[
-            &["protocol"],
-            &["mode"],
-            &["owner"],
-            &["group"],
-            &["service"],
-            &["allow_users"],
-            &["allow_groups"],
-        ],
-        &[Part::Socket],
-    ),
+    (KEYS_OF_SOCKETS, &[Part::Socket]),
 ];
 
 /// A line that is passed over, or that means less than it seems to.

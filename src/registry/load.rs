@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Mechanism, find, keys, site};
+use crate::config::endpoint;
 use crate::config::site::Site;
 use crate::config::{Config, ConfigFile};
 use crate::secret::Secret;
@@ -45,6 +46,7 @@ pub fn load(config: &Config) -> Loaded {
     }
     let (site, wrong) = site::resolve(&config.frontend, &config.endpoints, &sources);
     problems.extend(wrong);
+    problems.extend(endpoint::check(&site.endpoints).err().map(|text| Problem::error(Path::new(""), text)));
     if config.file.is_some() && site.instances.iter().any(|instance| instance.mechanism == WITH_LDAP_CONF) {
         sources.ldap_conf = read_ldap_conf(&LDAP_CONF, &mut problems);
     }

@@ -40,6 +40,7 @@ impl Frontend {
             verbose: config.verbose,
             sources: serving.settings.sources.copy(),
             listeners: serving.listening.len(),
+            has_auth_sockets: serving.settings.site.has_auth_sockets(),
         };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),

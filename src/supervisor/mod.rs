@@ -74,7 +74,7 @@ fn prepare(
 
 /// Whether the processes have the descriptors to start, which the limit is raised to if need be.
 fn check_descriptors(config: &Config, site: &Site) -> Result<(), StartError> {
-    let demand = Demand::of(&config.frontend, site, site.endpoints.len());
+    let demand = Demand::of(&config.frontend, site, site.endpoints.len(), site.has_auth_sockets());
     let limit = descriptor::raise_limit_to(demand.least());
     Room::below(limit, &demand).map(drop).map_err(StartError::Descriptors)
 }

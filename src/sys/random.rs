@@ -2,15 +2,15 @@
 
 use std::io;
 
-/// 32 random bytes from the kernel.
+/// Random bytes from the kernel, up to 256: for keys, and for what must not be guessed.
 ///
 /// # Errors
 /// Those of getrandom(2).
-pub fn key() -> io::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    // SAFETY: the pointer and length are those of `key`. Up to 256 bytes are never cut short.
-    let got = unsafe { libc::getrandom(key.as_mut_ptr().cast(), key.len(), 0) };
-    if usize::try_from(got) == Ok(key.len()) { Ok(key) } else { Err(io::Error::last_os_error()) }
+pub fn bytes<const LENGTH: usize>() -> io::Result<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    // SAFETY: the pointer and length are those of `bytes`. Up to 256 bytes are never cut short.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if usize::try_from(got) == Ok(bytes.len()) { Ok(bytes) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]
@@ -18,6 +18,6 @@ pub fn key() -> io::Result<[u8; 32]> {
 mod tests {
     #[test]
     fn two_keys_are_never_the_same() {
-        assert_ne!(super::key().unwrap(), super::key().unwrap());
+        assert_ne!(super::bytes::<32>().unwrap(), super::bytes::<32>().unwrap());
     }
 }

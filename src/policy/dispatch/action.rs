@@ -23,7 +23,7 @@ pub struct RequestId {
     /// The connection that it came over.
     pub client: ClientId,
     /// Tells the requests of a connection apart.
-    pub number: u32,
+    pub number: u64,
 }
 
 impl RequestId {
@@ -35,8 +35,9 @@ impl RequestId {
 
 /// What the caller must do now.
 pub enum Action {
-    /// Send the client the one reply to its request, or the close that stands for it.
-    Reply(RequestId, Outcome),
+    /// Send the client the one reply to its request, or the close that stands for it. The login in the names is the one
+    /// that a format has made.
+    Reply(RequestId, Rc<Names>, Outcome),
     /// Have a worker started for that pool; answered by `handle_worker` or `handle_start_failed`.
     StartWorker(PoolId),
     /// Hand the job to the worker; wipe it afterwards.

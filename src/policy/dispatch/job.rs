@@ -62,7 +62,7 @@ pub(super) enum Waits {
     /// The end of a job, or its own deadline if that is earlier.
     Job(JobId, Instant),
     /// The end of the delay of its reply.
-    Delay(Outcome, Instant),
+    Delay(Rc<Names>, Outcome, Instant),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

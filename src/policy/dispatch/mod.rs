@@ -144,7 +144,7 @@ impl Dispatcher {
                 self.timers.remove(&(deadline, Timer::Request(request)));
                 self.leave(id, request, now);
             }
-            Some(Waits::Delay(_, until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
+            Some(Waits::Delay(.., until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
             None => {}
         }
     }

@@ -41,18 +41,18 @@ impl Dispatcher {
         let held_until = now.checked_add(decision.delay).unwrap_or(deadline).min(deadline);
         if held_until > now {
             self.log_decision(names, decision);
-            self.requests.insert(request, Waits::Delay(decision.outcome.clone(), held_until));
+            self.requests.insert(request, Waits::Delay(Rc::clone(names), decision.outcome.clone(), held_until));
             self.timers.insert((held_until, Timer::Request(request)));
         } else {
-            self.actions.push_back(Action::Reply(request, decision.outcome.clone()));
+            self.actions.push_back(Action::Reply(request, Rc::clone(names), decision.outcome.clone()));
             self.log_decision(names, decision);
         }
     }
 
     /// Sends what was held back.
     pub(super) fn release(&mut self, request: RequestId) {
-        if let Some(Waits::Delay(outcome, _)) = self.requests.remove(&request) {
-            self.actions.push_back(Action::Reply(request, outcome));
+        if let Some(Waits::Delay(names, outcome, _)) = self.requests.remove(&request) {
+            self.actions.push_back(Action::Reply(request, names, outcome));
         }
     }
 
@@ -64,8 +64,9 @@ impl Dispatcher {
         outcome: Outcome,
         by: DecidedBy,
     ) {
-        self.actions.push_back(Action::Reply(request, outcome.clone()));
-        self.actions.push_back(Action::Log(Event::Decided(Rc::new(names), outcome, by)));
+        let names = Rc::new(names);
+        self.actions.push_back(Action::Reply(request, Rc::clone(&names), outcome.clone()));
+        self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
     }
 
     /// Log readers count failures: hanging up early must not hide one.

@@ -24,6 +24,7 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
         request_timeout: Duration::from_secs(60),
         read_timeout: Duration::from_secs(30),
         max_connections: 100,
+        max_auth_connections: 100,
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: crate::config::NetworkSettings::DEFAULT,
@@ -137,7 +138,7 @@ impl Scene {
     pub(super) fn settle(&mut self) {
         while let Some(action) = self.dispatcher.next_action() {
             match action {
-                Action::Reply(request, outcome) => self.replies.push((request.client.0, outcome)),
+                Action::Reply(request, _, outcome) => self.replies.push((request.client.0, outcome)),
                 Action::StartWorker(pool) => {
                     self.workers += 1;
                     self.dispatcher.handle_worker(WorkerId(self.workers), pool, self.now);

@@ -320,6 +320,7 @@ fn a_socket_has_its_keys_and_defaults() {
         owner: None,
         group: None,
         service: None,
+        timeout: None,
         allow_users: Vec::new(),
         allow_groups: Vec::new(),
         line: Some(1),
@@ -333,15 +334,16 @@ fn a_socket_has_its_keys_and_defaults() {
         owner: Some("postfix".into()),
         group: Some("mail".into()),
         service: Some("smtp".into()),
+        timeout: None,
         allow_users: vec!["postfix".into(), "exim".into()],
         allow_groups: vec!["mail".into()],
         line: Some(2),
     };
     assert_eq!(full, &expected);
     for (keys, problem) in [
-        ("mode: 8\n", "/c:2:7: mode takes permission bits such as 0660"),
-        ("mode: 4755\n", "/c:2:7: mode takes permission bits such as 0660"),
-        ("protocol: http\n", "/c:2:11: protocol takes one of mux, dovecot"),
+        ("mode: 8\n", "/c:2:7: mode takes octal digits from 0 to 0777, such as 0660, not \"8\""),
+        ("mode: 4755\n", "/c:2:7: mode takes octal digits from 0 to 0777, such as 0660, not \"4755\""),
+        ("protocol: http\n", "/c:2:11: protocol takes mux or dovecot, not \"http\""),
     ] {
         refused("-a pam --config=/c", &format!("[socket /s]\n{keys}"), &[problem]);
     }

@@ -39,8 +39,6 @@ pub(in crate::supervisor) enum EndpointError {
     NoListener(String),
     /// Two that were handed in belong to the same endpoint.
     HandedInTwice(PathBuf),
-    /// What is to be spoken there is not known yet.
-    Protocol(PathBuf),
 }
 
 impl fmt::Display for EndpointError {
@@ -88,9 +86,6 @@ impl fmt::Display for EndpointError {
             ),
             Self::HandedInTwice(path) => {
                 write!(formatter, "The socket {} was handed in (LISTEN_FDS) twice", path.display())
-            }
-            Self::Protocol(path) => {
-                write!(formatter, "protocol=dovecot of the socket {} is not served yet", path.display())
             }
         }
     }

@@ -10,7 +10,7 @@ pub(super) use error::EndpointError;
 pub(super) use socket::Occasion;
 
 use crate::config::endpoint;
-use crate::config::site::{Endpoint, Protocol};
+use crate::config::site::Endpoint;
 use crate::ipc::{EndpointKey, Listener};
 use crate::sys::activation::HandedIn;
 use accounts::{Access, look_up};
@@ -56,11 +56,8 @@ impl Endpoints {
         let looked_up = looked_up.collect::<Result<Vec<_>, EndpointError>>()?;
         self.handed_in.assign(wanted, occasion)?;
         let listening = |(endpoint, (access, allowed)): (&Endpoint, _)| {
-            if endpoint.protocol == Protocol::Dovecot {
-                return Err(EndpointError::Protocol(endpoint.path.clone()));
-            }
             let key = EndpointKey { name: endpoint.name.clone(), protocol: endpoint.protocol };
-            let listener = Listener { key, service: endpoint.service.clone(), allowed };
+            let listener = Listener { key, service: endpoint.service.clone(), timeout: endpoint.timeout, allowed };
             Ok(Listening { socket: self.socket(endpoint, access, occasion)?, access, listener })
         };
         looked_up.into_iter().map(listening).collect()

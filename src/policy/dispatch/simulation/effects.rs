@@ -10,7 +10,7 @@ impl World {
     pub(super) fn carry_out(&mut self) {
         while let Some(action) = self.dispatcher.next_action() {
             match action {
-                Action::Reply(request, outcome) => self.judge(request, &outcome),
+                Action::Reply(request, _, outcome) => self.judge(request, &outcome),
                 Action::StartWorker(pool) => self.ordered.push(pool),
                 Action::Send(worker, job, purpose) => self.deliver(worker, job, purpose),
                 Action::Retire(worker) => {

@@ -12,7 +12,7 @@ impl World {
         }
         let number = self.random.below(3) as u32;
         self.last_client += 1;
-        let request = RequestId { client: ClientId(self.last_client), number };
+        let request = RequestId { client: ClientId(self.last_client), number: u64::from(number) };
         let endpoint = self.random.pick(&sites::ENDPOINTS).unwrap();
         let service = self.random.pick(&sites::SERVICES).unwrap();
         let question = Question {

@@ -1,0 +1,78 @@
+//! What dispatcher, mechanisms and connections want of each other, carried out.
+#![forbid(unsafe_code)]
+
+use super::{Frontend, record};
+use crate::config::site::InstanceId;
+use crate::ipc::FromFrontend;
+use crate::net::{Network, NetworkAction};
+use crate::policy::dispatch::Action;
+use std::time::Instant;
+
+impl Frontend {
+    /// Does what the dispatcher wants, and what the servers' answers lead to, until there is nothing more.
+    pub(super) fn carry_out(&mut self, now: Instant) {
+        loop {
+            while let Some(action) = self.dispatcher.next_action() {
+                self.act(action, now);
+            }
+            if let Some(event) = self.auth_clients.next_event() {
+                self.take_auth_event(event, now);
+                continue;
+            }
+            match self.networks.next_action() {
+                None => return,
+                Some((instance, NetworkAction::Decided(job, verdict))) => {
+                    self.dispatcher.handle_decision(instance, job, verdict, now);
+                }
+                Some((instance, NetworkAction::Errand(id, errand, login))) => {
+                    self.dispatcher.handle_errand(instance, id, errand, login, now);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Reply(request, names, outcome) => self.reply(request, &names, &outcome, now),
+            Action::StartWorker(pool) => self.control.send(FromFrontend::Start(pool)),
+            Action::Send(worker, job, purpose) => {
+                if !self.workers.send(worker, job, &purpose) {
+                    self.dispatcher.handle_undelivered(worker, job, purpose, now);
+                }
+            }
+            Action::Retire(worker) => self.workers.remove(worker),
+            Action::Kill(worker) => {
+                self.workers.remove(worker);
+                self.control.send(FromFrontend::Kill(worker));
+            }
+            Action::Ask(instance, job, origin, credentials) => {
+                self.with_network(instance, |network| network.ask(job, origin, credentials, now));
+            }
+            Action::Withdraw(instance, job) => {
+                self.with_network(instance, |network| network.withdraw(job, now));
+            }
+            Action::Abandon(instance, job) => {
+                self.with_network(instance, |network| network.abandon(job, now));
+            }
+            Action::Report(instance, id, result) => {
+                self.with_network(instance, |network| network.handle_errand(id, result, now));
+            }
+            Action::Log(event) => record::write(&event, &self.site),
+        }
+    }
+
+    fn with_network(&mut self, instance: InstanceId, act: impl FnOnce(&mut dyn Network)) {
+        if let Some(network) = self.networks.get(instance) {
+            act(network);
+        }
+    }
+
+    /// Writes what the servers are to be asked and what auth clients are answered: after all events, so that questions and
+    /// answers travel together.
+    pub(super) fn flush(&mut self, now: Instant) {
+        self.networks.flush(now);
+        self.carry_out(now);
+        self.auth_clients.flush(now);
+        self.carry_out(now);
+    }
+}

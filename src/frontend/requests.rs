@@ -1,0 +1,89 @@
+//! From connections to the dispatcher, and back.
+#![forbid(unsafe_code)]
+
+use super::auth_clients::AuthEvent;
+use super::clients::Step;
+use super::endpoint::Endpoint;
+use super::{Frontend, record};
+use crate::config::site::Protocol;
+use crate::outcome::Outcome;
+use crate::policy::dispatch::{Names, RequestId};
+use mio::net::UnixStream;
+use std::rc::Rc;
+use std::time::Instant;
+
+impl Frontend {
+    /// Takes a connection that nobody has looked at yet.
+    pub(super) fn welcome(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
+        match endpoint.protocol {
+            Protocol::Mux => self.welcome_client(stream, endpoint, now),
+            Protocol::Dovecot => {
+                self.auth_clients.welcome(stream, endpoint, now);
+                self.carry_out(now);
+            }
+        }
+    }
+
+    /// It is watched only if its answer has to be waited for.
+    fn welcome_client(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
+        let step = self.clients.welcome(stream, endpoint, now);
+        let asks = match &step {
+            Step::Request(client, _) => Some(*client),
+            Step::Nothing | Step::Invalid(..) | Step::HungUp(_) => None,
+        };
+        self.take(step, now);
+        self.carry_out(now);
+        asks.into_iter().for_each(|client| self.clients.await_hang_up(client));
+    }
+
+    pub(super) fn take(&mut self, step: Step, now: Instant) {
+        for client in self.clients.take_displaced() {
+            self.dispatcher.handle_hang_up(RequestId::sole(client), now);
+        }
+        match step {
+            Step::Nothing => {}
+            Step::Request(client, credentials) => {
+                if log::log_enabled!(log::Level::Debug) {
+                    let origin = self.clients.origin(client);
+                    origin.iter().for_each(|origin| record::write_origin(origin, &credentials));
+                }
+                let Some(endpoint) = self.clients.endpoint(client) else { return };
+                let time = endpoint.request_time.unwrap_or(self.request_timeout);
+                let (request, deadline) = (RequestId::sole(client), now + time);
+                let uid = || self.clients.uid_if_there(client);
+                self.dispatcher.handle_request(request, &endpoint.name, credentials, uid, deadline, now);
+            }
+            Step::HungUp(client) => self.dispatcher.handle_hang_up(RequestId::sole(client), now),
+            Step::Invalid(client, invalid) => {
+                log::error!(target: "do_request", "{invalid}");
+                if let Some(origin) = self.clients.origin(client) {
+                    log::debug!(target: "frontend", "An invalid request came in: {origin}");
+                }
+                self.clients.reply_text(client, &invalid.reply(), now);
+            }
+        }
+    }
+
+    /// The one reply to a request. Those of connections at `mux` have no number.
+    pub(super) fn reply(&mut self, request: RequestId, names: &Names, outcome: &Outcome, now: Instant) {
+        let client = request.client;
+        match outcome {
+            _ if request != RequestId::sole(client) => {
+                self.auth_clients.answer(request, outcome, &names.login, now);
+            }
+            Outcome::Unavailable(_) => self.clients.reply_unavailable(client, outcome, now),
+            Outcome::Accept(_) | Outcome::Reject(_) => self.clients.reply_text(client, &outcome.reply(), now),
+        }
+    }
+
+    /// Passes on what connections at auth sockets ask.
+    pub(super) fn take_auth_event(&mut self, event: AuthEvent, now: Instant) {
+        match event {
+            AuthEvent::HungUp(request) => self.dispatcher.handle_hang_up(request, now),
+            AuthEvent::Request { id, endpoint, credentials, uid, deadline } => {
+                let uid = || Some(uid);
+                self.dispatcher.handle_request(id, &endpoint.name, credentials, uid, deadline, now);
+            }
+        }
+    }
+}
