@@ -433,8 +433,8 @@ fn a_name_that_is_in_no_file_is_an_unknown_mechanism() {
     let started = Launch::new(Program::Ours, &["-a", "corp"]).run();
     assert_eq!(started.code, Some(1));
     assert!(started.errors.contains(" :unknown authentication mechanism: corp"), "{}", started.errors);
-    let file = File::new("# nothing\n");
-    let checked = check(&["-a", "corp", &file.named("--config=FILE")]);
+    let file = File::new("[mechanism partner]\ntype: pam\n");
+    let checked = check(&["-a", "corp,partner", &file.named("--config=FILE")]);
     let text = "unknown authentication mechanism: corp, and FILE has no section [mechanism corp]\n";
     assert_eq!(checked, finished(1, &file.named(text)));
 }
@@ -574,6 +574,22 @@ fn the_process_that_serves_needs_no_right_to_read_the_file() {
     daemon.log.wait_for("a new frontend has taken over");
     assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
     assert_eq!(web.next_path(), "/two");
+}
+
+#[test]
+fn a_mechanism_serves_logins_by_the_keys_of_its_section() {
+    let web = Web::start();
+    let general = web.settings("/general");
+    let file =
+        File::new(&format!("{general}[mechanism HTTPform]\nhttpform_url: http://{}/own\n", web.address));
+    let daemon = Launch::new(Program::Ours, &["-a", "httpform", &file.named("--config=FILE")]).start();
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(web.next_path(), "/own");
+    file.write(&format!("mechanisms: httpform\n{general}[mechanism httpform]\n"));
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(web.next_path(), "/general");
 }
 
 /// Seen: the second was thrown away, and the daemon went on with the first one's file.

@@ -17,7 +17,7 @@ pub struct Layers<'a> {
     pub sections: Vec<&'a Section>,
 }
 
-/// The sections make more combinations than [`MOST_COMBINATIONS`].
+/// The sections make more combinations than anybody has a use for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooMany;
 

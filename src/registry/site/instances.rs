@@ -89,15 +89,15 @@ impl<'a> Instances<'a> {
         }
     }
 
-    /// With C's words for a name behind `-a`.
+    /// With C's words for a name behind `-a`, and with more where the file has names of its own.
     fn unknown(&self, named: &Named<'_>) -> Problem {
         let (name, path) = (named.name, self.source.path);
         let Some((line, column)) = named.place else {
-            let no_section = match path.as_os_str().is_empty() {
-                true => String::new(),
-                false => format!(", and {} has no section [mechanism {name}]", path.display()),
-            };
-            let text = format!("unknown authentication mechanism: {name}{no_section}");
+            let mut text = format!("unknown authentication mechanism: {name}");
+            let is_named = |section: &Section| matches!(section.scope, Scope::Mechanism(_));
+            if self.source.file.sections.iter().any(is_named) {
+                text += &format!(", and {} has no section [mechanism {name}]", path.display());
+            }
             return Problem::error(Path::new(""), text);
         };
         let shown = shown(name);

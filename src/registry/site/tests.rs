@@ -112,11 +112,10 @@ fn a_section_without_a_type_is_of_the_type_of_its_name() {
 
 #[test]
 fn a_name_that_nobody_knows_is_an_error_where_it_stands() {
-    refused(
-        "-a corp",
-        "",
-        &["unknown authentication mechanism: corp, and /c has no section [mechanism corp]"],
-    );
+    refused("-a corp", "", &["unknown authentication mechanism: corp"]);
+    let no_section = "unknown authentication mechanism: corp, and /c has no section [mechanism corp]";
+    let (_, problems) = resolved("-a corp", "[mechanism partner]\ntype: ldap\n");
+    assert_eq!(problems.first().map(String::as_str), Some(no_section));
     let unknown = "mechanisms names corp, which is neither built in nor has a section of its own";
     refused("--config=/c", "mechanisms: pam  corp\n", &[&format!("/c:1:18: {unknown}")]);
     refused("-a pam,shadow", "[realm x]\nmechanisms: corp\n", &[&format!("/c:2:13: {unknown}")]);
