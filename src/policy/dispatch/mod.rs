@@ -108,32 +108,38 @@ impl Dispatcher {
             }
         }
         let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
-        if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
-            if cache.lookup(fingerprint, now) {
-                let names = Names::of(&mut credentials);
-                return self.reply_at_once(request, names, Outcome::ACCEPT, DecidedBy::Cache);
-            }
-            if let Some(&id) = self.in_flight.get(fingerprint) {
-                self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(&credentials));
-                return self.join(id, request, deadline);
-            }
+        if self.is_known(request, &mut credentials, fingerprint.as_ref(), deadline, now) {
+            return;
         }
         let Some(uid) = uid() else { return };
-        let origin = Origin::client(uid, &credentials.login, credentials.client);
         let mut chain = Chain::new(Rc::clone(&route));
         let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
             let outcome = Outcome::internal_failure("there is no mechanism to ask");
             return self.refuse(request, credentials, &route, outcome);
         };
-        let names = Rc::new(Names::copy_of(&credentials));
-        let (fingerprint, in_flight) = (fingerprint.clone(), fingerprint);
-        let login =
-            Login { names, fingerprint, chain, credentials: None, requests: BTreeSet::new(), errand: None };
-        let id =
-            self.add(Purpose::CheckLogin(credentials), Asker::Requests(Box::new(login)), origin, place, now);
-        self.in_flight.extend(in_flight.map(|fingerprint| (fingerprint, id)));
+        let id = self.add_login(credentials, fingerprint, chain, place, uid, now);
         self.join(id, request, deadline);
         self.begin(id, now);
+    }
+
+    /// Whether it is answered by what is remembered, or will be by what is being decided.
+    fn is_known(
+        &mut self,
+        request: RequestId,
+        credentials: &mut Credentials,
+        fingerprint: Option<&Fingerprint>,
+        deadline: Instant,
+        now: Instant,
+    ) -> bool {
+        let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return false };
+        if cache.lookup(fingerprint, now) {
+            self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache);
+            return true;
+        }
+        let Some(&id) = self.in_flight.get(fingerprint) else { return false };
+        self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(credentials));
+        self.join(id, request, deadline);
+        true
     }
 
     /// The client has closed its connection, or wants nothing of this request any more. Its job is dropped with the last
@@ -258,6 +264,30 @@ impl Dispatcher {
     ) {
         let names = Names::of(&mut credentials);
         self.reply_at_once(request, names, outcome, DecidedBy::Mechanisms(Asked::all(route)));
+    }
+
+    fn add_login(
+        &mut self,
+        credentials: Credentials,
+        fingerprint: Option<Fingerprint>,
+        chain: Chain,
+        place: Place,
+        uid: u32,
+        now: Instant,
+    ) -> JobId {
+        let origin = Origin::client(uid, &credentials.login, credentials.client);
+        let login = Login {
+            names: Rc::new(Names::copy_of(&credentials)),
+            fingerprint: fingerprint.clone(),
+            chain,
+            credentials: None,
+            requests: BTreeSet::new(),
+            errand: None,
+        };
+        let asker = Asker::Requests(Box::new(login));
+        let id = self.add(Purpose::CheckLogin(credentials), asker, origin, place, now);
+        self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        id
     }
 
     fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
