@@ -137,9 +137,9 @@ fn mode(value: &str) -> Result<u32, String> {
 
 fn timeout(value: &str) -> Result<Duration, String> {
     let seconds = value.parse().ok().filter(|seconds| (1..=LONGEST_TIMEOUT).contains(seconds));
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| format!("timeout takes a number of seconds from 1 to {LONGEST_TIMEOUT}, not {value:?}"))
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        format!("timeout takes a number of seconds from 1 to {LONGEST_TIMEOUT}, not {value:?}")
+    })
 }
 
 fn protocol(value: &str) -> Result<Protocol, String> {

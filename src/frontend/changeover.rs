@@ -21,7 +21,13 @@ const HURRY_TIME: Duration = Duration::from_secs(4);
 const LONGEST_BACKLOG: usize = 4096;
 
 impl Frontend {
-    pub(super) fn drain(&mut self, hurry: bool, staying: &[EndpointKey], next: Option<OwnedFd>, now: Instant) {
+    pub(super) fn drain(
+        &mut self,
+        hurry: bool,
+        staying: &[EndpointKey],
+        next: Option<OwnedFd>,
+        now: Instant,
+    ) {
         self.draining = true;
         self.dispatcher.forget_all();
         if !hurry {

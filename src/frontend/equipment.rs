@@ -64,11 +64,7 @@ impl Equipment {
 }
 
 /// The room that this process has, and a line in the log if it is less than was asked for.
-fn room(
-    settings: &FrontendSettings,
-    site: &Site,
-    setup: &FrontendSetup,
-) -> Result<Room, TooFewDescriptors> {
+fn room(settings: &FrontendSettings, site: &Site, setup: &FrontendSetup) -> Result<Room, TooFewDescriptors> {
     let demand = Demand::of(settings, site, setup.listeners, setup.has_auth_sockets);
     let room = Room::below(descriptor::raise_limit(), &demand)?;
     if room.clients < settings.max_connections {

@@ -51,10 +51,9 @@ impl Networks {
 
     /// The event loop has seen something on the connection of that number.
     pub(super) fn handle_event(&mut self, number: u64, event: &Event, now: Instant) {
-        let count = self.networks.len().max(1) as u64;
-        let network = usize::try_from(number % count).ok().and_then(|place| self.networks.get_mut(place));
-        if let Some((_, network)) = network {
-            network.handle_event(ConnectionId(number / count), event, now);
+        let (connection, place) = connection(number, self.networks.len());
+        if let Some((_, network)) = self.networks.get_mut(place) {
+            network.handle_event(connection, event, now);
         }
     }
 
@@ -82,4 +81,31 @@ impl Networks {
 /// The number of a connection among those of all: each driver counts from the beginning.
 fn number(connection: ConnectionId, place: usize, count: usize) -> u64 {
     connection.0 * count as u64 + place as u64
+}
+
+/// The connection of that number, and the place of its driver.
+#[allow(clippy::cast_possible_truncation)] // the rest is below the count
+fn connection(number: u64, count: usize) -> (ConnectionId, usize) {
+    let count = count.max(1) as u64;
+    (ConnectionId(number / count), (number % count) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_of_all_mechanisms_have_numbers_of_their_own_that_lead_back_to_them() {
+        for count in 1..5 {
+            let mut numbers = Vec::new();
+            for (id, place) in (0..100).flat_map(|id| (0..count).map(move |place| (id, place))) {
+                let number = number(ConnectionId(id), place, count);
+                assert_eq!(connection(number, count), (ConnectionId(id), place));
+                numbers.push(number);
+            }
+            numbers.sort_unstable();
+            numbers.dedup();
+            assert_eq!(numbers.len(), 100 * count);
+        }
+    }
 }

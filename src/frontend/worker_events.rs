@@ -13,7 +13,13 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 impl Frontend {
-    pub(super) fn add_worker(&mut self, worker: WorkerId, pool: PoolId, socket: Option<OwnedFd>, now: Instant) {
+    pub(super) fn add_worker(
+        &mut self,
+        worker: WorkerId,
+        pool: PoolId,
+        socket: Option<OwnedFd>,
+        now: Instant,
+    ) {
         self.dispatcher.handle_worker(worker, pool, now);
         let no_socket = || io::Error::from(io::ErrorKind::NotFound);
         let added = socket.ok_or_else(no_socket).and_then(|socket| self.workers.add(worker, socket));

@@ -333,7 +333,12 @@ mod tests {
             ToFrontend::WorkerDied(WorkerId(4)),
             ToFrontend::Drain { hurry: true, staying: Vec::new() },
             ToFrontend::Drain { hurry: false, staying: vec![key("mux"), largest_listener().key] },
-            ToFrontend::Listener(Listener { key: key("mux"), service: None, timeout: None, allowed: Allowed::default() }),
+            ToFrontend::Listener(Listener {
+                key: key("mux"),
+                service: None,
+                timeout: None,
+                allowed: Allowed::default(),
+            }),
             ToFrontend::Listener(largest_listener()),
         ] {
             let bytes = message.encode();

@@ -147,3 +147,27 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::site::Pool;
+    use crate::config::{WorkerFlag, WorkerSettings};
+
+    #[test]
+    fn a_frontend_has_the_pools_of_the_settings_that_it_was_started_with_and_none_when_it_is_gone() {
+        let settings = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
+        let pool = Pool { instance: None, workers: settings };
+        let site = |pools: usize| Site { pools: vec![pool.clone(); pools], ..Site::default() };
+        let (old, new) = (FrontendId(1), FrontendId(2));
+        let mut workers = Workers::new(None);
+        workers.note_site(old, Rc::new(site(1)));
+        workers.note_site(new, Rc::new(site(2)));
+        let known = |workers: &Workers| {
+            [(old, 0), (old, 1), (new, 1), (new, 2)].map(|(id, pool)| workers.has_pool(id, PoolId(pool)))
+        };
+        assert_eq!(known(&workers), [true, false, true, false]);
+        workers.kill_those_of(old);
+        assert_eq!(known(&workers), [false, false, true, false]);
+    }
+}

@@ -5,7 +5,6 @@ use crate::support::{AuthClient, Launch, Program, System, fail2ban};
 use tempfile::TempDir;
 
 #[test]
-#[ignore = "saslauthd does not serve Dovecot's protocol yet"]
 fn fail2ban_finds_the_addresses_that_mail_servers_tell() {
     require!(Root, Mounts, Fail2ban);
     let system = System::new();

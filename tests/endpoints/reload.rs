@@ -83,7 +83,6 @@ fn is_over(process: &Process) -> Option<()> {
 }
 
 #[test]
-#[ignore = "sockets are not read from the file yet"]
 fn while_sockets_come_and_go_the_others_lose_no_login() {
     let site = Site::start(&[("kept", ""), ("first", "")]);
     let inode = fs::metadata(site.path("kept")).unwrap().ino();
@@ -109,7 +108,6 @@ fn while_sockets_come_and_go_the_others_lose_no_login() {
 
 /// Silent, in the middle of a request, and not even accepted.
 #[test]
-#[ignore = "sockets are not read from the file yet"]
 fn whoever_has_come_by_a_socket_that_goes_is_answered() {
     let site = Site::start(&[("kept", ""), ("gone", "")]);
     let old = frontend_of(&site.daemon);
@@ -136,7 +134,6 @@ fn whoever_has_come_by_a_socket_that_goes_is_answered() {
 }
 
 #[test]
-#[ignore = "sockets are not read from the file yet"]
 fn a_reload_with_a_socket_that_cannot_be_had_is_refused_and_leaves_nothing_behind() {
     let site = Site::start(&[("kept", "mode: 0600")]);
     let before = frontend_of(&site.daemon);
@@ -161,7 +158,6 @@ fn a_reload_with_a_socket_that_cannot_be_had_is_refused_and_leaves_nothing_behin
 }
 
 #[test]
-#[ignore = "sockets are not read from the file yet"]
 fn what_is_said_of_a_socket_changes_with_a_reload_and_no_connection_is_lost() {
     require!(Root);
     let site = Site::start(&[("auth", "service: first")]);
@@ -180,7 +176,6 @@ fn what_is_said_of_a_socket_changes_with_a_reload_and_no_connection_is_lost() {
 }
 
 #[test]
-#[ignore = "sockets are not read from the file yet"]
 fn a_socket_that_a_reload_has_brought_outlives_its_frontend_and_goes_at_the_end() {
     let mut site = Site::start(&[]);
     site.reload(&[("auth", "")]);

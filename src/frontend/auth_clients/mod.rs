@@ -10,7 +10,8 @@ use super::{record, token};
 use crate::config::{FrontendSettings, Limits, OnUnavailable};
 use crate::credentials::Credentials;
 use crate::endpoint::dovecot::{
-    CloseReason, HandedOver, Identity, Mechanism, Request, RequestNumber, Session, SessionEvent, SessionSettings,
+    CloseReason, HandedOver, Identity, Mechanism, Request, RequestNumber, Session, SessionEvent,
+    SessionSettings,
 };
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{ClientId, RequestId};
@@ -268,7 +269,9 @@ impl AuthClients {
             CloseReason::Protocol(_) if self.complaints.is_due(now) => {
                 log::warn!(target: "frontend", "A connection was closed: {reason}: {}", connection.origin());
             }
-            _ => log::debug!(target: "frontend", "A connection was closed: {reason}: {}", connection.origin()),
+            _ => {
+                log::debug!(target: "frontend", "A connection was closed: {reason}: {}", connection.origin())
+            }
         }
     }
 

@@ -3,8 +3,10 @@
 
 use super::testing::{SECOND, Scene, Works, credentials, id, route, service, site};
 use super::*;
-use crate::config::site::{Continuation, Selector, Step};
+use crate::config::site::{Continuation, Route, Selector, Step};
+use crate::credentials::Credentials;
 use crate::job::Answer;
+use crate::outcome::Outcome;
 use crate::secret;
 use Works::{AtServers, InWorkers};
 

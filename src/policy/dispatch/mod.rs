@@ -14,6 +14,7 @@ mod job;
 mod pools;
 mod queue_watch;
 mod replies;
+mod requests;
 #[cfg(test)]
 mod simulation;
 mod steps;
@@ -26,16 +27,14 @@ mod workers;
 pub use action::{Action, ClientId, DecidedBy, Event, Names, RequestId};
 pub use queue_watch::Waiting;
 
-use crate::config::site::{InstanceId, PoolId, Route, Site};
+use crate::config::site::{InstanceId, PoolId, Site};
 use crate::config::{FrontendSettings, Limits};
-use crate::credentials::Credentials;
 use crate::ipc;
 use crate::job::{Errand, ErrandId, ErrandResult, JobId, Purpose};
-use crate::outcome::{Outcome, Refusal, Verdict};
+use crate::outcome::{Refusal, Verdict};
 use crate::policy::cache::{Cache, Fingerprint};
 use crate::policy::origin::Origin;
-use crate::policy::route::chain::{Asked, Chain};
-use job::{Asker, Job, Login, Place, Timer, Waits};
+use job::{Asker, Job, Place, Timer, Waits};
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -86,67 +85,6 @@ impl Dispatcher {
         };
         dispatcher.pools.handle_timeout(now);
         dispatcher
-    }
-
-    /// A client has sent a whole request to that endpoint. It is answered by the `deadline`, and by `--request-timeout`
-    /// after the first of those that it is decided with. `uid`, asked only when it matters, is the user who asks, and
-    /// `None` when the client has hung up already: then nothing more is done for it.
-    pub fn handle_request(
-        &mut self,
-        request: RequestId,
-        endpoint: &str,
-        mut credentials: Credentials,
-        uid: impl FnOnce() -> Option<u32>,
-        deadline: Instant,
-        now: Instant,
-    ) {
-        let (route_id, route) = self.site.routes.find(endpoint, &credentials);
-        let route = Rc::clone(route);
-        if let Some(format) = &route.login_format {
-            if let Err(refusal) = format.apply(&mut credentials, self.limits) {
-                return self.refuse(request, credentials, &route, Outcome::Reject(refusal));
-            }
-        }
-        let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
-        if let (Some(cache), Some(fingerprint)) = (&mut self.cache, &fingerprint) {
-            if cache.lookup(fingerprint, now) {
-                let names = Names::of(&mut credentials);
-                return self.reply_at_once(request, names, Outcome::ACCEPT, DecidedBy::Cache);
-            }
-            if let Some(&id) = self.in_flight.get(fingerprint) {
-                self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(&credentials));
-                return self.join(id, request, deadline);
-            }
-        }
-        let Some(uid) = uid() else { return };
-        let origin = Origin::client(uid, &credentials.login, credentials.client);
-        let mut chain = Chain::new(Rc::clone(&route));
-        let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
-            let outcome = Outcome::internal_failure("there is no mechanism to ask");
-            return self.refuse(request, credentials, &route, outcome);
-        };
-        let names = Rc::new(Names::copy_of(&credentials));
-        let (fingerprint, in_flight) = (fingerprint.clone(), fingerprint);
-        let login =
-            Login { names, fingerprint, chain, credentials: None, requests: BTreeSet::new(), errand: None };
-        let id =
-            self.add(Purpose::CheckLogin(credentials), Asker::Requests(Box::new(login)), origin, place, now);
-        self.in_flight.extend(in_flight.map(|fingerprint| (fingerprint, id)));
-        self.join(id, request, deadline);
-        self.begin(id, now);
-    }
-
-    /// The client has closed its connection, or wants nothing of this request any more. Its job is dropped with the last
-    /// request that waits for it, unless it is being decided: that goes on, and an acceptance is remembered.
-    pub fn handle_hang_up(&mut self, request: RequestId, now: Instant) {
-        match self.requests.remove(&request) {
-            Some(Waits::Job(id, deadline)) => {
-                self.timers.remove(&(deadline, Timer::Request(request)));
-                self.leave(id, request, now);
-            }
-            Some(Waits::Delay(.., until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
-            None => {}
-        }
     }
 
     /// A worker is to do this for the mechanism of that instance, for one login or for all; answered by
@@ -248,18 +186,6 @@ impl Dispatcher {
         self.requests.is_empty() && jobs.all(|job| matches!(job.asker, Asker::Driver(..)))
     }
 
-    /// Answers a request about which nobody can be asked.
-    fn refuse(
-        &mut self,
-        request: RequestId,
-        mut credentials: Credentials,
-        route: &Rc<Route>,
-        outcome: Outcome,
-    ) {
-        let names = Names::of(&mut credentials);
-        self.reply_at_once(request, names, outcome, DecidedBy::Mechanisms(Asked::all(route)));
-    }
-
     fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
         self.last_job += 1;
         let id = JobId(self.last_job);
@@ -268,17 +194,6 @@ impl Dispatcher {
         self.jobs.insert(id, job);
         self.timers.insert((deadline, Timer::Job(id)));
         id
-    }
-
-    fn join(&mut self, id: JobId, request: RequestId, deadline: Instant) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        if deadline < job.deadline {
-            self.timers.insert((deadline, Timer::Request(request)));
-        }
-        if let Some(login) = job.login() {
-            login.requests.insert(request);
-            self.requests.insert(request, Waits::Job(id, deadline));
-        }
     }
 
     fn forget(&mut self, id: JobId) -> Option<Job> {

@@ -41,7 +41,8 @@ impl Dispatcher {
         let held_until = now.checked_add(decision.delay).unwrap_or(deadline).min(deadline);
         if held_until > now {
             self.log_decision(names, decision);
-            self.requests.insert(request, Waits::Delay(Rc::clone(names), decision.outcome.clone(), held_until));
+            self.requests
+                .insert(request, Waits::Delay(Rc::clone(names), decision.outcome.clone(), held_until));
             self.timers.insert((held_until, Timer::Request(request)));
         } else {
             self.actions.push_back(Action::Reply(request, Rc::clone(names), decision.outcome.clone()));

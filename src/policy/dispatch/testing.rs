@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::config::site::{Continuation, Instance, InstanceId, Pool, Routes, Step};
+use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Routes, Step};
 use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings};
+use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
+use crate::outcome::Outcome;
 use crate::secret::Secret;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);

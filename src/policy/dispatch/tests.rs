@@ -4,7 +4,9 @@ use super::testing::{SECOND, Scene, Works, credentials, id, service, site};
 use super::*;
 use crate::config::WorkerFlag;
 use crate::config::login_format::LoginFormat;
+use crate::config::site::Route;
 use crate::job::Answer;
+use crate::outcome::Outcome;
 use crate::secret::Secret;
 
 #[test]

@@ -54,7 +54,8 @@ fn set(endpoint: &mut Endpoint, keys: &mut Keys<'_>, key: &str) {
     let Some(text) = keys.text(&[key]) else { return };
     let flag = key.replace('_', "-");
     let is_list = key.starts_with("allow_");
-    let value = if is_list { text.split_ascii_whitespace().collect::<Vec<_>>().join(":") } else { text.into() };
+    let value =
+        if is_list { text.split_ascii_whitespace().collect::<Vec<_>>().join(":") } else { text.into() };
     if let Err(wrong) = endpoint.set(&flag, &value) {
         keys.complain(entry, wrong.strip_prefix(&format!("{flag} ")).unwrap_or(&wrong));
     }

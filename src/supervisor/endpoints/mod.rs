@@ -57,7 +57,8 @@ impl Endpoints {
         self.handed_in.assign(wanted, occasion)?;
         let listening = |(endpoint, (access, allowed)): (&Endpoint, _)| {
             let key = EndpointKey { name: endpoint.name.clone(), protocol: endpoint.protocol };
-            let listener = Listener { key, service: endpoint.service.clone(), timeout: endpoint.timeout, allowed };
+            let listener =
+                Listener { key, service: endpoint.service.clone(), timeout: endpoint.timeout, allowed };
             Ok(Listening { socket: self.socket(endpoint, access, occasion)?, access, listener })
         };
         looked_up.into_iter().map(listening).collect()

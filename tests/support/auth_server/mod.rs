@@ -55,7 +55,6 @@ macro_rules! for_both_auth_servers {
         }
         mod ours {
             $(#[test]
-            #[ignore = "saslauthd does not serve Dovecot's protocol yet"]
             fn $test() {
                 $needs
                 super::$test($crate::support::AuthServer::Ours);

@@ -3,7 +3,9 @@
 use super::super::testing::{SECOND, credentials};
 use super::super::*;
 use super::{Asked, Process, Question, World, sites};
+use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
+use crate::outcome::Outcome;
 
 impl World {
     pub(super) fn ask(&mut self) {

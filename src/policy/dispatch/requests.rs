@@ -1,0 +1,131 @@
+//! Requests: what is known already is answered, the rest becomes a login or joins one.
+#![forbid(unsafe_code)]
+
+use super::job::{Asker, Login, Place, Timer, Waits};
+use super::{DecidedBy, Dispatcher, Names, RequestId};
+use crate::config::site::Route;
+use crate::credentials::Credentials;
+use crate::job::{JobId, Purpose};
+use crate::outcome::Outcome;
+use crate::policy::cache::Fingerprint;
+use crate::policy::origin::Origin;
+use crate::policy::route::chain::{Asked, Chain};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Instant;
+
+impl Dispatcher {
+    /// A client has sent a whole request to that endpoint. It is answered by the `deadline`, and by `--request-timeout`
+    /// after the first of those that it is decided with. `uid`, asked only when it matters, is the user who asks, and
+    /// `None` when the client has hung up already: then nothing more is done for it.
+    pub fn handle_request(
+        &mut self,
+        request: RequestId,
+        endpoint: &str,
+        mut credentials: Credentials,
+        uid: impl FnOnce() -> Option<u32>,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        let (route_id, route) = self.site.routes.find(endpoint, &credentials);
+        let route = Rc::clone(route);
+        if let Some(format) = &route.login_format {
+            if let Err(refusal) = format.apply(&mut credentials, self.limits) {
+                return self.refuse(request, credentials, &route, Outcome::Reject(refusal));
+            }
+        }
+        let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
+        if self.is_known(request, &mut credentials, fingerprint.as_ref(), deadline, now) {
+            return;
+        }
+        let Some(uid) = uid() else { return };
+        let mut chain = Chain::new(Rc::clone(&route));
+        let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
+            let outcome = Outcome::internal_failure("there is no mechanism to ask");
+            return self.refuse(request, credentials, &route, outcome);
+        };
+        let id = self.add_login(credentials, fingerprint, chain, place, uid, now);
+        self.join(id, request, deadline);
+        self.begin(id, now);
+    }
+
+    /// Whether it is answered by what is remembered, or will be by what is being decided.
+    fn is_known(
+        &mut self,
+        request: RequestId,
+        credentials: &mut Credentials,
+        fingerprint: Option<&Fingerprint>,
+        deadline: Instant,
+        now: Instant,
+    ) -> bool {
+        let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return false };
+        if cache.lookup(fingerprint, now) {
+            self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache);
+            return true;
+        }
+        let Some(&id) = self.in_flight.get(fingerprint) else { return false };
+        self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(credentials));
+        self.join(id, request, deadline);
+        true
+    }
+
+    /// The client has closed its connection, or wants nothing of this request any more. Its job is dropped with the last
+    /// request that waits for it, unless it is being decided: that goes on, and an acceptance is remembered.
+    pub fn handle_hang_up(&mut self, request: RequestId, now: Instant) {
+        match self.requests.remove(&request) {
+            Some(Waits::Job(id, deadline)) => {
+                self.timers.remove(&(deadline, Timer::Request(request)));
+                self.leave(id, request, now);
+            }
+            Some(Waits::Delay(.., until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
+            None => {}
+        }
+    }
+
+    /// Answers a request about which nobody can be asked.
+    fn refuse(
+        &mut self,
+        request: RequestId,
+        mut credentials: Credentials,
+        route: &Rc<Route>,
+        outcome: Outcome,
+    ) {
+        let names = Names::of(&mut credentials);
+        self.reply_at_once(request, names, outcome, DecidedBy::Mechanisms(Asked::all(route)));
+    }
+
+    fn add_login(
+        &mut self,
+        credentials: Credentials,
+        fingerprint: Option<Fingerprint>,
+        chain: Chain,
+        place: Place,
+        uid: u32,
+        now: Instant,
+    ) -> JobId {
+        let origin = Origin::client(uid, &credentials.login, credentials.client);
+        let login = Login {
+            names: Rc::new(Names::copy_of(&credentials)),
+            fingerprint: fingerprint.clone(),
+            chain,
+            credentials: None,
+            requests: BTreeSet::new(),
+            errand: None,
+        };
+        let asker = Asker::Requests(Box::new(login));
+        let id = self.add(Purpose::CheckLogin(credentials), asker, origin, place, now);
+        self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        id
+    }
+
+    fn join(&mut self, id: JobId, request: RequestId, deadline: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if deadline < job.deadline {
+            self.timers.insert((deadline, Timer::Request(request)));
+        }
+        if let Some(login) = job.login() {
+            login.requests.insert(request);
+            self.requests.insert(request, Waits::Job(id, deadline));
+        }
+    }
+}
