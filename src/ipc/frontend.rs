@@ -358,7 +358,7 @@ mod tests {
         Listener {
             key: EndpointKey { name: "x".repeat(LONGEST_PATH), protocol: Protocol::Dovecot },
             service: Some("x".repeat(255)),
-            timeout: Some(Duration::MAX),
+            timeout: Some(Duration::from_secs(86_400)),
             allowed: Allowed { users: numbers.clone(), groups: numbers },
         }
     }
