@@ -44,7 +44,8 @@ option information:
   --request-timeout=<seconds>   From a whole request to its answer (default 60)
   --read-timeout=<seconds>      From the connection to a whole request (default 30)
   --max-connections=<number>    Clients at a time (default 4096)
-  --max-auth-connections=<number>  Connections at sockets with protocol=dovecot (default 4096)
+  --max-auth-connections=<number>
+                                Connections at sockets with protocol=dovecot (default 4096)
   --max-password=<bytes>        Longest password (default 8192, at most 65535)
   --max-field=<bytes>           Longest login, service, realm or client address
                                 (default 1024, at most 16384)
@@ -64,8 +65,9 @@ option information:
                                 %r the realm; %LU is %U in lower case (-r is %u%R)
   --socket=<path>[,<key>=<value>]...
                                 One more socket, absolute; mode=0660, owner=, group=,
-                                service= (in place of the clients'), allow-users=a:b,
-                                allow-groups=a:b (who may connect), protocol=mux|dovecot
+                                service= (in place of the clients'), timeout= (seconds for an
+                                answer), allow-users=a:b, allow-groups=a:b (who may connect),
+                                protocol=mux|dovecot (for Postfix without libsasl)
   --no-mux                      No socket mux in the run directory
   --user=<name>                 Account for the process that talks to clients
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
