@@ -1,7 +1,7 @@
 //! Sockets that systemd, or whoever speaks as it does, has opened for this process: sd_listen_fds(3).
 #![forbid(unsafe_code)]
 
-use super::spawn::inherited;
+use super::descriptor::inherited;
 use std::env;
 use std::ffi::OsString;
 use std::io;

@@ -9,6 +9,32 @@ use std::time::Duration;
 /// The descriptor on which a child talks to its parent or, a worker, to the frontend.
 pub const CONTROL: RawFd = 3;
 
+/// The last of the standard streams.
+const LAST_STREAM: RawFd = 2;
+
+/// Takes over a descriptor that the parent has put at its fixed place, and keeps it from further children.
+///
+/// # Errors
+/// `NotFound` when nothing is at that place, or something that has an owner.
+pub fn inherited(place: RawFd) -> io::Result<OwnedFd> {
+    if !has_no_owner(place) {
+        return Err(io::Error::from(io::ErrorKind::NotFound));
+    }
+    // SAFETY: F_SETFD takes a number. From here on the descriptor counts as owned.
+    check(unsafe { libc::fcntl(place, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and nobody owned it until now.
+    Ok(unsafe { OwnedFd::from_raw_fd(place) })
+}
+
+/// Whether this program was started with this descriptor and nobody has taken it over yet. Whatever a program
+/// inherits is not close-on-exec, or it would not be there; whatever is opened here is, by the standard library, by
+/// mio and in src/sys. Modules and libraries in C may do otherwise, but none has run when a process of ours starts.
+pub(super) fn has_no_owner(descriptor: RawFd) -> bool {
+    // SAFETY: F_GETFD takes a number; it fails on a descriptor that is not open.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+    descriptor > LAST_STREAM && flags != -1 && flags & libc::FD_CLOEXEC == 0
+}
+
 /// Raises the limit on open descriptors as far as it may go; returns the limit then in force.
 pub fn raise_limit() -> usize {
     raise_limit_to(usize::MAX)

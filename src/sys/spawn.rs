@@ -1,8 +1,10 @@
 //! Starting the daemon's own binary again as one of its children.
 
-pub use super::descriptor::CONTROL;
+pub use super::descriptor::{CONTROL, inherited};
+
 
 use super::activation;
+use super::descriptor::has_no_owner;
 use super::own_binary::{self, Execution};
 use super::result::check;
 use std::env;
@@ -12,9 +14,6 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-
-/// The last of the standard streams.
-const LAST_STREAM: RawFd = 2;
 
 /// What libc's clock is set by: the log lines of all processes are to carry the same time.
 const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
@@ -146,20 +145,6 @@ fn duplicate(descriptor: BorrowedFd<'_>, in_the_way: &mut Vec<OwnedFd>) -> io::R
     }
 }
 
-/// Takes over a descriptor that the parent has put at its fixed place, and keeps it from further children.
-///
-/// # Errors
-/// `NotFound` when nothing is at that place, or something that has an owner.
-pub fn inherited(place: RawFd) -> io::Result<OwnedFd> {
-    if !has_no_owner(place) {
-        return Err(io::Error::from(io::ErrorKind::NotFound));
-    }
-    // SAFETY: F_SETFD takes a number. From here on the descriptor counts as owned.
-    check(unsafe { libc::fcntl(place, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    // SAFETY: it is open, and nobody owned it until now.
-    Ok(unsafe { OwnedFd::from_raw_fd(place) })
-}
-
 /// Closes whatever the launcher left open beside the standard streams: a daemon that kept the end of a pipe would
 /// keep the script at its other end waiting for ever. What this program has opened itself stays open.
 pub fn close_inherited_descriptors() {
@@ -167,15 +152,6 @@ pub fn close_inherited_descriptors() {
         // SAFETY: nobody owns it, so nobody will miss it.
         unsafe { libc::close(descriptor) };
     }
-}
-
-/// Whether this program was started with this descriptor and nobody has taken it over yet. Whatever a program
-/// inherits is not close-on-exec, or it would not be there; whatever is opened here is, by the standard library, by
-/// mio and in src/sys. Modules and libraries in C may do otherwise, but none has run when a process of ours starts.
-fn has_no_owner(descriptor: RawFd) -> bool {
-    // SAFETY: F_GETFD takes a number; it fails on a descriptor that is not open.
-    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
-    descriptor > LAST_STREAM && flags != -1 && flags & libc::FD_CLOEXEC == 0
 }
 
 /// The numbers of all open descriptors. Without /proc of all that may be open, within reason.

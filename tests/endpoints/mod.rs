@@ -139,7 +139,6 @@ fn a_socket_that_cannot_be_had_stops_the_start_and_leaves_nothing_behind() {
         ("file", "is not a socket and is left alone"),
         ("a,owner=nobody-at-all", "There is no user nobody-at-all, whom the socket"),
         ("a,allow-groups=root:nobody-at-all", "There is no group nobody-at-all, whom the socket"),
-        ("a,protocol=dovecot", "is not served yet"),
     ] {
         let launch = launch(&[&flag(&directory, "first"), &flag(&directory, rest)]);
         let finished = launch.run();
