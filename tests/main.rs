@@ -15,6 +15,7 @@
 mod support;
 
 mod cache;
+mod chains;
 mod config;
 mod dovecot;
 mod endpoints;
