@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const CONTROL: RawFd = 3;
 
 /// The last of the standard streams.
-const LAST_STREAM: RawFd = 2;
+pub(super) const LAST_STREAM: RawFd = 2;
 
 /// Takes over a descriptor that the parent has put at its fixed place, and keeps it from further children.
 ///

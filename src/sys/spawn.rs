@@ -166,6 +166,7 @@ fn open_descriptors() -> Vec<RawFd> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::descriptor::LAST_STREAM;
     use super::*;
     use crate::sys::descriptor::pipe;
     use crate::sys::testing::passes_in_own_process;
