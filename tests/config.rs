@@ -355,7 +355,10 @@ const BROKEN_ROUTES: [(&str, &str); 9] = [
     ),
     ("mechanisms: pam shadow pam\n", "FILE:1:24: mechanisms names pam twice"),
     ("mechanisms: pam\non_reject: maybe\n", "FILE:2:12: on_reject takes one of next, stop"),
-    ("mechanisms: pam\n[socket /run/x]\nmode: rw\n", "FILE:3:7: mode takes octal digits from 0 to 0777, such as 0660"),
+    (
+        "mechanisms: pam\n[socket /run/x]\nmode: rw\n",
+        "FILE:3:7: mode takes octal digits from 0 to 0777, such as 0660",
+    ),
     ("mechanisms: pam ldap\nldap_filter: (uid=%u\n", "FILE:2:"),
 ];
 

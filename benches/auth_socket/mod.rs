@@ -3,12 +3,11 @@
 pub(crate) mod dovecot;
 mod load;
 
-use std::process::Command;
 use std::time::Duration;
 
 use crate::load::Until;
 use crate::report::{Findings, Row, Table};
-use crate::server::{Kind, OUR_DAEMON, Server};
+use crate::server::{Kind, Server};
 use crate::{Bench, Fallible, flood};
 use dovecot::Source;
 use load::Generator;
@@ -35,14 +34,19 @@ enum Passwords {
     Pam,
 }
 
-const SETUPS: [Setup; 3] = [
-    // One, as of Postfix, and as many as ours takes.
+const SETUPS: [Setup; 4] = [
+    // One, as of Postfix, and as many as of a server with all its users on one connection.
     Setup {
         title: "a file of passwords in clear",
         passwords: Passwords::File("{PLAIN}s3cret pass", &[]),
-        in_flight: &[1, 16],
+        in_flight: &[1, 20],
     },
-    Setup { title: "pam_permit, all cached", passwords: Passwords::Pam, in_flight: &[1, 16] },
+    Setup {
+        title: "a file of passwords in clear (`-c`; Dovecot caches no file)",
+        passwords: Passwords::File("{PLAIN}s3cret pass", &["-c"]),
+        in_flight: &[1, 20],
+    },
+    Setup { title: "pam_permit, all cached", passwords: Passwords::Pam, in_flight: &[1, 20] },
     Setup {
         title: "a file of sha512crypt (`-c`; Dovecot caches no file)",
         // With 5,000 rounds, the default.
@@ -67,7 +71,7 @@ pub(crate) fn run(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
 /// Rounds in which the servers take turns, and their table.
 fn compare(bench: &Bench, setup: Setup, in_flight: usize, findings: &mut Findings) -> Fallible<()> {
     let title = format!("Dovecot's auth protocol, {}, {in_flight} in flight a connection", setup.title);
-    let servers: Vec<Kind> = bench.options.auth_servers().filter(|kind| can_serve(*kind)).collect();
+    let servers: Vec<Kind> = bench.options.auth_servers().collect();
     let mut table = Table::new(&title, "connections");
     for connections in CONNECTIONS {
         let mut rows: Vec<(Kind, Vec<Row>)> = servers.iter().map(|kind| (*kind, Vec::new())).collect();
@@ -122,16 +126,4 @@ fn start(bench: &Bench, kind: Kind, passwords: Passwords) -> Fallible<Server> {
 /// The login of that number.
 fn login(number: usize) -> String {
     format!("user{number:04}")
-}
-
-/// Whether the build under measurement has an auth socket.
-fn can_serve(kind: Kind) -> bool {
-    kind != Kind::Ours || {
-        let help = Command::new(OUR_DAEMON).arg("--help").output();
-        let has_sockets = help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--socket"));
-        if !has_sockets {
-            eprintln!("daemons: {OUR_DAEMON} has no --socket and is left out");
-        }
-        has_sockets
-    }
 }

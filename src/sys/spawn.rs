@@ -2,7 +2,6 @@
 
 pub use super::descriptor::{CONTROL, inherited};
 
-
 use super::activation;
 use super::descriptor::has_no_owner;
 use super::own_binary::{self, Execution};

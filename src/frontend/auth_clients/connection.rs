@@ -5,9 +5,11 @@ use crate::endpoint::dovecot::{HandedOver, RequestNumber, Session};
 use crate::frontend::client::READ_SIZE;
 use crate::frontend::endpoint::{Endpoint, Origin};
 use crate::frontend::places::Standing;
+use crate::frontend::token;
 use crate::policy::dispatch::{ClientId, RequestId};
 use crate::secret::Secret;
 use mio::net::UnixStream;
+use mio::{Interest, Registry};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -35,6 +37,8 @@ pub(super) struct Connection {
     is_closing: bool,
     /// Until when the client must have read something.
     write_until: Option<Instant>,
+    /// Whether the event loop tells when more can be written: only then, or it would tell of each answer that is read.
+    awaits_room: bool,
 }
 
 /// How far the reading has come.
@@ -65,6 +69,7 @@ impl Connection {
             has_ended: false,
             is_closing: false,
             write_until: None,
+            awaits_room: false,
         }
     }
 
@@ -91,6 +96,10 @@ impl Connection {
                 Ok(length) => {
                     self.session.handle_input(buffer.as_bytes().get(..length).unwrap_or_default(), now);
                     buffer.wipe_first(length);
+                    if length < READ_SIZE {
+                        // That was all; of more an event tells.
+                        return Ok(ReadOn::Later);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(ReadOn::Later),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -115,6 +124,18 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// Has the event loop tell of what the connection waits for.
+    pub(super) fn watch(&mut self, registry: &Registry) -> io::Result<()> {
+        let awaits_room = self.write_until.is_some();
+        if awaits_room != self.awaits_room {
+            self.awaits_room = awaits_room;
+            let readable = Interest::READABLE;
+            let interest = if awaits_room { readable | Interest::WRITABLE } else { readable };
+            registry.reregister(&mut self.stream, token::of_auth_client(self.id), interest)?;
         }
         Ok(())
     }

@@ -148,10 +148,8 @@ impl AuthClients {
         self.last += 1;
         let id = ClientId(self.last);
         let mut connection = Connection::new(id, stream, endpoint, session, uid);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) =
-            self.registry.register(&mut connection.stream, token::of_auth_client(id), interest)
-        {
+        let (stream, token) = (&mut connection.stream, token::of_auth_client(id));
+        if let Err(error) = self.registry.register(stream, token, Interest::READABLE) {
             return log::error!(target: "frontend", "A connection could not be watched: {error}");
         }
         if has_place {
@@ -291,7 +289,7 @@ impl AuthClients {
     pub(super) fn flush(&mut self, now: Instant) {
         for id in std::mem::take(&mut self.unflushed) {
             let Some(mut connection) = self.connections.remove(&id) else { continue };
-            if connection.write(now).is_err() {
+            if connection.write(now).and_then(|()| connection.watch(&self.registry)).is_err() {
                 self.forget(connection);
                 continue;
             }
