@@ -6,7 +6,7 @@ use super::endpoint::Origin;
 use crate::config::WorkerFlag;
 use crate::config::site::{PoolId, Site};
 use crate::credentials::Credentials;
-use crate::endpoint::dovecot::{RefusalReason, Refused};
+use crate::endpoint::dovecot::{RefusalReason, Refused, Request};
 use crate::log::{Escaped, clean};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
@@ -41,6 +41,15 @@ pub(super) fn write(event: &Event, site: &Site) {
 /// one the field that they look for.
 pub(super) fn write_origin(origin: &Origin<'_>, credentials: &Credentials) {
     log::debug!(target: "frontend", "auth request: {origin} for {}", shown(&credentials.login));
+}
+
+/// As [`write_origin`], with what a mail server tells of its client's connection.
+pub(super) fn write_auth_origin(origin: &Origin<'_>, request: &Request) {
+    let Request { credentials, parameters, .. } = request;
+    let (login, mechanism) = (shown(&credentials.login), parameters.mechanism.name());
+    let secured = if parameters.secured { ", secured" } else { "" };
+    let local = parameters.local.map(|local| format!(", at {local}")).unwrap_or_default();
+    log::debug!(target: "frontend", "auth request: {origin} for {login} by {mechanism}{secured}{local}");
 }
 
 /// Writes of an attempt at an auth socket that no mechanism was asked about. One that a client has given up is no failure,

@@ -28,5 +28,8 @@ fn fail2ban_finds_the_addresses_that_mail_servers_tell() {
         client.line();
     }
     log.wait_for("[remote=192.0.2.9]");
+    client.send(plain(1, "anna", "secret").replace("\tresp=", "\tsecured\tlip=192.0.2.1\tresp="));
+    client.line();
+    log.wait_for("for anna by PLAIN, secured, at 192.0.2.1");
     assert_eq!(fail2ban::addresses_found(&log.all(), "normal"), ["192.0.2.7", "2001:db8::8", "192.0.2.10"]);
 }

@@ -223,9 +223,7 @@ impl AuthClients {
 
     fn take(&mut self, event: SessionEvent, connection: &mut Connection, now: Instant) {
         match event {
-            SessionEvent::Request(Request { number, credentials, .. }) => {
-                self.request(number, credentials, connection, now);
-            }
+            SessionEvent::Request(request) => self.request(request, connection, now),
             SessionEvent::Withdrawn(number) => {
                 self.events.push_back(AuthEvent::HungUp(connection.request(number)));
             }
@@ -237,20 +235,16 @@ impl AuthClients {
         }
     }
 
-    fn request(
-        &mut self,
-        number: RequestNumber,
-        credentials: Credentials,
-        connection: &mut Connection,
-        now: Instant,
-    ) {
+    fn request(&mut self, request: Request, connection: &mut Connection, now: Instant) {
         if connection.standing.is_none() {
             let outcome = Outcome::internal_failure("too many connections");
-            return connection.session.handle_answer(number, &outcome, &credentials.login);
+            let login = &request.credentials.login;
+            return connection.session.handle_answer(request.number, &outcome, login);
         }
         if log::log_enabled!(log::Level::Debug) {
-            record::write_origin(&connection.origin(), &credentials);
+            record::write_auth_origin(&connection.origin(), &request);
         }
+        let Request { number, credentials, .. } = request;
         let time = connection.endpoint.request_time.unwrap_or(REQUEST_TIME).min(self.request_timeout);
         self.events.push_back(AuthEvent::Request {
             id: connection.request(number),
