@@ -103,6 +103,15 @@ impl Socket {
         self.file.as_ref().is_some_and(|file| found.is_ok_and(|found| found == file.identity))
     }
 
+    /// Whether its file has been removed, or another is in its place. Not one that cannot be looked at.
+    pub(super) fn has_lost_file(&self) -> bool {
+        let Some(file) = &self.file else { return false };
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) => (found.dev(), found.ino()) != file.identity,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+    }
+
     /// Changes owner, group and mode where others are wanted than before. A socket that was handed in keeps its own.
     pub(super) fn change_access(&self, wanted: Access) -> Result<(), EndpointError> {
         let Some(file) = self.file.as_ref().filter(|file| file.access.get() != wanted) else { return Ok(()) };
