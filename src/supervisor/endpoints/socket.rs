@@ -176,24 +176,26 @@ fn make_way(directory: &File, path: &Path, occasion: Occasion) -> Result<(), End
     if !found.file_type().is_socket() {
         return Err(EndpointError::NotASocket(path.to_owned()));
     }
-    if is_served(path, occasion) {
+    if is_served(path, occasion).map_err(failed)? {
         return Err(EndpointError::Taken(path.to_owned()));
     }
     inode::remove_in(directory, name).map_err(failed)
 }
 
-fn is_served(path: &Path, occasion: Occasion) -> bool {
+/// Fails where this process may not connect, which says nothing about whether somebody listens.
+fn is_served(path: &Path, occasion: Occasion) -> io::Result<bool> {
     for _ in 0..TRIES {
         match unix_stream::connect(path, LAST_BREATH) {
             Ok(probe) if occasion == Occasion::Start && closes_soon(&probe) => {}
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {
-                return false;
+                return Ok(false);
             }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
             // It stays, has no room for one more, or is no stream socket.
-            _ => return true,
+            _ => return Ok(true),
         }
     }
-    true
+    Ok(true)
 }
 
 /// A server waits for the request that never comes; one that is being killed closes the connection.
