@@ -107,7 +107,10 @@ impl Endpoint {
 /// A sentence that names the path of two of them, or says that there are none or too many.
 pub fn check(endpoints: &[Endpoint]) -> Result<(), String> {
     if endpoints.is_empty() {
-        return Err("with --no-mux no socket is left; give one with --socket=PATH".to_owned());
+        return Err(
+            "with --no-mux no socket is left; give one with --socket=PATH or in a section [socket PATH]"
+                .to_owned(),
+        );
     }
     if endpoints.len() > MOST_ENDPOINTS {
         return Err(format!(

@@ -17,7 +17,7 @@ pub(super) fn read(source: Source<'_>, of_flags: &[Endpoint], problems: &mut Vec
     let mut endpoints = of_flags.to_vec();
     for section in &source.file.sections {
         let Scope::Socket(path) = &section.scope else { continue };
-        match endpoint(source, section, path, of_flags, problems) {
+        match endpoint(source, section, path, &endpoints, problems) {
             Ok(endpoint) => endpoints.push(endpoint),
             Err(text) => problems.push(Problem {
                 source: source.path.to_owned(),
@@ -35,17 +35,27 @@ fn endpoint(
     source: Source<'_>,
     section: &Section,
     path: &str,
-    of_flags: &[Endpoint],
+    earlier: &[Endpoint],
     problems: &mut Vec<Problem>,
 ) -> Result<Endpoint, String> {
     let mut endpoint = Endpoint::at(Path::new(path))?;
-    if of_flags.iter().any(|other| other.path == endpoint.path) {
-        return Err(format!("{} is on the command line already", section.scope));
+    if let Some(same) = earlier.iter().find(|other| other.path == endpoint.path) {
+        return Err(twice(section, same));
     }
     endpoint.line = Some(section.line);
     let keys = &mut Keys::new(source.path, vec![section], problems);
     KEYS.iter().for_each(|key| set(&mut endpoint, keys, key));
     Ok(endpoint)
+}
+
+fn twice(section: &Section, same: &Endpoint) -> String {
+    match same.line {
+        Some(line) => format!("{} has a section on line {line} already", section.scope),
+        None if same.name == Endpoint::MUX => {
+            format!("{} is there already: it is the mux of -m, which --no-mux leaves out", section.scope)
+        }
+        None => format!("{} is on the command line already", section.scope),
+    }
 }
 
 /// On the command line words have hyphens, and lists colons between their parts.
