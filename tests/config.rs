@@ -355,7 +355,10 @@ const BROKEN_ROUTES: [(&str, &str); 9] = [
     ),
     ("mechanisms: pam shadow pam\n", "FILE:1:24: mechanisms names pam twice"),
     ("mechanisms: pam\non_reject: maybe\n", "FILE:2:12: on_reject takes one of next, stop"),
-    ("mechanisms: pam\n[socket /run/x]\nmode: rw\n", "FILE:3:7: mode takes permission bits such as 0660"),
+    (
+        "mechanisms: pam\n[socket /run/x]\nmode: rw\n",
+        "FILE:3:7: mode takes octal digits from 0 to 0777, such as 0660",
+    ),
     ("mechanisms: pam ldap\nldap_filter: (uid=%u\n", "FILE:2:"),
 ];
 
@@ -454,9 +457,9 @@ fn a_key_where_nobody_looks_for_it_is_a_warning() {
     let file = File::new(text);
     let told = check(&[&file.named("--config=FILE")]);
     let expected = [
-        "FILE:2: mode has no effect here: it belongs into a section [socket PATH]",
+        "FILE:2: mode has no effect here: it belongs in a section [socket PATH]",
         "FILE:5: rimap_servers has no effect here: the mechanism corp is of the type ldap",
-        "FILE:7: workers has no effect here: it belongs into a section [mechanism NAME]",
+        "FILE:7: workers has no effect here: it belongs in a section [mechanism NAME]",
         "FILE:9: ldap_filter has no effect here: it is about no socket",
         "FILE:10: the mechanism idle is never asked: neither -a nor a line with mechanisms names it",
     ];

@@ -11,8 +11,8 @@ use tree::Tree;
 
 /// The layers, lowest first: a module may name those of lower rows. The longest entry that a module begins with counts.
 const LAYERS: &[&[&str]] = &[
-    &["base64", "generated", "rate_limit", "secret", "strerror"],
-    &["credentials", "outcome", "settings"],
+    &["generated", "rate_limit", "secret", "strerror"],
+    &["base64", "credentials", "outcome", "settings"],
     &["config", "job"],
     &["ipc", "net::exchange", "wire"],
     &["policy"],
