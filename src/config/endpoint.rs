@@ -20,8 +20,9 @@ pub const MOST_ALLOWED: usize = 64;
 /// services are names of files.
 const LONGEST_NAME: usize = 255;
 
-/// All keys, for errors.
-const KEYS: &str = "mode, owner, group, protocol, service, timeout, allow-users, allow-groups";
+/// All keys, as [`Endpoint::set`] takes them.
+pub const KEYS: [&str; 8] =
+    ["mode", "owner", "group", "protocol", "service", "timeout", "allow-users", "allow-groups"];
 
 /// The longest `timeout` in seconds: a day.
 const LONGEST_TIMEOUT: u64 = 86_400;
@@ -95,7 +96,7 @@ impl Endpoint {
             "protocol" => self.protocol = protocol(value)?,
             "allow-users" => self.allow_users = names(key, value)?,
             "allow-groups" => self.allow_groups = names(key, value)?,
-            _ => return Err(format!("there is no {key:?} of a socket; there are {KEYS}")),
+            _ => return Err(format!("there is no {key:?} of a socket; there are {}", KEYS.join(", "))),
         }
         Ok(())
     }

@@ -245,6 +245,13 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_said_of_a_socket_is_known_in_the_file() {
+        let known = KEYS_OF_SOCKETS.concat();
+        let said = crate::config::endpoint::KEYS.map(|key| key.replace('-', "_"));
+        assert_eq!(known, said);
+    }
+
+    #[test]
     fn keys_of_every_mechanism_may_stand_in_one_file() {
         let text =
             "ldap_filter: a\nhttpform_uri: /\nrimap_tls_key: /r\nkrb5_keytab: /k\nkrb5_imap_instance: x\n";
