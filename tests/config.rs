@@ -457,9 +457,9 @@ fn a_key_where_nobody_looks_for_it_is_a_warning() {
     let file = File::new(text);
     let told = check(&[&file.named("--config=FILE")]);
     let expected = [
-        "FILE:2: mode has no effect here: it belongs into a section [socket PATH]",
+        "FILE:2: mode has no effect here: it belongs in a section [socket PATH]",
         "FILE:5: rimap_servers has no effect here: the mechanism corp is of the type ldap",
-        "FILE:7: workers has no effect here: it belongs into a section [mechanism NAME]",
+        "FILE:7: workers has no effect here: it belongs in a section [mechanism NAME]",
         "FILE:9: ldap_filter has no effect here: it is about no socket",
         "FILE:10: the mechanism idle is never asked: neither -a nor a line with mechanisms names it",
     ];

@@ -22,14 +22,15 @@ if have shellcheck "the shell scripts"; then
     shellcheck $scripts
 fi
 
-if have systemd-analyze "the systemd unit"; then
+if have systemd-analyze "the systemd units"; then
     directory=$(mktemp -d)
     trap 'rm -rf "$directory"' EXIT
     # Programs that are installed, since ours may not be.
     sed 's|=/usr/sbin/saslauthd|=/bin/true|' contrib/systemd/saslauthd.service > "$directory/saslauthd.service"
     mkdir "$directory/saslauthd.service.d"
     cp contrib/systemd/postfix-*.conf "$directory/saslauthd.service.d"
-    said=$(systemd-analyze verify --man=no "$directory/saslauthd.service" 2>&1) || { echo "$said" >&2; exit 1; }
+    cp contrib/systemd/saslauthd.socket "$directory"
+    said=$(systemd-analyze verify --man=no "$directory/saslauthd.service" "$directory/saslauthd.socket" 2>&1) || { echo "$said" >&2; exit 1; }
     if echo "$said" | grep -F "$directory"; then
         exit 1
     fi

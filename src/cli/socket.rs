@@ -16,14 +16,19 @@ pub(super) fn read(value: &OsStr) -> Result<Endpoint, InvalidValue> {
     let mut endpoint = Endpoint::at(Path::new(parts.next().unwrap_or_default())).map_err(wrong)?;
     let mut keys = BTreeSet::new();
     for part in parts {
-        let (key, value) =
-            part.split_once('=').ok_or_else(|| wrong(format!("{part:?} is not a key=value")))?;
+        let (key, value) = part.split_once('=').ok_or_else(|| wrong(no_key(part)))?;
         if !keys.insert(key) {
             return Err(wrong(format!("{key} is given twice")));
         }
         endpoint.set(key, value).map_err(wrong)?;
     }
     Ok(endpoint)
+}
+
+fn no_key(part: &str) -> String {
+    format!(
+        "{part:?} is not a key=value (a path with a comma can be named in the file only, as [socket PATH])"
+    )
 }
 
 /// All sockets of the command line, `mux` first. Whether any is left, with those of the file, is known later.
@@ -66,8 +71,14 @@ mod tests {
     fn what_is_wrong_is_a_sentence_with_the_value_in_it() {
         for (value, text) in [
             ("auth", "--socket=\"auth\": the path of a socket must be absolute, and \"auth\" is not"),
-            ("/a,mode", "--socket=\"/a,mode\": \"mode\" is not a key=value"),
-            ("/a,", "--socket=\"/a,\": \"\" is not a key=value"),
+            (
+                "/a,mode",
+                "--socket=\"/a,mode\": \"mode\" is not a key=value (a path with a comma can be named in the file only, as [socket PATH])",
+            ),
+            (
+                "/a,",
+                "--socket=\"/a,\": \"\" is not a key=value (a path with a comma can be named in the file only, as [socket PATH])",
+            ),
             ("/a,mode=1,mode=2", "--socket=\"/a,mode=1,mode=2\": mode is given twice"),
             (
                 "/a,mode=9",

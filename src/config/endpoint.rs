@@ -20,8 +20,9 @@ pub const MOST_ALLOWED: usize = 64;
 /// services are names of files.
 const LONGEST_NAME: usize = 255;
 
-/// All keys, for errors.
-const KEYS: &str = "mode, owner, group, protocol, service, timeout, allow-users, allow-groups";
+/// All keys, as [`Endpoint::set`] takes them.
+pub const KEYS: [&str; 8] =
+    ["mode", "owner", "group", "protocol", "service", "timeout", "allow-users", "allow-groups"];
 
 /// The longest `timeout` in seconds: a day.
 const LONGEST_TIMEOUT: u64 = 86_400;
@@ -95,7 +96,7 @@ impl Endpoint {
             "protocol" => self.protocol = protocol(value)?,
             "allow-users" => self.allow_users = names(key, value)?,
             "allow-groups" => self.allow_groups = names(key, value)?,
-            _ => return Err(format!("there is no {key:?} of a socket; there are {KEYS}")),
+            _ => return Err(format!("there is no {key:?} of a socket; there are {}", KEYS.join(", "))),
         }
         Ok(())
     }
@@ -107,7 +108,10 @@ impl Endpoint {
 /// A sentence that names the path of two of them, or says that there are none or too many.
 pub fn check(endpoints: &[Endpoint]) -> Result<(), String> {
     if endpoints.is_empty() {
-        return Err("with --no-mux no socket is left; give one with --socket=PATH".to_owned());
+        return Err(
+            "with --no-mux no socket is left; give one with --socket=PATH or in a section [socket PATH]"
+                .to_owned(),
+        );
     }
     if endpoints.len() > MOST_ENDPOINTS {
         return Err(format!(

@@ -48,7 +48,8 @@ impl Frontend {
                     origin.iter().for_each(|origin| record::write_origin(origin, &credentials));
                 }
                 let Some(endpoint) = self.clients.endpoint(client) else { return };
-                let time = endpoint.request_time.unwrap_or(self.request_timeout);
+                let time =
+                    endpoint.request_time.map_or(self.request_timeout, |time| time.min(self.request_timeout));
                 let (request, deadline) = (RequestId::sole(client), now + time);
                 let uid = || self.clients.uid_if_there(client);
                 self.dispatcher.handle_request(request, &endpoint.name, credentials, uid, deadline, now);

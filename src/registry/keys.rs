@@ -56,9 +56,10 @@ const OF_DAEMON: [(&[&[&str]], &[Part]); 5] = [
 ];
 
 /// A line that is passed over, or that means less than it seems to.
-struct Warning {
+struct Oddity {
     line: usize,
     text: String,
+    severity: Severity,
 }
 
 /// The names of the keys whose values are passwords.
@@ -106,47 +107,57 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 /// What is odd about the keys of a file, whoever reads it.
 pub fn check(text: &Text, file: &File) -> Vec<Problem> {
-    let problem = |warning: Warning| Problem {
+    let problem = |oddity: Oddity| Problem {
         source: text.path.clone(),
-        line: Some(warning.line),
+        line: Some(oddity.line),
         column: None,
-        severity: Severity::Warning,
-        text: warning.text,
+        severity: oddity.severity,
+        text: oddity.text,
     };
-    warnings(file).into_iter().map(problem).collect()
+    oddities(file).into_iter().map(problem).collect()
 }
 
-fn warnings(file: &File) -> Vec<Warning> {
+fn oddities(file: &File) -> Vec<Oddity> {
     let entries = file.all().flat_map(|section| section.entries.iter().map(move |entry| (entry, section)));
-    let odd = entries.filter_map(|(entry, section)| unknown(entry).or_else(|| misplaced(entry, section)));
+    let odd =
+        entries.filter_map(|(entry, section)| unknown(entry, section).or_else(|| misplaced(entry, section)));
     odd.chain(file.all().flat_map(repeated)).collect()
 }
 
 /// The longest unknown key that is shown whole; in a damaged file it might be anything.
 const LONGEST_SHOWN: usize = 64;
 
-fn unknown(entry: &Entry) -> Option<Warning> {
+/// Of a socket it is an error: a slip must not leave it open to more than was meant.
+fn unknown(entry: &Entry, section: &Section) -> Option<Oddity> {
     if find(&entry.key).is_some() {
         return None;
     }
+    let severity = match section.scope {
+        Scope::Socket(_) => Severity::Error,
+        _ => Severity::Warning,
+    };
     if entry.key.is_empty() {
-        return Some(Warning { line: entry.line, text: "there is no key before the colon".to_owned() });
+        return Some(Oddity {
+            line: entry.line,
+            text: "there is no key before the colon".to_owned(),
+            severity,
+        });
     }
     let shown =
         entry.key.get(..LONGEST_SHOWN).map_or_else(|| entry.key.clone(), |start| format!("{start}..."));
-    Some(Warning { line: entry.line, text: format!("unknown key {shown}") })
+    Some(Oddity { line: entry.line, text: format!("unknown key {shown}"), severity })
 }
 
 /// A key in a part of the file where nobody looks for it.
-fn misplaced(entry: &Entry, section: &Section) -> Option<Warning> {
+fn misplaced(entry: &Entry, section: &Section) -> Option<Oddity> {
     let part = part_of(&section.scope)?;
     let why = match find(&entry.key)?.owner {
         Owner::Daemon(parts) if parts.contains(&part) => None,
-        Owner::Daemon(parts) => Some(format!("it belongs into {}", shown(parts))),
+        Owner::Daemon(parts) => Some(format!("it belongs in {}", shown(parts))),
         Owner::Mechanism(mechanism) => misplaced_of(mechanism, part, section),
     };
     let text = format!("{} has no effect here: {}", entry.key, why?);
-    Some(Warning { line: entry.line, text })
+    Some(Oddity { line: entry.line, text, severity: Severity::Warning })
 }
 
 /// Why a key of this mechanism means nothing in the section.
@@ -184,7 +195,7 @@ fn shown(parts: &[Part]) -> String {
 }
 
 /// Keys that are in a section already, maybe under another name.
-fn repeated(section: &Section) -> impl Iterator<Item = Warning> {
+fn repeated(section: &Section) -> impl Iterator<Item = Oddity> {
     let repeats = |(index, entry): (usize, &Entry)| {
         let names = find(&entry.key)?.names;
         let same = |earlier: &&Entry| match names {
@@ -194,7 +205,7 @@ fn repeated(section: &Section) -> impl Iterator<Item = Warning> {
         let earlier = section.entries.iter().take(index).find(same)?;
         let counts = if last_counts(&entry.key) { "this" } else { "that" };
         let text = format!("{} is on line {} already; {counts} one counts", entry.key, earlier.line);
-        Some(Warning { line: entry.line, text })
+        Some(Oddity { line: entry.line, text, severity: Severity::Warning })
     };
     section.entries.iter().enumerate().filter_map(repeats).collect::<Vec<_>>().into_iter()
 }
@@ -234,6 +245,13 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_said_of_a_socket_is_known_in_the_file() {
+        let known = KEYS_OF_SOCKETS.concat();
+        let said = crate::config::endpoint::KEYS.map(|key| key.replace('-', "_"));
+        assert_eq!(known, said);
+    }
+
+    #[test]
     fn keys_of_every_mechanism_may_stand_in_one_file() {
         let text =
             "ldap_filter: a\nhttpform_uri: /\nrimap_tls_key: /r\nkrb5_keytab: /k\nkrb5_imap_instance: x\n";
@@ -249,6 +267,19 @@ mod tests {
         assert_eq!(problems(": x\n"), ["/c:1: there is no key before the colon"], "C reads on, too");
         let long = problems(&format!("{}: x", "a".repeat(1000)));
         assert_eq!(long, [format!("/c:1: unknown key {}...", "a".repeat(64))]);
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_socket_is_an_error_since_a_slip_would_open_it() {
+        let bytes = Secret::copy_of(b"[socket /s]\nallow-users: root\nmode: 0600\n[realm x]\nwhat: x\n");
+        let text = Text { path: "/c".into(), bytes };
+        let problems = check(&text, &text.parse(&mut Vec::new()));
+        let told =
+            problems.iter().map(|problem| (problem.to_string(), problem.is_error())).collect::<Vec<_>>();
+        assert_eq!(
+            told,
+            [("/c:2: unknown key allow-users".into(), true), ("/c:5: unknown key what".into(), false)]
+        );
     }
 
     #[test]

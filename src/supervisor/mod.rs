@@ -58,10 +58,9 @@ pub fn run(config: Config) -> ExitCode {
 /// What is done before the daemon parts from the process that launched it.
 fn prepare(
     config: &Config,
-    handed_in: io::Result<Vec<HandedIn>>,
+    handed_in: Result<Vec<HandedIn>, String>,
 ) -> Result<(Detached, Settings, Endpoints), StartError> {
-    let handed_in = handed_in
-        .map_err(|error| StartError::System("The sockets of LISTEN_FDS cannot be taken over", error))?;
+    let handed_in = handed_in.map_err(StartError::HandedIn)?;
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
     let settings = settings::read(config)

@@ -29,6 +29,8 @@ pub(super) enum StartError {
     File(PathBuf, &'static str, io::Error),
     /// Another daemon holds the lock.
     AnotherInstance,
+    /// The sockets of LISTEN_FDS cannot be taken over: the sentence.
+    HandedIn(String),
     /// A socket cannot be had.
     Endpoint(EndpointError),
     /// `--user` names nobody, or the accounts cannot be read.
@@ -102,6 +104,7 @@ impl fmt::Display for StartError {
             Self::AnotherInstance => {
                 formatter.write_str("Another instance of saslauthd is currently running")
             }
+            Self::HandedIn(sentence) => formatter.write_str(sentence),
             Self::Endpoint(error) => error.fmt(formatter),
             Self::User(name, None) => write!(formatter, "There is no account {name} for --user"),
             Self::User(name, Some(error)) => {

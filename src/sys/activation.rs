@@ -4,7 +4,6 @@
 use super::descriptor::inherited;
 use std::env;
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 
 /// The first descriptor that is handed in.
@@ -12,9 +11,6 @@ const FIRST: RawFd = 3;
 
 /// More than anybody has sockets for: a number from outside that something is counted by.
 const MOST: RawFd = 1024;
-
-/// The variables that tell of them. They are for one process and none that it starts.
-pub(super) const VARIABLES: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"];
 
 /// The name of a descriptor that has none, as in systemd.
 const UNKNOWN: &str = "unknown";
@@ -31,20 +27,26 @@ pub struct HandedIn {
 /// are meant for another process.
 ///
 /// # Errors
-/// `InvalidInput` if their number is none; `NotFound` if one of them is not open.
-pub fn take() -> io::Result<Vec<HandedIn>> {
+/// A sentence that says why they cannot be had: their number is none, or one of them is not open.
+pub fn take() -> Result<Vec<HandedIn>, String> {
     let is_ours = number("LISTEN_PID").is_some_and(|pid| u32::try_from(pid) == Ok(std::process::id()));
     if !is_ours {
         return Ok(Vec::new());
     }
     let count = number("LISTEN_FDS").filter(|count| (0..=MOST).contains(count));
-    let count = count.ok_or(io::ErrorKind::InvalidInput)?;
+    let count = count.ok_or_else(|| format!("LISTEN_FDS is no number from 0 to {MOST}"))?;
     let names = env::var_os("LISTEN_FDNAMES").map(OsString::into_encoded_bytes).unwrap_or_default();
     let mut names = names.split(|byte| *byte == b':').map(String::from_utf8_lossy);
     let handed_in = |descriptor| {
         let name = names.next().filter(|name| !name.is_empty());
         let name = name.map_or_else(|| UNKNOWN.to_owned(), |name| name.into_owned());
-        Ok(HandedIn { name, descriptor: inherited(descriptor)? })
+        let opened = inherited(descriptor);
+        let descriptor = opened.map_err(|_| {
+            format!(
+                "LISTEN_FDS says that {count} sockets were handed in, and descriptor {descriptor} is not open"
+            )
+        })?;
+        Ok(HandedIn { name, descriptor })
     };
     (FIRST..FIRST + count).map(handed_in).collect()
 }

@@ -2,7 +2,6 @@
 
 pub use super::descriptor::{CONTROL, inherited};
 
-use super::activation;
 use super::descriptor::has_no_owner;
 use super::own_binary::{self, Execution};
 use super::result::check;
@@ -16,6 +15,9 @@ use std::process::{Child, Command, Stdio};
 
 /// What libc's clock is set by: the log lines of all processes are to carry the same time.
 const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
+
+/// What tells of sockets that were handed in (see [`super::activation`]): for one process, and none that it starts.
+const ACTIVATION: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"];
 
 /// The account a child runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +90,8 @@ impl Spawn<'_> {
     fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + use<> {
         let everything = self.inherit_environment;
         let is_among = |names: &[&str], name: &OsString| names.iter().any(|one| name == one);
-        env::vars_os().filter(move |(name, _)| {
-            is_among(&TIME_ZONE, name) || everything && !is_among(&activation::VARIABLES, name)
-        })
+        env::vars_os()
+            .filter(move |(name, _)| is_among(&TIME_ZONE, name) || everything && !is_among(&ACTIVATION, name))
     }
 }
 

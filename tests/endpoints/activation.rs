@@ -122,8 +122,13 @@ fn sockets_of_another_process_are_none_of_ours() {
 
 #[test]
 fn descriptors_that_are_announced_and_missing_stop_the_start() {
-    let launch = launch(&[]).after("export LISTEN_PID=$$ LISTEN_FDS=2");
-    let finished = launch.run();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.errors.contains("LISTEN_FDS"), "{finished:?}");
+    for (number, told) in [
+        ("2", "LISTEN_FDS says that 2 sockets were handed in, and descriptor 3 is not open"),
+        ("-1", "LISTEN_FDS is no number from 0 to 1024"),
+        ("x", "LISTEN_FDS is no number from 0 to 1024"),
+    ] {
+        let finished = launch(&[]).after(&format!("export LISTEN_PID=$$ LISTEN_FDS={number}")).run();
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.errors.contains(told), "{finished:?}");
+    }
 }

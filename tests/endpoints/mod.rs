@@ -5,12 +5,13 @@ mod activation;
 mod reload;
 
 use crate::support::{
-    Connection, Daemon, Launch, MuxClient, Probe, Probed, Process, Program, Request, eventually,
+    Answer, Connection, Daemon, Launch, MuxClient, Probe, Probed, Process, Program, Request, eventually,
 };
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const GETPWENT: &[&str] = &["-a", "getpwent", "-n", "1"];
@@ -101,6 +102,27 @@ fn each_socket_has_a_service_of_its_own_in_place_of_the_clients() {
     }
 }
 
+/// More than --request-timeout would outlast what a reload or a stop waits for.
+#[test]
+fn a_socket_has_a_timeout_of_its_own_that_is_never_more_than_that_of_the_daemon() {
+    require!(Root, Compiler);
+    for (of_daemon, of_socket) in [("1", "30"), ("30", "1")] {
+        let directory = directory();
+        let flags = [
+            format!("--request-timeout={of_daemon}"),
+            flag(&directory, &format!("auth,timeout={of_socket}")),
+        ];
+        let site = Probed::start(Program::Ours, &[&flags[0], &flags[1]]);
+        site.daemon.log.wait_for("listening on socket");
+        let mut connection = Connection::new(&directory.path().join("auth"));
+        let request = Request::new("hang", "right").service(site.probe.name()).bytes();
+        let start = Instant::now();
+        assert_eq!(connection.send(request).receive(), Answer::Nothing);
+        let waited = start.elapsed();
+        assert!(waited >= Duration::from_millis(990) && waited < Duration::from_secs(15), "{waited:?}");
+    }
+}
+
 #[test]
 fn without_mux_only_the_other_sockets_are_there() {
     let directory = directory();
@@ -137,8 +159,8 @@ fn a_socket_that_cannot_be_had_stops_the_start_and_leaves_nothing_behind() {
         ("missing/auth", "does not exist; create it (for Postfix's private and public: postfix check"),
         ("served", "Another program answers at"),
         ("file", "is not a socket and is left alone"),
-        ("a,owner=nobody-at-all", "There is no user nobody-at-all, whom the socket"),
-        ("a,allow-groups=root:nobody-at-all", "There is no group nobody-at-all, whom the socket"),
+        ("a,owner=nobody-at-all", "There is no user nobody-at-all, which the socket"),
+        ("a,allow-groups=root:nobody-at-all", "There is no group nobody-at-all, which the socket"),
     ] {
         let launch = launch(&[&flag(&directory, "first"), &flag(&directory, rest)]);
         let finished = launch.run();
@@ -152,6 +174,27 @@ fn a_socket_that_cannot_be_had_stops_the_start_and_leaves_nothing_behind() {
     let finished = launch(&["--no-mux"]).run();
     assert_eq!(finished.code, Some(1));
     assert!(finished.errors.contains("with --no-mux no socket is left"), "{finished:?}");
+}
+
+/// Which says nothing about whether somebody listens there.
+#[test]
+fn a_socket_that_the_daemon_may_not_connect_to_is_not_said_to_be_another_programs() {
+    require!(Root, Tool("setpriv"));
+    let directory = directory();
+    let path = directory.path().join("auth");
+    drop(UnixListener::bind(&path).unwrap());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    chown(directory.path(), Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    let (user, group) = (format!("--reuid={SOMEBODY}"), format!("--regid={SOMEBODY}"));
+    let launch = launch(&[&flag(&directory, "auth")]).behind(&["setpriv", &user, &group, "--clear-groups"]);
+    let run = launch.run_directory();
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(run.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+    chown(&run, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    let finished = launch.run();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let told = format!("could not listen on {}: Permission denied", path.display());
+    assert!(finished.errors.contains(&told), "{finished:?}");
 }
 
 #[test]

@@ -352,15 +352,22 @@ fn a_socket_has_its_keys_and_defaults() {
 }
 
 #[test]
-fn a_socket_of_the_command_line_cannot_be_in_the_file_as_well() {
-    let config = config("-a pam --config=/c");
-    let text = Text { path: "/c".into(), bytes: Secret::copy_of(b"# x\n[socket /run/a]\n") };
+fn a_socket_is_named_once_by_command_line_and_file_together_however_it_is_spelt() {
+    let config = config("-a pam --config=/c -m /run/m --socket=/run/a");
+    let lines = b"# x\n[socket /run/a]\n[socket /run//b]\n[socket /run/b]\n[socket /run/m/mux]\n";
+    let text = Text { path: "/c".into(), bytes: Secret::copy_of(lines) };
     let sources = RawSettings { file: Some(text), ..RawSettings::default() };
-    let (site, _) = resolve(&config.frontend, &[], &sources);
-    let (both, problems) = resolve(&config.frontend, &site.endpoints, &sources);
-    assert_eq!(both.endpoints.len(), 1);
+    let (site, problems) = resolve(&config.frontend, &config.endpoints, &sources);
+    assert_eq!(site.endpoints.len(), 3, "mux, /run/a and /run/b");
     let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
-    assert_eq!(problems, ["/c:2: the socket /run/a is on the command line already"]);
+    assert_eq!(
+        problems,
+        [
+            "/c:2: the socket /run/a is on the command line already",
+            "/c:4: the socket /run/b has a section on line 3 already",
+            "/c:5: the socket /run/m/mux is there already: it is the mux of -m, which --no-mux leaves out",
+        ]
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) fn look_up(endpoint: &Endpoint) -> Result<(Access, Allowed), Endpoint
     Ok((access, allowed))
 }
 
-/// By name or else, as for chown(1), by number.
+/// By name or else, as for chown(1), by number: that needs nobody to know it, and no database that can be asked.
 fn number(
     endpoint: &Endpoint,
     kind: &'static str,
@@ -48,7 +48,7 @@ fn number(
         |error| EndpointError::Account { path: endpoint.path.clone(), kind, name: name.to_owned(), error };
     match find(name) {
         Ok(found) => found.or_else(by_number).ok_or_else(|| unknown(None)),
-        Err(error) => Err(unknown(Some(error))),
+        Err(error) => by_number().ok_or_else(|| unknown(Some(error))),
     }
 }
 
@@ -87,6 +87,13 @@ mod tests {
     }
 
     #[test]
+    fn a_number_needs_no_database_that_can_be_asked() {
+        let asked = |name| number(&endpoint(), "user", name, |_| Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(asked("12").unwrap(), 12);
+        assert!(asked("postfix").unwrap_err().to_string().contains("could not be looked up"));
+    }
+
+    #[test]
     fn a_name_that_nobody_has_is_an_error_with_it_and_the_path() {
         let unknown = || Some("nobody-at-all".to_owned());
         let list = || vec!["root".to_owned(), "nobody-at-all".to_owned()];
@@ -100,7 +107,7 @@ mod tests {
         ] {
             let error = look_up(&endpoint).unwrap_err().to_string();
             assert!(error.starts_with(&format!("There is no {kind} ")), "{error}");
-            assert!(error.ends_with("whom the socket /run/auth names"), "{error}");
+            assert!(error.ends_with("which the socket /run/auth names"), "{error}");
         }
     }
 }

@@ -73,6 +73,37 @@ fn another_mode_is_applied_when_the_next_frontend_takes_over_and_not_before() {
 }
 
 #[test]
+fn a_socket_whose_file_is_gone_is_made_again() {
+    let directory = tempdir().unwrap();
+    let auth = endpoint(&directory, "auth");
+    let wanted = std::slice::from_ref(&auth);
+    let mut endpoints = Endpoints::new(Vec::new());
+    let first = open(&mut endpoints, wanted).unwrap();
+    fs::remove_file(&auth.path).unwrap();
+    let second = open(&mut endpoints, wanted).unwrap();
+    UnixStream::connect(&auth.path).unwrap();
+    drop(first);
+    assert!(is_there(&auth), "the old one takes the new one's file for none of its own");
+    let third = open(&mut endpoints, wanted).unwrap();
+    assert!(Rc::ptr_eq(&second.first().unwrap().socket, &third.first().unwrap().socket));
+}
+
+#[test]
+fn whoever_takes_a_socket_away_prevents_no_reload() {
+    let directory = tempdir().unwrap();
+    let auth = endpoint(&directory, "auth");
+    let wanted = std::slice::from_ref(&auth);
+    let mut endpoints = Endpoints::new(Vec::new());
+    let first = open(&mut endpoints, wanted).unwrap();
+    fs::remove_file(&auth.path).unwrap();
+    fs::write(&auth.path, "somebody's").unwrap();
+    let second = open(&mut endpoints, wanted).unwrap();
+    assert!(Rc::ptr_eq(&first.first().unwrap().socket, &second.first().unwrap().socket));
+    drop((first, second));
+    assert_eq!(fs::read(&auth.path).unwrap(), b"somebody's");
+}
+
+#[test]
 fn two_paths_to_one_socket_are_an_error_that_names_both() {
     let directory = tempdir().unwrap();
     std::os::unix::fs::symlink(directory.path(), directory.path().join("link")).unwrap();

@@ -68,11 +68,11 @@ impl fmt::Display for EndpointError {
                 strerror(error)
             ),
             Self::Account { path, kind, name, error: None } => {
-                write!(formatter, "There is no {kind} {name}, whom the socket {} names", path.display())
+                write!(formatter, "There is no {kind} {name}, which the socket {} names", path.display())
             }
             Self::Account { path, kind, name, error: Some(error) } => write!(
                 formatter,
-                "The {kind} {name}, whom the socket {} names, could not be looked up: {}",
+                "The {kind} {name}, which the socket {} names, could not be looked up: {}",
                 path.display(),
                 strerror(error)
             ),

@@ -40,7 +40,7 @@ impl Endpoints {
     }
 
     /// The sockets for these endpoints: those that are open stay as they are until [`Listening::apply`], the others are
-    /// made. Nothing new is left if one of them cannot be had.
+    /// made, and so is one whose file is gone. Nothing new is left if one of them cannot be had.
     ///
     /// # Errors
     /// The first thing that is wrong, with the path.
@@ -71,18 +71,31 @@ impl Endpoints {
         occasion: Occasion,
     ) -> Result<Rc<Socket>, EndpointError> {
         let path = &endpoint.path;
-        if let Some(open) = self.all().find(|socket| socket.path() == path) {
-            return Ok(open);
+        // The last that was made there: those before it have lost their file.
+        let open = self.all().filter(|socket| socket.path() == path).last();
+        if let Some(open) = open.as_ref().filter(|socket| !socket.has_lost_file()) {
+            return Ok(Rc::clone(open));
         }
         if let Some(same) = self.all().find(|socket| socket.is_at(path)) {
             return Err(EndpointError::Same(path.clone(), same.path().to_owned()));
         }
-        let socket = Rc::new(match self.handed_in.copy_for(path)? {
-            Some(listener) => Socket::handed_in(path, listener),
-            None => Socket::bind(path, access, occasion)?,
-        });
-        self.open.push(Rc::downgrade(&socket));
-        Ok(socket)
+        let made = match self.handed_in.copy_for(path)? {
+            Some(listener) => Ok(Socket::handed_in(path, listener)),
+            None => Socket::bind(path, access, occasion),
+        };
+        match (made, open) {
+            (Ok(socket), _) => {
+                let socket = Rc::new(socket);
+                self.open.push(Rc::downgrade(&socket));
+                Ok(socket)
+            }
+            // Whoever can take the file away must not be able to prevent a reload.
+            (Err(error), Some(open)) => {
+                log::error!(target: "supervisor", "Nobody can connect at {}: {error}", path.display());
+                Ok(open)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = Rc<Socket>> {

@@ -103,6 +103,15 @@ impl Socket {
         self.file.as_ref().is_some_and(|file| found.is_ok_and(|found| found == file.identity))
     }
 
+    /// Whether its file has been removed, or another is in its place. Not one that cannot be looked at.
+    pub(super) fn has_lost_file(&self) -> bool {
+        let Some(file) = &self.file else { return false };
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) => (found.dev(), found.ino()) != file.identity,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+    }
+
     /// Changes owner, group and mode where others are wanted than before. A socket that was handed in keeps its own.
     pub(super) fn change_access(&self, wanted: Access) -> Result<(), EndpointError> {
         let Some(file) = self.file.as_ref().filter(|file| file.access.get() != wanted) else { return Ok(()) };
@@ -167,24 +176,26 @@ fn make_way(directory: &File, path: &Path, occasion: Occasion) -> Result<(), End
     if !found.file_type().is_socket() {
         return Err(EndpointError::NotASocket(path.to_owned()));
     }
-    if is_served(path, occasion) {
+    if is_served(path, occasion).map_err(failed)? {
         return Err(EndpointError::Taken(path.to_owned()));
     }
     inode::remove_in(directory, name).map_err(failed)
 }
 
-fn is_served(path: &Path, occasion: Occasion) -> bool {
+/// Fails where this process may not connect, which says nothing about whether somebody listens.
+fn is_served(path: &Path, occasion: Occasion) -> io::Result<bool> {
     for _ in 0..TRIES {
         match unix_stream::connect(path, LAST_BREATH) {
             Ok(probe) if occasion == Occasion::Start && closes_soon(&probe) => {}
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {
-                return false;
+                return Ok(false);
             }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
             // It stays, has no room for one more, or is no stream socket.
-            _ => return true,
+            _ => return Ok(true),
         }
     }
-    true
+    Ok(true)
 }
 
 /// A server waits for the request that never comes; one that is being killed closes the connection.
