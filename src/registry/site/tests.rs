@@ -364,6 +364,15 @@ fn a_socket_of_the_command_line_cannot_be_in_the_file_as_well() {
 }
 
 #[test]
+fn the_keys_of_a_socket_count_for_it_however_its_path_is_spelled() {
+    for path in ["/run/a", "//run/a", "/run//a", "/run/./a", "/run/a/."] {
+        let site = site("-a pam --config=/c", &format!("[socket {path}]\nmechanisms: shadow\n"));
+        let [endpoint] = site.endpoints.as_slice() else { panic!("{:?}", site.endpoints) };
+        assert_eq!(names(&site, route(&site, &endpoint.name, "", "")), ["shadow"], "{path}");
+    }
+}
+
+#[test]
 fn a_mechanism_that_no_route_names_is_a_warning() {
     let (_, problems) = resolved("-a pam,shadow", "[mechanism corp]\ntype: ldap\n");
     assert_eq!(
