@@ -39,8 +39,9 @@ fn endpoint(
     problems: &mut Vec<Problem>,
 ) -> Result<Endpoint, String> {
     let mut endpoint = Endpoint::at(Path::new(path))?;
-    if of_flags.iter().any(|other| other.path == endpoint.path) {
-        return Err(format!("{} is on the command line already", section.scope));
+    if let Some(other) = of_flags.iter().find(|other| other.path == endpoint.path) {
+        let place = if other.name == Endpoint::MUX { "in the run directory" } else { "on the command line" };
+        return Err(format!("{} is {place} already", section.scope));
     }
     endpoint.line = Some(section.line);
     let keys = &mut Keys::new(source.path, vec![section], problems);

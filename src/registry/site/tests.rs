@@ -6,6 +6,7 @@ use crate::config::site::{Continuation, InstanceId, Protocol, RealmPattern, Rout
 use crate::config::{Config, WorkerFlag};
 use crate::secret::Secret;
 use std::ffi::OsString;
+use std::path::Path;
 
 fn config(line: &str) -> Config {
     let line = ["saslauthd"].into_iter().chain(line.split_whitespace()).map(OsString::from);
@@ -356,11 +357,16 @@ fn a_socket_of_the_command_line_cannot_be_in_the_file_as_well() {
     let config = config("-a pam --config=/c");
     let text = Text { path: "/c".into(), bytes: Secret::copy_of(b"# x\n[socket /run/a]\n") };
     let sources = RawSettings { file: Some(text), ..RawSettings::default() };
+    let text = Text { path: "/c".into(), bytes: Secret::copy_of(b"[socket /run/mux]\n") };
+    let of_mux = RawSettings { file: Some(text), ..RawSettings::default() };
     let (site, _) = resolve(&config.frontend, &[], &sources);
     let (both, problems) = resolve(&config.frontend, &site.endpoints, &sources);
     assert_eq!(both.endpoints.len(), 1);
     let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(problems, ["/c:2: the socket /run/a is on the command line already"]);
+    let (_, problems) = resolve(&config.frontend, &[Endpoint::mux(Path::new("/run"))], &of_mux);
+    let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    assert_eq!(problems, ["/c:1: the socket /run/mux is in the run directory already"]);
 }
 
 #[test]
