@@ -23,6 +23,6 @@ pub fn obstacles(config: &Config, site: &Site, file: Option<&Path>) -> Vec<Probl
 
 /// With the line of its section, where it has one.
 fn problem(endpoint: &Endpoint, file: Option<&Path>, error: impl Display) -> Problem {
-    let file = file.filter(|_| endpoint.line.is_some()).unwrap_or(Path::new(""));
+    let file = file.filter(|_| endpoint.line.is_some()).unwrap_or_else(|| Path::new(""));
     Problem { line: endpoint.line, ..Problem::error(file, error.to_string()) }
 }
