@@ -11,6 +11,7 @@ use crate::registry::load::{Loaded, load};
 use crate::registry::named_files;
 use crate::settings::file::Problem;
 use crate::strerror::strerror;
+use crate::supervisor::obstacles;
 use crate::sys::memory;
 use mio::{Poll, Registry, Token};
 use std::io::Write;
@@ -23,11 +24,14 @@ pub fn run(config: &Config) -> ExitCode {
     memory::forbid_dumps();
     let mut loaded = load(config);
     if !loaded.problems.iter().any(Problem::is_error) {
+        let file = loaded.sources.file.as_ref().map(|text| text.path.as_path());
+        let obstacles = obstacles(config, &loaded.site, file);
         let failed = try_start(config, &loaded);
         // What a start misses it names itself.
         if let (None, Some(text)) = (&failed, &loaded.sources.file) {
             loaded.problems.extend(named_files::check(text, &asking(&loaded.site)));
         }
+        loaded.problems.extend(obstacles);
         loaded.problems.extend(failed);
     }
     let Loaded { sources, problems, .. } = loaded;

@@ -176,6 +176,40 @@ fn check_reads_the_file_of_each_mechanism() {
 }
 
 #[test]
+fn check_tells_of_accounts_and_directories_that_sockets_need_and_are_not_there() {
+    let file = File::new(
+        "mechanisms: pam
+[socket DIR/owner]\nowner: nobody-at-all\n[socket DIR/group]\ngroup: nobody-at-all
+[socket DIR/users]\nallow_users: root nobody-at-all\n[socket DIR/missing/auth]\n[socket DIR/saslauthd.conf]
+[socket DIR/saslauthd.conf/auth]\n[socket DIR/run/auth]\n",
+    );
+    let directory = file.directory.path().to_str().unwrap();
+    file.write(&fs::read_to_string(file.path()).unwrap().replace("DIR", directory));
+    let named = |text: &str| file.named(&text.replace("DIR", directory));
+    let checked = check(&[
+        &named("--config=FILE"),
+        "--user=no-account",
+        &named("-mDIR/run"),
+        &named("--socket=DIR/flag,allow-groups=no-group"),
+    ]);
+    let expected = [
+        "There is no account no-account for --user",
+        "There is no group no-group, which the socket DIR/flag names",
+        "FILE:2: There is no user nobody-at-all, which the socket DIR/owner names",
+        "FILE:4: There is no group nobody-at-all, which the socket DIR/group names",
+        "FILE:6: There is no user nobody-at-all, which the socket DIR/users names",
+        "FILE:8: The directory DIR/missing of the socket DIR/missing/auth does not exist",
+        "FILE:9: DIR/saslauthd.conf is not a socket and is left alone",
+        "FILE:10: could not listen on DIR/saslauthd.conf/auth: Not a directory",
+    ];
+    assert_eq!((checked.code, checked.output.lines().count()), (Some(1), expected.len()), "{checked:?}");
+    for (line, expected) in checked.output.lines().zip(expected.map(named)) {
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    assert!(!file.directory.path().join("run").exists());
+}
+
+#[test]
 fn check_looks_at_certificates_and_ciphers_as_a_start_does() {
     let (authority, other) = (Authority::new(), Authority::new());
     let (own, foreign) = (authority.issue(&["client"]), other.issue(&["client"]));

@@ -21,7 +21,8 @@ const LAYERS: &[&[&str]] = &[
     &["client", "log", "net", "prompt"],
     &["registry"],
     &["cli"],
-    &["check", "frontend", "supervisor", "testsaslauthd", "worker"],
+    &["frontend", "supervisor", "testsaslauthd", "worker"],
+    &["check"],
 ];
 
 const IN_A_WORKER: &str = "it blocks, and so runs inside a worker only";

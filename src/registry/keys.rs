@@ -127,15 +127,27 @@ fn oddities(file: &File) -> Vec<Oddity> {
 /// The longest unknown key that is shown whole; in a damaged file it might be anything.
 const LONGEST_SHOWN: usize = 64;
 
-/// Of a socket it is an error: a slip must not leave it open to more than was meant.
+/// How bad an unknown key is. C passes over it, and so must this where C's files have sections or none. Elsewhere a slip
+/// would open a socket to more than was meant, or show a password to a mechanism that it is not for.
+fn severity_of_unknown(scope: &Scope) -> Severity {
+    match scope {
+        Scope::Socket(_) | Scope::Mechanism(_) | Scope::Logins { service: Some(_), .. } => Severity::Error,
+        Scope::Logins { realm: Some(realm), .. } if realm.starts_with('*') => Severity::Error,
+        Scope::Logins { .. } | Scope::General | Scope::Nothing => Severity::Warning,
+    }
+}
+
 fn unknown(entry: &Entry, section: &Section) -> Option<Oddity> {
     if find(&entry.key).is_some() {
         return None;
     }
-    let severity = match section.scope {
-        Scope::Socket(_) => Severity::Error,
-        _ => Severity::Warning,
-    };
+    let severity = severity_of_unknown(&section.scope);
+    // As on the command line.
+    let meant = entry.key.replace('-', "_");
+    if find(&meant).is_some() {
+        let text = format!("unknown key {}; {meant} is meant", entry.key);
+        return Some(Oddity { line: entry.line, text, severity: Severity::Error });
+    }
     if entry.key.is_empty() {
         return Some(Oddity {
             line: entry.line,
@@ -278,8 +290,30 @@ mod tests {
             problems.iter().map(|problem| (problem.to_string(), problem.is_error())).collect::<Vec<_>>();
         assert_eq!(
             told,
-            [("/c:2: unknown key allow-users".into(), true), ("/c:5: unknown key what".into(), false)]
+            [
+                ("/c:2: unknown key allow-users; allow_users is meant".into(), true),
+                ("/c:5: unknown key what".into(), false)
+            ]
         );
+    }
+
+    #[test]
+    fn a_slip_in_a_section_that_c_does_not_have_is_an_error() {
+        for (section, is_error) in [
+            ("[mechanism pam]", true),
+            ("[service smtp]", true),
+            ("[realm x service smtp]", true),
+            ("[realm *.x]", true),
+            ("[realm x]", false),
+        ] {
+            for (key, always) in [("onreject", false), ("on-reject", true)] {
+                let bytes = Secret::copy_of(format!("{section}\n{key}: stop\n").as_bytes());
+                let text = Text { path: "/c".into(), bytes };
+                let problems = check(&text, &text.parse(&mut Vec::new()));
+                let errors: Vec<_> = problems.iter().map(Problem::is_error).collect();
+                assert_eq!(errors, [is_error || always], "{section} {key}");
+            }
+        }
     }
 
     #[test]

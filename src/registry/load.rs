@@ -8,6 +8,7 @@ use crate::config::{Config, ConfigFile};
 use crate::secret::Secret;
 use crate::settings::file::{Problem, Text};
 use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF, RawSettings};
+use crate::settings::scope::Scope;
 use crate::strerror::strerror;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -75,12 +76,14 @@ fn needs_file(config: &Config) -> bool {
     only_mechanism(config).is_none_or(|mechanism| mechanism.needs_file(config.mechanism_option.as_deref()))
 }
 
-/// What is wrong with the lines by themselves. Where C would not read the file, its mechanism says how bad that is.
+/// What is wrong with the lines by themselves. Where C would not read the file, its mechanism says how bad that is; but
+/// not in a file with sections: with a header that is passed over logins would be shown to others than it names.
 fn check_file(config: &Config, sources: &RawSettings) -> Vec<Problem> {
     let Some(text) = &sources.file else { return Vec::new() };
     let mut problems = Vec::new();
     let file = text.parse(&mut problems);
-    if only_mechanism(config).is_some_and(Mechanism::can_do_without_file) {
+    let has_sections = file.sections.iter().any(|section| section.scope != Scope::Nothing);
+    if !has_sections && only_mechanism(config).is_some_and(Mechanism::can_do_without_file) {
         problems.clear();
     }
     problems.extend(keys::check(text, &file));
@@ -185,6 +188,7 @@ fn read_up_to(mut file: &File, most: usize) -> io::Result<Secret> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cli::saslauthd::{Parsed, parse};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
@@ -263,6 +267,22 @@ mod tests {
             let file = ConfigFile { path: place.path.clone(), required };
             assert!(read_own(&file, is_needed, &mut problems).is_none());
             assert!(problems.len() == 1 && problems.iter().all(|problem| problem.is_error() == is_error));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_none_stops_rimap_alone_in_a_file_with_sections_only() {
+        let line = ["saslauthd", "-a", "rimap", "-O", "imap.example.org"].map(std::ffi::OsString::from);
+        let Ok(Parsed::Run(config)) = parse(line) else { panic!("it is no daemon's") };
+        for (text, is_error) in [
+            ("oops\n[ini]\n", false),
+            ("[realm x]\nmechanisms: shadow\noops\n", true),
+            ("[mechanism shadow]\n[realm x\nmechanisms: shadow\n", true),
+            ("[realm x]\nmechanisms: shadow\n[realm X]\nmechanisms: pam\n", true),
+        ] {
+            let file = Text { path: "/c".into(), bytes: Secret::copy_of(text.as_bytes()) };
+            let sources = RawSettings { file: Some(file), ..RawSettings::default() };
+            assert_eq!(check_file(&config, &sources).iter().any(Problem::is_error), is_error, "{text}");
         }
     }
 

@@ -18,7 +18,8 @@ pub enum Scope {
         /// A name.
         service: Option<String>,
     },
-    /// `[socket PATH]`, absolute.
+    /// `[socket PATH]`, absolute. Without empty parts and `.`: what counts for a socket is found by its path, as a
+    /// string.
     Socket(String),
     /// A header that means nothing: the keys count for nobody.
     Nothing,
@@ -49,7 +50,7 @@ impl Scope {
         match word.to_ascii_lowercase().as_str() {
             "mechanism" if is_name(rest) => Ok(Self::Mechanism(rest.to_owned())),
             "mechanism" => Err(NO_MECHANISM),
-            "socket" if rest.starts_with('/') && !rest.contains('\t') => Ok(Self::Socket(rest.to_owned())),
+            "socket" if rest.starts_with('/') && !rest.contains('\t') => Ok(Self::Socket(plain(rest))),
             "socket" => Err(NO_SOCKET),
             _ => Self::parse_logins(inside),
         }
@@ -108,6 +109,13 @@ pub fn is_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(letter)
 }
 
+/// The path as the socket is known by it. A slash at the end is kept, since it is wrong there.
+fn plain(path: &str) -> String {
+    let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    let plain: String = parts.flat_map(|part| ["/", part]).collect();
+    if path.ends_with('/') { plain + "/" } else { plain }
+}
+
 fn is_realm(realm: &str) -> bool {
     match realm.strip_prefix("*.") {
         Some(name) => !name.is_empty() && !name.contains('*'),
@@ -154,6 +162,10 @@ mod tests {
             ("[Service smtp  Realm example.org]", logins(Some("example.org"), Some("smtp"))),
             ("[realm realm service service]", logins(Some("realm"), Some("service"))),
             ("[socket /run/a socket]", Scope::Socket("/run/a socket".to_owned())),
+            ("[socket //run/./a//b/.]", Scope::Socket("/run/a/b".to_owned())),
+            ("[socket /run/a/../b]", Scope::Socket("/run/a/../b".to_owned())),
+            ("[socket /run/]", Scope::Socket("/run/".to_owned())),
+            ("[socket /]", Scope::Socket("/".to_owned())),
         ] {
             assert_eq!(Scope::parse(header.as_bytes()), Ok(scope), "{header}");
         }
@@ -196,6 +208,7 @@ mod tests {
             ("[realm x.org]", "[realm *.x.org]", false),
             ("[mechanism pam]", "[mechanism PAM]", true),
             ("[socket /a]", "[socket /A]", false),
+            ("[socket /a/b]", "[socket //a/./b]", true),
         ] {
             assert_eq!(parsed(one).is_same(&parsed(other)), is_same, "{one} {other}");
         }

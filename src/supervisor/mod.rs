@@ -6,6 +6,7 @@ mod detach;
 mod endpoints;
 mod event_loop;
 mod frontends;
+mod obstacles;
 mod pid_file;
 mod run_directory;
 mod settings;
@@ -15,6 +16,7 @@ mod succession;
 mod workers;
 
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
+pub use obstacles::obstacles;
 
 use crate::cli;
 use crate::config::site::Site;

@@ -320,3 +320,25 @@ fn an_answer_to_an_errand_is_none_to_a_step() {
     assert!(matches!(&scene.replies[..], [(1, Outcome::Unavailable(_))]));
     assert_eq!(id(1), RequestId { client: ClientId(1), number: 0 });
 }
+
+#[test]
+fn what_a_step_refuses_after_the_deadline_of_its_request_is_no_failure_since_the_next_might_have_accepted() {
+    let failures = |scene: &Scene| {
+        let decided = scene.events.iter().filter_map(|event| match event {
+            Event::Decided(_, outcome, _) => Some(outcome),
+            _ => None,
+        });
+        decided.filter(|outcome| matches!(outcome, Outcome::Reject(_))).count()
+    };
+    for (hangs_up, expected) in [(false, 0), (true, 1)] {
+        let mut scene = Scene::with(service(1, false), &[InWorkers, InWorkers]);
+        scene.ask_with(1, "mux", credentials("anna", "secret"), 1000, 8 * SECOND);
+        if hangs_up {
+            scene.hang_up(1);
+        } else {
+            scene.pass(8 * SECOND);
+        }
+        scene.answer(0, Outcome::reject("no"));
+        assert_eq!(failures(&scene), expected, "{hangs_up}");
+    }
+}

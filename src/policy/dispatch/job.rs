@@ -55,6 +55,8 @@ pub(super) struct Login {
     pub(super) requests: BTreeSet<RequestId>,
     /// What a worker does for it while servers are asked.
     pub(super) errand: Option<JobId>,
+    /// One of its requests was not waited for any longer by the daemon itself, and has been told so.
+    pub(super) has_been_late: bool,
 }
 
 /// What a request waits for.

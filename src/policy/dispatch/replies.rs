@@ -70,9 +70,10 @@ impl Dispatcher {
         self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
     }
 
-    /// Log readers count failures: hanging up early must not hide one.
+    /// Log readers count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
+    /// mechanism that was next, it is none: that one might have accepted.
     pub(super) fn log_unheard(&mut self, login: &Login) {
-        if let Some(refusal) = login.chain.refusal() {
+        if let Some(refusal) = login.chain.refusal().filter(|_| !login.has_been_late) {
             self.log_decision(&login.names, &refusal);
         }
     }

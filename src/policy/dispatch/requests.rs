@@ -111,6 +111,7 @@ impl Dispatcher {
             credentials: None,
             requests: BTreeSet::new(),
             errand: None,
+            has_been_late: false,
         };
         let asker = Asker::Requests(Box::new(login));
         let id = self.add(Purpose::CheckLogin(credentials), asker, origin, place, now);

@@ -137,6 +137,7 @@ impl Dispatcher {
         let (names, decision) =
             (Rc::clone(&login.names), login.chain.cut_short(Refusal::internal(job.why_late())));
         self.answer(request, &names, &decision, now);
+        self.jobs.get_mut(&id).and_then(Job::login).into_iter().for_each(|login| login.has_been_late = true);
         self.leave(id, request, now);
     }
 

@@ -364,10 +364,18 @@ fn a_socket_is_named_once_by_command_line_and_file_together_however_it_is_spelt(
         problems,
         [
             "/c:2: the socket /run/a is on the command line already",
-            "/c:4: the socket /run/b has a section on line 3 already",
             "/c:5: the socket /run/m/mux is there already: it is the mux of -m, which --no-mux leaves out",
         ]
     );
+}
+
+#[test]
+fn the_keys_of_a_socket_count_for_it_however_its_path_is_spelled() {
+    for path in ["/run/a", "//run/a", "/run//a", "/run/./a", "/run/a/."] {
+        let site = site("-a pam --config=/c", &format!("[socket {path}]\nmechanisms: shadow\n"));
+        let [endpoint] = site.endpoints.as_slice() else { panic!("{:?}", site.endpoints) };
+        assert_eq!(names(&site, route(&site, &endpoint.name, "", "")), ["shadow"], "{path}");
+    }
 }
 
 #[test]

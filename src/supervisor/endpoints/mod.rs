@@ -133,6 +133,16 @@ impl Listening {
     }
 }
 
+/// What keeps this socket from being had, as far as that can be told without making it. `made` is a directory that the
+/// daemon makes if it is missing.
+pub(super) fn obstacle(endpoint: &Endpoint, made: &Path) -> Option<EndpointError> {
+    let is_made = |error: &EndpointError| {
+        matches!(error, EndpointError::NoDirectory(_)) && endpoint.path.parent() == Some(made)
+    };
+    let looked_up = look_up(endpoint).map(drop);
+    looked_up.and_then(|()| socket::look_at(&endpoint.path)).err().filter(|error| !is_made(error))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 #[path = "endpoints_tests.rs"]

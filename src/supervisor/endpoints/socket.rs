@@ -166,6 +166,25 @@ fn open_directory(path: &Path) -> Result<File, EndpointError> {
     })
 }
 
+/// What keeps a socket from being made here, as far as looking tells: nobody is asked whether the directory may be
+/// written to, and where this process may not look there is nothing to tell.
+pub(super) fn look_at(path: &Path) -> Result<(), EndpointError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => Err(EndpointError::NotASocket(path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(EndpointError::Failed(path.to_owned(), error))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !has_directory(path) => {
+            Err(EndpointError::NoDirectory(path.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_directory(path: &Path) -> bool {
+    path.parent().is_none_or(Path::is_dir)
+}
+
 fn make_way(directory: &File, path: &Path, occasion: Occasion) -> Result<(), EndpointError> {
     let failed = |error| EndpointError::Failed(path.to_owned(), error);
     let Some((_, name)) = split(path) else { return Ok(()) };
