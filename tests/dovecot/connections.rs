@@ -75,3 +75,24 @@ fn a_connection_that_came_when_all_were_busy_is_served_when_it_asks_later() {
     late.send(plain(2, "anna", "secret"));
     assert_eq!(late.line(), r"OK\t2\tuser=anna");
 }
+
+/// The second one comes while the first frontend still answers: the one between hands on what it is to get.
+#[test]
+fn two_reloads_in_a_row_disturb_no_conversation() {
+    let server = Slow::start(&["-n", "1"]);
+    let mut client = server.log_on();
+    (1..=16).for_each(|id| client.send(plain(id, "anna", "secret")));
+    for reloads in 1..=2 {
+        server.daemon.process.signal("HUP");
+        eventually("the reload is complete", || {
+            let log = server.daemon.log.all();
+            (log.iter().filter(|line| line.contains("has taken over")).count() == reloads).then_some(())
+        });
+    }
+    assert_eq!(server.daemon.children("frontend").len(), 2, "the first is busy, the second has gone");
+    for _ in 1..=16 {
+        assert!(client.line().starts_with("OK"));
+    }
+    super::expect_served(&mut client);
+    assert_eq!(server.daemon.children("frontend").len(), 1);
+}
