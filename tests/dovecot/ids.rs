@@ -92,7 +92,7 @@ fn how_many_requests_may_wait_for_their_client(program: AuthServer) {
     }
     let begins = |word| answers.iter().filter(|line| line.starts_with(word)).count();
     assert_eq!(begins("CONT"), 100, "{answers:?}");
-    let given_up = program.better("16 are more than any client has, and each holds memory", 0, 84);
+    let given_up = program.better("64 are more than any client has, and each holds memory", 0, 36);
     assert_eq!(begins("FAIL"), given_up, "{answers:?}");
     client.send(plain(101, "anna", "secret"));
     assert_eq!(client.line(), r"OK\t101\tuser=anna");
