@@ -50,29 +50,37 @@ impl Frontend {
         }
     }
 
-    pub(super) fn begin_handover(
-        &mut self,
-        socket: Option<OwnedFd>,
-        silent: BTreeSet<ClientId>,
-        now: Instant,
-    ) {
+    /// Gives away what can be, to whoever is at the other end of `socket`.
+    fn begin_handover(&mut self, socket: Option<OwnedFd>, silent: BTreeSet<ClientId>, now: Instant) {
         let registry = self.poll.registry();
         self.handover = socket.and_then(|socket| Handover::new(socket, silent, registry).ok());
-        if self.draining && self.handover.is_none() {
-            self.auth_clients.close_at_rest(now);
+        match &self.handover {
+            Some(handover) => self.predecessors.pass_on(handover, registry),
+            None => {
+                self.predecessors.let_go();
+                self.auth_clients.close_at_rest(now);
+            }
+        }
+        self.continue_handover(now);
+    }
+
+    /// From now on the frontend before hands its connections over.
+    pub(super) fn succeed(&mut self, predecessor: Option<OwnedFd>, now: Instant) {
+        let registry = self.poll.registry();
+        if let Some(Err(error)) = predecessor.map(|socket| self.predecessors.add(socket, registry)) {
+            log::error!(target: "frontend", "The connections of the frontend before are lost: {error}");
         }
         self.continue_handover(now);
     }
 
     /// Gives away or takes as many connections as can be now. Those at auth sockets are given away as they come to rest.
     pub(super) fn continue_handover(&mut self, now: Instant) {
-        let Some(handover) = &mut self.handover else { return };
         if !self.draining {
-            let (taken, goes_on) = handover.take();
-            self.handover.take_if(|_| !goes_on);
+            let taken = self.predecessors.take(self.poll.registry());
             taken.into_iter().for_each(|(message, stream)| self.take_over(&message, stream, now));
             return;
         }
+        let Some(handover) = &mut self.handover else { return };
         match handover.give(&mut self.clients, &mut self.auth_clients) {
             Given::Some => {}
             Given::All if self.auth_clients.will_hand_over() => {}

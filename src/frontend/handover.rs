@@ -6,7 +6,7 @@ use super::auth_clients::AuthClients;
 use super::clients::Clients;
 use super::endpoint::Endpoint;
 use super::token;
-use crate::ipc::{HandedOver, LARGEST_HANDOVER};
+use crate::ipc::{HandedOver, Legacy};
 use crate::policy::dispatch::ClientId;
 use crate::sys::socket;
 use mio::net::UnixStream;
@@ -14,12 +14,12 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// One end of the socket between the two frontends.
+/// The old frontend's end of the socket between the two.
 pub(super) struct Handover {
     socket: OwnedFd,
-    /// To be given away, at the old frontend's end.
+    /// To be given away.
     silent: BTreeSet<ClientId>,
 }
 
@@ -56,42 +56,30 @@ impl Handover {
         while let Some(id) = self.silent.last().copied() {
             if let Some((stream, endpoint)) = clients.silent(id) {
                 // Nothing has been said, so there is nothing to tell of it.
-                self.send(endpoint, Vec::new(), stream)?;
+                self.send_connection(endpoint, Vec::new(), stream)?;
                 clients.let_go(id);
             }
             self.silent.pop_last();
         }
         while let Some((id, stream, endpoint, state)) = auth_clients.next_to_hand_over() {
-            self.send(endpoint, state.encode(), stream)?;
+            self.send_connection(endpoint, state.encode(), stream)?;
             auth_clients.let_go(id);
         }
         Ok(())
     }
 
-    fn send(&self, endpoint: &Endpoint, state: Vec<u8>, stream: &UnixStream) -> io::Result<()> {
-        let message = HandedOver { endpoint: endpoint.key(), state }.encode();
-        socket::send_with_descriptor(self.socket.as_fd(), message.as_bytes(), stream.as_fd())
+    fn send_connection(&self, endpoint: &Endpoint, state: Vec<u8>, stream: &UnixStream) -> io::Result<()> {
+        let connection = HandedOver { endpoint: endpoint.key(), state };
+        self.send(&Legacy::Connection(connection), stream.as_fd())
+    }
+
+    /// Gives something to the next frontend.
+    pub(super) fn send(&self, what: &Legacy, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        socket::send_with_descriptor(self.socket.as_fd(), what.encode().as_bytes(), descriptor)
     }
 
     /// Whether this one is to be given away: whatever it says is for the next frontend.
     pub(super) fn gives_away(&self, id: ClientId) -> bool {
         self.silent.contains(&id)
-    }
-
-    /// The connections that have come, and whether more may come.
-    pub(super) fn take(&self) -> (Vec<(HandedOver, UnixStream)>, bool) {
-        let mut taken = Vec::new();
-        loop {
-            let mut buffer = [0; LARGEST_HANDOVER];
-            match socket::receive_with_descriptor(self.socket.as_fd(), &mut buffer) {
-                Ok(Some((length, Some(connection)))) => {
-                    let message = HandedOver::decode(buffer.get(..length).unwrap_or_default());
-                    let stream = UnixStream::from_std(std::os::unix::net::UnixStream::from(connection));
-                    taken.extend(message.ok().map(|message| (message, stream)));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return (taken, true),
-                Ok(_) | Err(_) => return (taken, false),
-            }
-        }
     }
 }

@@ -16,6 +16,7 @@ mod listener;
 mod listeners;
 mod networks;
 mod places;
+mod predecessors;
 mod record;
 mod repeated_lines;
 mod requests;
@@ -40,7 +41,7 @@ use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Poll};
 use networks::Networks;
-use std::collections::BTreeSet;
+use predecessors::Predecessors;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -85,7 +86,9 @@ struct Frontend {
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
     draining: bool,
-    /// While silent connections change hands: from the frontend before this one, or to the next once it drains.
+    /// From whom connections come.
+    predecessors: Predecessors,
+    /// While it drains: to whom connections go.
     handover: Option<Handover>,
     /// When the daemon is stopping: the requests that still wait then are given up.
     give_up_at: Option<Instant>,
@@ -115,6 +118,7 @@ impl Frontend {
             request_timeout,
             announced: false,
             draining: false,
+            predecessors: Predecessors::default(),
             handover: None,
             give_up_at: None,
         })
@@ -218,7 +222,7 @@ impl Frontend {
                 }
                 ToFrontend::Accept => {
                     self.listeners.open(self.poll.registry())?;
-                    self.begin_handover(descriptor, BTreeSet::new(), now);
+                    self.succeed(descriptor, now);
                 }
                 ToFrontend::Worker(worker, pool) => self.add_worker(worker, pool, descriptor, now),
                 ToFrontend::WorkerDied(worker) => {

@@ -66,7 +66,7 @@ pub(super) fn write_refusal(refused: &Refused, origin: &Origin<'_>) {
         client: parameters.client,
     };
     let reason = reason.to_string();
-    let line = Line { names: &names, mechanisms: None, reason: Some(&reason) };
+    let line = Line { names: &names, mechanisms: Some(Mechanisms::Nobody), reason: Some(&reason) };
     log::info!(target: "do_auth", "auth failure: {line}");
 }
 
@@ -93,7 +93,7 @@ fn whose(pool: PoolId, site: &Site) -> String {
 fn write_decision(names: &Names, outcome: &Outcome, by: &DecidedBy, site: &Site) {
     let mechanisms = match by {
         DecidedBy::Cache => None,
-        DecidedBy::Mechanisms(asked) => Some(Mechanisms { asked, site }),
+        DecidedBy::Mechanisms(asked) => Some(Mechanisms::Asked(asked, site)),
     };
     let line = |reason| Line { names, mechanisms, reason };
     match outcome {
@@ -116,16 +116,19 @@ fn shown(field: &[u8]) -> Escaped<'_> {
     clean(field.get(..LONGEST_FIELD).unwrap_or(field))
 }
 
-/// The names of those that were asked, with commas between them.
+/// Whom a verdict is from.
 #[derive(Clone, Copy)]
-struct Mechanisms<'a> {
-    asked: &'a Asked,
-    site: &'a Site,
+enum Mechanisms<'a> {
+    /// Those that were asked: their names at that site, with commas between them.
+    Asked(&'a Asked, &'a Site),
+    /// The daemon itself.
+    Nobody,
 }
 
 impl fmt::Display for Mechanisms<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instances = self.asked.instances().filter_map(|id| self.site.instances.get(id.0));
+        let Self::Asked(asked, site) = self else { return formatter.write_str("none") };
+        let instances = asked.instances().filter_map(|id| site.instances.get(id.0));
         for (place, instance) in instances.enumerate() {
             formatter.write_str(if place > 0 { "," } else { "" })?;
             formatter.write_str(&instance.name)?;
@@ -202,7 +205,8 @@ mod tests {
     }
 
     fn failure(site: &Site, names: &Names) -> String {
-        let mechanisms = Some(Mechanisms { asked: &all_asked(site), site });
+        let asked = all_asked(site);
+        let mechanisms = Some(Mechanisms::Asked(&asked, site));
         Line { names, mechanisms, reason: Some("PAM auth error") }.to_string()
     }
 

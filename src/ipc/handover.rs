@@ -1,4 +1,5 @@
-//! Between a frontend that leaves and the next one: a connection, which comes with the message.
+//! Between a frontend that leaves and the next one: a connection, or all that a frontend before is still to hand over,
+//! which comes with the message.
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer};
@@ -7,12 +8,22 @@ use crate::config::endpoint::LONGEST_PATH;
 use crate::secret::Secret;
 
 const CONNECTION: u8 = 1;
+const PREDECESSOR: u8 = 2;
 
 /// The most in bytes that a conversation may have to say of itself for another frontend to go on with it.
 pub const LONGEST_STATE: usize = 256;
 
 /// The largest of these messages in bytes.
 pub const LARGEST_HANDOVER: usize = LONGEST_PATH + LONGEST_STATE + 32;
+
+/// What the next frontend gets, each with a descriptor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Legacy {
+    /// A client's connection.
+    Connection(HandedOver),
+    /// The socket at which a frontend that left earlier hands over what it still holds.
+    Predecessor,
+}
 
 /// A connection that changes hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,20 +34,29 @@ pub struct HandedOver {
     pub state: Vec<u8>,
 }
 
-impl HandedOver {
+impl Legacy {
     /// The message to the next frontend.
     pub fn encode(&self) -> Secret {
-        write_key(Writer::new(CONNECTION, LARGEST_HANDOVER), &self.endpoint).string(&self.state).finish()
+        match self {
+            Self::Connection(HandedOver { endpoint, state }) => {
+                write_key(Writer::new(CONNECTION, LARGEST_HANDOVER), endpoint).string(state).finish()
+            }
+            Self::Predecessor => Writer::new(PREDECESSOR, LARGEST_HANDOVER).finish(),
+        }
     }
 
     /// Reads a message from the frontend before.
     pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let (tag, mut reader) = Reader::new(message)?;
-        if tag != CONNECTION {
-            return Err(Malformed);
-        }
-        let handed_over = Self { endpoint: read_key(&mut reader)?, state: reader.string()?.to_vec() };
-        reader.finish(handed_over)
+        let legacy = match tag {
+            CONNECTION => {
+                let endpoint = read_key(&mut reader)?;
+                Self::Connection(HandedOver { endpoint, state: reader.string()?.to_vec() })
+            }
+            PREDECESSOR => Self::Predecessor,
+            _ => return Err(Malformed),
+        };
+        reader.finish(legacy)
     }
 }
 
@@ -52,13 +72,22 @@ mod tests {
         for (name, protocol, state) in
             [("mux", Protocol::Mux, vec![]), (&name, Protocol::Dovecot, vec![255; LONGEST_STATE])]
         {
-            let message = HandedOver { endpoint: EndpointKey { name: name.into(), protocol }, state };
+            let endpoint = EndpointKey { name: name.into(), protocol };
+            let message = Legacy::Connection(HandedOver { endpoint, state });
             let bytes = message.encode();
             assert!(bytes.len() <= LARGEST_HANDOVER, "{}", bytes.len());
             for length in 0..bytes.len() {
-                assert_eq!(HandedOver::decode(&bytes.as_bytes()[..length]), Err(Malformed));
+                assert_eq!(Legacy::decode(&bytes.as_bytes()[..length]), Err(Malformed));
             }
-            assert_eq!(HandedOver::decode(bytes.as_bytes()), Ok(message));
+            assert_eq!(Legacy::decode(bytes.as_bytes()), Ok(message));
         }
+    }
+
+    #[test]
+    fn the_socket_of_an_earlier_frontend_is_no_connection() {
+        let bytes = Legacy::Predecessor.encode();
+        assert_eq!(Legacy::decode(bytes.as_bytes()), Ok(Legacy::Predecessor));
+        assert_eq!(Legacy::decode(&[bytes.as_bytes(), b"x"].concat()), Err(Malformed));
+        assert_eq!(Legacy::decode(&[77]), Err(Malformed));
     }
 }

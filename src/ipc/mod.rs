@@ -14,7 +14,7 @@ mod worker;
 pub use codec::Malformed;
 pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
-pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE};
+pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};
 pub use listener::{Allowed, EndpointKey, Listener};
 pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
 

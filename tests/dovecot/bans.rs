@@ -20,6 +20,7 @@ fn fail2ban_finds_the_addresses_that_mail_servers_tell() {
         ("anna", "wrong", "192.0.2.7"),
         ("nobody", "secret", "2001:db8::8"),
         (forged, "secret", "192.0.2.10"),
+        ("anna\u{1}", "secret", "192.0.2.11"),
         ("anna", "wrong", "nonsense"),
         ("anna", "wrong", "192.0.2.300"),
         ("anna", "secret", "192.0.2.9"),
@@ -31,5 +32,8 @@ fn fail2ban_finds_the_addresses_that_mail_servers_tell() {
     client.send(plain(1, "anna", "secret").replace("\tresp=", "\tsecured\tlip=192.0.2.1\tresp="));
     client.line();
     log.wait_for("for anna by PLAIN, secured, at 192.0.2.1");
-    assert_eq!(fail2ban::addresses_found(&log.all(), "normal"), ["192.0.2.7", "2001:db8::8", "192.0.2.10"]);
+    assert_eq!(
+        fail2ban::addresses_found(&log.all(), "normal"),
+        ["192.0.2.7", "2001:db8::8", "192.0.2.10", "192.0.2.11"]
+    );
 }

@@ -3,6 +3,7 @@
 
 mod bans;
 mod closes;
+mod connections;
 mod doveadm;
 mod exchanges;
 mod greeting;

@@ -79,6 +79,11 @@ impl Session {
         is_quiet && self.open.is_empty() && !self.lines.holds_part() && !self.is_closed
     }
 
+    /// Whether the client has begun something that only this object can go on with: the handshake, a line, an exchange.
+    pub fn is_in_the_middle(&self) -> bool {
+        self.next_timeout().is_some()
+    }
+
     /// What is to be written. The caller takes it away when it is.
     pub fn output(&mut self) -> &mut Secret {
         &mut self.output

@@ -161,6 +161,11 @@ impl Connection {
         self.session.open_requests().next().is_some()
     }
 
+    /// Whether it only waits for answers. What it asks beside them may as well be asked of another frontend.
+    pub(super) fn only_waits(&self) -> bool {
+        self.is_owed() && !self.session.is_in_the_middle()
+    }
+
     pub(super) fn hand_over(&self) -> HandedOver {
         self.session.hand_over()
     }

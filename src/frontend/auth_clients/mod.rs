@@ -58,6 +58,8 @@ pub(super) struct AuthClients {
     unread: Vec<ClientId>,
     leaving: Leaving,
     complaints: RateLimit,
+    /// Of those who speak something else; the others are about places.
+    protocol_complaints: RateLimit,
 }
 
 /// What the dispatcher is to be told.
@@ -97,6 +99,7 @@ impl AuthClients {
             unread: Vec::new(),
             leaving: Leaving::No,
             complaints: RateLimit::default(),
+            protocol_complaints: RateLimit::default(),
         }
     }
 
@@ -140,7 +143,7 @@ impl AuthClients {
 
     fn add(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, session: Session, now: Instant) {
         let uid = super::clients::uid_of(&stream);
-        let has_place = self.places.held() < self.max_connections || self.make_room(uid, now);
+        let has_place = self.finds_place(uid, now);
         let beyond = self.connections.len().saturating_sub(self.places.held());
         if !has_place && beyond >= MAX_BEYOND {
             return;
@@ -166,17 +169,28 @@ impl AuthClients {
 
     /// Ends the connection that has rested for longest, of the user who holds most: its client comes again when it needs one.
     pub(super) fn make_room(&mut self, uid: u32, now: Instant) -> bool {
-        if self.complaints.is_due(now) {
-            log::warn!(
-                target: "frontend",
-                "{} connections are open at auth sockets, and one that is at rest makes room; a larger \
-                 --max-auth-connections or limit on open descriptors would help",
-                self.places.held()
-            );
-        }
         let victim = self.places.who_makes_room(uid, now);
+        self.complain(uid, victim, now);
         let victim = victim.and_then(|victim| self.connections.remove(&victim));
         victim.map(|victim| self.forget(victim)).is_some()
+    }
+
+    fn complain(&mut self, uid: u32, victim: Option<ClientId>, now: Instant) {
+        if !self.complaints.is_due(now) {
+            return;
+        }
+        let whose = victim.and_then(|victim| self.connections.get(&victim)).map_or(uid, |victim| victim.uid);
+        let (all, held) = (self.places.held(), self.places.held_by(whose));
+        let what = if victim.is_some() {
+            "one of those makes room"
+        } else {
+            "what a new one of that user asks is answered as unavailable"
+        };
+        log::warn!(
+            target: "frontend",
+            "{all} connections are open at auth sockets, {held} of them by the user with the number {whose}, and {what}; a \
+             larger --max-auth-connections or limit on open descriptors would help"
+        );
     }
 
     /// Looks at a connection of which the event loop tells something.
@@ -192,6 +206,15 @@ impl AuthClients {
         }
         if event.is_writable() {
             self.unflushed.push(id);
+        }
+        self.hear(connection, now);
+    }
+
+    /// Reads on, unless what comes next is for the next frontend: a client that is never without a request would not come to
+    /// rest otherwise, and would be answered by the settings of before for as long as this one lives.
+    fn hear(&mut self, connection: Connection, now: Instant) {
+        if !matches!(self.leaving, Leaving::No) && connection.only_waits() {
+            return self.keep(connection, now);
         }
         self.serve(connection, now);
     }
@@ -236,7 +259,7 @@ impl AuthClients {
     }
 
     fn request(&mut self, request: Request, connection: &mut Connection, now: Instant) {
-        if connection.standing.is_none() {
+        if !self.has_place(connection, now) {
             let outcome = Outcome::internal_failure("too many connections");
             let login = &request.credentials.login;
             return connection.session.handle_answer(request.number, &outcome, login);
@@ -255,10 +278,23 @@ impl AuthClients {
         });
     }
 
+    /// Whether it has a place. One that has found none may find one by the time it asks.
+    fn has_place(&mut self, connection: &mut Connection, now: Instant) -> bool {
+        if connection.standing.is_none() && self.finds_place(connection.uid, now) {
+            self.places.enter(connection.uid, connection.id, Standing::Owed);
+            connection.standing = Some(Standing::Owed);
+        }
+        connection.standing.is_some()
+    }
+
+    fn finds_place(&mut self, uid: u32, now: Instant) -> bool {
+        self.places.held() < self.max_connections || self.make_room(uid, now)
+    }
+
     fn tell_of_close(&mut self, reason: CloseReason, connection: &Connection, now: Instant) {
         match reason {
             // Whoever speaks something else here is to be found; the rest is ordinary.
-            CloseReason::Protocol(_) if self.complaints.is_due(now) => {
+            CloseReason::Protocol(_) if self.protocol_complaints.is_due(now) => {
                 log::warn!(target: "frontend", "A connection was closed: {reason}: {}", connection.origin());
             }
             _ => {
@@ -303,7 +339,7 @@ impl AuthClients {
                 continue;
             }
             let Some(connection) = self.connections.remove(&id) else { continue };
-            self.serve(connection, now);
+            self.hear(connection, now);
         }
         while let Some(&(_, id)) = self.timers.first().filter(|(due, _)| *due <= now) {
             let Some(mut connection) = self.connections.remove(&id) else { return };
