@@ -1,7 +1,7 @@
 //! Who wants something done: by this the daemon shares out what it has.
 #![forbid(unsafe_code)]
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
 
 /// A user of this machine and, within that user, a login as a mechanism sees it and the client address that was sent
@@ -23,7 +23,20 @@ pub struct Login {
     pub client: Option<IpAddr>,
 }
 
+/// Where a login comes from, as far as it can be told: an IPv4 address, or the subnet of an IPv6 address (RFC 6177: a
+/// site has a /64 at least). `None` stands for all that came without an address.
+pub type Subnet = Option<IpAddr>;
+
 impl Origin {
+    /// The subnet of the client.
+    pub fn subnet(&self) -> Subnet {
+        const HOST_BITS: u32 = 64;
+        self.login.client.map(|address| match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> HOST_BITS << HOST_BITS)),
+        })
+    }
+
     /// A login that a client of the socket asks about.
     pub fn client(uid: u32, name: &[u8], client: Option<IpAddr>) -> Self {
         Self { uid: Some(uid), login: Rc::new(Login { name: name.to_vec(), client }) }

@@ -1,11 +1,11 @@
 //! A queue in which nobody can put himself before the others by asking more often.
 //!
-//! Served in turn by user of the machine, within a user in turn by login (with its client address, if one was sent),
-//! and of one login in the order of arrival. Whoever is served goes to the end of both turns.
+//! Served in turn by user of the machine, within a user in turn by client address (all logins without one together),
+//! within an address by login, and of one login in the order of arrival. Whoever is served goes to the end of each turn.
 //!
 //! What is served out is shared as well, as long as others are about (they wait, hold something, or did so in the last
-//! two seconds): one user holds no more than an equal part, and one login no more than half of what its user may hold,
-//! rounded up; one is always allowed. Who is alone may hold everything.
+//! two seconds): one user holds no more than an equal part, one address no more than half of what its user may hold, and
+//! one login no more than half of that, rounded up; one is always allowed. Who is alone may hold everything.
 //!
 //! Pure. Each operation takes logarithmic time, [`FairQueue::next`] besides a step for each one that holds its whole
 //! share, of whom there are no more than there is to be shared.
@@ -15,8 +15,9 @@
 mod tests;
 mod turns;
 
-use crate::policy::origin::{Login, Origin};
+use crate::policy::origin::{Login, Origin, Subnet};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::rc::Rc;
 use std::time::Instant;
 use turns::Turns;
@@ -24,14 +25,21 @@ use turns::Turns;
 /// Things that wait, each from an [`Origin`] and with a number: the order of arrival among those of one login.
 pub struct FairQueue<T> {
     users: Turns<Option<u32>>,
-    logins: HashMap<Option<u32>, Turns<Rc<Login>>>,
+    subnets: HashMap<Option<u32>, Turns<Subnet>>,
+    logins: HashMap<(Option<u32>, Subnet), Turns<Rc<Login>>>,
     waiting: HashMap<Origin, BTreeMap<u64, T>>,
     length: usize,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { users: Turns::default(), logins: HashMap::new(), waiting: HashMap::new(), length: 0 }
+        Self {
+            users: Turns::default(),
+            subnets: HashMap::new(),
+            logins: HashMap::new(),
+            waiting: HashMap::new(),
+            length: 0,
+        }
     }
 }
 
@@ -39,16 +47,20 @@ impl<T> FairQueue<T> {
     /// It waits.
     pub fn insert(&mut self, origin: &Origin, number: u64, item: T) {
         if self.put(origin, number, item) {
+            let subnet = origin.subnet();
             self.users.join(&origin.uid);
-            self.logins.entry(origin.uid).or_default().join(&origin.login);
+            self.subnets.entry(origin.uid).or_default().join(&subnet);
+            self.logins.entry((origin.uid, subnet)).or_default().join(&origin.login);
         }
     }
 
-    /// It waits again, since what it was given was of no use; its user and login come first.
+    /// It waits again, since what it was given was of no use; its user, address and login come first.
     pub fn insert_again(&mut self, origin: &Origin, number: u64, item: T) {
         if self.put(origin, number, item) {
+            let subnet = origin.subnet();
             self.users.give_back(&origin.uid);
-            self.logins.entry(origin.uid).or_default().give_back(&origin.login);
+            self.subnets.entry(origin.uid).or_default().give_back(&subnet);
+            self.logins.entry((origin.uid, subnet)).or_default().give_back(&origin.login);
         }
     }
 
@@ -57,10 +69,7 @@ impl<T> FairQueue<T> {
         let removed = self.pull(origin, number);
         if removed {
             self.users.leave(&origin.uid);
-            if let Some(logins) = self.logins.get_mut(&origin.uid) {
-                logins.leave(&origin.login);
-            }
-            self.tidy(origin.uid);
+            self.change(origin, |subnets, subnet| subnets.leave(subnet), Turns::leave);
         }
         removed
     }
@@ -73,8 +82,15 @@ impl<T> FairQueue<T> {
     }
 
     fn next_of(&self, uid: Option<u32>, places: usize) -> Option<(&Origin, u64, &T)> {
-        let logins = self.logins.get(&uid)?;
-        let of_login = if logins.len() > 1 { places.div_ceil(2) } else { places };
+        let subnets = self.subnets.get(&uid)?;
+        let of_subnet = share(places, subnets);
+        let in_turn = subnets.in_turn().filter(|subnet| subnets.held(subnet) < of_subnet);
+        in_turn.filter_map(|subnet| self.next_at(uid, *subnet, of_subnet)).next()
+    }
+
+    fn next_at(&self, uid: Option<u32>, subnet: Subnet, places: usize) -> Option<(&Origin, u64, &T)> {
+        let logins = self.logins.get(&(uid, subnet))?;
+        let of_login = share(places, logins);
         let login = logins.in_turn().find(|login| logins.held(login) < of_login)?;
         let (origin, items) = self.waiting.get_key_value(&Origin { uid, login: Rc::clone(login) })?;
         items.first_key_value().map(|(number, item)| (origin, *number, item))
@@ -84,7 +100,7 @@ impl<T> FairQueue<T> {
     pub fn take(&mut self, origin: &Origin, number: u64) {
         if self.pull(origin, number) {
             self.users.take(&origin.uid);
-            self.logins.entry(origin.uid).or_default().take(&origin.login);
+            self.change(origin, |subnets, subnet| subnets.take(subnet), Turns::take);
         }
     }
 
@@ -92,25 +108,27 @@ impl<T> FairQueue<T> {
     pub fn pass(&mut self, origin: &Origin, number: u64) {
         if self.pull(origin, number) {
             self.users.pass(&origin.uid);
-            if let Some(logins) = self.logins.get_mut(&origin.uid) {
-                logins.pass(&origin.login);
-            }
-            self.tidy(origin.uid);
+            self.change(origin, |subnets, subnet| subnets.pass(subnet), Turns::pass);
         }
     }
 
     /// Something of it has given its place back.
     pub fn release(&mut self, origin: &Origin, now: Instant) {
         self.users.release(&origin.uid, now);
-        if let Some(logins) = self.logins.get_mut(&origin.uid) {
-            logins.release(&origin.login, now);
-        }
-        self.tidy(origin.uid);
+        self.change(
+            origin,
+            |subnets, subnet| subnets.release(subnet, now),
+            |logins, login| logins.release(login, now),
+        );
     }
 
     /// Forgets those who have not been about for a while: others may hold more then.
     pub fn forget(&mut self, now: Instant) {
         self.users.forget(now);
+        self.subnets.retain(|_, subnets| {
+            subnets.forget(now);
+            subnets.len() > 0
+        });
         self.logins.retain(|_, logins| {
             logins.forget(now);
             logins.len() > 0
@@ -119,8 +137,9 @@ impl<T> FairQueue<T> {
 
     /// When [`Self::forget`] may change whose turn it is.
     pub fn next_to_forget(&self) -> Option<Instant> {
+        let subnets = self.subnets.values().filter_map(Turns::next_to_forget);
         let logins = self.logins.values().filter_map(Turns::next_to_forget);
-        logins.chain(self.users.next_to_forget()).min()
+        subnets.chain(logins).chain(self.users.next_to_forget()).min()
     }
 
     /// How many wait.
@@ -149,9 +168,30 @@ impl<T> FairQueue<T> {
         removed
     }
 
-    fn tidy(&mut self, uid: Option<u32>) {
-        if self.logins.get(&uid).is_some_and(|logins| logins.len() == 0) {
-            self.logins.remove(&uid);
+    /// Changes the turns within the user, of whom nothing is kept when nobody is about.
+    fn change(
+        &mut self,
+        origin: &Origin,
+        subnet: impl FnOnce(&mut Turns<Subnet>, &Subnet),
+        login: impl FnOnce(&mut Turns<Rc<Login>>, &Rc<Login>),
+    ) {
+        let key = origin.subnet();
+        if let Some(subnets) = self.subnets.get_mut(&origin.uid) {
+            subnet(subnets, &key);
+            if subnets.len() == 0 {
+                self.subnets.remove(&origin.uid);
+            }
+        }
+        if let Some(logins) = self.logins.get_mut(&(origin.uid, key)) {
+            login(logins, &origin.login);
+            if logins.len() == 0 {
+                self.logins.remove(&(origin.uid, key));
+            }
         }
     }
+}
+
+/// What one may hold of the places while others are about.
+fn share<K: Clone + Eq + Hash>(places: usize, among: &Turns<K>) -> usize {
+    if among.len() > 1 { places.div_ceil(2) } else { places }
 }

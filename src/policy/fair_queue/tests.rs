@@ -50,6 +50,26 @@ fn within_a_user_the_logins_have_their_turn() {
 }
 
 #[test]
+fn whoever_guesses_many_logins_from_one_address_holds_up_no_other_address() {
+    let from = |login: &str, address: &str| Origin::client(1, login.as_bytes(), address.parse().ok());
+    for (evil, same, good) in
+        [("192.0.2.7", "192.0.2.7", "192.0.2.8"), ("2001:db8::7", "2001:db8::ffff", "2001:db8:0:1::7")]
+    {
+        let mut queue = FairQueue::default();
+        for number in 1..=60 {
+            let address = if number % 2 == 0 { evil } else { same };
+            queue.insert(&from(&number.to_string(), address), number, number);
+        }
+        assert_eq!(serve(&mut queue, 2), [1, 2], "who is alone may hold everything");
+        queue.insert(&from("anna", good), 61, 61);
+        queue.release(&from("1", same), Instant::now());
+        assert_eq!(serve(&mut queue, 2), [61], "{good}");
+        queue.release(&from("anna", good), Instant::now());
+        assert_eq!(serve(&mut queue, 2), [0; 0], "the place is kept for whoever comes next from there");
+    }
+}
+
+#[test]
 fn one_login_from_two_addresses_has_two_turns() {
     let mut queue = queue_of(&[(1, "a"), (1, "a")]);
     let elsewhere = Origin::client(1, b"a", "192.0.2.7".parse().ok());
