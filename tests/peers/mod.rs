@@ -45,6 +45,7 @@ mod pam;
 mod postfix;
 mod smtp;
 mod testsaslauthd;
+mod together;
 
 use std::process::Command;
 
