@@ -2,6 +2,7 @@
 
 mod exim;
 mod postfix;
+mod reloads;
 
 use super::smtp::{METHODS, Method};
 
