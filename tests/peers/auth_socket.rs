@@ -1,5 +1,6 @@
 //! Mail servers that ask in Dovecot's auth protocol, without libsasl: Dovecot's own `auth` service and ours.
 
+mod client_address;
 mod exim;
 mod postfix;
 mod reloads;
