@@ -1,6 +1,7 @@
 //! Mail servers that ask in Dovecot's auth protocol, without libsasl: Dovecot's own `auth` service and ours.
 
 mod client_address;
+mod dialogues;
 mod exim;
 mod postfix;
 mod reloads;
