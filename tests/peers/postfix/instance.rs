@@ -38,6 +38,8 @@ pub enum Sasl<'a> {
     Cyrus { service: &'a str, socket: &'a str },
     /// The auth socket, in Dovecot's protocol.
     Dovecot { is_chrooted: bool },
+    /// The same, but not at this port, as contrib/postfix/master.cf wants it for that of other mail servers.
+    Elsewhere,
 }
 
 /// A running Postfix; dropping it stops it.
@@ -142,7 +144,7 @@ impl Postfix {
         assert_eq!(columns, ["n", "-", "y"], "private, unprivileged, chroot");
         let after = match sasl {
             Sasl::Dovecot { is_chrooted: false } => after.replacen('y', "n", 1),
-            Sasl::Dovecot { is_chrooted: true } | Sasl::Cyrus { .. } => after.to_owned(),
+            Sasl::Dovecot { is_chrooted: true } | Sasl::Elsewhere | Sasl::Cyrus { .. } => after.to_owned(),
         };
         fs::write(self.path("etc/master.cf"), format!("{before}\n{} inet{after}", self.address)).unwrap();
         fs::write(self.path("etc/main.cf"), self.parameters(sasl)).unwrap();
@@ -163,6 +165,9 @@ impl Postfix {
                  smtpd_sasl_service = {service}\n"
             ),
             Sasl::Dovecot { .. } => AUTH_SOCKET.to_owned(),
+            Sasl::Elsewhere => {
+                AUTH_SOCKET.replace("smtpd_sasl_auth_enable = yes", "smtpd_sasl_auth_enable = no")
+            }
         };
         format!(
             "compatibility_level = 3.6\n\
