@@ -1,18 +1,27 @@
-//! One daemon for programs that ask in different ways at different sockets, each with users of its own.
+//! One daemon for programs that ask in different ways at different sockets: a Postfix by mux, another by Dovecot's
+//! protocol, libsasl's sample server and Cyrus IMAP. Each has passwords of its own.
 
 use super::libsasl::{self, SampleServer};
-use super::needs;
+use super::needs::{self, Need};
 use super::pam::PamService;
 use super::postfix;
 use super::postfix::instance::{Postfix, Sasl};
 use super::smtp::{METHODS, Method};
-use crate::support::{Daemon, Launch, Program, eventually, under_load};
+use crate::support::{Cyrus, Daemon, Launch, Program, cyrus, eventually, under_load};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tempfile::TempDir;
+
+const NEEDS: [Need; 1] = [Need::File(cyrus::PROGRAM, "tests/support/unpack.sh fetches it")];
 
 const LOGIN: &str = "alice@example.test";
 
-/// The right passwords of the three services.
-const PASSWORDS: [&str; 3] = ["mux horse", "dovecot horse", "sample horse"];
+/// How many ask.
+const PEERS: usize = 4;
+
+/// The right passwords of their services.
+const PASSWORDS: [&str; PEERS] = ["mux horse", "dovecot horse", "sample horse", "imap horse"];
 
 /// Where the socket for the chrooted Postfix is, as saslauthd(8) has it.
 const SOCKET: &str = "/private/saslauthd";
@@ -28,16 +37,17 @@ fn one_daemon_serves_a_chrooted_postfix_by_mux_another_by_dovecot_and_cyrus_libs
         module_path!(),
         "::one_daemon_serves_a_chrooted_postfix_by_mux_another_by_dovecot_and_cyrus_libsasl_at_once"
     );
-    if !needs::are_met(name, needs::OF_ALL.into_iter().chain(postfix::NEEDS).chain(libsasl::NEEDS)) {
+    let all = needs::OF_ALL.into_iter().chain(postfix::NEEDS).chain(libsasl::NEEDS).chain(NEEDS);
+    if !needs::are_met(name, all) {
         return;
     }
     let site = Site::start();
     let turn = AtomicUsize::new(0);
-    let answers: [AtomicUsize; 3] = Default::default();
+    let answers: [AtomicUsize; PEERS] = Default::default();
     let log_in = || {
         let turn = turn.fetch_add(1, Ordering::Relaxed);
-        let (peer, password) = (turn % 3, PASSWORDS[turn / 3 % 3]);
-        let reply = site.ask(peer, METHODS[turn / 9 % 2], password);
+        let (peer, password) = (turn % PEERS, PASSWORDS[turn / PEERS % PEERS]);
+        let reply = site.ask(peer, METHODS[turn / PEERS / PEERS % 2], password);
         answers[peer].fetch_add(1, Ordering::Relaxed);
         Some((peer, password, reply))
     };
@@ -72,19 +82,25 @@ enum Reply {
 }
 
 struct Site {
-    services: [PamService; 3],
+    services: [PamService; PEERS],
     by_mux: Postfix,
     by_dovecot: Postfix,
     by_libsasl: SampleServer,
+    imap: Cyrus,
     daemon: Daemon,
+    _directory: TempDir,
 }
 
 impl Site {
     fn start() -> Self {
-        let services = PASSWORDS.map(|password| PamService::new(&[(LOGIN, password)]));
+        let services = PASSWORDS.map(|password| PamService::new(&[(LOGIN, password), ("alice", password)]));
+        let directory = TempDir::new().unwrap();
+        // Cyrus IMAP is not root.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let imap = directory.path().join("imap");
         let by_mux = Postfix::start(Sasl::Cyrus { service: "smtp", socket: SOCKET });
         let by_dovecot = Postfix::start(Sasl::Dovecot { is_chrooted: true });
-        let [mux, dovecot, _] = &services;
+        let [mux, dovecot, _, cyrus] = &services;
         let sockets = [
             format!("{},mode=0600,owner=postfix,service={}", by_mux.in_chroot(SOCKET).display(), mux.name()),
             format!(
@@ -92,25 +108,35 @@ impl Site {
                 by_dovecot.auth_socket().display(),
                 dovecot.name()
             ),
+            format!("{},mode=0666,service={}", imap.display(), cyrus.name()),
         ];
-        let flags = ["-a", "pam", "-r", "-n", "6", "--socket", &sockets[0], "--socket", &sockets[1]];
-        let daemon = Launch::new(Program::Ours, &flags).start();
+        let sockets = sockets.each_ref().map(|socket| ["--socket", socket]).concat();
+        let daemon = Launch::new(Program::Ours, &["-a", "pam", "-r", "-n", "6"]).with(&sockets).start();
         let by_libsasl = SampleServer::new(&daemon.socket());
-        Self { services, by_mux, by_dovecot, by_libsasl, daemon }
+        let imap = Cyrus::asking(&imap);
+        Self { services, by_mux, by_dovecot, by_libsasl, imap, daemon, _directory: directory }
     }
 
-    /// What the peer of this number hears; libsasl's sample server has PLAIN only.
+    /// What the peer of this number hears; only Postfix has several methods.
     fn ask(&self, peer: usize, method: Method, password: &str) -> Reply {
         match peer {
             0 => smtp_reply(&self.by_mux, method, password),
             1 => smtp_reply(&self.by_dovecot, method, password),
-            _ => {
+            2 => {
                 let lines = self.by_libsasl.authenticate(self.services[2].name(), "alice", password);
                 let says = |words: &str| lines.lines().any(|line| line.ends_with(words));
                 match (says(libsasl::ACCEPTED), says(libsasl::REFUSED)) {
                     (true, false) => Reply::Yes,
                     (false, true) => Reply::No,
                     _ => Reply::Other(lines),
+                }
+            }
+            _ => {
+                let line = self.imap.log_in("alice", password);
+                match line {
+                    _ if line.starts_with("OK ") => Reply::Yes,
+                    _ if line == "NO Login failed: authentication failure" => Reply::No,
+                    _ => Reply::Other(line),
                 }
             }
         }
