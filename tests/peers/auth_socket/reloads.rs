@@ -2,8 +2,10 @@
 
 use crate::peers::postfix::instance::{Postfix, Sasl};
 use crate::peers::smtp::METHODS;
+use crate::peers::succeed;
 use crate::support::{Daemon, Launch, Process, Program, eventually, under_load, within};
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -13,11 +15,21 @@ const CLIENTS: usize = 20;
 const ACCEPTED: &str = "235 ";
 const TRY_LATER: &str = "454 ";
 
-/// HUP comes whether the reload before is complete or not.
 #[test]
 fn a_reload_under_twenty_busy_smtpds_loses_no_login() {
     require!(Postfix);
-    let host = Host::start();
+    reload_under_load(&Host::start(QUICK));
+}
+
+/// Their requests are with the old frontend when the new one takes over.
+#[test]
+fn a_reload_while_twenty_smtpds_wait_for_their_answers_loses_no_login() {
+    require!(Postfix);
+    reload_under_load(&Host::start(&slow()));
+}
+
+/// HUP comes whether the reload before is complete or not.
+fn reload_under_load(host: &Host) {
     let (reloads, replies) = under_load(
         CLIENTS,
         || Some(host.log_in()),
@@ -43,7 +55,7 @@ fn a_reload_under_twenty_busy_smtpds_loses_no_login() {
 #[test]
 fn a_frontend_that_is_killed_under_twenty_busy_smtpds_is_try_later_and_no_wrong_password() {
     require!(Postfix);
-    let host = Host::start();
+    let host = Host::start(QUICK);
     let ((), replies) = under_load(
         CLIENTS,
         || Some(host.log_in()),
@@ -66,6 +78,17 @@ fn a_frontend_that_is_killed_under_twenty_busy_smtpds_is_try_later_and_no_wrong_
     }
 }
 
+/// An entry that is compared at once.
+const QUICK: &str = "{PLAIN}right horse";
+
+/// An entry that keeps a processor busy for a tenth of a second.
+fn slow() -> String {
+    let script = "print crypt('right horse', '$6$rounds=100000$saltofpeers$')";
+    let hash = succeed(Command::new("perl").args(["-e", script]));
+    assert!(hash.starts_with("$6$"), "{hash}");
+    hash
+}
+
 struct Host {
     postfix: Postfix,
     daemon: Daemon,
@@ -74,11 +97,12 @@ struct Host {
 }
 
 impl Host {
-    fn start() -> Self {
+    /// With this entry for the right password.
+    fn start(hash: &str) -> Self {
         let postfix = Postfix::start(Sasl::Dovecot { is_chrooted: true });
         let socket = format!("{},protocol=dovecot,mode=0660,owner=postfix", postfix.auth_socket().display());
         let daemon = Launch::new(Program::Ours, &["-a", "passwdfile", "--socket", &socket])
-            .with_file("-O", "alice:{PLAIN}right horse\n")
+            .with_file("-O", &format!("alice:{hash}\n"))
             .start();
         Self { postfix, daemon, turn: AtomicUsize::new(0), replies: AtomicUsize::new(0) }
     }
