@@ -1,7 +1,10 @@
 //! Mail servers that ask in Dovecot's auth protocol, without libsasl: Dovecot's own `auth` service and ours.
 
+mod client_address;
+mod dialogues;
 mod exim;
 mod postfix;
+mod reloads;
 
 use super::smtp::{METHODS, Method};
 

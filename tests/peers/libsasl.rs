@@ -8,16 +8,17 @@ use super::pam::PamService;
 use super::smtp::base64;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use tempfile::TempDir;
 
 const SERVER: &str = "/usr/sbin/sasl-sample-server";
-const NEEDS: [Need; 1] = [Need::File(SERVER, "of the package sasl2-bin")];
+pub(super) const NEEDS: [Need; 1] = [Need::File(SERVER, "of the package sasl2-bin")];
 
-const ACCEPTED: &str = "Username: alice@example.test";
+pub(super) const ACCEPTED: &str = "Username: alice@example.test";
 /// SASL_BADAUTH: the password is wrong.
-const REFUSED: &str = "Performing SASL negotiation: authentication failure (authentication failure)";
+pub(super) const REFUSED: &str =
+    "Performing SASL negotiation: authentication failure (authentication failure)";
 /// SASL_FAIL: nobody knows.
 const NO_VERDICT: &str = "Performing SASL negotiation: generic failure (generic failure)";
 
@@ -58,6 +59,7 @@ fn a_password_of_400_bytes_is_accepted(program: Program) {
 /// A host with one user.
 struct Host {
     directory: TempDir,
+    server: SampleServer,
     service: PamService,
     daemon: Option<Daemon>,
 }
@@ -66,34 +68,44 @@ impl Host {
     fn new(program: Program, password: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let service = PamService::new(&[("alice@example.test", password)]);
-        let mut host = Self { directory, service, daemon: None };
-        let mux = host.run_directory().join("mux");
-        let options =
-            format!("pwcheck_method: saslauthd\nmech_list: PLAIN\nsaslauthd_path: {}\n", mux.display());
-        fs::write(host.directory.path().join("sample.conf"), options).unwrap();
+        let server = SampleServer::new(&directory.path().join("run/mux"));
+        let mut host = Self { directory, server, service, daemon: None };
         host.start_daemon(program);
         host
     }
 
     fn start_daemon(&mut self, program: Program) {
-        self.daemon = Some(Daemon::start(program, &self.run_directory(), &["-a", "pam", "-r", "-n", "5"]));
-    }
-
-    fn run_directory(&self) -> PathBuf {
-        self.directory.path().join("run")
+        let run_directory = self.directory.path().join("run");
+        self.daemon = Some(Daemon::start(program, &run_directory, &["-a", "pam", "-r", "-n", "5"]));
     }
 
     #[track_caller]
     fn expect(&self, line: &str, login: &str, password: &str) {
-        let lines = self.authenticate(login, password);
+        let lines = self.server.authenticate(self.service.name(), login, password);
         let found = lines.lines().any(|own| own.ends_with(line));
         assert!(found, "{login:?}: no {line:?} in\n{lines}");
     }
+}
 
-    /// Everything that the server prints when it is told these with PLAIN.
-    fn authenticate(&self, login: &str, password: &str) -> String {
+/// The sample server, started for each login.
+pub(super) struct SampleServer {
+    directory: TempDir,
+}
+
+impl SampleServer {
+    /// One that asks at the socket `mux`.
+    pub(super) fn new(mux: &Path) -> Self {
+        let directory = TempDir::new().unwrap();
+        let options =
+            format!("pwcheck_method: saslauthd\nmech_list: PLAIN\nsaslauthd_path: {}\n", mux.display());
+        fs::write(directory.path().join("sample.conf"), options).unwrap();
+        Self { directory }
+    }
+
+    /// Everything that it prints when it is told these with PLAIN.
+    pub(super) fn authenticate(&self, service: &str, login: &str, password: &str) -> String {
         let mut server = bounded(SERVER)
-            .args(["-m", "PLAIN", "-u", "example.test", "-s", self.service.name()])
+            .args(["-m", "PLAIN", "-u", "example.test", "-s", service])
             .env("SASL_CONF_PATH", self.directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! The programs that ask a saslauthd in real life (Postfix, Exim, libsasl, testsaslauthd), unmodified and
+//! The programs that ask a saslauthd in real life (Postfix, Exim, Cyrus IMAP, libsasl, testsaslauthd), unmodified and
 //! as Debian packages them, against this daemon (`ours`) and against the C daemon beside it (`c`); at the auth
 //! socket it is Dovecot that is beside it (`dovecot`).
 //!
@@ -37,6 +37,7 @@ macro_rules! scenarios {
 }
 
 mod auth_socket;
+mod cyrus_imap;
 mod daemon;
 mod exim;
 mod libsasl;
@@ -45,6 +46,7 @@ mod pam;
 mod postfix;
 mod smtp;
 mod testsaslauthd;
+mod together;
 
 use std::process::Command;
 

@@ -7,13 +7,13 @@ use super::eventually;
 use super::needs::Need;
 use super::pam::PamService;
 use super::smtp::{METHODS, Method};
-use instance::{FILL_CHROOT, Postfix, SERVICES, Sasl};
+use instance::{FILL_CHROOT, MUX_IN_CHROOT, Postfix, SERVICES, Sasl};
 
 /// The program that starts it.
 pub const POSTFIX: &str = "/usr/sbin/postfix";
 
 const SOURCE: &str = "of the package postfix";
-const NEEDS: [Need; 3] =
+pub(super) const NEEDS: [Need; 3] =
     [Need::File(POSTFIX, SOURCE), Need::File(SERVICES, SOURCE), Need::File(FILL_CHROOT, SOURCE)];
 
 /// The flags for a chrooted Postfix; `-m` comes with the start.
@@ -117,7 +117,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let service = PamService::new(&[("alice@example.test", "right horse")]);
-        let postfix = Postfix::start(Sasl::Cyrus { service: service.name() });
+        let postfix = Postfix::start(Sasl::Cyrus { service: service.name(), socket: MUX_IN_CHROOT });
         Self { service, postfix }
     }
 

@@ -25,7 +25,7 @@ impl<R: BufRead, W: Write> Smtp<R, W> {
     pub fn new(reader: R, writer: W) -> Self {
         let mut session = Self { reader, writer };
         let greeting = session.reply();
-        assert!(greeting.starts_with("220 "), "{greeting}");
+        assert!(greeting[0].starts_with("220 "), "{greeting:?}");
         let hello = session.command("EHLO client.example.test");
         assert!(hello.starts_with("250 "), "{hello}");
         session
@@ -52,19 +52,26 @@ impl<R: BufRead, W: Write> Smtp<R, W> {
 
     /// The last line of the reply to `line`.
     pub fn command(&mut self, line: &str) -> String {
+        self.command_lines(line).pop().unwrap()
+    }
+
+    /// All lines of the reply to `line`.
+    pub fn command_lines(&mut self, line: &str) -> Vec<String> {
         self.writer.write_all(format!("{line}\r\n").as_bytes()).unwrap();
         self.writer.flush().unwrap();
         self.reply()
     }
 
-    /// The last line of a reply: in all others a hyphen follows the code.
-    fn reply(&mut self) -> String {
+    /// The lines of a reply: in all but the last a hyphen follows the code.
+    fn reply(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
         loop {
             let mut line = String::new();
             let length = self.reader.read_line(&mut line).unwrap();
             assert_ne!(length, 0, "the server closed the connection");
+            lines.push(line.trim_end().to_owned());
             if line.as_bytes().get(3) != Some(&b'-') {
-                return line.trim_end().to_owned();
+                return lines;
             }
         }
     }

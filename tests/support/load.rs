@@ -1,6 +1,5 @@
 //! Clients that log in one after the other while something happens.
 
-use crate::support::Answer;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Ends the clients, also when the test fails: it would wait for them for ever.
@@ -14,11 +13,11 @@ impl Drop for End<'_> {
 
 /// As many `clients` log in, each again as soon as it has its answer, for as long as `meanwhile` takes, whose result
 /// comes back with all answers. A client that gets `None`, since nobody listens any more, ends earlier.
-pub fn under_load<T>(
+pub fn under_load<A: Send, T>(
     clients: usize,
-    log_in: impl Fn() -> Option<Answer> + Sync,
+    log_in: impl Fn() -> Option<A> + Sync,
     meanwhile: impl FnOnce() -> T,
-) -> (T, Vec<Answer>) {
+) -> (T, Vec<A>) {
     let done = AtomicBool::new(false);
     let client = || {
         let answers = std::iter::from_fn(|| if done.load(Ordering::Relaxed) { None } else { log_in() });

@@ -142,6 +142,18 @@ fn an_smtpd_that_does_not_find_its_socket_takes_no_mail() {
     });
 }
 
+/// So port 25 goes on where logins are at the ports for mail programs only.
+#[test]
+fn an_smtpd_without_logins_takes_mail_without_the_socket() {
+    require!(Postfix);
+    let postfix = Postfix::start(Sasl::Elsewhere);
+    let mut session = postfix.connect();
+    let reply = session.authenticate(Method::Plain, "alice", "right horse");
+    assert!(reply.starts_with("503 5.5.1 "), "{reply}");
+    let reply = session.command("MAIL FROM:<carol@example.test>");
+    assert!(reply.starts_with("250 "), "{reply}");
+}
+
 /// The files in contrib: postconf warns of a name or a service that Postfix does not know.
 #[test]
 fn the_examples_are_what_postfix_knows() {

@@ -2,6 +2,7 @@
 
 use crate::peers::smtp::Smtp;
 use crate::peers::{PATIENCE, bounded, succeed};
+use crate::support::Process;
 use crate::support::address::own_address;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -27,13 +28,18 @@ pub const AUTH_SOCKET: &str = include_str!("../../../contrib/postfix/main.cf.dov
 pub const MUX: &str = include_str!("../../../contrib/postfix/main.cf.mux");
 pub const PORTS: &str = include_str!("../../../contrib/postfix/master.cf");
 
+/// The socket in the run directory, as smtpd finds it in its chroot.
+pub const MUX_IN_CHROOT: &str = "/var/run/saslauthd/mux";
+
 /// Whom smtpd asks about passwords.
 #[derive(Clone, Copy)]
 pub enum Sasl<'a> {
-    /// libsasl, and that asks a daemon in the run directory; the requests carry this service name.
-    Cyrus { service: &'a str },
+    /// libsasl, and that asks a daemon at this socket in the chroot; the requests carry this service name.
+    Cyrus { service: &'a str, socket: &'a str },
     /// The auth socket, in Dovecot's protocol.
     Dovecot { is_chrooted: bool },
+    /// The same, but not at this port, as contrib/postfix/master.cf wants it for that of other mail servers.
+    Elsewhere,
 }
 
 /// A running Postfix; dropping it stops it.
@@ -61,7 +67,19 @@ impl Postfix {
 
     /// Where smtpd finds the auth socket, in the chroot or not.
     pub fn auth_socket(&self) -> PathBuf {
-        self.path("spool/private/auth")
+        self.in_chroot("/private/auth")
+    }
+
+    /// What a chrooted smtpd calls `path`.
+    pub fn in_chroot(&self, path: &str) -> PathBuf {
+        self.path(&format!("spool{path}"))
+    }
+
+    /// Its smtpd processes.
+    pub fn smtpds(&self) -> Vec<Process> {
+        let id = fs::read_to_string(self.path("spool/pid/master.pid")).unwrap().trim().parse().unwrap();
+        let children = Process::find(id).expect("Postfix's master runs").children();
+        children.into_iter().filter(|child| child.arguments()[0] == "smtpd").collect()
     }
 
     /// A new session with its smtpd.
@@ -83,6 +101,13 @@ impl Postfix {
     /// What it logged, for the messages of failing tests.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("maillog")).unwrap_or_default()
+    }
+
+    /// The lines in which it gives up, or complains of a login.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.log();
+        let lines = log.lines().filter(|line| line.contains("fatal:") || line.contains("SASL"));
+        lines.map(str::to_owned).collect()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -119,25 +144,30 @@ impl Postfix {
         assert_eq!(columns, ["n", "-", "y"], "private, unprivileged, chroot");
         let after = match sasl {
             Sasl::Dovecot { is_chrooted: false } => after.replacen('y', "n", 1),
-            Sasl::Dovecot { is_chrooted: true } | Sasl::Cyrus { .. } => after.to_owned(),
+            Sasl::Dovecot { is_chrooted: true } | Sasl::Elsewhere | Sasl::Cyrus { .. } => after.to_owned(),
         };
         fs::write(self.path("etc/master.cf"), format!("{before}\n{} inet{after}", self.address)).unwrap();
         fs::write(self.path("etc/main.cf"), self.parameters(sasl)).unwrap();
-        let sasl =
-            "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: /var/run/saslauthd/mux\n";
-        fs::write(self.path("etc/sasl/smtpd.conf"), sasl).unwrap();
+        if let Sasl::Cyrus { socket, .. } = sasl {
+            let options =
+                format!("pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: {socket}\n");
+            fs::write(self.path("etc/sasl/smtpd.conf"), options).unwrap();
+        }
     }
 
     fn parameters(&self, sasl: Sasl<'_>) -> String {
         let directory = self.directory.path().display();
         let sasl = match sasl {
-            Sasl::Cyrus { service } => format!(
+            Sasl::Cyrus { service, .. } => format!(
                 "{MUX}\
                  cyrus_sasl_config_path = {directory}/etc/sasl\n\
                  smtpd_sasl_local_domain = {REALM}\n\
                  smtpd_sasl_service = {service}\n"
             ),
             Sasl::Dovecot { .. } => AUTH_SOCKET.to_owned(),
+            Sasl::Elsewhere => {
+                AUTH_SOCKET.replace("smtpd_sasl_auth_enable = yes", "smtpd_sasl_auth_enable = no")
+            }
         };
         format!(
             "compatibility_level = 3.6\n\
@@ -147,9 +177,11 @@ impl Postfix {
              maillog_file_prefixes = {directory}\n\
              myhostname = mail.example.test\n\
              mydestination =\n\
+             mynetworks =\n\
              inet_interfaces = loopback-only\n\
              inet_protocols = ipv4\n\
              smtpd_peername_lookup = no\n\
+             smtpd_authorized_xclient_hosts = 127.0.0.0/8\n\
              {}",
             // These tests speak in clear.
             sasl.replace("smtpd_tls_auth_only = yes\n", ""),
