@@ -2,43 +2,30 @@
 //! when they are at rest.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod connection;
+mod leaving;
 
 use super::endpoint::Endpoint;
 use super::places::{Places, Standing};
-use super::{record, token};
+use super::record;
 use crate::config::{FrontendSettings, Limits, OnUnavailable};
 use crate::credentials::Credentials;
-use crate::endpoint::dovecot::{
-    CloseReason, HandedOver, Identity, Mechanism, Request, RequestNumber, Session, SessionEvent,
-    SessionSettings,
-};
+use crate::endpoint::dovecot::{CloseReason, Request, RequestNumber, SessionEvent};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{ClientId, RequestId};
 use crate::rate_limit::RateLimit;
 use crate::secret::Secret;
-use crate::sys::random;
 use connection::{Connection, ReadOn};
+use leaving::Leaving;
+use mio::Registry;
 use mio::event::Event;
-use mio::net::UnixStream;
-use mio::{Interest, Registry};
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Requests that a connection may have open at a time. Dovecot has no bound; a mail server with all users on one connection
-/// needs some dozens.
-const MAX_OPEN: usize = 64;
-
-/// How long a client may take to go on with what it has begun: handshake, line, exchange. As Dovecot.
-const CONTINUATION_TIME: Duration = Duration::from_secs(60);
-
 /// How long a request may take: Postfix waits for ten seconds and takes what is late for a broken server.
 const REQUEST_TIME: Duration = Duration::from_secs(8);
-
-/// Connections beyond the bound that are greeted nevertheless: a Postfix that is not greeted takes no mail.
-const MAX_BEYOND: usize = 64;
 
 pub(super) struct AuthClients {
     connections: HashMap<ClientId, Connection>,
@@ -70,16 +57,6 @@ pub(super) enum AuthEvent {
     HungUp(RequestId),
 }
 
-/// What becomes of connections that are at rest.
-enum Leaving {
-    /// They stay.
-    No,
-    /// They are handed over if the next frontend serves their endpoint, else closed; a client comes again.
-    HandedOver(Vec<Rc<Endpoint>>, BTreeSet<ClientId>),
-    /// They are closed.
-    Closed,
-}
-
 impl AuthClients {
     /// At most `max_connections`.
     pub(super) fn new(settings: &FrontendSettings, max_connections: usize, registry: Registry) -> Self {
@@ -101,96 +78,6 @@ impl AuthClients {
             complaints: RateLimit::default(),
             protocol_complaints: RateLimit::default(),
         }
-    }
-
-    /// Takes a new connection, and greets it at once.
-    pub(super) fn welcome(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
-        let settings = self.session_settings(&endpoint);
-        let identity = match self.next_identity() {
-            Ok(identity) => identity,
-            Err(error) => return log::error!(target: "frontend", "A cookie cannot be made: {error}"),
-        };
-        self.add(stream, endpoint, Session::new(settings, &identity, now), now);
-    }
-
-    /// Takes a connection from the frontend before, which says how far it is.
-    pub(super) fn take_over(
-        &mut self,
-        stream: UnixStream,
-        endpoint: Rc<Endpoint>,
-        handed_over: HandedOver,
-        now: Instant,
-    ) {
-        let settings = self.session_settings(&endpoint);
-        self.add(stream, endpoint, Session::resume(settings, handed_over, now), now);
-    }
-
-    fn session_settings(&self, endpoint: &Endpoint) -> Rc<SessionSettings> {
-        Rc::new(SessionSettings {
-            mechanisms: vec![Mechanism::Plain, Mechanism::Login],
-            limits: self.limits,
-            max_open: MAX_OPEN,
-            continuation_time: CONTINUATION_TIME,
-            service: endpoint.service.clone(),
-            on_unavailable: self.on_unavailable,
-        })
-    }
-
-    fn next_identity(&self) -> io::Result<Identity> {
-        let (process, connection) = (std::process::id(), self.last + 1);
-        Ok(Identity { process, connection, cookie: random::bytes()? })
-    }
-
-    fn add(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, session: Session, now: Instant) {
-        let uid = super::clients::uid_of(&stream);
-        let has_place = self.finds_place(uid, now);
-        let beyond = self.connections.len().saturating_sub(self.places.held());
-        if !has_place && beyond >= MAX_BEYOND {
-            return;
-        }
-        self.last += 1;
-        let id = ClientId(self.last);
-        let mut connection = Connection::new(id, stream, endpoint, session, uid);
-        let (stream, token) = (&mut connection.stream, token::of_auth_client(id));
-        if let Err(error) = self.registry.register(stream, token, Interest::READABLE) {
-            return log::error!(target: "frontend", "A connection could not be watched: {error}");
-        }
-        if has_place {
-            let standing = Standing::Silent(now);
-            self.places.enter(uid, id, standing);
-            connection.standing = Some(standing);
-        }
-        // Before anything is heard or looked at: that is what clients wait for.
-        if connection.write(now).is_err() {
-            return self.forget(connection);
-        }
-        self.serve(connection, now);
-    }
-
-    /// Ends the connection that has rested for longest, of the user who holds most: its client comes again when it needs one.
-    pub(super) fn make_room(&mut self, uid: u32, now: Instant) -> bool {
-        let victim = self.places.who_makes_room(uid, now);
-        self.complain(uid, victim, now);
-        let victim = victim.and_then(|victim| self.connections.remove(&victim));
-        victim.map(|victim| self.forget(victim)).is_some()
-    }
-
-    fn complain(&mut self, uid: u32, victim: Option<ClientId>, now: Instant) {
-        if !self.complaints.is_due(now) {
-            return;
-        }
-        let whose = victim.and_then(|victim| self.connections.get(&victim)).map_or(uid, |victim| victim.uid);
-        let (all, held) = (self.places.held(), self.places.held_by(whose));
-        let what = if victim.is_some() {
-            "one of those makes room"
-        } else {
-            "what a new one of that user asks is answered as unavailable"
-        };
-        log::warn!(
-            target: "frontend",
-            "{all} connections are open at auth sockets, {held} of them by the user with the number {whose}, and {what}; a \
-             larger --max-auth-connections or limit on open descriptors would help"
-        );
     }
 
     /// Looks at a connection of which the event loop tells something.
@@ -278,19 +165,6 @@ impl AuthClients {
         });
     }
 
-    /// Whether it has a place. One that has found none may find one by the time it asks.
-    fn has_place(&mut self, connection: &mut Connection, now: Instant) -> bool {
-        if connection.standing.is_none() && self.finds_place(connection.uid, now) {
-            self.places.enter(connection.uid, connection.id, Standing::Owed);
-            connection.standing = Some(Standing::Owed);
-        }
-        connection.standing.is_some()
-    }
-
-    fn finds_place(&mut self, uid: u32, now: Instant) -> bool {
-        self.places.held() < self.max_connections || self.make_room(uid, now)
-    }
-
     fn tell_of_close(&mut self, reason: CloseReason, connection: &Connection, now: Instant) {
         match reason {
             // Whoever speaks something else here is to be found; the rest is ordinary.
@@ -363,96 +237,9 @@ impl AuthClients {
         soon.into_iter().chain(self.timers.first().map(|(due, _)| *due)).min()
     }
 
-    /// From now on connections that come to rest leave: to the next frontend, which serves `staying`.
-    pub(super) fn leave(&mut self, staying: impl Fn(&Endpoint) -> bool, now: Instant) {
-        let endpoints = self.connections.values().map(|connection| &connection.endpoint);
-        let mut kept: Vec<Rc<Endpoint>> = Vec::new();
-        for endpoint in endpoints.filter(|endpoint| staying(endpoint)) {
-            if !kept.iter().any(|other| Rc::ptr_eq(other, endpoint)) {
-                kept.push(Rc::clone(endpoint));
-            }
-        }
-        self.leaving = Leaving::HandedOver(kept, BTreeSet::new());
-        self.look_at_all(now);
-    }
-
-    /// As [`Self::leave`], without a next one.
-    pub(super) fn close_at_rest(&mut self, now: Instant) {
-        self.leaving = Leaving::Closed;
-        self.look_at_all(now);
-    }
-
-    /// Closes all to whom no answer is owed, whatever they have begun.
-    pub(super) fn close_unowed(&mut self, now: Instant) {
-        self.close_at_rest(now);
-        let unowed = self.connections.values().filter(|connection| !connection.is_owed());
-        let unowed: Vec<_> = unowed.map(|connection| connection.id).collect();
-        for connection in unowed.iter().filter_map(|id| self.connections.remove(id)).collect::<Vec<_>>() {
-            self.forget(connection);
-        }
-    }
-
-    fn look_at_all(&mut self, now: Instant) {
-        let all: Vec<_> = self.connections.keys().copied().collect();
-        for id in all {
-            let Some(connection) = self.connections.remove(&id) else { continue };
-            if self.stays(&connection) {
-                self.keep(connection, now);
-            } else {
-                // What it has asked already is not lost with it.
-                self.serve(connection, now);
-            }
-        }
-    }
-
-    /// One to be handed over, and what is to be told of it.
-    pub(super) fn next_to_hand_over(&self) -> Option<(ClientId, &UnixStream, &Endpoint, HandedOver)> {
-        let Leaving::HandedOver(_, at_rest) = &self.leaving else { return None };
-        let connection = self.connections.get(at_rest.first()?)?;
-        Some((connection.id, &connection.stream, &connection.endpoint, connection.hand_over()))
-    }
-
-    /// The next frontend has it.
-    pub(super) fn let_go(&mut self, id: ClientId) {
-        if let Some(mut connection) = self.connections.remove(&id) {
-            // Closing would not end the registration: the connection is still open elsewhere.
-            let _ = self.registry.deregister(&mut connection.stream);
-            self.forget(connection);
-        }
-    }
-
-    /// Whether some that are not at rest yet will have to be handed over.
-    pub(super) fn will_hand_over(&self) -> bool {
-        matches!(self.leaving, Leaving::HandedOver(..)) && !self.connections.is_empty()
-    }
-
     /// Whether there is no connection.
     pub(super) fn is_empty(&self) -> bool {
         self.connections.is_empty()
-    }
-
-    fn is_given_away(&self, id: ClientId) -> bool {
-        matches!(&self.leaving, Leaving::HandedOver(_, at_rest) if at_rest.contains(&id))
-    }
-
-    /// Whether the next frontend has a place for it.
-    fn stays(&self, connection: &Connection) -> bool {
-        let Leaving::HandedOver(staying, _) = &self.leaving else { return false };
-        staying.iter().any(|endpoint| Rc::ptr_eq(endpoint, &connection.endpoint))
-    }
-
-    /// Whether it is to be closed now that it is at rest. If it is to be handed over it is put on the list.
-    fn closes(&mut self, connection: &Connection) -> bool {
-        if matches!(self.leaving, Leaving::No) || !connection.is_at_rest() {
-            return false;
-        }
-        if !self.stays(connection) {
-            return true;
-        }
-        if let Leaving::HandedOver(_, at_rest) = &mut self.leaving {
-            at_rest.insert(connection.id);
-        }
-        false
     }
 
     /// Brings places and timers up to date.
