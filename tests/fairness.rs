@@ -34,8 +34,8 @@ fn expect_service<T>(users: &[(u32, &str)], attack: impl FnOnce(&MuxClient, &Dae
     let attackers = attack(&client, &daemon);
     let during = times_of(users, &client, &daemon);
     drop(attackers);
-    // One of fifty may be slower: that is the machine.
-    let (usual, slow) = (before[before.len() / 2], during[during.len() - 2]);
+    // One of ten may be slower: that is the machine, which runs other tests too. An attack that succeeds slows all.
+    let (usual, slow) = (before[before.len() / 2], during[during.len() * 9 / 10]);
     assert!(slow < usual * FACTOR, "{slow:?} where it took {usual:?} before");
 }
 
