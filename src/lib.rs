@@ -20,6 +20,7 @@ pub mod ipc;
 pub mod job;
 pub mod log;
 pub mod mechanism;
+pub mod metrics;
 pub mod net;
 pub mod outcome;
 pub mod policy;

@@ -12,7 +12,7 @@ use tree::Tree;
 /// The layers, lowest first: a module may name those of lower rows. The longest entry that a module begins with counts.
 const LAYERS: &[&[&str]] = &[
     &["generated", "rate_limit", "secret", "strerror"],
-    &["base64", "credentials", "outcome", "settings"],
+    &["base64", "credentials", "metrics", "outcome", "settings"],
     &["config", "job"],
     &["ipc", "net::exchange", "wire"],
     &["policy"],
@@ -51,6 +51,7 @@ const PURE: &[&str] = &[
     "mechanism::pbkdf2",
     "mechanism::rimap",
     "mechanism::tls_keys",
+    "metrics",
     "net::exchange",
     "net::upstream",
     "outcome",
