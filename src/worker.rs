@@ -116,7 +116,7 @@ impl Worker {
             // The frontend is gone when this fails, and this process is about to be.
             let _ = socket::send(line.as_fd(), &[&[OWN_LOG_LINE], datagram].concat());
         };
-        logging::worker::init(Box::new(send), setup.verbose);
+        logging::worker::init(Box::new(send), setup.log_level);
         let mechanism = match start(&setup) {
             Ok(mechanism) => mechanism,
             Err(error) => {
@@ -132,7 +132,14 @@ impl Worker {
     fn serve(&mut self) -> Result<(), WorkerError> {
         say(&self.socket, &FromWorker::Ready)?;
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
-            let ToWorker::Job(job, purpose) = message else { return Err(WorkerError::Malformed) };
+            let (job, purpose) = match message {
+                ToWorker::Job(job, purpose) => (job, purpose),
+                ToWorker::LogLevel(level) => {
+                    logging::set_level(level);
+                    continue;
+                }
+                ToWorker::Setup(_) => return Err(WorkerError::Malformed),
+            };
             spawn::renew_death_signal();
             self.redirect_syslog();
             let answer = self.carry_out(purpose);

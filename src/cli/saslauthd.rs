@@ -7,6 +7,7 @@ use super::mechanisms::{is_file_required, mechanisms, only_built_in};
 use super::socket;
 use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
+use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
     CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
@@ -113,6 +114,7 @@ impl Flags {
         let foreground = self.foreground || self.debug;
         let (mechanism_option, file) = self.option_and_file(&mechanisms)?;
         let endpoints = socket::all(&self.run_directory, self.no_mux, self.socket.clone())?;
+        let control = socket::control_socket(&self.run_directory, self.control.clone(), &endpoints)?;
         Ok(Config {
             frontend: self.frontend(mechanisms, self.login_format()?),
             mechanism_option,
@@ -122,7 +124,8 @@ impl Flags {
             foreground,
             user: self.user,
             log: self.log.targets(foreground),
-            verbose: self.verbose || self.debug,
+            log_level: if self.verbose || self.debug { LogLevel::Debug } else { LogLevel::Info },
+            control,
             most_worker_growth: u64::from(self.max_worker_growth) << 20,
         })
     }

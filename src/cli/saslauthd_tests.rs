@@ -1,6 +1,7 @@
 use super::super::{usage, version};
 use super::*;
 use crate::config::ServerOrder;
+use crate::config::log_level::LogLevel;
 use crate::config::site::Endpoint;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
 use crate::registry;
@@ -33,7 +34,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     assert_eq!(config.mechanism_option, None);
     assert_eq!(config.endpoints, [Endpoint::mux(Path::new("/var/run/saslauthd"))]);
     assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
-    assert!(!config.foreground && !config.verbose && config.user.is_none());
+    assert!(!config.foreground && config.log_level == LogLevel::Info && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
     assert_eq!(config.most_worker_growth, 256 << 20);
     let expected = FrontendSettings {
@@ -91,7 +92,9 @@ fn every_flag_lands_in_the_configuration() {
         --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
-    assert!(config.foreground && config.verbose && config.frontend.login_format.is_some());
+    assert!(
+        config.foreground && config.log_level == LogLevel::Debug && config.frontend.login_format.is_some()
+    );
     assert_eq!(config.user.as_deref(), Some("nobody"));
     assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
     assert_eq!(config.most_worker_growth, 64 << 20);
@@ -134,8 +137,8 @@ fn in_the_foreground_the_log_goes_to_stderr_too_unless_told_otherwise() {
     assert_eq!(targets("-a pam -d --log=auto"), (true, true));
     assert_eq!(targets("-a pam -f --log=syslog"), (true, false));
     assert_eq!(targets("-a pam --log both"), (true, true));
-    assert!(config("-a pam -f").foreground && !config("-a pam -f").verbose);
-    assert!(config("-a pam -V").verbose && !config("-a pam -V").foreground);
+    assert!(config("-a pam -f").foreground && config("-a pam -f").log_level == LogLevel::Info);
+    assert!(config("-a pam -V").log_level == LogLevel::Debug && !config("-a pam -V").foreground);
 }
 
 #[test]

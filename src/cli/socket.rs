@@ -1,7 +1,9 @@
 //! `--socket PATH[,key=value]…`
 #![forbid(unsafe_code)]
 
+use super::flags::ControlChoice;
 use super::value::{InvalidValue, shown};
+use crate::config::ControlSocket;
 use crate::config::endpoint;
 use crate::config::site::Endpoint;
 use std::collections::BTreeSet;
@@ -29,6 +31,39 @@ fn no_key(part: &str) -> String {
     format!(
         "{part:?} is not a key=value (a path with a comma can be named in the file only, as [socket PATH])"
     )
+}
+
+/// `no`, or the path of the control socket.
+pub(super) fn control(value: &OsStr) -> Result<ControlChoice, InvalidValue> {
+    if value == OsStr::new("no") {
+        return Ok(ControlChoice::No);
+    }
+    let wrong = |why| InvalidValue(format!("--control={}: {why}", shown(value)));
+    let endpoint = Endpoint::at(Path::new(value)).map_err(wrong)?;
+    Ok(ControlChoice::At(endpoint.path))
+}
+
+/// The control socket: that of the command line, which must not be one of `others`, else `control` in the run directory,
+/// which is given up if it cannot be had.
+pub(super) fn control_socket(
+    run_directory: &Path,
+    choice: Option<ControlChoice>,
+    others: &[Endpoint],
+) -> Result<Option<ControlSocket>, InvalidValue> {
+    match choice {
+        Some(ControlChoice::No) => Ok(None),
+        Some(ControlChoice::At(path)) => {
+            if others.iter().any(|other| other.path == path) {
+                let path = path.display();
+                return Err(InvalidValue(format!("--control: the socket {path} is there already")));
+            }
+            Ok(Some(ControlSocket { endpoint: Endpoint::control(path), required: true }))
+        }
+        None => {
+            let endpoint = Endpoint::control(run_directory.join(Endpoint::CONTROL));
+            Ok(Some(ControlSocket { endpoint, required: false }))
+        }
+    }
 }
 
 /// All sockets of the command line, `mux` first. Whether any is left, with those of the file, is known later.
@@ -65,6 +100,30 @@ mod tests {
         assert_eq!(all.get(1).map(|endpoint| endpoint.allow_users.len()), Some(2));
         assert_eq!(read_all(&["/run/b"], true).unwrap().len(), 1);
         assert_eq!(read_all(&[], true).unwrap(), []);
+    }
+
+    fn control_of(value: Option<&str>) -> Result<Option<ControlSocket>, String> {
+        let choice = value.map(|value| control(OsStr::new(value))).transpose();
+        let others = [Endpoint::mux(Path::new("/run/a"))];
+        choice
+            .and_then(|choice| control_socket(Path::new("/run/a"), choice, &others))
+            .map_err(|InvalidValue(text)| text)
+    }
+
+    #[test]
+    fn only_a_control_socket_that_is_named_is_one_that_the_daemon_cannot_do_without() {
+        let at = |path: &str, required| {
+            Ok(Some(ControlSocket { endpoint: Endpoint::control(path.into()), required }))
+        };
+        assert_eq!(control_of(None), at("/run/a/control", false));
+        assert_eq!(control_of(Some("/run//b")), at("/run/b", true));
+        assert_eq!(control_of(Some("no")), Ok(None));
+        for (value, text) in [
+            ("yes", "--control=\"yes\": the path of a socket must be absolute, and \"yes\" is not"),
+            ("/run/a/mux", "--control: the socket /run/a/mux is there already"),
+        ] {
+            assert_eq!(control_of(Some(value)).unwrap_err(), text);
+        }
     }
 
     #[test]

@@ -69,6 +69,8 @@ option information:
                                 answer), allow-users=a:b, allow-groups=a:b (who may connect),
                                 protocol=mux|dovecot (for Postfix without libsasl)
   --no-mux                      No socket mux in the run directory
+  --control=<path>|no           Socket at which saslauthdctl finds the daemon, absolute
+                                (default control in the run directory; for root only)
   --user=<name>                 Account for the process that talks to clients
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
   --check                       Look at flags and files, tell what is wrong with them on the

@@ -13,6 +13,9 @@ pub const LONGEST_PATH: usize = 107;
 /// The most sockets of one daemon. What a frontend is told of all of them must fit into the buffer of its socket.
 pub const MOST_ENDPOINTS: usize = 64;
 
+/// With the control socket.
+pub const MOST_LISTENERS: usize = MOST_ENDPOINTS + 1;
+
 /// The most names in `allow-users` and in `allow-groups` each.
 pub const MOST_ALLOWED: usize = 64;
 
@@ -35,6 +38,14 @@ impl Endpoint {
     pub fn mux(run_directory: &Path) -> Self {
         let path = run_directory.join(Self::MUX);
         Self { mode: 0o777, ..Self::new(Self::MUX.to_owned(), path) }
+    }
+
+    /// The name of the control socket.
+    pub const CONTROL: &str = "control";
+
+    /// The control socket: for root and whoever started the daemon.
+    pub fn control(path: PathBuf) -> Self {
+        Self { mode: 0o600, protocol: Protocol::Control, ..Self::new(Self::CONTROL.to_owned(), path) }
     }
 
     /// A socket at `path` of which nothing else is said.

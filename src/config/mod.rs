@@ -3,10 +3,12 @@
 
 pub mod endpoint;
 pub mod layers;
+pub mod log_level;
 pub mod login_format;
 pub mod selector;
 pub mod site;
 
+use log_level::LogLevel;
 use login_format::LoginFormat;
 use site::Endpoint;
 use std::ffi::OsString;
@@ -30,8 +32,10 @@ pub struct Config {
     pub user: Option<String>,
     /// Where log lines go.
     pub log: LogTargets,
-    /// `-V`, `-d`: log successes and the life of processes too.
-    pub verbose: bool,
+    /// How much is logged: more with `-V` and `-d`, and what `saslauthdctl log-level` has said last.
+    pub log_level: LogLevel,
+    /// `--control`: where `saslauthdctl` finds the daemon; `None` with `--control=no`.
+    pub control: Option<ControlSocket>,
     /// `--max-worker-growth`, in bytes: a worker whose resident memory has grown by more is replaced.
     pub most_worker_growth: u64,
     /// How logins are handled; the part of the configuration that the frontend gets.
@@ -46,6 +50,15 @@ impl Config {
             _ => None,
         }
     }
+}
+
+/// The socket at which the daemon tells of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlSocket {
+    /// Where, and for whom.
+    pub endpoint: Endpoint,
+    /// Whether the daemon is to serve only if it can be made.
+    pub required: bool,
 }
 
 /// Where `saslauthd.conf` is.

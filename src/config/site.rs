@@ -151,6 +151,8 @@ pub enum Protocol {
     Mux,
     /// Dovecot's auth client protocol, for Postfix and Exim.
     Dovecot,
+    /// What `saslauthdctl` speaks; nobody can ask for it at a socket of their own.
+    Control,
 }
 
 impl Site {

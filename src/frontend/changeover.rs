@@ -42,6 +42,7 @@ impl Frontend {
         if next.is_some() {
             self.auth_clients.leave(stays, now);
         }
+        self.control_clients.leave(next.is_some(), hurry);
         self.begin_handover(next, silent, now);
         if hurry {
             self.clients.give_up_unfinished();
@@ -59,6 +60,7 @@ impl Frontend {
             None => {
                 self.predecessors.let_go();
                 self.auth_clients.close_at_rest(now);
+                self.serve_control_clients(now);
             }
         }
         self.continue_handover(now);
@@ -81,19 +83,28 @@ impl Frontend {
             return;
         }
         let Some(handover) = &mut self.handover else { return };
-        match handover.give(&mut self.clients, &mut self.auth_clients) {
+        match handover.give(&mut self.clients, &mut self.auth_clients, &mut self.control_clients) {
             Given::Some => {}
             Given::All if self.auth_clients.will_hand_over() => {}
             Given::All => self.handover = None,
             Given::Refused(silent) => {
                 self.handover = None;
                 self.auth_clients.close_at_rest(now);
+                self.serve_control_clients(now);
                 // Their events were left alone.
                 for client in silent {
                     let step = self.clients.read_on(client, now);
                     self.take(step, now);
                 }
             }
+        }
+    }
+
+    /// Those that nobody else takes. Their events were left alone.
+    fn serve_control_clients(&mut self, now: Instant) {
+        for client in self.control_clients.stay() {
+            let asked = self.control_clients.hear(client, now);
+            self.take_control_command(asked, now);
         }
     }
 

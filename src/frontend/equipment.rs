@@ -4,6 +4,7 @@
 use super::auth_clients::AuthClients;
 use super::clients::Clients;
 use super::control::Control;
+use super::control_clients::ControlClients;
 use super::networks::Networks;
 use super::workers::Workers;
 use crate::config::FrontendSettings;
@@ -25,6 +26,7 @@ pub(super) struct Equipment {
     pub(super) poll: Poll,
     pub(super) clients: Clients,
     pub(super) auth_clients: AuthClients,
+    pub(super) control_clients: ControlClients,
     pub(super) workers: Workers,
     pub(super) networks: Networks,
     pub(super) dispatcher: Dispatcher,
@@ -53,7 +55,8 @@ impl Equipment {
         Ok(Self {
             clients: Clients::new(&service, room.beyond, registry()?),
             auth_clients: AuthClients::new(&service, room.auth_clients, registry()?),
-            workers: Workers::new(registry()?),
+            control_clients: ControlClients::new(room.control_clients, registry()?),
+            workers: Workers::new(setup.log_level, registry()?),
             networks,
             dispatcher: Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now()),
             site,

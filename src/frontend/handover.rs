@@ -4,6 +4,7 @@
 
 use super::auth_clients::AuthClients;
 use super::clients::Clients;
+use super::control_clients::ControlClients;
 use super::endpoint::Endpoint;
 use super::token;
 use crate::ipc::{HandedOver, Legacy};
@@ -44,15 +45,29 @@ impl Handover {
     }
 
     /// Gives away as many as the socket takes now.
-    pub(super) fn give(&mut self, clients: &mut Clients, auth_clients: &mut AuthClients) -> Given {
-        match self.give_all(clients, auth_clients) {
+    pub(super) fn give(
+        &mut self,
+        clients: &mut Clients,
+        auth_clients: &mut AuthClients,
+        control_clients: &mut ControlClients,
+    ) -> Given {
+        match self.give_all(clients, auth_clients, control_clients) {
             Ok(()) => Given::All,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Given::Some,
             Err(_) => Given::Refused(std::mem::take(&mut self.silent)),
         }
     }
 
-    fn give_all(&mut self, clients: &mut Clients, auth_clients: &mut AuthClients) -> io::Result<()> {
+    fn give_all(
+        &mut self,
+        clients: &mut Clients,
+        auth_clients: &mut AuthClients,
+        control_clients: &mut ControlClients,
+    ) -> io::Result<()> {
+        while let Some((id, stream, endpoint)) = control_clients.next_to_hand_over() {
+            self.send_connection(endpoint, Vec::new(), stream)?;
+            control_clients.remove(id);
+        }
         while let Some(id) = self.silent.last().copied() {
             if let Some((stream, endpoint)) = clients.silent(id) {
                 // Nothing has been said, so there is nothing to tell of it.

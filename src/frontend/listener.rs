@@ -16,13 +16,21 @@ pub(super) struct Listener {
     socket: UnixListener,
     /// There may be connections to take: the kernel tells only once.
     pub(super) readable: bool,
+    /// They have to wait until some of those before them are done.
+    pub(super) is_held_back: bool,
 }
 
 impl Listener {
     pub(super) fn new(id: ListenerId, endpoint: Endpoint, socket: OwnedFd) -> io::Result<Self> {
         let socket = std::os::unix::net::UnixListener::from(socket);
         socket.set_nonblocking(true)?;
-        Ok(Self { id, endpoint: Rc::new(endpoint), socket: UnixListener::from_std(socket), readable: false })
+        Ok(Self {
+            id,
+            endpoint: Rc::new(endpoint),
+            socket: UnixListener::from_std(socket),
+            readable: false,
+            is_held_back: false,
+        })
     }
 
     pub(super) fn open(&mut self, registry: &Registry) -> io::Result<()> {
@@ -33,6 +41,11 @@ impl Listener {
         )?;
         self.readable = true;
         Ok(())
+    }
+
+    /// Whether there may be connections that may be taken.
+    pub(super) fn has_more(&self) -> bool {
+        self.readable && !self.is_held_back
     }
 
     /// Takes no further connection; those in the backlog are the next frontend's.

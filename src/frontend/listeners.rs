@@ -4,13 +4,14 @@
 use super::endpoint::{Endpoint, Origin, ToldRefusals};
 use super::listener::Listener;
 use super::token::ListenerId;
+use crate::config::site::Protocol;
 use crate::ipc;
 use crate::rate_limit::RateLimit;
 use crate::strerror::strerror;
 use mio::Registry;
 use mio::net::UnixStream;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -20,6 +21,9 @@ pub(super) const BATCH: usize = 64;
 
 /// The wait after an error that accepting again would only repeat.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// To whom the control socket is not for.
+const NOT_FOR_YOU: &[u8] = b"error only root and the user who started the daemon may ask it; try as root\n";
 
 /// What came of a look at the sockets.
 pub(super) enum Accepted {
@@ -99,6 +103,12 @@ impl Listeners {
         }
     }
 
+    /// Whether those who come by that protocol have to wait, in the kernel's queue.
+    pub(super) fn hold_back(&mut self, protocol: Protocol, is_held_back: bool) {
+        let all = self.all.iter_mut().filter(|listener| listener.endpoint.protocol == protocol);
+        all.for_each(|listener| listener.is_held_back = is_held_back);
+    }
+
     /// The endpoint that a connection from another frontend belongs to.
     pub(super) fn find(&self, key: &ipc::EndpointKey) -> Option<Rc<Endpoint>> {
         let found = self.all.iter().find(|listener| listener.endpoint.is(key));
@@ -142,16 +152,22 @@ impl Listeners {
         self.paused_until = Some(now + PAUSE);
     }
 
-    /// Whether this peer may use this endpoint. One that may not is closed without a word, as if the mode of the socket
-    /// had kept it out, and the log tells once in a while.
+    /// Whether this peer may use this endpoint. One that may not is closed, without a word where it is a client, as if the
+    /// mode of the socket had kept it out, and the log tells once in a while.
     pub(super) fn is_admitted(&mut self, stream: &UnixStream, endpoint: &Endpoint, now: Instant) -> bool {
         let Some(peer) = endpoint.refused(stream.as_fd()) else { return true };
+        let is_control = endpoint.protocol == Protocol::Control;
+        if is_control {
+            // Who administers a daemon is told, and whether that arrives changes nothing.
+            let _ = (&*stream).write(NOT_FOR_YOU);
+        }
         if self.told_refusals.is_due(endpoint, peer.user, now) {
-            log::warn!(
-                target: "frontend",
-                "A connection was closed: its user is in neither allow-users nor allow-groups: {}",
-                Origin::of(endpoint, stream.as_fd())
-            );
+            let why = match is_control {
+                true => "its user is neither root nor the one who started the daemon",
+                false => "its user is in neither allow-users nor allow-groups",
+            };
+            let origin = Origin::of(endpoint, stream.as_fd());
+            log::warn!(target: "frontend", "A connection was closed: {why}: {origin}");
         }
         false
     }
@@ -163,7 +179,7 @@ impl Listeners {
 
     /// When to try again: now if there are connections left over from the last batch.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let is_readable = self.all.iter().any(|listener| listener.readable);
+        let is_readable = self.all.iter().any(Listener::has_more);
         (self.is_open && is_readable).then(|| self.paused_until.unwrap_or_else(Instant::now))
     }
 }
@@ -171,7 +187,7 @@ impl Listeners {
 /// The one whose turn it is, of those that may have connections; then it is the turn of the one behind it.
 fn next_readable<'a>(all: &'a mut [Listener], turn: &mut usize) -> Option<&'a mut Listener> {
     let mut in_turn = (*turn..all.len()).chain(0..all.len().min(*turn));
-    let index = in_turn.find(|index| all.get(*index).is_some_and(|listener| listener.readable))?;
+    let index = in_turn.find(|index| all.get(*index).is_some_and(Listener::has_more))?;
     *turn = index + 1;
     all.get_mut(index)
 }
@@ -198,7 +214,6 @@ fn open_spare() -> Option<File> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::site::Protocol;
     use mio::Poll;
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::PathBuf;
@@ -252,6 +267,17 @@ mod tests {
         listeners.close_those(&[key("stays")], poll.registry());
         assert_eq!(accepted(&mut listeners), ["gone", "gone"]);
         assert!(listeners.find(&key("gone")).is_some() && listeners.find(&key("stays")).is_none());
+    }
+
+    #[test]
+    fn those_who_are_held_back_wait_and_keep_nobody_else_waiting() {
+        let (mut listeners, ..) = listeners(&[("a", 2), ("b", 1)]);
+        listeners.hold_back(Protocol::Control, true);
+        assert_eq!(listeners.next_timeout().is_some(), true, "nobody else is");
+        listeners.hold_back(Protocol::Mux, true);
+        assert!(accepted(&mut listeners).is_empty() && listeners.next_timeout().is_none());
+        listeners.hold_back(Protocol::Mux, false);
+        assert_eq!(accepted(&mut listeners), ["a", "b", "a"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod changeover;
 mod client;
 mod clients;
 mod control;
+mod control_answers;
+mod control_clients;
 mod effects;
 mod endpoint;
 mod equipment;
@@ -20,10 +22,12 @@ mod predecessors;
 mod record;
 mod repeated_lines;
 mod requests;
+mod snapshot;
 mod token;
 mod worker_events;
 mod workers;
 
+use crate::config::log_level::LogLevel;
 use crate::config::site::{Protocol, Site};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -33,6 +37,7 @@ use crate::sys::{memory, process, signals, spawn};
 use auth_clients::AuthClients;
 use clients::Clients;
 use control::Control;
+use control_clients::ControlClients;
 use endpoint::Endpoint;
 use equipment::Equipment;
 use handover::Handover;
@@ -76,12 +81,16 @@ struct Frontend {
     listeners: Listeners,
     clients: Clients,
     auth_clients: AuthClients,
+    control_clients: ControlClients,
     workers: Workers,
     networks: Networks,
     dispatcher: Dispatcher,
     site: Rc<Site>,
     /// `--request-timeout`
     request_timeout: Duration,
+    log_level: LogLevel,
+    /// `-c`
+    has_cache: bool,
     /// Whether the supervisor knows that logins are served.
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
@@ -98,24 +107,27 @@ impl Frontend {
     fn set_up() -> io::Result<Self> {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let setup = control.receive_setup()?;
-        logging::init(setup.log, setup.verbose);
-        let Equipment { poll, clients, auth_clients, workers, networks, dispatcher, site, request_timeout } =
-            Equipment::make(setup, &control).map_err(|reason| {
-                // Whoever waits for the daemon to start is told.
-                control.send(FromFrontend::Failed(reason.clone()));
-                io::Error::other(reason)
-            })?;
+        let (log_level, has_cache) = (setup.log_level, setup.settings.cache.is_some());
+        logging::init(setup.log, log_level);
+        let equipment = Equipment::make(setup, &control).map_err(|reason| {
+            // Whoever waits for the daemon to start is told.
+            control.send(FromFrontend::Failed(reason.clone()));
+            io::Error::other(reason)
+        })?;
         Ok(Self {
-            poll,
+            poll: equipment.poll,
             control,
             listeners: Listeners::new(),
-            clients,
-            auth_clients,
-            workers,
-            networks,
-            dispatcher,
-            site,
-            request_timeout,
+            clients: equipment.clients,
+            auth_clients: equipment.auth_clients,
+            control_clients: equipment.control_clients,
+            workers: equipment.workers,
+            networks: equipment.networks,
+            dispatcher: equipment.dispatcher,
+            site: equipment.site,
+            request_timeout: equipment.request_timeout,
+            log_level,
+            has_cache,
             announced: false,
             draining: false,
             predecessors: Predecessors::default(),
@@ -159,6 +171,7 @@ impl Frontend {
             && self.dispatcher.is_idle()
             && self.clients.are_all_answered()
             && self.auth_clients.is_empty()
+            && self.control_clients.is_empty()
     }
 
     fn handle(&mut self, event: &Event, now: Instant) -> io::Result<()> {
@@ -174,6 +187,10 @@ impl Frontend {
                 self.take(step, now);
             }
             Subject::AuthClient(client) => self.auth_clients.handle_event(client, event, now),
+            Subject::ControlClient(client) => {
+                let asked = self.control_clients.hear(client, now);
+                self.take_control_command(asked, now);
+            }
             Subject::Connection(number) => self.networks.handle_event(number, event, now),
             Subject::Worker(worker) => {
                 let heard = self.workers.handle_readable(worker, event.is_read_closed());
@@ -194,11 +211,14 @@ impl Frontend {
         match endpoint.protocol {
             Protocol::Mux => self.clients.has_descriptor_for(stream, now),
             Protocol::Dovecot => self.auth_clients.make_room(clients::uid_of(stream), now),
+            // Soon done, and wanted most when nothing else works.
+            Protocol::Control => true,
         }
     }
 
     fn accept_up_to(&mut self, most: usize, now: Instant) {
         for _ in 0..most {
+            self.listeners.hold_back(Protocol::Control, self.control_clients.are_full());
             match self.listeners.accept(now) {
                 Accepted::Nobody => return,
                 Accepted::Refused => {}
@@ -230,6 +250,7 @@ impl Frontend {
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
                 }
                 ToFrontend::StartFailed(pool) => self.dispatcher.handle_start_failed(pool, now),
+                ToFrontend::LogLevel(level) => self.change_log_level(level, now),
                 ToFrontend::Ping => self.control.send(FromFrontend::Pong),
                 ToFrontend::Drain { hurry, staying } => self.drain(hurry, &staying, descriptor, now),
             }
@@ -245,6 +266,7 @@ impl Frontend {
             self.networks.next_timeout(),
             self.clients.next_timeout(),
             self.auth_clients.next_timeout(now),
+            self.control_clients.next_timeout(now),
             self.listeners.next_timeout(),
             self.give_up_at,
             self.control.next_timeout(),
@@ -267,6 +289,7 @@ impl Frontend {
         }
         self.clients.handle_timeout(now);
         self.auth_clients.handle_timeout(now);
+        self.control_clients.handle_timeout(now);
         self.carry_out(now);
         self.control.flush();
         logging::retry(now);

@@ -17,6 +17,7 @@ impl Frontend {
     pub(super) fn welcome(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
         match endpoint.protocol {
             Protocol::Mux => self.welcome_client(stream, endpoint, now),
+            Protocol::Control => self.welcome_control_client(stream, endpoint, now),
             Protocol::Dovecot => {
                 self.auth_clients.welcome(stream, endpoint, now);
                 self.carry_out(now);

@@ -22,13 +22,15 @@ pub(super) enum Subject {
     Listener(ListenerId),
     Client(ClientId),
     AuthClient(ClientId),
+    ControlClient(ClientId),
     Worker(WorkerId),
     /// The number that `networks` knows it by.
     Connection(u64),
 }
 
-/// Of the numbers that are left, every fifth is a client's, a worker's, a connection's, a listener's, an auth client's.
-const KINDS: usize = 5;
+/// Of the numbers that are left, every sixth is a client's, a worker's, a connection's, a listener's, an auth client's, one of
+/// somebody's at the control socket.
+const KINDS: usize = 6;
 /// The first of them.
 const FIRST: usize = 2;
 
@@ -52,6 +54,10 @@ pub(super) fn of_auth_client(client: ClientId) -> Token {
     nth(client.0, 4)
 }
 
+pub(super) fn of_control_client(client: ClientId) -> Token {
+    nth(client.0, 5)
+}
+
 #[allow(clippy::cast_possible_truncation)] // 2^61 connections take longer than the machine lives
 fn nth(number: u64, kind: usize) -> Token {
     Token(FIRST + number as usize * KINDS + kind)
@@ -70,7 +76,8 @@ pub(super) fn subject(token: Token) -> Subject {
         1 => Subject::Worker(WorkerId(nth)),
         2 => Subject::Connection(nth),
         3 => Subject::Listener(ListenerId(nth)),
-        _ => Subject::AuthClient(ClientId(nth)),
+        4 => Subject::AuthClient(ClientId(nth)),
+        _ => Subject::ControlClient(ClientId(nth)),
     }
 }
 
@@ -89,6 +96,15 @@ mod tests {
             );
         }
         for number in [0, 1, 2, 77, 1 << 40] {
+            for (token, is_control) in
+                [(of_control_client(ClientId(number)), true), (of_auth_client(ClientId(number)), false)]
+            {
+                match subject(token) {
+                    Subject::ControlClient(ClientId(n)) => assert!(is_control && n == number),
+                    Subject::AuthClient(ClientId(n)) => assert!(!is_control && n == number),
+                    _ => panic!("{number}"),
+                }
+            }
             let token = of_connection(number);
             assert!(matches!(subject(token), Subject::Connection(n) if n == number));
         }

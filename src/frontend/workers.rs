@@ -3,7 +3,8 @@
 
 use super::repeated_lines::RepeatedLines;
 use super::token;
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_job};
+use crate::config::log_level::LogLevel;
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_job, encode_log_level};
 use crate::job::{Answer, Purpose};
 use crate::job::{JobId, WorkerId};
 use crate::sys::socket;
@@ -15,10 +16,17 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 pub(super) struct Workers {
-    sockets: HashMap<WorkerId, OwnedFd>,
+    sockets: HashMap<WorkerId, Worker>,
+    log_level: LogLevel,
     registry: Registry,
     buffer: Box<[u8; LARGEST_MESSAGE]>,
     repeated_lines: RepeatedLines,
+}
+
+struct Worker {
+    socket: OwnedFd,
+    /// How much it logs.
+    log_level: LogLevel,
 }
 
 /// What was heard from a worker. After the last three its socket is closed.
@@ -32,9 +40,10 @@ pub(super) enum FromWorkers {
 }
 
 impl Workers {
-    pub(super) fn new(registry: Registry) -> Self {
+    pub(super) fn new(log_level: LogLevel, registry: Registry) -> Self {
         Self {
             sockets: HashMap::new(),
+            log_level,
             registry,
             buffer: Box::new([0; LARGEST_MESSAGE]),
             repeated_lines: RepeatedLines::default(),
@@ -45,8 +54,14 @@ impl Workers {
         socket::set_nonblocking(descriptor.as_fd())?;
         let number = descriptor.as_raw_fd();
         self.registry.register(&mut SourceFd(&number), token::of_worker(worker), Interest::READABLE)?;
-        self.sockets.insert(worker, descriptor);
+        // The supervisor has told of the level before it has told of any worker that was started with it.
+        self.sockets.insert(worker, Worker { socket: descriptor, log_level: self.log_level });
         Ok(())
+    }
+
+    /// Each worker is told with its next job: until then it says nothing, or has enough to read.
+    pub(super) fn set_log_level(&mut self, level: LogLevel) {
+        self.log_level = level;
     }
 
     /// Closes the socket; a living worker ends when it notices.
@@ -67,8 +82,15 @@ impl Workers {
     /// Hands over a job. `false`, and the socket is closed, if the worker could not take it: it has none in
     /// hand, so its buffer is empty, and any error means that it is gone.
     pub(super) fn send(&mut self, worker: WorkerId, job: JobId, purpose: &Purpose) -> bool {
-        let Some(socket) = self.sockets.get(&worker) else { return false };
-        let sent = socket::send(socket.as_fd(), encode_job(job, purpose).as_bytes()).is_ok();
+        let Some(Worker { socket, log_level }) = self.sockets.get_mut(&worker) else { return false };
+        let told = if *log_level == self.log_level {
+            Ok(())
+        } else {
+            *log_level = self.log_level;
+            socket::send(socket.as_fd(), encode_log_level(*log_level).as_bytes())
+        };
+        let sent =
+            told.and_then(|()| socket::send(socket.as_fd(), encode_job(job, purpose).as_bytes())).is_ok();
         if !sent {
             self.remove(worker);
         }
@@ -93,7 +115,7 @@ impl Workers {
     }
 
     fn receive(&mut self, worker: WorkerId) -> Option<FromWorkers> {
-        let socket = self.sockets.get(&worker)?;
+        let Worker { socket, .. } = self.sockets.get(&worker)?;
         loop {
             let message = match socket::receive(socket.as_fd(), self.buffer.as_mut_slice()) {
                 Ok(Some(length)) => self.buffer.get(..length).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Writing and reading the parts of a message: numbers little-endian, strings with a 32-bit length before them.
 #![forbid(unsafe_code)]
 
+use crate::config::log_level::LogLevel;
 use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
@@ -51,6 +52,10 @@ impl Writer {
 
     pub(super) fn duration(self, value: Duration) -> Self {
         self.number(u64::try_from(value.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn log_level(self, level: LogLevel) -> Self {
+        self.string(level.name().as_bytes())
     }
 
     pub(super) fn string(mut self, value: &[u8]) -> Self {
@@ -110,6 +115,10 @@ impl<'a> Reader<'a> {
         let (string, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
         self.0 = rest;
         Ok(string)
+    }
+
+    pub(super) fn log_level(&mut self) -> Result<LogLevel, Malformed> {
+        LogLevel::of_name(&self.text()?).ok_or(Malformed)
     }
 
     pub(super) fn text(&mut self) -> Result<String, Malformed> {

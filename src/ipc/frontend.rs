@@ -5,6 +5,7 @@ use super::codec::{Malformed, Reader, Writer, cut};
 use super::listener::{EndpointKey, Listener, decode_listener, encode_listener, read_keys, write_keys};
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::ServerOrder;
+use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::site::PoolId;
 use crate::config::{
@@ -33,6 +34,7 @@ const PING: u8 = 11;
 const PONG: u8 = 12;
 const CLOSED: u8 = 13;
 const LISTENER: u8 = 14;
+const LOG_LEVEL: u8 = 15;
 
 /// What a frontend must know: its first message.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,8 +43,8 @@ pub struct FrontendSetup {
     pub settings: FrontendSettings,
     /// Where log lines go.
     pub log: LogTargets,
-    /// `-V`
-    pub verbose: bool,
+    /// How much is logged.
+    pub log_level: LogLevel,
     /// What the site is worked out from, and mechanisms that ask servers are set up from.
     pub sources: RawSettings,
     /// How many sockets are coming, for its share of the descriptors.
@@ -67,6 +69,8 @@ pub enum ToFrontend {
     StartFailed(PoolId),
     /// A worker has ended, which its socket may not tell as long as a program that it started holds it open.
     WorkerDied(WorkerId),
+    /// Log so much from now on, and have the workers do so.
+    LogLevel(LogLevel),
     /// Say something, so that it is seen that the event loop turns.
     Ping,
     /// Accept nobody any more, say so, hand the connections that have not said anything over through the socket that
@@ -89,6 +93,8 @@ pub enum FromFrontend {
     Start(PoolId),
     /// Please kill this worker.
     Kill(WorkerId),
+    /// Somebody who may wants so much to be logged; the answer is [`ToFrontend::LogLevel`].
+    LogLevel(LogLevel),
     /// The answer to `Ping`.
     Pong,
     /// To `Drain`: no connection is taken from the sockets any more.
@@ -107,6 +113,7 @@ impl ToFrontend {
             Self::Worker(worker, pool) => Writer::new(WORKER, 32).number(worker.0).size(pool.0).finish(),
             Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
             Self::StartFailed(pool) => Writer::new(START_FAILED, 16).size(pool.0).finish(),
+            Self::LogLevel(level) => Writer::new(LOG_LEVEL, 16).log_level(*level).finish(),
             Self::Ping => Writer::new(PING, 16).finish(),
             Self::Drain { hurry, staying } => {
                 write_keys(Writer::new(DRAIN, LARGEST_MESSAGE).flag(*hurry), staying).finish()
@@ -124,6 +131,7 @@ impl ToFrontend {
             WORKER => Self::Worker(WorkerId(reader.number()?), PoolId(reader.size()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed(PoolId(reader.size()?)),
+            LOG_LEVEL => Self::LogLevel(reader.log_level()?),
             PING => Self::Ping,
             DRAIN => Self::Drain { hurry: reader.flag()?, staying: read_keys(&mut reader)? },
             _ => return Err(Malformed),
@@ -139,6 +147,7 @@ impl FromFrontend {
             Self::Ready => Writer::new(READY, 16).finish(),
             Self::Start(pool) => Writer::new(START, 16).size(pool.0).finish(),
             Self::Kill(worker) => Writer::new(KILL, 16).number(worker.0).finish(),
+            Self::LogLevel(level) => Writer::new(LOG_LEVEL, 16).log_level(*level).finish(),
             Self::Pong => Writer::new(PONG, 16).finish(),
             Self::Closed => Writer::new(CLOSED, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
@@ -152,6 +161,7 @@ impl FromFrontend {
             READY => Self::Ready,
             START => Self::Start(PoolId(reader.size()?)),
             KILL => Self::Kill(WorkerId(reader.number()?)),
+            LOG_LEVEL => Self::LogLevel(reader.log_level()?),
             PONG => Self::Pong,
             CLOSED => Self::Closed,
             FAILED => Self::Failed(reader.text()?),
@@ -191,7 +201,7 @@ fn encode_setup(setup: &FrontendSetup) -> Secret {
         .flag(network.order == ServerOrder::RoundRobin)
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
-        .flag(setup.verbose)
+        .log_level(setup.log_level)
         .option(setup.sources.option.as_deref(), |writer, option| writer.string(option.as_bytes()))
         .option(setup.sources.file.as_ref(), write_text)
         .option(setup.sources.ldap_conf.as_ref(), write_text)
@@ -231,7 +241,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
         network: decode_network(reader)?,
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
-    let verbose = reader.flag()?;
+    let log_level = reader.log_level()?;
     let sources = RawSettings {
         instance: None,
         option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
@@ -240,7 +250,7 @@ fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
     };
     let listeners = reader.size()?;
     let has_auth_sockets = reader.flag()?;
-    Ok(FrontendSetup { settings, log, verbose, sources, listeners, has_auth_sockets })
+    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets })
 }
 
 /// A name has no comma in it.
@@ -265,7 +275,7 @@ fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed>
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::config::endpoint::{LONGEST_PATH, MOST_ALLOWED, MOST_ENDPOINTS};
+    use crate::config::endpoint::{LONGEST_PATH, MOST_ALLOWED, MOST_LISTENERS};
     use crate::config::site::Protocol;
     use crate::ipc::Allowed;
     use crate::secret;
@@ -305,7 +315,7 @@ mod tests {
                 },
             },
             log: LogTargets { syslog: true, stderr: false },
-            verbose: true,
+            log_level: LogLevel::Debug,
             sources: RawSettings::default(),
             listeners: 3,
             has_auth_sockets: true,
@@ -328,6 +338,7 @@ mod tests {
                 ..setup(None)
             })),
             ToFrontend::Accept,
+            ToFrontend::LogLevel(LogLevel::Error),
             ToFrontend::Worker(WorkerId(3), PoolId(2)),
             ToFrontend::StartFailed(PoolId(1)),
             ToFrontend::WorkerDied(WorkerId(4)),
@@ -384,11 +395,11 @@ mod tests {
         socket::set_nonblocking(supervisor.as_fd()).unwrap();
         socket::send(supervisor.as_fd(), bytes.as_bytes()).unwrap();
         let listener = ToFrontend::Listener(largest_listener()).encode();
-        for _ in 0..MOST_ENDPOINTS {
+        for _ in 0..MOST_LISTENERS {
             let any = frontend.as_fd();
             socket::send_with_descriptor(supervisor.as_fd(), listener.as_bytes(), any).unwrap();
         }
-        let staying = vec![largest_listener().key; MOST_ENDPOINTS];
+        let staying = vec![largest_listener().key; MOST_LISTENERS];
         assert!(ToFrontend::Drain { hurry: false, staying }.encode().len() <= LARGEST_MESSAGE);
         let mut buffer = vec![0; LARGEST_SETUP];
         let length = socket::receive(frontend.as_fd(), &mut buffer).unwrap().unwrap();
@@ -412,6 +423,7 @@ mod tests {
     fn every_message_from_a_frontend_arrives_as_it_was_sent() {
         for message in [
             FromFrontend::Ready,
+            FromFrontend::LogLevel(LogLevel::Warning),
             FromFrontend::Start(PoolId(1)),
             FromFrontend::Kill(WorkerId(u64::MAX)),
             FromFrontend::Failed("The file /x cannot be read".into()),

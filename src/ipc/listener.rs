@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::codec::{Malformed, Reader, Writer};
-use crate::config::endpoint::{MOST_ALLOWED, MOST_ENDPOINTS};
+use crate::config::endpoint::{MOST_ALLOWED, MOST_LISTENERS};
 use crate::config::site::Protocol;
 use std::time::Duration;
 
@@ -67,16 +67,30 @@ pub(super) fn write_keys(writer: Writer, keys: &[EndpointKey]) -> Writer {
 }
 
 pub(super) fn read_keys(reader: &mut Reader<'_>) -> Result<Vec<EndpointKey>, Malformed> {
-    (0..count(reader, MOST_ENDPOINTS)?).map(|_| read_key(reader)).collect()
+    (0..count(reader, MOST_LISTENERS)?).map(|_| read_key(reader)).collect()
 }
 
 pub(super) fn write_key(writer: Writer, key: &EndpointKey) -> Writer {
-    writer.string(key.name.as_bytes()).flag(key.protocol == Protocol::Dovecot)
+    writer.string(key.name.as_bytes()).number(number_of(key.protocol))
 }
 
 pub(super) fn read_key(reader: &mut Reader<'_>) -> Result<EndpointKey, Malformed> {
-    let name = reader.text()?;
-    Ok(EndpointKey { name, protocol: if reader.flag()? { Protocol::Dovecot } else { Protocol::Mux } })
+    Ok(EndpointKey { name: reader.text()?, protocol: protocol_of(reader.number()?)? })
+}
+
+fn number_of(protocol: Protocol) -> u64 {
+    match protocol {
+        Protocol::Mux => 0,
+        Protocol::Dovecot => 1,
+        Protocol::Control => 2,
+    }
+}
+
+fn protocol_of(number: u64) -> Result<Protocol, Malformed> {
+    [Protocol::Mux, Protocol::Dovecot, Protocol::Control]
+        .into_iter()
+        .find(|protocol| number_of(*protocol) == number)
+        .ok_or(Malformed)
 }
 
 fn count(reader: &mut Reader<'_>, most: usize) -> Result<usize, Malformed> {

@@ -16,7 +16,7 @@ pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
 pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};
 pub use listener::{Allowed, EndpointKey, Listener};
-pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job};
+pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job, encode_log_level};
 
 use crate::config::Limits;
 use crate::config::login_format::LoginFormat;

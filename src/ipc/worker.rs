@@ -5,6 +5,7 @@ use super::codec::{LONGEST_TEXT, Malformed, Reader, Writer, cut};
 use super::errand::{ERRAND, RESULT, decode_errand, decode_result, encode_errand, encode_result};
 use super::{LARGEST_MESSAGE, REST_OF_JOB};
 use crate::config::Limits;
+use crate::config::log_level::LogLevel;
 use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{Answer, Purpose};
@@ -21,6 +22,7 @@ const FAILED: u8 = 4;
 const VERDICT: u8 = 5;
 // 6 and 7 are those of `errand`.
 const RETIRING: u8 = 8;
+const LOG_LEVEL: u8 = 9;
 
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
@@ -34,8 +36,8 @@ pub struct WorkerSetup {
     pub mechanism: Option<String>,
     /// The mechanism's option, as `-O` for a single one.
     pub option: Option<OsString>,
-    /// `-V`
-    pub verbose: bool,
+    /// How much is logged.
+    pub log_level: LogLevel,
     /// Sizes of the fields of a request.
     pub limits: Limits,
     /// `--max-worker-growth`, in bytes.
@@ -48,6 +50,8 @@ pub enum ToWorker {
     Setup(WorkerSetup),
     /// Do this.
     Job(JobId, Purpose),
+    /// Log so much from now on.
+    LogLevel(LogLevel),
 }
 
 /// From a worker.
@@ -68,7 +72,7 @@ impl WorkerSetup {
         Writer::new(SETUP, LARGEST_MESSAGE)
             .option(self.mechanism.as_deref(), |writer, name| writer.string(name.as_bytes()))
             .option(self.option.as_deref(), |writer, option| writer.string(OsStr::as_bytes(option)))
-            .flag(self.verbose)
+            .log_level(self.log_level)
             .size(self.limits.password)
             .size(self.limits.field)
             .number(self.most_growth)
@@ -82,6 +86,11 @@ pub fn encode_job(job: JobId, purpose: &Purpose) -> Secret {
         Purpose::CheckLogin(credentials) => encode_request(job, credentials),
         Purpose::Errand(errand) => encode_errand(job, errand),
     }
+}
+
+/// The message that tells a worker how much to log.
+pub fn encode_log_level(level: LogLevel) -> Secret {
+    Writer::new(LOG_LEVEL, 16).log_level(level).finish()
 }
 
 fn encode_request(job: JobId, credentials: &Credentials) -> Secret {
@@ -106,11 +115,12 @@ impl ToWorker {
             SETUP => Self::Setup(WorkerSetup {
                 mechanism: reader.option(Reader::text)?,
                 option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
-                verbose: reader.flag()?,
+                log_level: reader.log_level()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
                 most_growth: reader.number()?,
             }),
             VERIFY => Self::Job(JobId(reader.number()?), Purpose::CheckLogin(decode_request(&mut reader)?)),
+            LOG_LEVEL => Self::LogLevel(reader.log_level()?),
             ERRAND => Self::Job(JobId(reader.number()?), Purpose::Errand(decode_errand(&mut reader)?)),
             _ => return Err(Malformed),
         };
@@ -309,7 +319,7 @@ mod tests {
         let setup = WorkerSetup {
             mechanism: Some("passwdfile".into()),
             option: Some("/etc/users".into()),
-            verbose: true,
+            log_level: LogLevel::Warning,
             limits: Limits::DEFAULT,
             most_growth: 1 << 40,
         };

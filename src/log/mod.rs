@@ -17,6 +17,7 @@ pub mod worker;
 pub use escape::{Escaped, clean, one_line};
 
 use crate::config::LogTargets;
+use crate::config::log_level::LogLevel;
 use crate::sys::descriptor::wait_writable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fmt;
@@ -33,17 +34,17 @@ const RETRY: Duration = Duration::from_millis(100);
 
 static LOGGER: Logger = Logger { sinks: Mutex::new(Sinks::NONE) };
 
-/// Logs to `targets` from now on, with `verbose` down to the level of debugging. May be called again, as a daemon
+/// Logs to `targets` from now on, down to `level`. May be called again, as a daemon
 /// does that leaves its terminal: what still waits for syslog stays in its queue.
-pub fn init(targets: LogTargets, verbose: bool) {
-    let stderr = targets.stderr.then(|| Stderr::new(io::stderr().as_fd(), level(verbose))).flatten();
+pub fn init(targets: LogTargets, level: LogLevel) {
+    let stderr = targets.stderr.then(|| Stderr::new(io::stderr().as_fd())).flatten();
     let before = std::mem::replace(&mut *LOGGER.sinks(), Sinks::NONE);
     let syslog = match before {
         Sinks::Own { syslog, .. } => syslog,
         Sinks::Frontend(_) => None,
     };
     let syslog = targets.syslog.then(|| syslog.unwrap_or_else(|| Box::new(Syslog::new(Path::new(DEV_LOG)))));
-    install(Sinks::Own { syslog, stderr }, verbose);
+    install(Sinks::Own { syslog, stderr }, level);
 }
 
 /// Hands on a syslog datagram that a worker or a PAM module in it has made: unchanged to syslog, its text to the
@@ -104,15 +105,21 @@ pub fn debug_always(text: fmt::Arguments<'_>) {
     LOGGER.sinks().log(&record);
 }
 
-fn install(sinks: Sinks, verbose: bool) {
+fn install(sinks: Sinks, level: LogLevel) {
     *LOGGER.sinks() = sinks;
     // Only the first call can set it; it is the same one ever after.
     let _ = log::set_logger(&LOGGER);
-    log::set_max_level(level(verbose));
+    set_level(level);
 }
 
-fn level(verbose: bool) -> LevelFilter {
-    if verbose { LevelFilter::Debug } else { LevelFilter::Info }
+/// Logs down to `level` from now on.
+pub fn set_level(level: LogLevel) {
+    log::set_max_level(match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warning => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+    });
 }
 
 struct Logger {
@@ -153,7 +160,8 @@ impl Sinks {
     fn log(&mut self, record: &Record<'_>) {
         match self {
             Self::Own { syslog, stderr } => {
-                if let Some(stderr) = stderr {
+                // Lines that are written at any level are for syslog only.
+                if let Some(stderr) = stderr.as_ref().filter(|_| record.level() <= log::max_level()) {
                     stderr.log(record);
                 }
                 if let Some(syslog) = syslog {
@@ -190,7 +198,7 @@ mod tests {
     fn lines_of_our_own_and_of_modules_reach_syslog() {
         with_private_dev("log::tests::lines_of_our_own_and_of_modules_reach_syslog", || {
             let dev_log = listen_at_dev_log();
-            init(SYSLOG, false);
+            init(SYSLOG, LogLevel::Info);
             log::debug!(target: "do_auth", "only with -V");
             debug_always(format_args!("DEBUG: auth_pam: without -V too"));
             assert!(next(&dev_log).ends_with("]: DEBUG: auth_pam: without -V too"));
@@ -198,7 +206,7 @@ mod tests {
             assert!(next(&dev_log).ends_with("]: do_auth         : auth failure: [user=a\\x5D\\x0A]"));
             relay(b"<86>Nov  1 03:36:49 saslauthd[7]: pam_unix(smtp:auth): x");
             assert_eq!(next(&dev_log), "<86>Nov  1 03:36:49 saslauthd[7]: pam_unix(smtp:auth): x");
-            init(SYSLOG, true);
+            init(SYSLOG, LogLevel::Debug);
             log::debug!(target: "do_auth", "only with -V");
             assert!(next(&dev_log).ends_with("only with -V"));
             log::trace!("never");
@@ -211,7 +219,7 @@ mod tests {
         let name = "a_line_of_a_module_that_takes_syslog_for_a_stream_reaches_one_of_datagrams";
         with_private_dev(&format!("log::tests::{name}"), || {
             let dev_log = listen_at_dev_log();
-            init(SYSLOG, false);
+            init(SYSLOG, LogLevel::Info);
             relay(b"<86>Nov  1 03:36:49 saslauthd[7]: x\0");
             assert_eq!(next(&dev_log), "<86>Nov  1 03:36:49 saslauthd[7]: x");
         });
@@ -224,7 +232,7 @@ mod tests {
         with_private_dev(name, || {
             let dev_log = listen_at_dev_log();
             stall_dev_log();
-            init(SYSLOG, false);
+            init(SYSLOG, LogLevel::Info);
             log::info!("late");
             assert_eq!(pending(Instant::now()), Some(RETRY));
             let limit = Duration::from_millis(50);
@@ -242,7 +250,7 @@ mod tests {
     #[test]
     fn a_missing_syslog_does_not_delay_the_end_of_a_process() {
         with_private_dev("log::tests::a_missing_syslog_does_not_delay_the_end_of_a_process", || {
-            init(SYSLOG, false);
+            init(SYSLOG, LogLevel::Info);
             log::info!("nobody is there");
             let start = Instant::now();
             flush_briefly(Duration::from_secs(10));
@@ -256,7 +264,7 @@ mod tests {
             let (sender, receiver) = mpsc::channel();
             let sender = Mutex::new(sender);
             let send = move |datagram: &[u8]| sender.lock().unwrap().send(datagram.to_vec()).unwrap();
-            worker::init(Box::new(send), false);
+            worker::init(Box::new(send), LogLevel::Info);
             log::error!(target: "auth_pam", "it broke");
             let datagram = String::from_utf8(receiver.try_recv().unwrap()).unwrap();
             assert!(datagram.starts_with("<35>") && datagram.ends_with("]: auth_pam        : it broke"));

@@ -24,12 +24,12 @@ pub(super) struct Stderr {
 }
 
 impl Stderr {
-    /// Lines for `stream`. `None` when it is closed.
-    pub(super) fn new(stream: BorrowedFd<'_>, level: LevelFilter) -> Option<Self> {
+    /// Lines for `stream`, whatever their level. `None` when it is closed.
+    pub(super) fn new(stream: BorrowedFd<'_>) -> Option<Self> {
         let stream = Stream::open(stream).ok()?;
         let output = Output(Arc::new(Mutex::new(Queue { stream: Some(stream), spool: Spool::default() })));
         let logger = Builder::new()
-            .filter_level(level)
+            .filter_level(LevelFilter::Trace)
             .write_style(WriteStyle::Never)
             .format(|buffer, record| buffer.write_all(line::stderr_line(&line::text(record)).as_bytes()))
             .target(Target::Pipe(Box::new(output.clone())))
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn log_to(stream: &impl AsFd) -> Stderr {
-        Stderr::new(stream.as_fd(), LevelFilter::Info).unwrap()
+        Stderr::new(stream.as_fd()).unwrap()
     }
 
     fn say(stderr: &Stderr, text: &str) {

@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::{Sinks, install};
+use crate::config::log_level::LogLevel;
 
 /// Takes a finished syslog datagram; must not log and must not wait longer than the worker may.
 pub type Send = Box<dyn Fn(&[u8]) + core::marker::Send + Sync>;
 
-/// Logs through `send` from now on, with `verbose` down to what is only worth knowing when something is searched
-/// for. The frontend hands what it gets to [`super::relay`].
-pub fn init(send: Send, verbose: bool) {
-    install(Sinks::Frontend(send), verbose);
+/// Logs through `send` from now on, down to `level`. The frontend hands what it gets to [`super::relay`].
+pub fn init(send: Send, level: LogLevel) {
+    install(Sinks::Frontend(send), level);
 }

@@ -42,4 +42,27 @@ impl Histogram {
     pub fn count(&self) -> u64 {
         self.buckets.iter().fold(0, |sum, bucket| sum.saturating_add(*bucket))
     }
+
+    /// The duration below which that part of them is, from 0 to 1; `None` if there are none.
+    pub fn quantile(&self, part: f64) -> Option<Duration> {
+        let count = self.count();
+        #[allow(clippy::cast_precision_loss)]
+        let wanted = part.clamp(0.0, 1.0) * count as f64;
+        let mut before = 0.0;
+        let mut lower = 0;
+        for (place, number) in self.buckets.iter().enumerate() {
+            let upper = BOUNDS.get(place).copied().unwrap_or(lower);
+            #[allow(clippy::cast_precision_loss)]
+            let number = *number as f64;
+            if number > 0.0 && before + number >= wanted {
+                #[allow(clippy::cast_precision_loss)]
+                let (lower, width) = (lower as f64, (upper - lower) as f64);
+                let inside = ((wanted - before) / number).clamp(0.0, 1.0);
+                return Some(Duration::from_secs_f64((lower + width * inside) / 1e6));
+            }
+            before += number;
+            lower = upper;
+        }
+        None
+    }
 }

@@ -8,6 +8,9 @@ use std::fmt;
 /// How many connections that find no room are heard at the most before they are turned away; the next are cut.
 pub const MAX_BEYOND: usize = 64;
 
+/// How many may use the control socket at a time. Whoever looks after a daemon does not need more, and the next wait.
+const CONTROL_CLIENTS: usize = 8;
+
 /// Descriptors of a frontend that are neither of clients nor of workers nor of servers: standard streams (3), sockets
 /// to supervisor, log and another frontend (3), the event loop and its copies (4), the log's standard error stream, the spare one,
 /// and two that are open for a moment only, as a file is or the socket of a worker that takes the place of another.
@@ -46,6 +49,8 @@ pub struct Room {
     pub auth_clients: usize,
     /// Clients beyond them that are heard before they are turned away.
     pub beyond: usize,
+    /// Connections at the control socket; set aside, so that there is room for them when there is none for anybody else.
+    pub control_clients: usize,
     /// Connections to servers of one mechanism, for each purpose.
     pub connections: usize,
 }
@@ -113,13 +118,15 @@ impl Room {
         }
         let free = limit.saturating_sub(demand.taken());
         let kinds = demand.networks + demand.kinds_of_clients();
+        let control_clients = CONTROL_CLIENTS.min(free / 8).min(free.saturating_sub(kinds));
+        let free = free - control_clients;
         let beyond = MAX_BEYOND.min(free / 8).min(free.saturating_sub(kinds));
         // Clients of each kind get as much as each mechanism, and those at mux what the others do not want.
         let part = (free - beyond) / kinds;
         let connections = if demand.networks == 0 { 0 } else { demand.connections.min(part) };
         let auth_clients = demand.auth_clients.min(part);
         let clients = demand.clients.min(free - beyond - connections * demand.networks - auth_clients);
-        Ok(Self { clients, auth_clients, beyond, connections })
+        Ok(Self { clients, auth_clients, beyond, control_clients, connections })
     }
 }
 
@@ -159,7 +166,7 @@ mod tests {
             let demand = demand(5, networks);
             for limit in demand.least()..8192 {
                 let room = Room::below(limit, &demand).unwrap();
-                let all = room.clients + room.beyond + room.connections * networks;
+                let all = room.clients + room.beyond + room.control_clients + room.connections * networks;
                 assert!(all + demand.taken() <= limit, "{limit}: {room:?}");
             }
         }
@@ -171,14 +178,21 @@ mod tests {
         for limit in demand.least()..12_000 {
             let room = Room::below(limit, &demand).unwrap();
             assert!(room.clients >= 1 && room.auth_clients >= 1, "{limit}: {room:?}");
-            let all = room.clients + room.auth_clients + room.beyond + room.connections;
+            let all =
+                room.clients + room.auth_clients + room.beyond + room.control_clients + room.connections;
             assert!(all + demand.taken() <= limit, "{limit}: {room:?}");
         }
     }
 
     #[test]
     fn with_descriptors_enough_everybody_gets_what_was_asked_for() {
-        let all = |connections| Room { clients: 4096, auth_clients: 0, beyond: MAX_BEYOND, connections };
+        let all = |connections| Room {
+            clients: 4096,
+            auth_clients: 0,
+            beyond: MAX_BEYOND,
+            control_clients: CONTROL_CLIENTS,
+            connections,
+        };
         assert_eq!(Room::below(8192, &demand(5, 0)), Ok(all(0)));
         assert_eq!(Room::below(8192, &demand(5, 1)), Ok(all(512)));
         assert_eq!(Room::below(8192, &demand(5, 3)), Ok(all(512)));

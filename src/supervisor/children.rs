@@ -37,7 +37,7 @@ impl Frontend {
         let setup = FrontendSetup {
             settings: config.frontend.clone(),
             log: config.log,
-            verbose: config.verbose,
+            log_level: config.log_level,
             sources: serving.settings.sources.copy(),
             listeners: serving.listening.len(),
             has_auth_sockets: serving.settings.site.has_auth_sockets(),
@@ -140,7 +140,7 @@ pub(super) fn start_worker(
     let setup = WorkerSetup {
         mechanism: instance.map(|instance| instance.mechanism.to_owned()),
         option: instance.and_then(|instance| instance.option.clone()),
-        verbose: config.verbose,
+        log_level: config.log_level,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,
     };

@@ -11,6 +11,7 @@ use super::start_error::StartError;
 use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
 use super::workers::Workers;
 use crate::config::Config;
+use crate::config::log_level::LogLevel;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -189,6 +190,7 @@ impl EventLoop {
             match message {
                 Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
                 Ok(FromFrontend::Pong) => {}
+                Ok(FromFrontend::LogLevel(level)) => self.change_log_level(level),
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
                 Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
                 Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
@@ -196,6 +198,13 @@ impl EventLoop {
                 Err(_) => self.frontends.kill(id),
             }
         }
+    }
+
+    /// For all processes, those that are started later among them. A frontend asks for it for somebody whom it may.
+    fn change_log_level(&mut self, level: LogLevel) {
+        self.config.log_level = level;
+        logging::set_level(level);
+        self.frontends.tell_all(&ToFrontend::LogLevel(level));
     }
 
     /// At the start the reason is for whoever waits for it; later it is for the log.
@@ -275,7 +284,8 @@ impl EventLoop {
         let settings = settings::read(&self.config);
         let settings =
             settings.map_err(|problems| problems.iter().for_each(|problem| refused(problem))).ok()?;
-        let opened = self.endpoints.open(&settings.site.endpoints, Occasion::Reload);
+        let opened =
+            self.endpoints.open(&settings.site.endpoints, self.config.control.as_ref(), Occasion::Reload);
         let listening = opened.map_err(|error| refused(&error)).ok()?;
         Some(Rc::new(Serving { settings, listening }))
     }

@@ -94,6 +94,12 @@ impl Frontends {
         self.expect_sent(id, sent);
     }
 
+    /// Says something to every frontend.
+    pub(super) fn tell_all(&mut self, message: &ToFrontend) {
+        let all: Vec<_> = self.processes.keys().copied().collect();
+        all.into_iter().for_each(|id| self.tell(id, message));
+    }
+
     /// As [`Self::tell`], with a socket that belongs to the message.
     pub(super) fn hand_over(&mut self, id: FrontendId, message: &ToFrontend, socket: BorrowedFd<'_>) {
         let sent = self.processes.get(&id).map(|frontend| frontend.send_with(message, socket));

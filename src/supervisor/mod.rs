@@ -47,7 +47,7 @@ pub fn run(config: Config) -> ExitCode {
     inherited::reset();
     // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
     let targets = LogTargets { stderr: true, ..config.log };
-    logging::init(targets, config.verbose);
+    logging::init(targets, config.log_level);
     let status = match prepare(&config, handed_in) {
         Ok((Detached::Launcher(status), ..)) => ExitCode::from(status),
         Ok((Detached::Daemon(launch), settings, endpoints)) => serve(config, settings, endpoints, launch),
@@ -75,7 +75,8 @@ fn prepare(
 
 /// Whether the processes have the descriptors to start, which the limit is raised to if need be.
 fn check_descriptors(config: &Config, site: &Site) -> Result<(), StartError> {
-    let demand = Demand::of(&config.frontend, site, site.endpoints.len(), site.has_auth_sockets());
+    let listeners = site.endpoints.len() + usize::from(config.control.is_some());
+    let demand = Demand::of(&config.frontend, site, listeners, site.has_auth_sockets());
     let limit = descriptor::raise_limit_to(demand.least());
     Room::below(limit, &demand).map(drop).map_err(StartError::Descriptors)
 }
@@ -83,7 +84,7 @@ fn check_descriptors(config: &Config, site: &Site) -> Result<(), StartError> {
 /// The daemon from its first to its last moment.
 fn serve(config: Config, settings: Settings, endpoints: Endpoints, launch: Launch) -> ExitCode {
     let (targets, foreground) = (config.log, config.foreground);
-    logging::init(targets, config.verbose);
+    logging::init(targets, config.log_level);
     match Daemon::start(config, settings, endpoints) {
         Ok(daemon) => daemon.run(launch),
         // Nobody waits for it to become ready.
@@ -119,9 +120,11 @@ impl Daemon {
         log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
         log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
         let account = config.user.as_deref().map(account_of).transpose()?;
-        let opened = endpoints.open(&settings.site.endpoints, Occasion::Start);
+        let opened = endpoints.open(&settings.site.endpoints, config.control.as_ref(), Occasion::Start);
         let listening = opened.map_err(StartError::Endpoint)?;
-        let paths: Vec<_> = listening.iter().map(|listening| listening.path().to_owned()).collect();
+        // Programs that read the log take these lines for sockets of clients.
+        let clients = listening.iter().filter(|listening| !listening.is_control());
+        let paths: Vec<_> = clients.map(|listening| listening.path().to_owned()).collect();
         let targets = config.log;
         let serving = Serving { settings, listening };
         let mut event_loop = EventLoop::start(config, serving, endpoints, account, watch)?;

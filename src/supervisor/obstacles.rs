@@ -14,9 +14,11 @@ use std::path::Path;
 pub fn obstacles(config: &Config, site: &Site, file: Option<&Path>) -> Vec<Problem> {
     let account = config.user.as_deref().and_then(|user| account_of(user).err());
     let account = account.map(|error: StartError| Problem::error(Path::new(""), error.to_string()));
+    let control = config.control.iter().filter(|control| control.required).map(|control| &control.endpoint);
     let sockets = site
         .endpoints
         .iter()
+        .chain(control)
         .filter_map(|endpoint| Some(problem(endpoint, file, obstacle(endpoint, &config.run_directory)?)));
     account.into_iter().chain(sockets).collect()
 }

@@ -17,6 +17,7 @@ mod replies;
 mod requests;
 #[cfg(test)]
 mod simulation;
+mod standin;
 mod steps;
 #[cfg(test)]
 mod testing;

@@ -11,7 +11,7 @@ fn endpoint(directory: &TempDir, name: &str) -> Endpoint {
 }
 
 fn open(endpoints: &mut Endpoints, wanted: &[Endpoint]) -> Result<Vec<Listening>, EndpointError> {
-    endpoints.open(wanted, Occasion::Reload)
+    endpoints.open(wanted, None, Occasion::Reload)
 }
 
 fn is_there(endpoint: &Endpoint) -> bool {
@@ -120,7 +120,7 @@ fn handed_in(name: &str, path: &Path) -> HandedIn {
 
 fn start(handed_in: Vec<HandedIn>, wanted: &[Endpoint]) -> Result<Vec<PathBuf>, String> {
     let mut endpoints = Endpoints::new(handed_in);
-    let listening = endpoints.open(wanted, Occasion::Start).map_err(|error| error.to_string())?;
+    let listening = endpoints.open(wanted, None, Occasion::Start).map_err(|error| error.to_string())?;
     listening.iter().for_each(|listening| listening.apply().unwrap());
     Ok(listening.iter().map(|listening| listening.path().to_owned()).collect())
 }
@@ -156,4 +156,60 @@ fn a_socket_that_belongs_nowhere_or_is_none_stops_the_start_and_is_named() {
         let refused = start(all, std::slice::from_ref(&one)).unwrap_err();
         assert!(refused.contains(named), "{refused}");
     }
+}
+
+fn control(directory: &TempDir, name: &str, required: bool) -> ControlSocket {
+    ControlSocket { endpoint: Endpoint::control(directory.path().join(name)), required }
+}
+
+#[test]
+fn a_control_socket_is_for_root_and_whoever_starts_the_daemon_and_stays_over_reloads() {
+    let directory = tempdir().unwrap();
+    let (mux, control) = (endpoint(&directory, "mux"), control(&directory, "control", false));
+    let mut endpoints = Endpoints::new(Vec::new());
+    let wanted = std::slice::from_ref(&mux);
+    let first = endpoints.open(wanted, Some(&control), Occasion::Start).unwrap();
+    assert_eq!(first.iter().map(Listening::is_control).collect::<Vec<_>>(), [false, true]);
+    let listener = first.last().unwrap().listener();
+    assert!(listener.allowed.users.contains(&0) && listener.allowed.groups.is_empty());
+    assert_eq!(mode(&control.endpoint), 0o600);
+    let waiting = UnixStream::connect(&control.endpoint.path).unwrap();
+    let second = endpoints.open(wanted, Some(&control), Occasion::Reload).unwrap();
+    drop(first);
+    let listener = second.last().unwrap().descriptor().try_clone_to_owned().unwrap();
+    UnixListener::from(listener).accept().unwrap();
+    drop(waiting);
+    endpoints.remove_files();
+    assert!(!is_there(&control.endpoint));
+}
+
+#[test]
+fn a_control_socket_that_cannot_be_had_keeps_nobody_from_starting_unless_it_was_asked_for() {
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("file"), "").unwrap();
+    let mux = endpoint(&directory, "mux");
+    for name in ["missing/control", "file", "mux", &"x".repeat(200)] {
+        let mut endpoints = Endpoints::new(Vec::new());
+        let mut open = |required| {
+            let control = control(&directory, name, required);
+            endpoints.open(std::slice::from_ref(&mux), Some(&control), Occasion::Start)
+        };
+        assert_eq!(open(false).unwrap().len(), 1, "{name}");
+        let error = open(true).err().unwrap().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_control_socket_that_was_handed_in_is_found_by_name() {
+    let directory = tempdir().unwrap();
+    let (mux, control) = (endpoint(&directory, "mux"), control(&directory, "other", false));
+    let listener = UnixListener::bind(directory.path().join("of-systemd")).unwrap();
+    let handed_in = HandedIn { name: Endpoint::CONTROL.into(), descriptor: listener.into() };
+    let mut endpoints = Endpoints::new(vec![handed_in]);
+    let listening = endpoints.open(std::slice::from_ref(&mux), Some(&control), Occasion::Start).unwrap();
+    UnixStream::connect(directory.path().join("of-systemd")).unwrap();
+    let listener = listening.last().unwrap().descriptor().try_clone_to_owned().unwrap();
+    UnixListener::from(listener).accept().unwrap();
+    assert!(!is_there(&control.endpoint));
 }

@@ -9,8 +9,9 @@ mod socket;
 pub(super) use error::EndpointError;
 pub(super) use socket::Occasion;
 
+use crate::config::ControlSocket;
 use crate::config::endpoint;
-use crate::config::site::Endpoint;
+use crate::config::site::{Endpoint, Protocol};
 use crate::ipc::{EndpointKey, Listener};
 use crate::sys::activation::HandedIn;
 use accounts::{Access, look_up};
@@ -40,21 +41,53 @@ impl Endpoints {
     }
 
     /// The sockets for these endpoints: those that are open stay as they are until [`Listening::apply`], the others are
-    /// made, and so is one whose file is gone. Nothing new is left if one of them cannot be had.
+    /// made, and so is one whose file is gone. Nothing new is left if one of them cannot be had; but a control socket
+    /// that nobody has asked for is left out then.
     ///
     /// # Errors
     /// The first thing that is wrong, with the path.
     pub(super) fn open(
         &mut self,
         wanted: &[Endpoint],
+        control: Option<&ControlSocket>,
         occasion: Occasion,
     ) -> Result<Vec<Listening>, EndpointError> {
         endpoint::check(wanted).map_err(EndpointError::Invalid)?;
+        let all = wanted.iter().chain(control.map(|control| &control.endpoint));
+        self.handed_in.assign(&all.cloned().collect::<Vec<_>>(), occasion)?;
+        let mut listening = self.open_all(wanted, occasion)?;
+        let Some(ControlSocket { endpoint, required }) = control else { return Ok(listening) };
+        match self.open_control(endpoint, wanted, occasion) {
+            Ok(control) => listening.extend(control),
+            Err(error) if *required => return Err(error),
+            Err(error) => log::warn!(
+                target: "supervisor",
+                "saslauthdctl cannot ask this daemon: {error} (--control=PATH puts its socket elsewhere, --control=no \
+                 leaves it out)"
+            ),
+        }
+        Ok(listening)
+    }
+
+    /// By itself, so that nothing that is wrong with it harms the others.
+    fn open_control(
+        &mut self,
+        control: &Endpoint,
+        others: &[Endpoint],
+        occasion: Occasion,
+    ) -> Result<Vec<Listening>, EndpointError> {
+        if others.iter().any(|other| other.path == control.path) {
+            let sentence = format!("{} is the path of another of its sockets", control.path.display());
+            return Err(EndpointError::Invalid(sentence));
+        }
+        self.open_all(std::slice::from_ref(control), occasion)
+    }
+
+    fn open_all(&mut self, wanted: &[Endpoint], occasion: Occasion) -> Result<Vec<Listening>, EndpointError> {
         self.open.retain(|socket| socket.strong_count() > 0);
         // What is wrong with a name is found before anything is made.
         let looked_up = wanted.iter().map(|endpoint| Ok((endpoint, look_up(endpoint)?)));
         let looked_up = looked_up.collect::<Result<Vec<_>, EndpointError>>()?;
-        self.handed_in.assign(wanted, occasion)?;
         let listening = |(endpoint, (access, allowed)): (&Endpoint, _)| {
             let key = EndpointKey { name: endpoint.name.clone(), protocol: endpoint.protocol };
             let listener =
@@ -109,6 +142,11 @@ impl Endpoints {
 }
 
 impl Listening {
+    /// Whether it is the control socket.
+    pub(super) fn is_control(&self) -> bool {
+        self.listener.key.protocol == Protocol::Control
+    }
+
     /// Where clients find it.
     pub(super) fn path(&self) -> &Path {
         self.socket.path()

@@ -1,0 +1,269 @@
+//! The metrics as Prometheus reads them: its text format 0.0.4, which every collector takes. Labels are the site's own
+//! names and fixed words, never a login, realm or client address.
+#![forbid(unsafe_code)]
+
+use crate::metrics::histogram::{BOUNDS, Histogram};
+use crate::metrics::snapshot::{PoolNow, ServerState, Snapshot};
+use crate::metrics::totals::Totals;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// Name, kind, and what it says: all there are, in the order of the text.
+const FAMILIES: [(&str, Kind, &str); 28] = [
+    ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
+    ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
+    ("config_time_seconds", Kind::Gauge, "When the configuration in use was read, since the epoch."),
+    ("reloads_total", Kind::Counter, "Reloads, by result."),
+    ("draining_frontends", Kind::Gauge, "Frontends of before a reload that still answer requests."),
+    (
+        "logins_total",
+        Kind::Counter,
+        "Logins by the mechanism that decided and by outcome; without a mechanism those from the cache and those for which nobody could be asked.",
+    ),
+    ("login_duration_seconds", Kind::Histogram, "From a whole request to its answer."),
+    (
+        "worker_wait_seconds",
+        Kind::Histogram,
+        "From the wish for a worker to the moment that one took the job.",
+    ),
+    ("clients", Kind::Gauge, "Open connections of clients."),
+    (
+        "clients_refused_total",
+        Kind::Counter,
+        "Connections that were closed without an answer on purpose, by reason.",
+    ),
+    ("requests_open", Kind::Gauge, "Requests without an answer."),
+    ("requests_invalid_total", Kind::Counter, "Requests that were not understood, by reason."),
+    ("workers", Kind::Gauge, "Worker processes by pool and state."),
+    ("workers_limit", Kind::Gauge, "How many worker processes there may be."),
+    ("worker_deaths_total", Kind::Counter, "Worker processes that ended without being told to, by reason."),
+    ("queue_length", Kind::Gauge, "Jobs that wait for a worker."),
+    ("queue_wait_seconds", Kind::Gauge, "How long the first of them waits."),
+    ("server_up", Kind::Gauge, "Whether the server answers, as far as is known."),
+    ("server_requests_total", Kind::Counter, "Questions to the server, by result."),
+    ("server_connections", Kind::Gauge, "Open connections to the server."),
+    ("server_requests_open", Kind::Gauge, "Questions that the server has not answered yet."),
+    ("cache_entries", Kind::Gauge, "Logins that the cache remembers."),
+    ("cache_entries_limit", Kind::Gauge, "How many it can remember."),
+    ("cache_lookups_total", Kind::Counter, "Requests that the cache was asked about, by result."),
+    ("cache_flushed_total", Kind::Counter, "Logins that were flushed by hand."),
+    ("log_lines_dropped_total", Kind::Counter, "Log lines that could not be delivered."),
+    ("recent_logins", Kind::Gauge, "Logins that were decided in the last minute or so."),
+    ("recent_seconds", Kind::Gauge, "How long that minute was."),
+];
+
+/// The names of all metrics, without what a histogram puts behind its own.
+pub const NAMES: [&str; FAMILIES.len()] = {
+    let mut names = [""; FAMILIES.len()];
+    let mut place = 0;
+    while place < FAMILIES.len() {
+        names[place] = FAMILIES[place].0;
+        place += 1;
+    }
+    names
+};
+
+/// What `saslauthdctl metrics` shows.
+pub fn text(snapshot: &Snapshot) -> String {
+    let mut text = String::with_capacity(8192);
+    for (name, kind, help) in FAMILIES {
+        let kind_word = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        // Nothing fails that is written to memory.
+        let _ = write!(text, "# HELP saslauthd_{name} {help}\n# TYPE saslauthd_{name} {kind_word}\n");
+        write_samples(&mut Samples { text: &mut text, name }, snapshot);
+    }
+    text
+}
+
+fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
+    let totals = &snapshot.totals;
+    match samples.name {
+        "build_info" => {
+            let (version, commit) = snapshot.version.split_once(' ').unwrap_or((&snapshot.version, ""));
+            samples.add(&[("version", version), ("commit", commit)], 1);
+        }
+        "start_time_seconds" => samples.add(&[], snapshot.started),
+        "config_time_seconds" => samples.add(&[], snapshot.configured),
+        "reloads_total" => {
+            samples.add(&[("result", "success")], totals.reloads.succeeded);
+            samples.add(&[("result", "failure")], totals.reloads.failed);
+        }
+        "draining_frontends" => samples.add(&[], snapshot.draining),
+        "logins_total" => write_logins(samples, totals),
+        "login_duration_seconds" => samples.add_histogram(&totals.durations),
+        "worker_wait_seconds" => samples.add_histogram(&totals.waits),
+        "clients" => samples.add(&[], snapshot.clients),
+        "clients_refused_total" => samples.add_by_reason(&totals.clients_refused),
+        "requests_open" => samples.add(&[], snapshot.requests),
+        "requests_invalid_total" => samples.add_by_reason(&totals.invalid_requests),
+        "worker_deaths_total" => samples.add_by_reason(&totals.worker_deaths),
+        "workers" | "workers_limit" | "queue_length" | "queue_wait_seconds" => {
+            snapshot.pools.iter().for_each(|pool| write_pool(samples, pool));
+        }
+        "server_requests_total" => {
+            for ((mechanism, server), counted) in &totals.servers {
+                let labels = |result| {
+                    [("mechanism", mechanism.as_str()), ("server", server.as_str()), ("result", result)]
+                };
+                samples.add(&labels("answered"), counted.answered);
+                samples.add(&labels("failed"), counted.failed);
+            }
+        }
+        "server_up" | "server_connections" | "server_requests_open" => write_servers(samples, snapshot),
+        "cache_entries" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.entries)),
+        "cache_entries_limit" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.most)),
+        "cache_lookups_total" => {
+            samples.add(&[("result", "hit")], totals.cache_hits);
+            samples.add(&[("result", "miss")], totals.cache_misses);
+        }
+        "cache_flushed_total" => samples.add(&[], totals.cache_flushed),
+        "log_lines_dropped_total" => samples.add(&[], totals.log_lines_dropped),
+        "recent_logins" => samples.add(&[], snapshot.recent_logins.0),
+        "recent_seconds" => samples.add(&[], snapshot.recent_logins.1.as_secs_f64()),
+        _ => {}
+    }
+}
+
+/// All of them together are all logins.
+fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
+    let mut mechanisms = totals.mechanisms.clone();
+    let unasked = mechanisms.entry(String::new()).or_default();
+    unasked.accept = unasked.accept.saturating_add(totals.cache_hits);
+    for (name, verdicts) in &mechanisms {
+        for (outcome, number) in
+            [("accept", verdicts.accept), ("reject", verdicts.reject), ("unavailable", verdicts.unavailable)]
+        {
+            samples.add(&[("mechanism", name), ("outcome", outcome)], number);
+        }
+    }
+}
+
+fn write_pool(samples: &mut Samples<'_>, pool: &PoolNow) {
+    let name = pool.instance.as_deref().unwrap_or_default();
+    let label = ("mechanism", name);
+    match samples.name {
+        "workers" => {
+            for (state, number) in [("idle", pool.idle), ("busy", pool.busy), ("starting", pool.starting)] {
+                samples.add(&[label, ("state", state)], number);
+            }
+        }
+        "workers_limit" => samples.add(&[label], pool.most),
+        "queue_length" => samples.add(&[label], pool.queued),
+        _ => samples.add(&[label], pool.longest_wait.as_secs_f64()),
+    }
+}
+
+fn write_servers(samples: &mut Samples<'_>, snapshot: &Snapshot) {
+    for server in &snapshot.servers {
+        let labels = [("mechanism", server.instance.as_str()), ("server", server.server.as_str())];
+        match samples.name {
+            "server_up" => samples.add(&labels, u8::from(server.state == ServerState::Up)),
+            "server_connections" => samples.add(&labels, server.connections),
+            _ => samples.add(&labels, server.in_flight),
+        }
+    }
+}
+
+/// The lines of one metric.
+struct Samples<'a> {
+    text: &'a mut String,
+    name: &'static str,
+}
+
+impl Samples<'_> {
+    fn add(&mut self, labels: &[(&str, &str)], value: impl Display) {
+        self.add_part("", labels, value);
+    }
+
+    fn add_part(&mut self, part: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<_> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.text, "saslauthd_{}{part}{labels} {value}", self.name);
+    }
+
+    fn add_by_reason(&mut self, counted: &BTreeMap<String, u64>) {
+        counted.iter().for_each(|(reason, number)| self.add(&[("reason", reason)], number));
+    }
+
+    fn add_histogram(&mut self, histogram: &Histogram) {
+        let seconds = |microseconds| Duration::from_micros(microseconds).as_secs_f64();
+        let bounds = BOUNDS.map(|bound| seconds(bound).to_string()).into_iter().chain(["+Inf".to_owned()]);
+        let mut so_far = 0_u64;
+        for (bound, number) in bounds.zip(histogram.buckets) {
+            so_far = so_far.saturating_add(number);
+            self.add_part("_bucket", &[("le", &bound)], so_far);
+        }
+        self.add_part("_sum", &[], seconds(histogram.sum));
+        self.add_part("_count", &[], so_far);
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::snapshot;
+    use super::*;
+
+    #[test]
+    fn every_number_is_there_under_its_labels() {
+        let text = text(&snapshot());
+        for line in [
+            "# TYPE saslauthd_logins_total counter",
+            "saslauthd_build_info{version=\"0.1.0\",commit=\"abc1234\"} 1",
+            "saslauthd_start_time_seconds 1700000000",
+            "saslauthd_reloads_total{result=\"failure\"} 1",
+            "saslauthd_logins_total{mechanism=\"pam\",outcome=\"accept\"} 1234567",
+            "saslauthd_logins_total{mechanism=\"\",outcome=\"accept\"} 9000",
+            "saslauthd_login_duration_seconds_bucket{le=\"0.0001\"} 0",
+            "saslauthd_login_duration_seconds_bucket{le=\"0.005\"} 99",
+            "saslauthd_login_duration_seconds_bucket{le=\"+Inf\"} 100",
+            "saslauthd_login_duration_seconds_sum 2.396",
+            "saslauthd_login_duration_seconds_count 100",
+            "saslauthd_workers{mechanism=\"pam\",state=\"busy\"} 3",
+            "saslauthd_queue_wait_seconds{mechanism=\"pam\"} 1.5",
+            "saslauthd_server_up{mechanism=\"ldap\",server=\"ldap3.example.org:389\"} 0",
+            "saslauthd_server_requests_total{mechanism=\"ldap\",server=\"ldap2.example.org:389\",result=\"failed\"} 9",
+            "saslauthd_cache_lookups_total{result=\"hit\"} 9000",
+            "saslauthd_worker_deaths_total{reason=\"crash\"} 1",
+            "saslauthd_recent_seconds 60",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    /// A name without lines is one that the function above does not know.
+    #[test]
+    fn every_metric_has_lines() {
+        let text = text(&snapshot());
+        for name in NAMES {
+            let has_lines = text.lines().any(|line| {
+                line.strip_prefix("saslauthd_")
+                    .and_then(|line| line.strip_prefix(name))
+                    .is_some_and(|rest| rest.starts_with([' ', '{']) || rest.starts_with("_bucket"))
+            });
+            assert!(has_lines, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_breaks_out_of_no_label() {
+        assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
+}

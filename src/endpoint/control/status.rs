@@ -1,0 +1,251 @@
+//! The status as people read it, in 80 columns unless a name is very long.
+#![forbid(unsafe_code)]
+
+use super::json::state;
+use super::words::{count, grouped, long, printable, short};
+use crate::metrics::histogram::Histogram;
+use crate::metrics::snapshot::{PoolNow, Snapshot};
+use crate::metrics::totals::{Totals, Verdicts};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The column of names.
+const NAMES: usize = 20;
+
+/// What `saslauthdctl status` shows.
+pub fn table(snapshot: &Snapshot) -> String {
+    let parts = [
+        daemon(snapshot),
+        logins(snapshot),
+        pools(&snapshot.pools),
+        servers(snapshot),
+        cache(snapshot),
+        troubles(&snapshot.totals),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+fn daemon(snapshot: &Snapshot) -> String {
+    let Snapshot { version, pid, uptime, totals, .. } = snapshot;
+    let reloads = totals.reloads;
+    let age = (snapshot.started + uptime.as_secs()).saturating_sub(snapshot.configured);
+    let refused = match reloads.failed {
+        0 => String::new(),
+        failed => format!(", {} refused", grouped(failed)),
+    };
+    let mut text = format!(
+        "saslauthd {version}, process {pid}, up {}\n\
+         configuration read {} ago, {} taken into use{refused}\n\
+         {}, {} without an answer\n",
+        long(*uptime),
+        long(Duration::from_secs(age)),
+        count_of(reloads.succeeded, "reload", "reloads"),
+        count(snapshot.clients, "connection", "connections"),
+        count(snapshot.requests, "request", "requests"),
+    );
+    if snapshot.draining > 0 {
+        let draining = count(snapshot.draining, "frontend", "frontends");
+        text += &format!("{draining} of before a reload still at work\n");
+    }
+    text
+}
+
+fn count_of(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+fn logins(snapshot: &Snapshot) -> String {
+    let mut text = row("LOGINS", ["accepted", "refused", "unavailable", "p50", "p99"]);
+    for mechanism in &snapshot.mechanisms {
+        let verdicts = snapshot.totals.mechanisms.get(&mechanism.name).copied().unwrap_or_default();
+        text += &verdicts_row(&mechanism.name, &verdicts, &mechanism.recent_durations);
+    }
+    // Those that a reload has taken away, and what was answered without asking anybody.
+    for (name, verdicts) in &snapshot.totals.mechanisms {
+        if !snapshot.mechanisms.iter().any(|mechanism| mechanism.name == *name) {
+            let shown = if name.is_empty() { "(nobody asked)" } else { name };
+            text += &verdicts_row(shown, verdicts, &Histogram::default());
+        }
+    }
+    if snapshot.cache.is_some() || snapshot.totals.cache_hits > 0 {
+        let verdicts = Verdicts { accept: snapshot.totals.cache_hits, ..Verdicts::default() };
+        text += &row("(cache)", [&grouped(verdicts.accept), "", "", "", ""]);
+    }
+    text += &verdicts_row("all", &sum(&snapshot.totals), &snapshot.recent_durations);
+    let (number, time) = snapshot.recent_logins;
+    if !time.is_zero() {
+        #[allow(clippy::cast_precision_loss)]
+        let rate = number as f64 / time.as_secs_f64();
+        let number = count_of(number, "login", "logins");
+        text += &format!("{number} in the last {}: {rate:.1} a second\n", long(time));
+    }
+    text
+}
+
+fn sum(totals: &Totals) -> Verdicts {
+    let cached = Verdicts { accept: totals.cache_hits, ..Verdicts::default() };
+    totals.mechanisms.values().fold(cached, |sum, verdicts| Verdicts {
+        accept: sum.accept.saturating_add(verdicts.accept),
+        reject: sum.reject.saturating_add(verdicts.reject),
+        unavailable: sum.unavailable.saturating_add(verdicts.unavailable),
+    })
+}
+
+fn verdicts_row(name: &str, verdicts: &Verdicts, recent: &Histogram) -> String {
+    let quantile = |part| recent.quantile(part).map_or_else(|| "-".to_owned(), short);
+    let numbers = [verdicts.accept, verdicts.reject, verdicts.unavailable].map(grouped);
+    let [accept, reject, unavailable] = &numbers;
+    row(name, [accept, reject, unavailable, &quantile(0.5), &quantile(0.99)])
+}
+
+fn row(name: &str, columns: [&str; 5]) -> String {
+    let [one, two, three, four, five] = columns;
+    let name = printable(name.as_bytes());
+    let line = format!("{name:<NAMES$} {one:>14} {two:>12} {three:>12} {four:>8} {five:>8}");
+    format!("{}\n", line.trim_end())
+}
+
+fn pools(pools: &[PoolNow]) -> String {
+    if pools.is_empty() {
+        return String::new();
+    }
+    let mut text = pool_row("WORKERS", ["idle", "busy", "starting", "most", "waiting", "longest"]);
+    for pool in pools {
+        let name = pool.instance.as_deref().unwrap_or("(names, hashes)");
+        let longest = if pool.queued == 0 { "-".to_owned() } else { short(pool.longest_wait) };
+        let numbers = [pool.idle, pool.busy, pool.starting, pool.most, pool.queued]
+            .map(|number| grouped(number as u64));
+        let [idle, busy, starting, most, queued] = &numbers;
+        text += &pool_row(name, [idle, busy, starting, most, queued, &longest]);
+    }
+    text
+}
+
+fn pool_row(name: &str, columns: [&str; 6]) -> String {
+    let [one, two, three, four, five, six] = columns;
+    let name = printable(name.as_bytes());
+    format!("{name:<NAMES$} {one:>9} {two:>9} {three:>9} {four:>8} {five:>9} {six:>9}\n")
+}
+
+fn servers(snapshot: &Snapshot) -> String {
+    if snapshot.servers.is_empty() {
+        return String::new();
+    }
+    let mut text = server_row("SERVERS", "", "connected", "asked", "state");
+    for server in &snapshot.servers {
+        let reason = if server.reason.is_empty() { String::new() } else { format!(": {}", server.reason) };
+        let state = format!("{}{}", state(server.state), printable(reason.as_bytes()));
+        let numbers = [server.connections, server.in_flight].map(|number| grouped(number as u64));
+        let [connections, in_flight] = &numbers;
+        text += &server_row(&server.instance, &server.server, connections, in_flight, &state);
+    }
+    text
+}
+
+fn server_row(instance: &str, server: &str, connections: &str, in_flight: &str, state: &str) -> String {
+    let name = format!("{instance} {server}");
+    let name = printable(name.as_bytes());
+    format!("{name:<36} {connections:>9} {in_flight:>6}  {state}\n")
+}
+
+fn cache(snapshot: &Snapshot) -> String {
+    let Some(cache) = snapshot.cache else { return String::new() };
+    let Totals { cache_hits: hits, cache_misses: misses, cache_flushed: flushed, .. } = snapshot.totals;
+    let looked_up = hits.saturating_add(misses);
+    let share = hits
+        .saturating_mul(100)
+        .checked_div(looked_up)
+        .map_or_else(String::new, |share| format!(" ({share} %)"));
+    format!(
+        "CACHE                {} of {} kept, each for {}\n{:NAMES$} {} of {}{share}, {} flushed\n",
+        count(cache.entries, "login", "logins"),
+        grouped(cache.most as u64),
+        long(cache.lifetime),
+        "",
+        count_of(hits, "hit", "hits"),
+        count_of(looked_up, "look-up", "look-ups"),
+        grouped(flushed),
+    )
+}
+
+/// What should not happen, if it has.
+fn troubles(totals: &Totals) -> String {
+    let mut text = by_reason("closed unanswered", &totals.clients_refused);
+    text += &by_reason("invalid requests", &totals.invalid_requests);
+    text += &by_reason("workers ended", &totals.worker_deaths);
+    if totals.log_lines_dropped > 0 {
+        text += &trouble("log lines lost", &grouped(totals.log_lines_dropped));
+    }
+    if text.is_empty() { text } else { format!("TROUBLES\n{text}") }
+}
+
+fn by_reason(what: &str, counted: &BTreeMap<String, u64>) -> String {
+    let counted: Vec<_> = counted
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(reason, number)| format!("{} {}", printable(reason.as_bytes()), grouped(*number)))
+        .collect();
+    if counted.is_empty() { String::new() } else { trouble(what, &counted.join(", ")) }
+}
+
+fn trouble(what: &str, numbers: &str) -> String {
+    format!("{what:<NAMES$} {numbers}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::snapshot;
+    use super::*;
+
+    #[test]
+    fn the_table_of_a_busy_daemon() {
+        let expected = "\
+saslauthd 0.1.0 abc1234, process 4711, up 3 d 4 h
+configuration read 3 d 3 h ago, 2 reloads taken into use, 1 refused
+17 connections, 15 requests without an answer
+1 frontend of before a reload still at work
+
+LOGINS                     accepted      refused  unavailable      p50      p99
+pam                       1,234,567        8,901           12   3.0 ms   5.0 ms
+ldap                             40            3            0        -        -
+(nobody asked)                    0            0            2        -        -
+(cache)                       9,000
+all                       1,243,607        8,904           14   3.0 ms   5.0 ms
+150 logins in the last 1 min 0 s: 2.5 a second
+
+WORKERS                   idle      busy  starting     most   waiting   longest
+pam                          2         3         0        5        12     1.5 s
+(names, hashes)              1         0         0        5         0         -
+
+SERVERS                              connected  asked  state
+ldap ldap1.example.org:389                   3      1  up
+ldap ldap2.example.org:389                   0      0  down: Connection refused
+ldap ldap3.example.org:389                   0      0  silent: no answer within 20 s
+
+CACHE                1,234 logins of 51,200 kept, each for 8 h 0 min
+                     9,000 hits of 10,000 look-ups (90 %), 3 flushed
+
+TROUBLES
+closed unanswered    places 4
+invalid requests     too_long 5
+workers ended        crash 1
+log lines lost       7
+";
+        let table = table(&snapshot());
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn a_daemon_that_has_just_started_has_a_short_one_without_troubles() {
+        let table = table(&Snapshot { version: "0.1.0".into(), ..Snapshot::default() });
+        assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+        assert!(
+            !table.contains("TROUBLES") && !table.contains("SERVERS") && !table.contains("CACHE"),
+            "{table}"
+        );
+        assert!(
+            table.contains("all                               0            0            0        -        -")
+        );
+    }
+}
