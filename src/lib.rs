@@ -27,6 +27,7 @@ pub mod policy;
 pub mod prompt;
 mod rate_limit;
 pub mod registry;
+pub mod saslauthdctl;
 pub mod secret;
 pub mod settings;
 #[cfg(test)]
@@ -71,6 +72,11 @@ fn tell(text: &str, status: ExitCode) -> ExitCode {
     // Nobody is left to be told if this fails.
     let _ = std::io::stderr().write_all(text.as_bytes());
     status
+}
+
+/// `main` of the program that asks the daemon how it is.
+pub fn saslauthdctl_main() -> ExitCode {
+    saslauthdctl::main()
 }
 
 /// `main` of the client that asks the daemon one question.

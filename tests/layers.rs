@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["client", "log", "net", "prompt"],
     &["registry"],
     &["cli"],
-    &["frontend", "supervisor", "testsaslauthd", "worker"],
+    &["frontend", "saslauthdctl", "supervisor", "testsaslauthd", "worker"],
     &["check"],
 ];
 

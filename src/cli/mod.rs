@@ -5,6 +5,7 @@ mod flags;
 mod getopt;
 mod mechanisms;
 pub mod saslauthd;
+pub mod saslauthdctl;
 mod socket;
 pub mod testsaslauthd;
 mod usage;

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// The longest path of a socket in bytes: what `sun_path` of unix(7) holds beside its closing NUL.
 pub const LONGEST_PATH: usize = 107;
 
+/// The longest request at the control socket in bytes, with the end of its line.
+pub const LONGEST_REQUEST: usize = 1024;
+
 /// The most sockets of one daemon. What a frontend is told of all of them must fit into the buffer of its socket.
 pub const MOST_ENDPOINTS: usize = 64;
 

@@ -20,5 +20,5 @@ pub use json::status as status_as_json;
 pub use listing::{CachedLogin, Listing};
 pub use metrics::NAMES as METRIC_NAMES;
 pub use metrics::text as metrics_text;
-pub use session::{LONGEST_REQUEST, Reply, Session};
+pub use session::{Reply, Session};
 pub use status::table as status_table;

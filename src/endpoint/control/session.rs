@@ -3,9 +3,7 @@
 
 use super::command::Command;
 use super::listing::Listing;
-
-/// The longest request in bytes, with the end of its line.
-pub const LONGEST_REQUEST: usize = 1024;
+use crate::config::endpoint::LONGEST_REQUEST;
 
 /// The answer to a request.
 pub enum Reply {
