@@ -5,6 +5,7 @@ use super::endpoint::{Endpoint, Origin, ToldRefusals};
 use super::listener::Listener;
 use super::token::ListenerId;
 use crate::ipc;
+use crate::metrics::reasons::{ClientRefusal, ClientRefusals};
 use crate::rate_limit::RateLimit;
 use crate::strerror::strerror;
 use mio::Registry;
@@ -41,6 +42,7 @@ pub(super) struct Listeners {
     spare: Option<File>,
     complaints: RateLimit,
     told_refusals: ToldRefusals,
+    refusals: ClientRefusals,
 }
 
 impl Listeners {
@@ -53,6 +55,7 @@ impl Listeners {
             spare: open_spare(),
             complaints: RateLimit::default(),
             told_refusals: ToldRefusals::default(),
+            refusals: ClientRefusals::default(),
         }
     }
 
@@ -146,6 +149,7 @@ impl Listeners {
     /// had kept it out, and the log tells once in a while.
     pub(super) fn is_admitted(&mut self, stream: &UnixStream, endpoint: &Endpoint, now: Instant) -> bool {
         let Some(peer) = endpoint.refused(stream.as_fd()) else { return true };
+        self.refusals.note(ClientRefusal::NotAllowed);
         if self.told_refusals.is_due(endpoint, peer.user, now) {
             log::warn!(
                 target: "frontend",
@@ -154,6 +158,11 @@ impl Listeners {
             );
         }
         false
+    }
+
+    /// Connections that were refused since this was asked last.
+    pub(super) fn take_refusals(&mut self) -> ClientRefusals {
+        std::mem::take(&mut self.refusals)
     }
 
     /// Whether the last connection was taken with the last descriptor.

@@ -8,6 +8,7 @@ mod changeover;
 mod client;
 mod clients;
 mod control;
+mod counters;
 mod effects;
 mod endpoint;
 mod equipment;
@@ -20,6 +21,7 @@ mod predecessors;
 mod record;
 mod repeated_lines;
 mod requests;
+mod snapshot;
 mod token;
 mod worker_events;
 mod workers;
@@ -33,6 +35,7 @@ use crate::sys::{memory, process, signals, spawn};
 use auth_clients::AuthClients;
 use clients::Clients;
 use control::Control;
+use counters::Counters;
 use endpoint::Endpoint;
 use equipment::Equipment;
 use handover::Handover;
@@ -90,6 +93,8 @@ struct Frontend {
     predecessors: Predecessors,
     /// While it drains: to whom connections go.
     handover: Option<Handover>,
+    /// What was counted, here and elsewhere.
+    counters: Counters,
     /// When the daemon is stopping: the requests that still wait then are given up.
     give_up_at: Option<Instant>,
 }
@@ -120,6 +125,7 @@ impl Frontend {
             draining: false,
             predecessors: Predecessors::default(),
             handover: None,
+            counters: Counters::new(Instant::now()),
             give_up_at: None,
         })
     }
@@ -149,6 +155,7 @@ impl Frontend {
             if self.draining {
                 self.continue_handover(now);
             }
+            self.report_if_due(now);
         }
         Ok(())
     }
