@@ -3,6 +3,7 @@
 
 use crate::config::Limits;
 use crate::credentials::{Credentials, client_address};
+use crate::metrics::reasons::InvalidReason;
 use crate::secret::Secret;
 use std::fmt;
 
@@ -68,6 +69,16 @@ pub enum InvalidRequest {
 }
 
 impl InvalidRequest {
+    /// What it counts as.
+    pub fn counts_as(self) -> InvalidReason {
+        match self {
+            Self::TooLong(..) => InvalidReason::TooLong,
+            Self::EmptyLogin => InvalidReason::EmptyLogin,
+            Self::EmptyPassword => InvalidReason::EmptyPassword,
+            Self::HoldsNul(_) => InvalidReason::NulByte,
+        }
+    }
+
     /// The reply: the C daemon's words where it has some. After a string that is too long they are three bytes
     /// with a blank at the end.
     pub fn reply(self) -> String {

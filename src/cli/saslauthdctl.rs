@@ -33,15 +33,25 @@ pub struct Question {
     pub watch: Option<Duration>,
 }
 
-/// Shows what a running saslauthd is doing, flushes its cache and sets how much it logs. The daemon answers root and the
-/// user who started it.
+/// What `--help` begins with, broken by hand.
+const ABOUT: &str = "\
+Shows what a running saslauthd is doing, flushes its cache and sets how much it
+logs. The daemon answers root and the user who started it.";
+
+/// The flags as they stand on the command line.
 #[derive(Parser)]
-#[command(name = "saslauthdctl", version, disable_help_subcommand = true, max_term_width = 80)]
+#[command(name = "saslauthdctl", version, about = ABOUT, disable_help_subcommand = true)]
 struct Flags {
-    /// Run directory of the daemon, as its own -m
-    #[arg(short = 'm', value_name = "DIRECTORY", global = true, default_value = "/var/run/saslauthd")]
+    /// The daemon's own -m (default /var/run/saslauthd)
+    #[arg(
+        short = 'm',
+        value_name = "DIRECTORY",
+        global = true,
+        default_value = "/var/run/saslauthd",
+        hide_default_value = true
+    )]
     run_directory: PathBuf,
-    /// Its control socket, if it was started with --control=PATH
+    /// The daemon's own --control, if it has one
     #[arg(long, value_name = "PATH", global = true)]
     control: Option<PathBuf>,
     /// How long the daemon may say nothing
@@ -54,19 +64,19 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show what the daemon is doing: logins, workers, servers, cache
+    /// Show what it is doing: logins, workers, servers, cache
     Status(Status),
-    /// Show its counters for Prometheus, in the text format 0.0.4
+    /// Show its counters for Prometheus (text format 0.0.4)
     Metrics,
     /// The cache of accepted logins (-c)
     #[command(subcommand)]
     Cache(Cache),
-    /// Show how much is logged, or set it for all processes until the daemon is started again
+    /// Show how much is logged, or set it until the next start
     LogLevel {
         /// error, warning, info (without -V) or debug (as with -V)
         level: Option<String>,
     },
-    /// Exit 0 if logins are served: for health checks, no account is needed
+    /// Exit 0 if logins are served; for health checks
     Ping,
 }
 

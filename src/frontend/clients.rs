@@ -7,6 +7,7 @@ use super::places::Places;
 use super::token;
 use crate::config::{FrontendSettings, OnUnavailable, ReplyText};
 use crate::credentials::Credentials;
+use crate::metrics::reasons::{ClientRefusal, ClientRefusals, InvalidRequests};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::ClientId;
 use crate::rate_limit::RateLimit;
@@ -49,6 +50,8 @@ pub(super) struct Clients {
     settings: FrontendSettings,
     buffer: Secret,
     complaints: RateLimit,
+    refusals: ClientRefusals,
+    invalid_requests: InvalidRequests,
 }
 
 /// What came of looking at a connection.
@@ -75,6 +78,8 @@ impl Clients {
             settings: settings.clone(),
             buffer: Secret::default(),
             complaints: RateLimit::default(),
+            refusals: ClientRefusals::default(),
+            invalid_requests: InvalidRequests::default(),
         }
     }
 
@@ -108,7 +113,7 @@ impl Clients {
         } else if self.beyond < self.max_beyond {
             (Place::Beyond { uid }, TIME_BEYOND)
         } else {
-            return;
+            return self.refusals.note(ClientRefusal::TooMany);
         };
         if let State::Reading { times, .. } = &mut client.state {
             *times = Some(Times { since: now, until: now + time });
@@ -171,6 +176,7 @@ impl Clients {
         match (heard, place) {
             (Heard::Nothing, _) => Step::Nothing,
             (Heard::Request(_) | Heard::Invalid(_), Some(Place::Beyond { .. })) => {
+                self.refusals.note(ClientRefusal::TooMany);
                 self.reply_unavailable(id, &too_many(), now);
                 Step::Nothing
             }
@@ -178,7 +184,10 @@ impl Clients {
                 self.complete(id, &mut credentials);
                 Step::Request(id, credentials)
             }
-            (Heard::Invalid(invalid), _) => Step::Invalid(id, invalid),
+            (Heard::Invalid(invalid), _) => {
+                self.invalid_requests.note(invalid.counts_as());
+                Step::Invalid(id, invalid)
+            }
             (Heard::End, _) => {
                 if let Some(client) = self.remove(id).filter(Client::is_half_sent) {
                     log::debug!(target: "frontend", "A client hung up in the middle of its request: {}", client.origin());
@@ -253,7 +262,21 @@ impl Clients {
 
     /// Makes room for a connection that has got the last descriptor, or cuts it.
     pub(super) fn has_descriptor_for(&mut self, stream: &UnixStream, now: Instant) -> bool {
-        self.make_room(uid_of(stream), a_while_before(now), now)
+        let has_room = self.make_room(uid_of(stream), a_while_before(now), now);
+        if !has_room {
+            self.refusals.note(ClientRefusal::TooMany);
+        }
+        has_room
+    }
+
+    /// How many connections are open.
+    pub(super) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Connections and requests that were refused since this was asked last.
+    pub(super) fn take_counts(&mut self) -> (ClientRefusals, InvalidRequests) {
+        (std::mem::take(&mut self.refusals), std::mem::take(&mut self.invalid_requests))
     }
 
     fn has_room(&self) -> bool {
@@ -269,6 +292,9 @@ impl Clients {
             self.displaced.extend(victim);
         }
         let is_answered = matches!(client.state, State::Draining { .. });
+        if !is_answered {
+            self.refusals.note(ClientRefusal::TooMany);
+        }
         if !is_answered && self.settings.on_unavailable == OnUnavailable::No {
             client.write(&too_many().reply());
         }
@@ -338,9 +364,14 @@ impl Clients {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(_, id)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
             let Some(client) = self.remove(id) else { return };
-            if matches!((&client.state, client.place), (State::Reading { .. }, Place::Held { .. })) {
-                let origin = client.origin();
-                log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout: {origin}");
+            match (&client.state, client.place) {
+                (State::Reading { .. }, Place::Beyond { .. }) => self.refusals.note(ClientRefusal::TooMany),
+                (State::Reading { .. }, _) => {
+                    self.refusals.note(ClientRefusal::TooSlow);
+                    let origin = client.origin();
+                    log::debug!(target: "frontend", "A client did not send a whole request within --read-timeout: {origin}");
+                }
+                (State::Deciding { .. } | State::Draining { .. }, _) => {}
             }
         }
     }

@@ -6,6 +6,7 @@ use super::listener::Listener;
 use super::token::ListenerId;
 use crate::config::site::Protocol;
 use crate::ipc;
+use crate::metrics::reasons::{ClientRefusal, ClientRefusals};
 use crate::rate_limit::RateLimit;
 use crate::strerror::strerror;
 use mio::Registry;
@@ -45,6 +46,7 @@ pub(super) struct Listeners {
     spare: Option<File>,
     complaints: RateLimit,
     told_refusals: ToldRefusals,
+    refusals: ClientRefusals,
 }
 
 impl Listeners {
@@ -57,6 +59,7 @@ impl Listeners {
             spare: open_spare(),
             complaints: RateLimit::default(),
             told_refusals: ToldRefusals::default(),
+            refusals: ClientRefusals::default(),
         }
     }
 
@@ -160,6 +163,8 @@ impl Listeners {
         if is_control {
             // Who administers a daemon is told, and whether that arrives changes nothing.
             let _ = (&*stream).write(NOT_FOR_YOU);
+        } else {
+            self.refusals.note(ClientRefusal::NotAllowed);
         }
         if self.told_refusals.is_due(endpoint, peer.user, now) {
             let why = match is_control {
@@ -170,6 +175,11 @@ impl Listeners {
             log::warn!(target: "frontend", "A connection was closed: {why}: {origin}");
         }
         false
+    }
+
+    /// Connections that were refused since this was asked last.
+    pub(super) fn take_refusals(&mut self) -> ClientRefusals {
+        std::mem::take(&mut self.refusals)
     }
 
     /// Whether the last connection was taken with the last descriptor.

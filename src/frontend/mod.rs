@@ -10,6 +10,7 @@ mod clients;
 mod control;
 mod control_answers;
 mod control_clients;
+mod counters;
 mod effects;
 mod endpoint;
 mod equipment;
@@ -38,6 +39,7 @@ use auth_clients::AuthClients;
 use clients::Clients;
 use control::Control;
 use control_clients::ControlClients;
+use counters::Counters;
 use endpoint::Endpoint;
 use equipment::Equipment;
 use handover::Handover;
@@ -99,6 +101,8 @@ struct Frontend {
     predecessors: Predecessors,
     /// While it drains: to whom connections go.
     handover: Option<Handover>,
+    /// What was counted, here and elsewhere.
+    counters: Counters,
     /// When the daemon is stopping: the requests that still wait then are given up.
     give_up_at: Option<Instant>,
 }
@@ -132,6 +136,7 @@ impl Frontend {
             draining: false,
             predecessors: Predecessors::default(),
             handover: None,
+            counters: Counters::new(Instant::now()),
             give_up_at: None,
         })
     }
@@ -161,6 +166,7 @@ impl Frontend {
             if self.draining {
                 self.continue_handover(now);
             }
+            self.report_if_due(now);
         }
         Ok(())
     }

@@ -5,12 +5,15 @@ use super::token;
 use crate::config::NetworkSettings;
 use crate::config::site::{InstanceId, Site};
 use crate::mechanism::{MechanismError, failed_to_initialize};
+use crate::metrics::snapshot::ServerNow;
+use crate::metrics::totals::ServerTotals;
 use crate::net::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::registry::connect::connect;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use mio::Registry;
 use mio::event::Event;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// All there are, in the order in which the site has them.
@@ -47,6 +50,21 @@ impl Networks {
     pub(super) fn get(&mut self, instance: InstanceId) -> Option<&mut dyn Network> {
         let (_, network) = self.networks.iter_mut().find(|(id, _)| *id == instance)?;
         Some(network.as_mut())
+    }
+
+    /// How all servers are, sorted by instance and name.
+    pub(super) fn servers(&self, now: Instant) -> Vec<ServerNow> {
+        let mut servers: Vec<_> =
+            self.networks.iter().flat_map(|(_, network)| network.servers(now)).collect();
+        servers.sort_by(|one, other| (&one.instance, &one.server).cmp(&(&other.instance, &other.server)));
+        servers
+    }
+
+    /// What was counted of the servers of each mechanism since this was asked last.
+    pub(super) fn take_counts(
+        &mut self,
+    ) -> impl Iterator<Item = (InstanceId, BTreeMap<String, ServerTotals>)> + '_ {
+        self.networks.iter_mut().map(|(instance, network)| (*instance, network.take_server_counts()))
     }
 
     /// The event loop has seen something on the connection of that number.

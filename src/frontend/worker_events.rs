@@ -7,6 +7,7 @@ use crate::config::site::PoolId;
 use crate::ipc::FromFrontend;
 use crate::job::WorkerId;
 use crate::mechanism::failed_to_initialize;
+use crate::metrics::reasons::WorkerDeath;
 use crate::strerror::strerror;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -46,6 +47,7 @@ impl Frontend {
             FromWorkers::Gone(worker) => self.dispatcher.handle_worker_gone(worker, now),
             FromWorkers::Malformed(worker) => {
                 log::error!(target: "frontend", "A worker sent what is no message and is replaced");
+                self.counters.worker_deaths.note(WorkerDeath::Protocol);
                 self.control.send(FromFrontend::Kill(worker));
                 self.dispatcher.handle_worker_gone(worker, now);
             }

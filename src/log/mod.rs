@@ -86,6 +86,17 @@ pub fn retry(now: Instant) {
     }
 }
 
+/// How many lines of this process were dropped since this was asked last.
+pub fn take_dropped() -> u64 {
+    match &mut *LOGGER.sinks() {
+        Sinks::Own { syslog, stderr } => {
+            let syslog = syslog.as_mut().map_or(0, |syslog| syslog.take_lost());
+            syslog.saturating_add(stderr.as_ref().map_or(0, Stderr::take_lost))
+        }
+        Sinks::Frontend(_) => 0,
+    }
+}
+
 /// For the end of a process: gives readers that are there but slow up to `limit` to take the lines that wait.
 pub fn flush_briefly(limit: Duration) {
     let Some(end) = Instant::now().checked_add(limit) else { return };

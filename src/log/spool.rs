@@ -41,6 +41,8 @@ pub(super) struct Spool {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     dropped: u64,
+    /// Since somebody asked, whether or not a reader was told.
+    lost: u64,
 }
 
 impl Spool {
@@ -51,16 +53,26 @@ impl Spool {
     /// Puts `line` behind the others, or drops it when there is no room.
     pub(super) fn push(&mut self, line: Vec<u8>) {
         if self.lines.len() >= MOST_LINES || self.bytes.saturating_add(line.len()) > MOST_BYTES {
-            self.dropped = self.dropped.saturating_add(1);
-            return;
+            return self.count_dropped();
         }
         self.bytes += line.len();
         self.lines.push_back(line);
     }
 
-    /// Forgets every line and the count.
+    /// Forgets every line and the count of those that its reader would be told of.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        let lost = self.lost.saturating_add(self.lines.len() as u64);
+        *self = Self { lost, ..Self::default() };
+    }
+
+    /// How many lines were dropped since this was asked last.
+    pub(super) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
+    fn count_dropped(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+        self.lost = self.lost.saturating_add(1);
     }
 
     /// Offers the waiting lines to `take` in their order and, once all are through, the line that `notice` makes of
@@ -105,7 +117,7 @@ impl Spool {
     /// Drops the line that comes next, and counts it.
     pub(super) fn drop_first(&mut self) {
         if !self.lines.is_empty() {
-            self.dropped = self.dropped.saturating_add(1);
+            self.count_dropped();
         }
         self.forget_first();
     }

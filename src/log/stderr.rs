@@ -59,6 +59,11 @@ impl Stderr {
         (!self.output.queue().spool.is_empty()).then_some(super::RETRY)
     }
 
+    /// How many lines were dropped since this was asked last.
+    pub(super) fn take_lost(&self) -> u64 {
+        self.output.queue().spool.take_lost()
+    }
+
     /// The stream, when something waits for its reader.
     pub(super) fn stalled(&self) -> Option<OwnedFd> {
         let queue = self.output.queue();

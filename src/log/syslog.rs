@@ -70,6 +70,11 @@ impl Syslog {
         (!self.spool.is_empty()).then(wait)
     }
 
+    /// How many records were dropped since this was asked last.
+    pub(super) fn take_lost(&mut self) -> u64 {
+        self.spool.take_lost()
+    }
+
     /// The socket of a syslog that is there and does not read.
     pub(super) fn stalled(&self) -> Option<BorrowedFd<'_>> {
         self.socket.as_ref().filter(|_| !self.spool.is_empty()).map(AsFd::as_fd)

@@ -2,6 +2,10 @@
 //! of the site's own file; never a login, realm or client address.
 #![forbid(unsafe_code)]
 
+pub mod daemon;
 pub mod histogram;
+pub mod ledger;
+pub mod reasons;
+pub mod recent;
 pub mod snapshot;
 pub mod totals;

@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub configured: u64,
     /// How long it runs.
     pub uptime: Duration,
+    /// Whether the last reload was refused, so that the files are not what is in use.
+    pub reload_failed: bool,
     /// What was counted since then, by all frontends.
     pub totals: Totals,
     /// In the order of the site.
@@ -104,8 +106,12 @@ pub enum ServerState {
 pub struct CacheNow {
     /// Entries that are in it.
     pub entries: usize,
-    /// How many it can hold.
+    /// How many it can hold, if their names are as long as those that are in it.
     pub most: usize,
     /// How long each lives.
     pub lifetime: Duration,
+    /// What they take.
+    pub bytes: usize,
+    /// What they may take: `-s`.
+    pub most_bytes: usize,
 }

@@ -4,6 +4,7 @@
 
 use super::histogram::Histogram;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// All counters.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -35,6 +36,51 @@ pub struct Totals {
     pub log_lines_dropped: u64,
 }
 
+impl Totals {
+    /// Adds others, whatever names they have: see [`super::ledger::Ledger`] for a bound.
+    pub fn add(&mut self, more: &Self) {
+        add_all(&mut self.mechanisms, &more.mechanisms, Verdicts::add);
+        add_all(&mut self.servers, &more.servers, ServerTotals::add);
+        add_all(&mut self.clients_refused, &more.clients_refused, add_count);
+        add_all(&mut self.invalid_requests, &more.invalid_requests, add_count);
+        add_all(&mut self.worker_deaths, &more.worker_deaths, add_count);
+        self.durations.add(&more.durations);
+        self.waits.add(&more.waits);
+        for (mine, theirs) in [
+            (&mut self.cache_hits, more.cache_hits),
+            (&mut self.cache_misses, more.cache_misses),
+            (&mut self.cache_flushed, more.cache_flushed),
+            (&mut self.reloads.succeeded, more.reloads.succeeded),
+            (&mut self.reloads.failed, more.reloads.failed),
+            (&mut self.log_lines_dropped, more.log_lines_dropped),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn add_count(mine: &mut u64, theirs: &u64) {
+    *mine = mine.saturating_add(*theirs);
+}
+
+fn add_all<K: Ord + Clone, V: Clone>(
+    mine: &mut BTreeMap<K, V>,
+    theirs: &BTreeMap<K, V>,
+    add: fn(&mut V, &V),
+) {
+    for (name, value) in theirs {
+        match mine.entry(name.clone()) {
+            Entry::Occupied(mut known) => add(known.get_mut(), value),
+            Entry::Vacant(vacant) => drop(vacant.insert(value.clone())),
+        }
+    }
+}
+
 /// How logins ended.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Verdicts {
@@ -46,6 +92,20 @@ pub struct Verdicts {
     pub unavailable: u64,
 }
 
+impl Verdicts {
+    /// Adds others.
+    pub fn add(&mut self, more: &Self) {
+        self.accept = self.accept.saturating_add(more.accept);
+        self.reject = self.reject.saturating_add(more.reject);
+        self.unavailable = self.unavailable.saturating_add(more.unavailable);
+    }
+
+    /// All of them.
+    pub fn sum(&self) -> u64 {
+        self.accept.saturating_add(self.reject).saturating_add(self.unavailable)
+    }
+}
+
 /// What became of questions to a server.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ServerTotals {
@@ -53,6 +113,14 @@ pub struct ServerTotals {
     pub answered: u64,
     /// Connections and questions that failed.
     pub failed: u64,
+}
+
+impl ServerTotals {
+    /// Adds others.
+    pub fn add(&mut self, more: &Self) {
+        self.answered = self.answered.saturating_add(more.answered);
+        self.failed = self.failed.saturating_add(more.failed);
+    }
 }
 
 /// Reloads.

@@ -18,8 +18,11 @@ pub use upstream::ConnectionId;
 use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{Errand, ErrandId, ErrandResult};
+use crate::metrics::snapshot::ServerNow;
+use crate::metrics::totals::ServerTotals;
 use crate::outcome::Verdict;
 use crate::policy::origin::Origin;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// A mechanism that asks servers, as the event loop sees it.
@@ -51,6 +54,12 @@ pub trait Network {
 
     /// The next thing to do.
     fn next_action(&mut self) -> Option<NetworkAction>;
+
+    /// How each of its servers is, sorted by their names.
+    fn servers(&self, now: Instant) -> Vec<ServerNow>;
+
+    /// What was counted of its servers since this was asked last, by their names.
+    fn take_server_counts(&mut self) -> BTreeMap<String, ServerTotals>;
 }
 
 /// What the event loop must do for the driver.

@@ -1,36 +1,51 @@
 //! The credential cache (`-c`): who was accepted lately, without the passwords.
 #![forbid(unsafe_code)]
 
+mod listing;
+mod recency;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+pub use listing::{CachedLogin, CachedNames, is_named};
+
 use crate::config::CacheSettings;
 use crate::config::selector::realm_of;
 use crate::credentials::Credentials;
 use crate::policy::route::RouteId;
 use hmac::digest::FixedOutput;
 use hmac::{Hmac, Mac};
+use recency::Recency;
 use sha2::Sha256;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
-/// What one name costs at the most, in bytes: its entry, and its place in a hash table that is between 44 % and
-/// 88 % full. `-s` is divided by it.
+/// What an entry costs at the most beside its names, in bytes: itself, and its place in a hash table that is between 44 %
+/// and 88 % full.
 pub const ENTRY_BYTES: usize = 128;
 
-const NO_ENTRY: u32 = u32::MAX;
+/// What the names of an entry usually cost: `user@example.org`, a service and a realm.
+pub const USUAL_NAMES: usize = 48;
+
+/// The least that `-s` can mean: one entry.
+const LEAST_BYTES: usize = ENTRY_BYTES + 2 * USUAL_NAMES;
 
 /// Acceptances, each for a limited time and all within a limited size. Only acceptances are ever stored.
 ///
-/// Names and passwords are kept as HMAC-SHA256 under a key that is made at start and never leaves the process, so
-/// the memory tells nothing about a password without that key (the C daemon writes unsalted MD5 into a file).
+/// What a request is recognized by is kept as HMAC-SHA256 under a key that is made at start and never leaves the process,
+/// so the memory tells nothing about a password without that key (the C daemon writes unsalted MD5 into a file). Login,
+/// realm and service are kept in clear, too, for whoever lists the cache or takes a login out of it.
 pub struct Cache {
     keyed: Hmac<Sha256>,
     lifetime: Duration,
-    most: usize,
+    most_bytes: usize,
+    /// What the names of all entries cost.
+    names_bytes: usize,
     places: HashMap<Name, u32, BuildHasherDefault<FirstBytes>>,
     entries: Vec<Entry>,
-    newest: u32,
-    oldest: u32,
+    recency: Recency,
 }
 
 type Name = [u8; 16];
@@ -39,12 +54,14 @@ type Name = [u8; 16];
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     name: Name,
-    password: [u8; 32],
+    /// Half of the digest: nobody finds 128 bits by guessing.
+    password: [u8; 16],
 }
 
 struct Entry {
     fingerprint: Fingerprint,
     expires: Instant,
+    names: CachedNames,
     newer: u32,
     older: u32,
 }
@@ -52,17 +69,16 @@ struct Entry {
 impl Cache {
     /// An empty cache. `key` must be random and new for each process.
     pub fn new(settings: &CacheSettings, key: &[u8; 32]) -> Self {
-        let most = (settings.bytes / ENTRY_BYTES).clamp(1, NO_ENTRY as usize - 1);
         Self {
             // HMAC takes a key of any length, so this never fails; an error would be a cache that never matches.
             keyed: Hmac::new_from_slice(key)
                 .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length")),
             lifetime: settings.lifetime,
-            most,
+            most_bytes: settings.bytes.max(LEAST_BYTES),
+            names_bytes: 0,
             places: HashMap::default(),
             entries: Vec::new(),
-            newest: NO_ENTRY,
-            oldest: NO_ENTRY,
+            recency: Recency::default(),
         }
     }
 
@@ -94,8 +110,7 @@ impl Cache {
         let mut password = self.keyed.clone();
         password.update(&name);
         password.update(credentials.password.as_bytes());
-        let (short, _) = name.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        Fingerprint { name: *short, password: password.finalize_fixed().into() }
+        Fingerprint { name: first_half(&name), password: first_half(&password.finalize_fixed().into()) }
     }
 
     /// Whether exactly these credentials were accepted less than the lifetime ago.
@@ -104,95 +119,103 @@ impl Cache {
         let Some(entry) = self.entries.get(place as usize) else { return false };
         let known = now < entry.expires && entry.fingerprint.password.ct_eq(&fingerprint.password).into();
         if known {
-            self.unlink(place);
-            self.link_as_newest(place);
+            self.recency.renew(&mut self.entries, place);
         }
         known
     }
 
-    /// Remembers an acceptance; another password of the same name is forgotten. When the cache is full, the entry
-    /// that was not used for the longest time makes room.
-    pub fn remember(&mut self, fingerprint: Fingerprint, now: Instant) {
-        let expires = now + self.lifetime;
-        let place = match self.places.get(&fingerprint.name) {
-            Some(&place) => {
-                self.unlink(place);
-                place
-            }
-            None => self.make_room(),
-        };
-        let name = fingerprint.name;
-        let entry = Entry { fingerprint, expires, newer: NO_ENTRY, older: NO_ENTRY };
-        match self.entries.get_mut(place as usize) {
-            Some(old) => *old = entry,
-            None => self.append(entry),
+    /// Remembers that this was accepted under these names; another password of the same is forgotten. When the cache is
+    /// full, entries that were not used for the longest time make room.
+    pub fn remember(&mut self, fingerprint: Fingerprint, names: CachedNames, now: Instant) {
+        if let Some(&place) = self.places.get(&fingerprint.name) {
+            self.remove(place);
         }
-        self.places.insert(name, place);
-        self.link_as_newest(place);
+        let bytes = names.bytes();
+        if ENTRY_BYTES.saturating_add(bytes) > self.most_bytes {
+            return;
+        }
+        self.make_room(bytes);
+        let place = u32::try_from(self.entries.len()).unwrap_or(recency::NOBODY);
+        self.names_bytes += bytes;
+        self.places.insert(fingerprint.name, place);
+        let expires = now + self.lifetime;
+        let (newer, older) = (recency::NOBODY, recency::NOBODY);
+        self.entries.push(Entry { fingerprint, expires, names, newer, older });
+        self.recency.link_as_newest(&mut self.entries, place);
     }
 
     /// Number of entries, expired ones among them.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.entries.len()
     }
 
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.entries.is_empty()
     }
 
-    /// How many names fit.
+    /// How many entries fit, if their names are as long as those that are there.
     pub fn most(&self) -> usize {
-        self.most
+        let usual = self.names_bytes.checked_div(self.entries.len()).unwrap_or(USUAL_NAMES);
+        self.most_bytes / ENTRY_BYTES.saturating_add(usual)
     }
 
-    /// A place that is linked nowhere: behind the last entry, or the least recently used one's.
-    fn make_room(&mut self) -> u32 {
-        if self.entries.len() < self.most {
-            // `most` is below u32::MAX.
-            return u32::try_from(self.entries.len()).unwrap_or(NO_ENTRY);
+    /// How long an entry lives.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// What it takes, of the bytes that it may take.
+    pub fn bytes(&self) -> (usize, usize) {
+        (self.entries.len() * ENTRY_BYTES + self.names_bytes, self.most_bytes)
+    }
+
+    /// Until an entry with so many bytes of names fits. Places that were once made count whether or not they are taken:
+    /// they are not given back.
+    fn make_room(&mut self, names: usize) {
+        loop {
+            let free = self.most_bytes.saturating_sub(self.names_bytes + names);
+            let capacity = self.entries.capacity();
+            let fits = capacity * ENTRY_BYTES <= free;
+            if fits && (self.entries.len() < capacity || self.grow(free - capacity * ENTRY_BYTES)) {
+                return;
+            }
+            let Some(oldest) = self.recency.oldest() else { return self.give_back_room() };
+            self.remove(oldest);
         }
-        let place = self.oldest;
-        if let Some(entry) = self.entries.get(place as usize) {
-            self.places.remove(&entry.fingerprint.name);
-        }
-        self.unlink(place);
-        place
     }
 
     /// Grows by a quarter and never beyond what may be stored: doubling would cost more than is charged.
-    fn append(&mut self, entry: Entry) {
-        if self.entries.len() == self.entries.capacity() {
-            let more = (self.entries.len() / 4).max(16);
-            self.entries.reserve_exact(more.min(self.most.saturating_sub(self.entries.len())));
-        }
-        self.entries.push(entry);
+    fn grow(&mut self, free: usize) -> bool {
+        let usual = (free / (ENTRY_BYTES + USUAL_NAMES)).max(1);
+        let more = (self.entries.len() / 4).max(16).min(usual).min(free / ENTRY_BYTES);
+        self.entries.reserve_exact(more);
+        more > 0
     }
 
-    fn unlink(&mut self, place: u32) {
-        let Some(entry) = self.entries.get(place as usize) else { return };
-        let (newer, older) = (entry.newer, entry.older);
-        match self.entries.get_mut(newer as usize) {
-            Some(neighbour) => neighbour.older = older,
-            None => self.newest = older,
-        }
-        match self.entries.get_mut(older as usize) {
-            Some(neighbour) => neighbour.newer = newer,
-            None => self.oldest = newer,
-        }
+    fn give_back_room(&mut self) {
+        self.entries = Vec::with_capacity(1);
+        self.places = HashMap::default();
     }
 
-    fn link_as_newest(&mut self, place: u32) {
-        let second = self.newest;
-        if let Some(entry) = self.entries.get_mut(place as usize) {
-            (entry.newer, entry.older) = (NO_ENTRY, second);
+    /// The last entry takes the place of the one that goes.
+    fn remove(&mut self, place: u32) {
+        self.recency.unlink(&mut self.entries, place);
+        if place as usize >= self.entries.len() {
+            return;
         }
-        match self.entries.get_mut(second as usize) {
-            Some(neighbour) => neighbour.newer = place,
-            None => self.oldest = place,
+        let gone = self.entries.swap_remove(place as usize);
+        self.names_bytes = self.names_bytes.saturating_sub(gone.names.bytes());
+        self.places.remove(&gone.fingerprint.name);
+        if let Some(moved) = self.entries.get(place as usize) {
+            self.places.insert(moved.fingerprint.name, place);
+            self.recency.note_moved(&mut self.entries, place);
         }
-        self.newest = place;
     }
+}
+
+fn first_half(digest: &[u8; 32]) -> [u8; 16] {
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// A name is already the output of a keyed hash, so its first bytes spread evenly and no client can choose them.
@@ -208,169 +231,5 @@ impl Hasher for FirstBytes {
 
     fn finish(&self) -> u64 {
         self.0
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::config::site::{Routes, Selector};
-    use crate::secret::Secret;
-    use std::rc::Rc;
-
-    const LIFETIME: Duration = Duration::from_secs(100);
-
-    fn cache(most: usize) -> Cache {
-        Cache::new(&CacheSettings { bytes: most * ENTRY_BYTES, lifetime: LIFETIME }, &[7; 32])
-    }
-
-    fn credentials(login: &str, password: &str) -> Credentials {
-        Credentials {
-            login: login.into(),
-            sent_login: None,
-            password: Secret::copy_of(password.as_bytes()),
-            service: b"smtp".to_vec(),
-            realm: b"example.org".to_vec(),
-            client: None,
-        }
-    }
-
-    fn remember(cache: &mut Cache, login: &str, password: &str, now: Instant) {
-        let fingerprint = cache.fingerprint(&credentials(login, password), RouteId::DEFAULT);
-        cache.remember(fingerprint, now);
-    }
-
-    fn knows(cache: &mut Cache, login: &str, password: &str, now: Instant) -> bool {
-        let fingerprint = cache.fingerprint(&credentials(login, password), RouteId::DEFAULT);
-        cache.lookup(&fingerprint, now)
-    }
-
-    #[test]
-    fn only_the_password_that_was_accepted_is_known() {
-        let now = Instant::now();
-        let mut cache = cache(10);
-        remember(&mut cache, "anna", "secret", now);
-        assert!(knows(&mut cache, "anna", "secret", now));
-        assert!(!knows(&mut cache, "anna", "Secret", now));
-        assert!(!knows(&mut cache, "bert", "secret", now));
-    }
-
-    #[test]
-    fn an_entry_ends_with_its_lifetime_and_using_it_does_not_prolong_it() {
-        let now = Instant::now();
-        let mut cache = cache(10);
-        remember(&mut cache, "anna", "secret", now);
-        assert!(knows(&mut cache, "anna", "secret", now + LIFETIME - Duration::from_nanos(1)));
-        assert!(!knows(&mut cache, "anna", "secret", now + LIFETIME));
-    }
-
-    #[test]
-    fn another_accepted_password_replaces_the_first() {
-        let now = Instant::now();
-        let mut cache = cache(10);
-        remember(&mut cache, "anna", "old", now);
-        remember(&mut cache, "anna", "new", now);
-        assert!(!knows(&mut cache, "anna", "old", now));
-        assert!(knows(&mut cache, "anna", "new", now));
-        assert_eq!(cache.len(), 1);
-    }
-
-    #[test]
-    fn the_least_recently_used_entry_makes_room() {
-        let now = Instant::now();
-        let mut cache = cache(3);
-        for login in ["anna", "bert", "cora"] {
-            remember(&mut cache, login, "secret", now);
-        }
-        assert!(knows(&mut cache, "anna", "secret", now));
-        remember(&mut cache, "dora", "secret", now);
-        assert!(!knows(&mut cache, "bert", "secret", now));
-        for login in ["anna", "cora", "dora"] {
-            assert!(knows(&mut cache, login, "secret", now), "{login}");
-        }
-    }
-
-    #[test]
-    fn the_cache_never_holds_more_names_than_fit() {
-        let now = Instant::now();
-        let mut cache = cache(100);
-        for number in 0..1000 {
-            remember(&mut cache, &format!("user{number}"), "secret", now);
-            assert!(cache.len() <= 100 && cache.entries.capacity() <= 100);
-        }
-        for number in 900..1000 {
-            assert!(knows(&mut cache, &format!("user{number}"), "secret", now), "{number}");
-        }
-    }
-
-    #[test]
-    fn every_part_of_the_name_counts_and_none_runs_into_the_next() {
-        let cache = cache(10);
-        let plain = cache.fingerprint(&credentials("anna", "secret"), RouteId::DEFAULT);
-        let mut variants = Vec::new();
-        let mut routes = Routes::default();
-        routes.special.push((Selector::default(), Rc::default()));
-        let (route, _) = routes.find("mux", &credentials("anna", "secret"));
-        for change in 0..8 {
-            let mut other = credentials("anna", "secret");
-            match change {
-                0 => other.login = b"annae".to_vec(),
-                1 => other.realm = b"xample.org".to_vec(),
-                2 => other.service = b"imap".to_vec(),
-                3 => other.client = Some("192.0.2.7".parse().unwrap()),
-                4 => other.client = Some("192.0.2.8".parse().unwrap()),
-                5 => {}
-                6 => other.client = Some("192.0.2.9".parse().unwrap()),
-                _ => (other.login, other.realm) = (b"annaexample.org".to_vec(), Vec::new()),
-            }
-            let route = if change == 5 || change == 6 { route } else { RouteId::DEFAULT };
-            variants.push(cache.fingerprint(&other, route));
-        }
-        for (index, variant) in variants.iter().enumerate() {
-            assert!(variant.name != plain.name, "{index}");
-            assert!(variants.iter().filter(|other| other.name == variant.name).count() == 1);
-        }
-    }
-
-    #[test]
-    fn names_longer_than_the_c_daemons_sixty_bytes_are_cached() {
-        let now = Instant::now();
-        let mut cache = cache(10);
-        let login = "a".repeat(1000);
-        remember(&mut cache, &login, "secret", now);
-        assert!(knows(&mut cache, &login, "secret", now));
-    }
-
-    /// A directory may have another section for each.
-    #[test]
-    fn logins_of_which_a_format_makes_the_same_one_share_an_acceptance_within_a_realm_only() {
-        let cache = cache(10);
-        let sent = |login: &str, realm: &str| {
-            let sent_login = Some(login.as_bytes().to_vec());
-            let realm = realm.as_bytes().to_vec();
-            let credentials = Credentials { sent_login, realm, ..credentials("anna", "secret") };
-            cache.fingerprint(&credentials, RouteId::DEFAULT)
-        };
-        assert!(sent("anna@a.org", "") == sent("ANNA@A.org", ""));
-        assert!(sent("anna@a.org", "") != sent("anna@b.org", ""));
-        assert!(sent("anna@a.org", "") != sent("anna", ""));
-        assert!(sent("anna@a.org", "c.org") == sent("anna@b.org", "c.org"), "the client's realm is it");
-    }
-
-    #[test]
-    fn another_key_makes_another_fingerprint() {
-        let settings = CacheSettings { bytes: 1024, lifetime: LIFETIME };
-        let request = credentials("anna", "secret");
-        let one = Cache::new(&settings, &[1; 32]).fingerprint(&request, RouteId::DEFAULT);
-        let two = Cache::new(&settings, &[2; 32]).fingerprint(&request, RouteId::DEFAULT);
-        assert!(one != two);
-    }
-
-    #[test]
-    fn an_entry_costs_less_than_it_is_charged() {
-        // One byte of control and a load of 7/16 at the least, as after the table has just grown.
-        let in_table = (size_of::<(Name, u32)>() + 1) * 16 / 7;
-        assert!(size_of::<Entry>() + in_table <= ENTRY_BYTES, "{} + {in_table}", size_of::<Entry>());
     }
 }

@@ -81,6 +81,7 @@ pub fn status(snapshot: &Snapshot) -> String {
         .number("started", snapshot.started)
         .number("configured", snapshot.configured)
         .seconds("uptime_seconds", snapshot.uptime)
+        .raw("reload_failed", if snapshot.reload_failed { "true" } else { "false" })
         .count("clients", snapshot.clients)
         .count("requests", snapshot.requests)
         .count("draining_frontends", snapshot.draining)
@@ -147,6 +148,8 @@ fn cache(now: &CacheNow) -> String {
         .count("entries", now.entries)
         .count("most", now.most)
         .seconds("lifetime_seconds", now.lifetime)
+        .count("bytes", now.bytes)
+        .count("most_bytes", now.most_bytes)
         .finish()
 }
 
@@ -205,7 +208,7 @@ mod tests {
             "{\"name\":\"ldap\",\"type\":\"ldap\",\"p50_seconds\":null,\"p99_seconds\":null}",
             "{\"mechanism\":null,\"idle\":1,\"busy\":0,",
             "\"state\":\"down\",\"reason\":\"Connection refused\",\"connections\":0,\"in_flight\":0,\"answered\":5,\"failed\":9}",
-            "\"cache\":{\"entries\":1234,\"most\":51200,\"lifetime_seconds\":28800}",
+            "\"cache\":{\"entries\":1234,\"most\":51200,\"lifetime_seconds\":28800,\"bytes\":157952,\"most_bytes\":6553600}",
             "\"logins\":{\"\":{\"accept\":0,\"reject\":0,\"unavailable\":2},\"ldap\":{",
             "\"worker_deaths\":{\"crash\":1}",
         ] {

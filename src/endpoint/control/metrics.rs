@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::metrics::histogram::{BOUNDS, Histogram};
+use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
 use crate::metrics::snapshot::{PoolNow, ServerState, Snapshot};
 use crate::metrics::totals::Totals;
 use std::collections::BTreeMap;
@@ -18,10 +19,19 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 28] = [
+const FAMILIES: [(&str, Kind, &str); 31] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
-    ("config_time_seconds", Kind::Gauge, "When the configuration in use was read, since the epoch."),
+    (
+        "config_last_reload_success_timestamp_seconds",
+        Kind::Gauge,
+        "When the configuration in use was read, since the epoch.",
+    ),
+    (
+        "config_last_reload_successful",
+        Kind::Gauge,
+        "Whether the last reload was taken into use; 1 without any.",
+    ),
     ("reloads_total", Kind::Counter, "Reloads, by result."),
     ("draining_frontends", Kind::Gauge, "Frontends of before a reload that still answer requests."),
     (
@@ -31,7 +41,7 @@ const FAMILIES: [(&str, Kind, &str); 28] = [
     ),
     ("login_duration_seconds", Kind::Histogram, "From a whole request to its answer."),
     (
-        "worker_wait_seconds",
+        "logins_waiting_seconds",
         Kind::Histogram,
         "From the wish for a worker to the moment that one took the job.",
     ),
@@ -54,6 +64,8 @@ const FAMILIES: [(&str, Kind, &str); 28] = [
     ("server_requests_open", Kind::Gauge, "Questions that the server has not answered yet."),
     ("cache_entries", Kind::Gauge, "Logins that the cache remembers."),
     ("cache_entries_limit", Kind::Gauge, "How many it can remember."),
+    ("cache_bytes", Kind::Gauge, "What they take."),
+    ("cache_bytes_limit", Kind::Gauge, "What they may take (-s)."),
     ("cache_lookups_total", Kind::Counter, "Requests that the cache was asked about, by result."),
     ("cache_flushed_total", Kind::Counter, "Logins that were flushed by hand."),
     ("log_lines_dropped_total", Kind::Counter, "Log lines that could not be delivered."),
@@ -96,7 +108,8 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
             samples.add(&[("version", version), ("commit", commit)], 1);
         }
         "start_time_seconds" => samples.add(&[], snapshot.started),
-        "config_time_seconds" => samples.add(&[], snapshot.configured),
+        "config_last_reload_success_timestamp_seconds" => samples.add(&[], snapshot.configured),
+        "config_last_reload_successful" => samples.add(&[], u8::from(!snapshot.reload_failed)),
         "reloads_total" => {
             samples.add(&[("result", "success")], totals.reloads.succeeded);
             samples.add(&[("result", "failure")], totals.reloads.failed);
@@ -104,20 +117,19 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
         "draining_frontends" => samples.add(&[], snapshot.draining),
         "logins_total" => write_logins(samples, totals),
         "login_duration_seconds" => samples.add_histogram(&totals.durations),
-        "worker_wait_seconds" => samples.add_histogram(&totals.waits),
+        "logins_waiting_seconds" => samples.add_histogram(&totals.waits),
         "clients" => samples.add(&[], snapshot.clients),
-        "clients_refused_total" => samples.add_by_reason(&totals.clients_refused),
+        "clients_refused_total" => samples.add_by_reason(&totals.clients_refused, &ClientRefusal::WORDS),
         "requests_open" => samples.add(&[], snapshot.requests),
-        "requests_invalid_total" => samples.add_by_reason(&totals.invalid_requests),
-        "worker_deaths_total" => samples.add_by_reason(&totals.worker_deaths),
+        "requests_invalid_total" => samples.add_by_reason(&totals.invalid_requests, &InvalidReason::WORDS),
+        "worker_deaths_total" => samples.add_by_reason(&totals.worker_deaths, &WorkerDeath::WORDS),
         "workers" | "workers_limit" | "queue_length" | "queue_wait_seconds" => {
             snapshot.pools.iter().for_each(|pool| write_pool(samples, pool));
         }
         "server_requests_total" => {
             for ((mechanism, server), counted) in &totals.servers {
-                let labels = |result| {
-                    [("mechanism", mechanism.as_str()), ("server", server.as_str()), ("result", result)]
-                };
+                let labels =
+                    |result| [("mech", mechanism.as_str()), ("server", server.as_str()), ("result", result)];
                 samples.add(&labels("answered"), counted.answered);
                 samples.add(&labels("failed"), counted.failed);
             }
@@ -125,6 +137,8 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
         "server_up" | "server_connections" | "server_requests_open" => write_servers(samples, snapshot),
         "cache_entries" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.entries)),
         "cache_entries_limit" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.most)),
+        "cache_bytes" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.bytes)),
+        "cache_bytes_limit" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.most_bytes)),
         "cache_lookups_total" => {
             samples.add(&[("result", "hit")], totals.cache_hits);
             samples.add(&[("result", "miss")], totals.cache_misses);
@@ -146,14 +160,14 @@ fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
         for (outcome, number) in
             [("accept", verdicts.accept), ("reject", verdicts.reject), ("unavailable", verdicts.unavailable)]
         {
-            samples.add(&[("mechanism", name), ("outcome", outcome)], number);
+            samples.add(&[("mech", name), ("outcome", outcome)], number);
         }
     }
 }
 
 fn write_pool(samples: &mut Samples<'_>, pool: &PoolNow) {
     let name = pool.instance.as_deref().unwrap_or_default();
-    let label = ("mechanism", name);
+    let label = ("mech", name);
     match samples.name {
         "workers" => {
             for (state, number) in [("idle", pool.idle), ("busy", pool.busy), ("starting", pool.starting)] {
@@ -168,7 +182,7 @@ fn write_pool(samples: &mut Samples<'_>, pool: &PoolNow) {
 
 fn write_servers(samples: &mut Samples<'_>, snapshot: &Snapshot) {
     for server in &snapshot.servers {
-        let labels = [("mechanism", server.instance.as_str()), ("server", server.server.as_str())];
+        let labels = [("mech", server.instance.as_str()), ("server", server.server.as_str())];
         match samples.name {
             "server_up" => samples.add(&labels, u8::from(server.state == ServerState::Up)),
             "server_connections" => samples.add(&labels, server.connections),
@@ -195,8 +209,12 @@ impl Samples<'_> {
         let _ = writeln!(self.text, "saslauthd_{}{part}{labels} {value}", self.name);
     }
 
-    fn add_by_reason(&mut self, counted: &BTreeMap<String, u64>) {
-        counted.iter().for_each(|(reason, number)| self.add(&[("reason", reason)], number));
+    /// All reasons that there are, since a counter that appears with its first event shows no increase by it.
+    fn add_by_reason(&mut self, counted: &BTreeMap<String, u64>, reasons: &[&str]) {
+        let others = counted.keys().map(String::as_str).filter(|reason| !reasons.contains(reason));
+        for reason in reasons.iter().copied().chain(others) {
+            self.add(&[("reason", reason)], counted.get(reason).copied().unwrap_or_default());
+        }
     }
 
     fn add_histogram(&mut self, histogram: &Histogram) {
@@ -229,19 +247,20 @@ mod tests {
             "saslauthd_build_info{version=\"0.1.0\",commit=\"abc1234\"} 1",
             "saslauthd_start_time_seconds 1700000000",
             "saslauthd_reloads_total{result=\"failure\"} 1",
-            "saslauthd_logins_total{mechanism=\"pam\",outcome=\"accept\"} 1234567",
-            "saslauthd_logins_total{mechanism=\"\",outcome=\"accept\"} 9000",
+            "saslauthd_logins_total{mech=\"pam\",outcome=\"accept\"} 1234567",
+            "saslauthd_logins_total{mech=\"\",outcome=\"accept\"} 9000",
             "saslauthd_login_duration_seconds_bucket{le=\"0.0001\"} 0",
             "saslauthd_login_duration_seconds_bucket{le=\"0.005\"} 99",
             "saslauthd_login_duration_seconds_bucket{le=\"+Inf\"} 100",
             "saslauthd_login_duration_seconds_sum 2.396",
             "saslauthd_login_duration_seconds_count 100",
-            "saslauthd_workers{mechanism=\"pam\",state=\"busy\"} 3",
-            "saslauthd_queue_wait_seconds{mechanism=\"pam\"} 1.5",
-            "saslauthd_server_up{mechanism=\"ldap\",server=\"ldap3.example.org:389\"} 0",
-            "saslauthd_server_requests_total{mechanism=\"ldap\",server=\"ldap2.example.org:389\",result=\"failed\"} 9",
+            "saslauthd_workers{mech=\"pam\",state=\"busy\"} 3",
+            "saslauthd_queue_wait_seconds{mech=\"pam\"} 1.5",
+            "saslauthd_server_up{mech=\"ldap\",server=\"ldap3.example.org:389\"} 0",
+            "saslauthd_server_requests_total{mech=\"ldap\",server=\"ldap2.example.org:389\",result=\"failed\"} 9",
             "saslauthd_cache_lookups_total{result=\"hit\"} 9000",
             "saslauthd_worker_deaths_total{reason=\"crash\"} 1",
+            "saslauthd_worker_deaths_total{reason=\"killed\"} 0",
             "saslauthd_recent_seconds 60",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

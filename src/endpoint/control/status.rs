@@ -36,7 +36,7 @@ fn daemon(snapshot: &Snapshot) -> String {
     };
     let mut text = format!(
         "saslauthd {version}, process {pid}, up {}\n\
-         configuration read {} ago, {} taken into use{refused}\n\
+         configuration read {} ago, {}{refused}\n\
          {}, {} without an answer\n",
         long(*uptime),
         long(Duration::from_secs(age)),
@@ -44,6 +44,9 @@ fn daemon(snapshot: &Snapshot) -> String {
         count(snapshot.clients, "connection", "connections"),
         count(snapshot.requests, "request", "requests"),
     );
+    if snapshot.reload_failed {
+        text += "the last reload was refused: the files are not what is in use (see the log)\n";
+    }
     if snapshot.draining > 0 {
         let draining = count(snapshot.draining, "frontend", "frontends");
         text += &format!("{draining} of before a reload still at work\n");
@@ -202,8 +205,9 @@ mod tests {
     fn the_table_of_a_busy_daemon() {
         let expected = "\
 saslauthd 0.1.0 abc1234, process 4711, up 3 d 4 h
-configuration read 3 d 3 h ago, 2 reloads taken into use, 1 refused
+configuration read 3 d 3 h ago, 2 reloads, 1 refused
 17 connections, 15 requests without an answer
+the last reload was refused: the files are not what is in use (see the log)
 1 frontend of before a reload still at work
 
 LOGINS                     accepted      refused  unavailable      p50      p99
@@ -227,7 +231,7 @@ CACHE                1,234 logins of 51,200 kept, each for 8 h 0 min
                      9,000 hits of 10,000 look-ups (90 %), 3 flushed
 
 TROUBLES
-closed unanswered    places 4
+closed unanswered    too_many 4
 invalid requests     too_long 5
 workers ended        crash 1
 log lines lost       7

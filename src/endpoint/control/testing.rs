@@ -29,6 +29,7 @@ pub(super) fn snapshot() -> Snapshot {
         started: 1_700_000_000,
         configured: 1_700_003_600,
         uptime: Duration::from_secs(273_600),
+        reload_failed: true,
         totals: totals(durations.clone()),
         mechanisms: vec![mechanism("pam", durations.clone()), mechanism("ldap", Histogram::default())],
         pools: vec![
@@ -48,7 +49,13 @@ pub(super) fn snapshot() -> Snapshot {
             server(2, ServerState::Down, "Connection refused"),
             server(3, ServerState::Silent, "no answer within 20 s"),
         ],
-        cache: Some(CacheNow { entries: 1234, most: 51_200, lifetime: Duration::from_secs(28_800) }),
+        cache: Some(CacheNow {
+            entries: 1234,
+            most: 51_200,
+            lifetime: Duration::from_secs(28_800),
+            bytes: 157_952,
+            most_bytes: 6_553_600,
+        }),
         clients: 17,
         requests: 15,
         draining: 1,
@@ -72,12 +79,11 @@ fn totals(durations: Histogram) -> Totals {
         cache_flushed: 3,
         durations: durations.clone(),
         waits: durations,
-        clients_refused: one("places", 4),
+        clients_refused: one("too_many", 4),
         invalid_requests: one("too_long", 5),
         worker_deaths: one("crash", 1),
         servers: [(key, ServerTotals { answered: 5, failed: 9 })].into(),
         reloads: Reloads { succeeded: 2, failed: 1 },
         log_lines_dropped: 7,
-        ..Totals::default()
     }
 }

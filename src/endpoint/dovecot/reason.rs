@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::line::LONGEST_LINE;
+use crate::metrics::reasons::InvalidReason;
 use crate::wire::InvalidRequest;
 use std::fmt;
 
@@ -93,6 +94,21 @@ pub enum RefusalReason {
     TimedOut,
     /// As many requests are open as may be.
     TooManyRequests,
+}
+
+impl RefusalReason {
+    /// What it counts as.
+    pub fn counts_as(self) -> InvalidReason {
+        match self {
+            Self::InvalidInitialResponse | Self::InvalidResponse => InvalidReason::Base64,
+            Self::MalformedResponse => InvalidReason::Response,
+            Self::Invalid(invalid) => invalid.counts_as(),
+            Self::ControlBytes => InvalidReason::ControlBytes,
+            Self::OtherAuthorization => InvalidReason::OtherIdentity,
+            Self::TimedOut => InvalidReason::Unfinished,
+            Self::TooManyRequests => InvalidReason::TooManyOpen,
+        }
+    }
 }
 
 impl fmt::Display for RefusalReason {

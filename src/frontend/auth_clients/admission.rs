@@ -8,6 +8,7 @@ use crate::frontend::clients::uid_of;
 use crate::frontend::endpoint::Endpoint;
 use crate::frontend::places::Standing;
 use crate::frontend::token;
+use crate::metrics::reasons::ClientRefusal;
 use crate::policy::dispatch::ClientId;
 use crate::sys::random;
 use mio::Interest;
@@ -70,7 +71,7 @@ impl AuthClients {
         let has_place = self.finds_place(uid, now);
         let beyond = self.connections.len().saturating_sub(self.places.held());
         if !has_place && beyond >= MAX_BEYOND {
-            return;
+            return self.refusals.note(ClientRefusal::TooMany);
         }
         self.last += 1;
         let id = ClientId(self.last);
@@ -96,7 +97,10 @@ impl AuthClients {
         let victim = self.places.who_makes_room(uid, now);
         self.complain(uid, victim, now);
         let victim = victim.and_then(|victim| self.connections.remove(&victim));
-        victim.map(|victim| self.forget(victim)).is_some()
+        let Some(victim) = victim else { return false };
+        self.refusals.note(ClientRefusal::TooMany);
+        self.forget(victim);
+        true
     }
 
     fn complain(&mut self, uid: u32, victim: Option<ClientId>, now: Instant) {

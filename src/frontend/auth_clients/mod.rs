@@ -12,6 +12,7 @@ use super::record;
 use crate::config::{FrontendSettings, Limits, OnUnavailable};
 use crate::credentials::Credentials;
 use crate::endpoint::dovecot::{CloseReason, Request, RequestNumber, SessionEvent};
+use crate::metrics::reasons::{ClientRefusal, ClientRefusals, InvalidRequests};
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{ClientId, RequestId};
 use crate::rate_limit::RateLimit;
@@ -47,6 +48,8 @@ pub(super) struct AuthClients {
     complaints: RateLimit,
     /// Of those who speak something else; the others are about places.
     protocol_complaints: RateLimit,
+    refusals: ClientRefusals,
+    invalid_requests: InvalidRequests,
 }
 
 /// What the dispatcher is to be told.
@@ -77,6 +80,8 @@ impl AuthClients {
             leaving: Leaving::No,
             complaints: RateLimit::default(),
             protocol_complaints: RateLimit::default(),
+            refusals: ClientRefusals::default(),
+            invalid_requests: InvalidRequests::default(),
         }
     }
 
@@ -137,7 +142,10 @@ impl AuthClients {
             SessionEvent::Withdrawn(number) => {
                 self.events.push_back(AuthEvent::HungUp(connection.request(number)));
             }
-            SessionEvent::Refused(refused) => record::write_refusal(&refused, &connection.origin()),
+            SessionEvent::Refused(refused) => {
+                self.invalid_requests.note(refused.reason.counts_as());
+                record::write_refusal(&refused, &connection.origin());
+            }
             SessionEvent::Close(reason) => {
                 connection.close();
                 self.tell_of_close(reason, connection, now);
@@ -147,6 +155,7 @@ impl AuthClients {
 
     fn request(&mut self, request: Request, connection: &mut Connection, now: Instant) {
         if !self.has_place(connection, now) {
+            self.refusals.note(ClientRefusal::TooMany);
             let outcome = Outcome::internal_failure("too many connections");
             let login = &request.credentials.login;
             return connection.session.handle_answer(request.number, &outcome, login);
@@ -166,6 +175,13 @@ impl AuthClients {
     }
 
     fn tell_of_close(&mut self, reason: CloseReason, connection: &Connection, now: Instant) {
+        match reason {
+            CloseReason::Protocol(_) => self.refusals.note(ClientRefusal::Protocol),
+            CloseReason::TimedOut => self.refusals.note(ClientRefusal::TooSlow),
+            CloseReason::Unread => self.refusals.note(ClientRefusal::Unread),
+            // Counted as the verdict that it stands for.
+            CloseReason::Unavailable => {}
+        }
         match reason {
             // Whoever speaks something else here is to be found; the rest is ordinary.
             CloseReason::Protocol(_) if self.protocol_complaints.is_due(now) => {
@@ -235,6 +251,16 @@ impl AuthClients {
         };
         let soon = self.unread.iter().any(is_readable).then_some(now);
         soon.into_iter().chain(self.timers.first().map(|(due, _)| *due)).min()
+    }
+
+    /// How many connections are open.
+    pub(super) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Connections and requests that were refused since this was asked last.
+    pub(super) fn take_counts(&mut self) -> (ClientRefusals, InvalidRequests) {
+        (std::mem::take(&mut self.refusals), std::mem::take(&mut self.invalid_requests))
     }
 
     /// Whether there is no connection.

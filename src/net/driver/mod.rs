@@ -17,10 +17,13 @@ use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{ErrandId, ErrandResult};
+use crate::metrics::ledger::label;
+use crate::metrics::snapshot::ServerNow;
+use crate::metrics::totals::ServerTotals;
 use crate::net::exchange::{Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
 use crate::policy::origin::Origin;
 use crate::secret::Secret;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -213,6 +216,24 @@ impl<P: Protocol> Network for Driver<P> {
 
     fn next_action(&mut self) -> Option<NetworkAction> {
         self.actions.pop_front()
+    }
+
+    fn servers(&self, now: Instant) -> Vec<ServerNow> {
+        let mut known = self.upstream.look(now);
+        // Of those that nobody has asked yet, or not for long, nothing bad is known.
+        for pool in self.protocol.pools() {
+            for server in &self.protocol.pool(pool).servers {
+                let server = label(&server.name);
+                let unknown = || ServerNow { server: server.clone(), ..ServerNow::default() };
+                known.entry(server.clone()).or_insert_with(unknown);
+            }
+        }
+        let instance = label(&self.event_loop.instance);
+        known.into_values().map(|server| ServerNow { instance: instance.clone(), ..server }).collect()
+    }
+
+    fn take_server_counts(&mut self) -> BTreeMap<String, ServerTotals> {
+        self.upstream.take_counts()
     }
 }
 

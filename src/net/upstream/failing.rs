@@ -129,6 +129,7 @@ impl UpstreamManager {
         now: Instant,
     ) {
         self.tell_unanswered(connection, failure, now);
+        self.servers.note_failed(connection.server, questions.len());
         for id in questions {
             self.try_elsewhere(id, connection.index, failure, now);
         }
@@ -165,6 +166,7 @@ impl UpstreamManager {
         began: Instant,
         now: Instant,
     ) -> FailureScope {
+        self.servers.note_failed(server, 1);
         let scope = self.servers.handle_failure(server, target, failure, began, now);
         if scope == FailureScope::Server {
             self.close_idle(server);

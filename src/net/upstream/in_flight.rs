@@ -54,6 +54,11 @@ impl InFlight {
         self.answers.outstanding > 0
     }
 
+    /// How many questions have no answer yet.
+    pub(super) fn unanswered(&self) -> usize {
+        self.answers.outstanding
+    }
+
     /// Whether something has been waited for suspiciously long.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
         self.opening.is_long(now) || self.answers.is_long(now)

@@ -27,6 +27,7 @@ mod connection_pool;
 mod failing;
 mod health;
 mod in_flight;
+mod observation;
 mod opening;
 mod pace;
 mod queue;
@@ -236,7 +237,7 @@ impl UpstreamManager {
         self.note_heard(connection, now);
         let Some(known) = self.connections.get_mut(&connection) else { return false };
         known.was_used = true;
-        let (pool, index) = (known.pool, known.index);
+        let (pool, index, server) = (known.pool, known.index, known.server);
         let began = asked_at.unwrap_or(known.began);
         self.servers.note_life(known.server, &known.target, Evidence::Answer, began, now);
         if let Some(at) = asked_at {
@@ -245,8 +246,14 @@ impl UpstreamManager {
         let counts = asked_at.is_some();
         if counts {
             match &answered {
-                Ok(()) => self.forget(question),
-                Err(failure) => self.try_elsewhere(question, index, failure, now),
+                Ok(()) => {
+                    self.servers.note_answered(server);
+                    self.forget(question);
+                }
+                Err(failure) => {
+                    self.servers.note_failed(server, 1);
+                    self.try_elsewhere(question, index, failure, now);
+                }
             }
             self.release(connection, question, now);
         }

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod lookups;
+mod observation;
 
 use super::addresses::Addresses;
 use super::certain::certain;
 use super::health::{Availability, Evidence, FailedStep, Health};
 use super::in_flight::Awaited;
 use super::{Command, Event, Target};
+use crate::metrics::totals::ServerTotals;
 use crate::net::exchange::{Failure, PoolId, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ pub(super) struct Servers {
     /// Pools that may have to choose anew.
     changed: BTreeSet<PoolId>,
     commands: VecDeque<Command>,
+    /// What was counted of those that are not known any more.
+    counts_of_gone: BTreeMap<String, ServerTotals>,
 }
 
 /// What has failed, as far as it is news.
@@ -49,6 +53,8 @@ struct Record {
     /// Whether its name is being looked up while no address is known.
     awaited: bool,
     pools: BTreeSet<PoolId>,
+    /// Since somebody asked for them.
+    counts: ServerTotals,
 }
 
 impl Servers {
@@ -62,6 +68,7 @@ impl Servers {
             watches: BTreeSet::new(),
             changed: BTreeSet::new(),
             commands: VecDeque::new(),
+            counts_of_gone: BTreeMap::new(),
         }
     }
 
@@ -88,6 +95,8 @@ impl Servers {
         record.pools.remove(&pool);
         if record.pools.is_empty() {
             self.ids.remove(&(record.server.clone(), record.credential_scope));
+            let (name, counts) = (record.server.name.clone(), record.counts);
+            self.counts_of_gone.entry(name).or_default().add(&counts);
             self.records.remove(&id);
             self.watches.retain(|(_, watched)| *watched != id);
         }
@@ -282,6 +291,7 @@ impl Record {
             addresses: Addresses::of(&server.address, now),
             awaited: false,
             pools: BTreeSet::new(),
+            counts: ServerTotals::default(),
         }
     }
 }

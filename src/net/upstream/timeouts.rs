@@ -65,6 +65,7 @@ impl UpstreamManager {
         let is_alive = connection.heard_at > self.asked_at(on, id);
         if is_alive && matches!(self.sharing(on), Some(Sharing::Pipelined(_))) {
             let index = connection.index;
+            self.servers.note_failed(connection.server, 1);
             self.call_off(on, id);
             self.try_elsewhere(id, index, failure, now);
             self.release(on, id, now);
@@ -105,6 +106,9 @@ impl UpstreamManager {
         let Some(asked_at) = certain(self.asked_at(on, id)) else { return };
         if now >= asked_at + SUSPICION {
             self.note_silence(id, on, &failure, now);
+        }
+        if let Some(connection) = certain(self.connections.get(&on)) {
+            self.servers.note_failed(connection.server, 1);
         }
         self.detach(id, now);
         if let Some(question) = self.questions.get_mut(&id) {

@@ -61,8 +61,8 @@ pub(super) struct Login {
 
 /// What a request waits for.
 pub(super) enum Waits {
-    /// The end of a job, or its own deadline if that is earlier.
-    Job(JobId, Instant),
+    /// The end of a job, or its own deadline if that is earlier; since when.
+    Job(JobId, Instant, Instant),
     /// The end of the delay of its reply.
     Delay(Rc<Names>, Outcome, Instant),
 }

@@ -10,14 +10,15 @@
 mod action;
 #[cfg(test)]
 mod chain_tests;
+mod counters;
 mod job;
+mod observation;
 mod pools;
 mod queue_watch;
 mod replies;
 mod requests;
 #[cfg(test)]
 mod simulation;
-mod standin;
 mod steps;
 #[cfg(test)]
 mod testing;
@@ -35,6 +36,7 @@ use crate::job::{Errand, ErrandId, ErrandResult, JobId, Purpose};
 use crate::outcome::{Refusal, Verdict};
 use crate::policy::cache::{Cache, Fingerprint};
 use crate::policy::origin::Origin;
+use counters::Counters;
 use job::{Asker, Job, Place, Timer, Waits};
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -60,6 +62,7 @@ pub struct Dispatcher {
     timers: BTreeSet<(Instant, Timer)>,
     last_job: u64,
     actions: VecDeque<Action>,
+    counters: Counters,
 }
 
 impl Dispatcher {
@@ -82,6 +85,7 @@ impl Dispatcher {
             timers: BTreeSet::new(),
             last_job: 0,
             actions: VecDeque::new(),
+            counters: Counters::new(&site, now),
             site,
         };
         dispatcher.pools.handle_timeout(now);
@@ -119,7 +123,9 @@ impl Dispatcher {
 
     /// The servers of that instance have answered.
     pub fn handle_decision(&mut self, instance: InstanceId, job: JobId, verdict: Verdict, now: Instant) {
-        if self.jobs.get(&job).is_some_and(|job| job.place == Place::Network(instance)) {
+        let asked = self.jobs.get(&job).filter(|job| job.place == Place::Network(instance));
+        if let Some(since) = asked.map(|job| job.since) {
+            self.counters.note_check(instance, now.saturating_duration_since(since), now);
             self.end_step(job, verdict, now);
         }
     }
@@ -139,7 +145,7 @@ impl Dispatcher {
 
     fn handle_request_timer(&mut self, request: RequestId, now: Instant) {
         match self.requests.get(&request) {
-            Some(Waits::Job(id, _)) => self.time_out_request(*id, request, now),
+            Some(Waits::Job(id, ..)) => self.time_out_request(*id, request, now),
             Some(Waits::Delay(..)) => self.release(request),
             None => {}
         }

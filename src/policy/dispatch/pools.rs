@@ -75,7 +75,10 @@ impl Pools {
         queue.observe(pool.waiting(), oldest, now)
     }
 
-    #[cfg(test)]
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pool> {
+        self.0.iter_mut().map(|watched| &mut watched.pool)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Pool> {
         self.0.iter().map(|watched| &watched.pool)
     }

@@ -6,16 +6,20 @@ use super::{Action, DecidedBy, Dispatcher, Event, Names, RequestId, Waiting};
 use crate::config::site::PoolId;
 use crate::job::JobId;
 use crate::outcome::Outcome;
+use crate::policy::cache::CachedNames;
 use crate::policy::route::chain::{Asked, Decision};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Dispatcher {
     /// The login is decided: everybody who waits for it is answered.
     pub(super) fn finish(&mut self, id: JobId, decision: Decision, now: Instant) {
         let Some(Job { asker: Asker::Requests(mut login), .. }) = self.forget(id) else { return };
         if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &decision.outcome) {
-            login.fingerprint.take().into_iter().for_each(|fingerprint| cache.remember(fingerprint, now));
+            let Names { login: name, realm, service, .. } = &*login.names;
+            if let Some(fingerprint) = login.fingerprint.take() {
+                cache.remember(fingerprint, CachedNames::new(name, realm, service), now);
+            }
         }
         match &decision.outcome {
             Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login),
@@ -36,7 +40,8 @@ impl Dispatcher {
         decision: &Decision,
         now: Instant,
     ) {
-        let Some(Waits::Job(_, deadline)) = self.requests.remove(&request) else { return };
+        let Some(Waits::Job(_, deadline, since)) = self.requests.remove(&request) else { return };
+        self.counters.note_duration(now.saturating_duration_since(since), now);
         self.timers.remove(&(deadline, Timer::Request(request)));
         let held_until = now.checked_add(decision.delay).unwrap_or(deadline).min(deadline);
         if held_until > now {
@@ -64,7 +69,9 @@ impl Dispatcher {
         names: Names,
         outcome: Outcome,
         by: DecidedBy,
+        now: Instant,
     ) {
+        self.counters.note_duration(Duration::ZERO, now);
         let names = Rc::new(names);
         self.actions.push_back(Action::Reply(request, Rc::clone(&names), outcome.clone()));
         self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
@@ -80,6 +87,7 @@ impl Dispatcher {
 
     fn log_decision(&mut self, names: &Rc<Names>, decision: &Decision) {
         let Decision { outcome, asked, .. } = decision;
+        self.counters.note_verdict(asked.last(), outcome);
         let by = DecidedBy::Mechanisms(Asked::clone(asked));
         self.actions.push_back(Action::Log(Event::Decided(Rc::clone(names), outcome.clone(), by)));
     }

@@ -31,7 +31,7 @@ impl Dispatcher {
         let route = Rc::clone(route);
         if let Some(format) = &route.login_format {
             if let Err(refusal) = format.apply(&mut credentials, self.limits) {
-                return self.refuse(request, credentials, &route, Outcome::Reject(refusal));
+                return self.refuse(request, credentials, &route, Outcome::Reject(refusal), now);
             }
         }
         let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
@@ -42,10 +42,10 @@ impl Dispatcher {
         let mut chain = Chain::new(Rc::clone(&route));
         let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
             let outcome = Outcome::internal_failure("there is no mechanism to ask");
-            return self.refuse(request, credentials, &route, outcome);
+            return self.refuse(request, credentials, &route, outcome, now);
         };
         let id = self.add_login(credentials, fingerprint, chain, place, uid, now);
-        self.join(id, request, deadline);
+        self.join(id, request, deadline, now);
         self.begin(id, now);
     }
 
@@ -60,12 +60,14 @@ impl Dispatcher {
     ) -> bool {
         let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return false };
         if cache.lookup(fingerprint, now) {
-            self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache);
+            self.counters.note_hit();
+            self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache, now);
             return true;
         }
+        self.counters.note_miss();
         let Some(&id) = self.in_flight.get(fingerprint) else { return false };
         self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(credentials));
-        self.join(id, request, deadline);
+        self.join(id, request, deadline, now);
         true
     }
 
@@ -73,7 +75,7 @@ impl Dispatcher {
     /// request that waits for it, unless it is being decided: that goes on, and an acceptance is remembered.
     pub fn handle_hang_up(&mut self, request: RequestId, now: Instant) {
         match self.requests.remove(&request) {
-            Some(Waits::Job(id, deadline)) => {
+            Some(Waits::Job(id, deadline, _)) => {
                 self.timers.remove(&(deadline, Timer::Request(request)));
                 self.leave(id, request, now);
             }
@@ -89,9 +91,11 @@ impl Dispatcher {
         mut credentials: Credentials,
         route: &Rc<Route>,
         outcome: Outcome,
+        now: Instant,
     ) {
+        self.counters.note_verdict(None, &outcome);
         let names = Names::of(&mut credentials);
-        self.reply_at_once(request, names, outcome, DecidedBy::Mechanisms(Asked::all(route)));
+        self.reply_at_once(request, names, outcome, DecidedBy::Mechanisms(Asked::all(route)), now);
     }
 
     fn add_login(
@@ -119,14 +123,14 @@ impl Dispatcher {
         id
     }
 
-    fn join(&mut self, id: JobId, request: RequestId, deadline: Instant) {
+    fn join(&mut self, id: JobId, request: RequestId, deadline: Instant, now: Instant) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         if deadline < job.deadline {
             self.timers.insert((deadline, Timer::Request(request)));
         }
         if let Some(login) = job.login() {
             login.requests.insert(request);
-            self.requests.insert(request, Waits::Job(id, deadline));
+            self.requests.insert(request, Waits::Job(id, deadline, now));
         }
     }
 }

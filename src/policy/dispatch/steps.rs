@@ -5,10 +5,11 @@ use super::job::{Asker, Job, Place};
 use super::{Action, Dispatcher, Event, RequestId};
 use crate::config::site::InstanceId;
 use crate::job::{ErrandResult, JobId, Purpose};
+use crate::metrics::reasons::WorkerDeath;
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::policy::route::chain::Progress;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is said of a login, or to its driver, when all who waited have hung up.
 const NOBODY_WAITS: &str = "nobody waits for the login any more";
@@ -122,12 +123,28 @@ impl Dispatcher {
     pub(super) fn time_out(&mut self, id: JobId, now: Instant) {
         self.abandon(id, now);
         let Some(job) = self.jobs.get(&id) else { return };
-        let reason = job.why_late();
+        let (reason, place, was_asked) = (job.why_late(), job.place, job.purpose.is_none());
+        let taken = now.saturating_duration_since(job.since);
         if let (Asker::Requests(login), Place::Pool(_), None) = (&job.asker, job.place, &job.purpose) {
             let event = Event::TimedOut(Rc::clone(&login.names), self.request_timeout);
             self.actions.push_back(Action::Log(event));
         }
+        if was_asked {
+            self.note_late(place, taken, now);
+        }
         self.end(id, Refusal::internal(reason), now);
+    }
+
+    /// Whoever was asked is given up: a check that has taken that long at the least, and in a pool the end of a worker.
+    fn note_late(&mut self, place: Place, taken: Duration, now: Instant) {
+        let instance = match place {
+            Place::Network(instance) => Some(instance),
+            Place::Pool(pool) => {
+                self.counters.note_death(WorkerDeath::Timeout);
+                self.site.pools.get(pool.0).and_then(|pool| pool.instance)
+            }
+        };
+        instance.into_iter().for_each(|instance| self.counters.note_check(instance, taken, now));
     }
 
     /// The deadline of a request has come before that of its job, which goes on for the others.

@@ -1,13 +1,14 @@
 //! What is heard of the workers.
 #![forbid(unsafe_code)]
 
-use super::job::Asker;
+use super::job::{Asker, Place};
 use super::{Action, Dispatcher, Event};
 use crate::config::site::PoolId;
 use crate::job::{Answer, JobId, Purpose, WorkerId};
+use crate::metrics::reasons::WorkerDeath;
 use crate::outcome::Outcome;
 use crate::policy::pool::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why a job has no answer whose worker said something else than that.
 const OUT_OF_TURN: &str = "the worker answered something else";
@@ -31,7 +32,7 @@ impl Dispatcher {
     pub fn handle_ready(&mut self, worker: WorkerId, now: Instant) {
         let lost = self.pools.of(worker).and_then(|pool| pool.handle_ready(worker, now));
         if let Some(lost) = lost {
-            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+            self.note_out_of_turn(worker);
             self.fail(lost, OUT_OF_TURN, now);
         }
     }
@@ -56,14 +57,30 @@ impl Dispatcher {
     /// A worker has answered.
     pub fn handle_answer(&mut self, worker: WorkerId, job: JobId, answer: Answer, now: Instant) {
         let pool = self.pools.of(worker);
-        if let Err(lost) = pool.map_or(Err(None), |pool| pool.handle_answer(worker, job, now)) {
-            self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
-            return lost.into_iter().for_each(|lost| self.fail(lost, OUT_OF_TURN, now));
-        }
+        let taken = match pool.map_or(Err(None), |pool| pool.handle_answer(worker, job, now)) {
+            Ok(taken) => taken,
+            Err(lost) => {
+                self.note_out_of_turn(worker);
+                return lost.into_iter().for_each(|lost| self.fail(lost, OUT_OF_TURN, now));
+            }
+        };
+        self.note_check(job, taken, now);
         match (answer, self.jobs.get(&job).map(|job| &job.asker)) {
             (Answer::Verdict(verdict), Some(Asker::Requests(_))) => self.end_step(job, verdict, now),
             (Answer::Errand(result), Some(Asker::Driver(..))) => self.report(job, result),
             _ => self.fail(job, OUT_OF_TURN, now),
+        }
+    }
+
+    fn note_out_of_turn(&mut self, worker: WorkerId) {
+        self.counters.note_death(WorkerDeath::Protocol);
+        self.actions.push_back(Action::Log(Event::WorkerOutOfTurn(worker)));
+    }
+
+    fn note_check(&mut self, job: JobId, taken: Duration, now: Instant) {
+        let Some(Place::Pool(pool)) = self.jobs.get(&job).map(|job| job.place) else { return };
+        if let Some(instance) = self.site.pools.get(pool.0).and_then(|pool| pool.instance) {
+            self.counters.note_check(instance, taken, now);
         }
     }
 
@@ -91,6 +108,7 @@ impl Dispatcher {
             Command::Retire(worker) => Action::Retire(worker),
             Command::Kill(worker) => Action::Kill(worker),
             Command::GiveUp(worker) => {
+                self.counters.note_death(WorkerDeath::Timeout);
                 self.actions.push_back(Action::Log(Event::NeverReady(worker)));
                 Action::Kill(worker)
             }

@@ -4,11 +4,13 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod backoff;
+mod observation;
 #[cfg(test)]
 mod tests;
 
 use crate::config::WorkerSettings;
 use crate::job::{JobId, WorkerId};
+use crate::metrics::histogram::Histogram;
 use crate::policy::fair_queue::FairQueue;
 use crate::policy::origin::Origin;
 use backoff::Backoff;
@@ -42,13 +44,21 @@ pub struct Pool {
     /// In the turn of those they come from, who share the workers. It is bounded by the connections: each waits for
     /// one job at the most.
     queue: FairQueue<JobId>,
-    /// Of the jobs that wait or that a worker has.
-    origins: HashMap<JobId, Origin>,
+    /// Those that wait or that a worker has.
+    jobs: HashMap<JobId, Job>,
+    /// How long they have waited that were taken since somebody asked.
+    waits: Histogram,
     /// Workers asked for that have not come yet.
     awaited: usize,
     has_been_ready: bool,
     backoff: Backoff,
     commands: VecDeque<Command>,
+}
+
+struct Job {
+    origin: Origin,
+    /// When it came or, once a worker has it, was taken.
+    since: Instant,
 }
 
 struct Worker {
@@ -72,7 +82,8 @@ impl Pool {
             workers: HashMap::new(),
             idle: VecDeque::new(),
             queue: FairQueue::default(),
-            origins: HashMap::new(),
+            jobs: HashMap::new(),
+            waits: Histogram::default(),
             awaited: 0,
             has_been_ready: false,
             backoff: Backoff::default(),
@@ -83,7 +94,7 @@ impl Pool {
     /// A job waits for a worker.
     pub fn submit(&mut self, job: JobId, origin: Origin, now: Instant) {
         self.queue.insert(&origin, job.0, job);
-        self.origins.insert(job, origin);
+        self.jobs.insert(job, Job { origin, since: now });
         self.assign(now);
         self.start_missing(now);
     }
@@ -101,9 +112,9 @@ impl Pool {
 
     /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
     pub fn withdraw(&mut self, job: JobId, now: Instant) -> bool {
-        let withdrawn = self.origins.get(&job).is_some_and(|origin| self.queue.remove(origin, job.0));
+        let withdrawn = self.jobs.get(&job).is_some_and(|waiting| self.queue.remove(&waiting.origin, job.0));
         if withdrawn {
-            self.origins.remove(&job);
+            self.jobs.remove(&job);
             self.assign(now);
         }
         withdrawn
@@ -148,12 +159,17 @@ impl Pool {
         }
     }
 
-    /// The worker has answered.
+    /// The worker has answered. Returns how long it took over it.
     ///
     /// # Errors
     /// It answered a job that it was not given: it is killed for that, and its answer counts for nothing. Names the job
     /// that it had.
-    pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> Result<(), Option<JobId>> {
+    pub fn handle_answer(
+        &mut self,
+        id: WorkerId,
+        job: JobId,
+        now: Instant,
+    ) -> Result<Duration, Option<JobId>> {
         let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Busy(job)) else {
             let lost = self.kill(id, now);
             self.start_missing(now);
@@ -168,9 +184,10 @@ impl Pool {
             worker.state = State::Idle;
             self.idle.push_back(id);
         }
+        let taken = self.jobs.get(&job).map_or(now, |job| job.since);
         self.release(job, now);
         self.start_missing(now);
-        Ok(())
+        Ok(now.saturating_duration_since(taken))
     }
 
     /// The worker is dead. Returns the job that died with it.
@@ -193,7 +210,7 @@ impl Pool {
     pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
         self.backoff.handle_death(now);
         self.forget_worker(worker);
-        if let Some(origin) = self.origins.get(&job) {
+        if let Some(Job { origin, .. }) = self.jobs.get(&job) {
             self.queue.insert_again(origin, job.0, job);
         }
         self.start_missing(now);
@@ -265,13 +282,17 @@ impl Pool {
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.state = State::Busy(job);
             }
+            if let Some(taken) = self.jobs.get_mut(&job) {
+                self.waits.record(now.saturating_duration_since(taken.since));
+                taken.since = now;
+            }
             self.commands.push_back(Command::Send(id, job));
         }
     }
 
     /// A worker has done with the job, in whatever way.
     fn release(&mut self, job: JobId, now: Instant) {
-        if let Some(origin) = self.origins.remove(&job) {
+        if let Some(Job { origin, .. }) = self.jobs.remove(&job) {
             self.queue.release(&origin, now);
         }
         self.assign(now);

@@ -42,7 +42,7 @@ fn jobs_are_served_in_the_order_in_which_they_came() {
     }
     for job in 1..=3 {
         assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(job))]);
-        assert_eq!(pool.handle_answer(WorkerId(1), JobId(job), now), Ok(()));
+        assert_eq!(pool.handle_answer(WorkerId(1), JobId(job), now), Ok(Duration::ZERO));
     }
 }
 
@@ -96,7 +96,7 @@ fn a_worker_retires_after_its_share_of_requests() {
     for job in [JobId(1), JobId(2)] {
         pool.submit(job, anna(), now);
         assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), job)]);
-        assert_eq!(pool.handle_answer(WorkerId(1), job, now), Ok(()));
+        assert_eq!(pool.handle_answer(WorkerId(1), job, now), Ok(Duration::ZERO));
     }
     assert_eq!(commands(&mut pool), [Command::Retire(WorkerId(1)), Command::Start]);
 }
@@ -110,7 +110,7 @@ fn a_worker_that_retires_gets_no_further_job() {
     assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1))]);
     pool.handle_retiring(WorkerId(1), now);
     assert_eq!(commands(&mut pool), [], "it has not answered yet");
-    assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(()));
+    assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(Duration::ZERO));
     assert_eq!(commands(&mut pool), [Command::Retire(WorkerId(1)), Command::Start]);
     assert_eq!(pool.waiting(), 1);
 }
@@ -141,7 +141,7 @@ fn workers_are_taken_in_turn() {
     for (job, worker) in (1..=7).zip([1, 2, 3].into_iter().cycle()) {
         pool.submit(JobId(job), anna(), now);
         assert_eq!(commands(&mut pool), [Command::Send(WorkerId(worker), JobId(job))]);
-        assert_eq!(pool.handle_answer(WorkerId(worker), JobId(job), now), Ok(()));
+        assert_eq!(pool.handle_answer(WorkerId(worker), JobId(job), now), Ok(Duration::ZERO));
     }
 }
 
@@ -178,7 +178,7 @@ fn one_process_per_request_grows_with_the_queue_up_to_its_bound() {
         pool.submit(JobId(job), anna(), now);
     }
     assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1)), Command::Start, Command::Start]);
-    assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(()));
+    assert_eq!(pool.handle_answer(WorkerId(1), JobId(1), now), Ok(Duration::ZERO));
     assert_eq!(commands(&mut pool), [Command::Retire(WorkerId(1)), Command::Start]);
     assert_eq!(pool.size(), 3);
 }

@@ -53,6 +53,11 @@ impl Asked {
         Self { route: Rc::clone(route), steps: 0..route.steps.len() }
     }
 
+    /// Who was asked last.
+    pub fn last(&self) -> Option<InstanceId> {
+        self.route.steps.get(self.steps.end.checked_sub(1)?).map(|step| step.instance)
+    }
+
     /// Who was asked, in order.
     pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.route.steps.get(self.steps.clone()).unwrap_or_default().iter().map(|step| step.instance)

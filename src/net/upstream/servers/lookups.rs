@@ -46,6 +46,11 @@ impl Servers {
         }
     }
 
+    fn lose_name(&mut self, id: ServerId, host: &str, reason: &str, now: Instant) {
+        self.note_failed(id, 1);
+        self.lose(id, &no_address(host, reason), Some(LOOK_UP_AGAIN), now, now);
+    }
+
     /// What came of a lookup.
     pub(in super::super) fn handle_addresses(
         &mut self,
@@ -67,8 +72,8 @@ impl Servers {
             match found {
                 Ok(found) if !found.is_empty() => record.addresses.replace(found.clone(), now),
                 _ if !record.addresses.is_empty() => record.addresses.keep(now),
-                Ok(_) => self.lose(id, &no_address(host, "it has none"), Some(LOOK_UP_AGAIN), now, now),
-                Err(reason) => self.lose(id, &no_address(host, reason), Some(LOOK_UP_AGAIN), now, now),
+                Ok(_) => self.lose_name(id, host, "it has none", now),
+                Err(reason) => self.lose_name(id, host, reason, now),
             }
             self.note_change(id);
         }

@@ -50,7 +50,7 @@ fn text(bytes: &[u8]) -> String {
 impl World {
     /// A request waits for a job: for one that asks the same question.
     pub(super) fn note_job(&mut self, request: RequestId) {
-        let Some(Waits::Job(job, _)) = self.dispatcher.requests.get(&request) else { return };
+        let Some(Waits::Job(job, ..)) = self.dispatcher.requests.get(&request) else { return };
         let Some(asked) = self.asked.get_mut(&request) else { return };
         asked.job = Some(*job);
         let deadline = self.now + self.service.request_timeout;

@@ -107,7 +107,7 @@ impl World {
         let mut random = Random(seed);
         let mut service = service(1, random.one_in(2));
         service.cache = service.cache.map(|_| CacheSettings {
-            bytes: 128 * (1 + random.below(6) as usize),
+            bytes: 160 * (1 + random.below(6) as usize),
             lifetime: SECOND * (1 + random.below(90) as u32),
         });
         service.request_timeout = SECOND * (1 + random.below(60) as u32);

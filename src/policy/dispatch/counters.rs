@@ -1,0 +1,121 @@
+//! What the dispatcher counts: some additions for each login. Names come to the numbers only when somebody asks.
+#![forbid(unsafe_code)]
+
+use crate::config::site::{InstanceId, Site};
+use crate::metrics::histogram::Histogram;
+use crate::metrics::ledger::label;
+use crate::metrics::reasons::{WorkerDeath, WorkerDeaths};
+use crate::metrics::recent::Recent;
+use crate::metrics::totals::{Totals, Verdicts};
+use crate::outcome::Outcome;
+use std::time::{Duration, Instant};
+
+/// How long the logins of late are looked at, at the least.
+const LATELY: Duration = Duration::from_secs(30);
+/// As [`LATELY`], for the checks of one mechanism: there may be few of them.
+const LATELY_EACH: Duration = Duration::from_secs(150);
+
+pub(super) struct Counters {
+    /// By instance of the site.
+    verdicts: Vec<Verdicts>,
+    /// Of those about whom nobody was asked.
+    unasked: Verdicts,
+    cache_hits: u64,
+    cache_misses: u64,
+    cache_flushed: u64,
+    durations: Histogram,
+    worker_deaths: WorkerDeaths,
+    /// Of requests.
+    recent: Recent,
+    /// Of the checks of each instance.
+    recent_checks: Vec<Recent>,
+}
+
+impl Counters {
+    pub(super) fn new(site: &Site, now: Instant) -> Self {
+        let instances = site.instances.len();
+        Self {
+            verdicts: vec![Verdicts::default(); instances],
+            unasked: Verdicts::default(),
+            cache_hits: 0,
+            cache_misses: 0,
+            cache_flushed: 0,
+            durations: Histogram::default(),
+            worker_deaths: WorkerDeaths::default(),
+            recent: Recent::new(LATELY, now),
+            recent_checks: vec![Recent::new(LATELY_EACH, now); instances],
+        }
+    }
+
+    /// A request, or a login that nobody waits for any more, is decided by that instance.
+    pub(super) fn note_verdict(&mut self, by: Option<InstanceId>, outcome: &Outcome) {
+        let known = by.and_then(|instance| self.verdicts.get_mut(instance.0));
+        let verdicts = known.unwrap_or(&mut self.unasked);
+        let count = match outcome {
+            Outcome::Accept(_) => &mut verdicts.accept,
+            Outcome::Reject(_) => &mut verdicts.reject,
+            Outcome::Unavailable(_) => &mut verdicts.unavailable,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// A request is answered, or will be as soon as a delay is over: that is owed on purpose, and says nothing of how
+    /// long the daemon takes.
+    pub(super) fn note_duration(&mut self, duration: Duration, now: Instant) {
+        self.durations.record(duration);
+        self.recent.record(duration, now);
+    }
+
+    /// That instance has checked a login.
+    pub(super) fn note_check(&mut self, instance: InstanceId, duration: Duration, now: Instant) {
+        if let Some(recent) = self.recent_checks.get_mut(instance.0) {
+            recent.record(duration, now);
+        }
+    }
+
+    pub(super) fn note_hit(&mut self) {
+        self.cache_hits = self.cache_hits.saturating_add(1);
+    }
+
+    pub(super) fn note_miss(&mut self) {
+        self.cache_misses = self.cache_misses.saturating_add(1);
+    }
+
+    pub(super) fn note_flushed(&mut self, entries: usize) {
+        self.cache_flushed = self.cache_flushed.saturating_add(entries as u64);
+    }
+
+    pub(super) fn note_death(&mut self, reason: WorkerDeath) {
+        self.worker_deaths.note(reason);
+    }
+
+    /// What the requests of late took, and the time in which they were decided.
+    pub(super) fn recent(&mut self, now: Instant) -> (Histogram, Duration) {
+        self.recent.look(now)
+    }
+
+    /// What the checks of an instance took of late.
+    pub(super) fn recent_checks(&mut self, instance: InstanceId, now: Instant) -> Histogram {
+        self.recent_checks.get_mut(instance.0).map(|recent| recent.look(now).0).unwrap_or_default()
+    }
+
+    /// What was counted since this was asked last.
+    pub(super) fn take(&mut self, site: &Site) -> Totals {
+        let mut totals = Totals {
+            cache_hits: std::mem::take(&mut self.cache_hits),
+            cache_misses: std::mem::take(&mut self.cache_misses),
+            cache_flushed: std::mem::take(&mut self.cache_flushed),
+            durations: std::mem::take(&mut self.durations),
+            ..Totals::default()
+        };
+        std::mem::take(&mut self.worker_deaths).add_to_counts(&mut totals.worker_deaths);
+        let named = site.instances.iter().map(|instance| label(&instance.name)).zip(&mut self.verdicts);
+        for (name, verdicts) in named.chain([(String::new(), &mut self.unasked)]) {
+            let verdicts = std::mem::take(verdicts);
+            if verdicts.sum() > 0 {
+                totals.mechanisms.entry(name).or_default().add(&verdicts);
+            }
+        }
+        totals
+    }
+}
