@@ -1,5 +1,6 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
+use crate::control::contrib::PROMTOOL;
 use crate::peers::{EXIM, POSTFIX};
 use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd};
 use std::fs::OpenOptions;
@@ -41,6 +42,8 @@ pub enum Requirement {
     Kerberos,
     /// fail2ban, which reads log lines.
     Fail2ban,
+    /// Prometheus' checks.
+    Promtool,
 }
 
 impl Requirement {
@@ -77,6 +80,7 @@ impl Requirement {
             Self::Kerberos => {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
+            Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
             Self::Fail2ban => no_file(fail2ban::PROGRAM, "fail2ban (tests/support/unpack.sh fetches it)"),
         }
     }
