@@ -18,6 +18,7 @@ mod cache;
 mod chains;
 mod config;
 mod control;
+mod counters;
 mod dovecot;
 mod endpoints;
 mod fairness;

@@ -45,9 +45,9 @@ pub(super) struct Flags {
     pub(super) processes: u32,
     #[arg(short = 'r')]
     pub(super) append_realm: bool,
-    /// Kilobytes. Holds 50,000 names at 128 bytes an entry (user@domain, service and realm of a hosting provider);
+    /// Kilobytes. Holds 50,000 logins at 176 bytes each (user@domain, service and realm of a hosting provider);
     /// C's default of 1 MB stops at 10,000 and then nearly every login misses.
-    #[arg(short = 's', default_value_t = 6400, value_parser = parser(cache_size))]
+    #[arg(short = 's', default_value_t = 8800, value_parser = parser(cache_size))]
     pub(super) cache_kilobytes: u32,
     /// Seconds: eight hours, as in C.
     #[arg(short = 't', default_value_t = 28_800, value_parser = parser(cache_lifetime))]

@@ -58,7 +58,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
 fn the_command_lines_of_the_distributions_are_understood() {
     let debian = config("-a pam -c -m /var/run/saslauthd -n 5");
     let lifetime = Duration::from_secs(28_800);
-    assert_eq!(debian.frontend.cache, Some(CacheSettings { bytes: 6_553_600, lifetime }));
+    assert_eq!(debian.frontend.cache, Some(CacheSettings { bytes: 9_011_200, lifetime }));
     let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
     assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
     assert!(chroot.frontend.login_format.is_some());

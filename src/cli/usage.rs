@@ -35,7 +35,7 @@ option information:
                  (default /var/run/saslauthd)
   -n <procs>     Number of worker processes of each mechanism; 0 starts one for each login
                  (default 5)
-  -s <kilobytes> Size of the cache (default 6400)
+  -s <kilobytes> Size of the cache (default 8800)
   -t <seconds>   How long an accepted login is remembered (default 28800)
   -v, --version  Show the version and the mechanisms
   -V             Log successful logins and the life of processes too

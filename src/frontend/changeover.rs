@@ -36,6 +36,8 @@ impl Frontend {
             self.accept_up_to(LONGEST_BACKLOG, now);
         }
         self.listeners.close_all(self.poll.registry());
+        // Before the next one is told what there was so far.
+        self.report(now);
         self.control.send(FromFrontend::Closed);
         let stays = |endpoint: &Endpoint| staying.iter().any(|key| endpoint.is(key));
         let silent = self.clients.all_silent(stays);

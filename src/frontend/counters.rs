@@ -3,6 +3,7 @@
 
 use super::Frontend;
 use crate::config::site::Site;
+use crate::ipc::{FromFrontend, MOST_NAMES};
 use crate::log as logging;
 use crate::metrics::daemon::Daemon;
 use crate::metrics::ledger::{Ledger, label};
@@ -104,7 +105,10 @@ impl Frontend {
     pub(super) fn report(&mut self, now: Instant) {
         self.collect_counts();
         let report = self.counters.take_report(now);
-        drop(report);
+        if !report.is_empty() {
+            let parts = report.into_parts(MOST_NAMES);
+            parts.into_iter().for_each(|part| self.control.send(FromFrontend::Totals(Box::new(part))));
+        }
     }
 
     /// As [`Self::report`], if it was long ago.

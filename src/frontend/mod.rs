@@ -69,6 +69,7 @@ pub fn run() -> ! {
     let mut frontend = Frontend::set_up();
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
     // Said before the socket to the supervisor closes, which takes that for the end of this process.
+    frontend.iter_mut().for_each(|frontend| frontend.report(Instant::now()));
     let failed = frontend.as_ref().err().or_else(|| served.as_ref().err());
     if let Some(error) = failed {
         log::error!(target: "frontend", "The frontend cannot go on: {}", strerror(error));
@@ -257,7 +258,11 @@ impl Frontend {
                 }
                 ToFrontend::StartFailed(pool) => self.dispatcher.handle_start_failed(pool, now),
                 ToFrontend::LogLevel(level) => self.change_log_level(level, now),
-                ToFrontend::Ping => self.control.send(FromFrontend::Pong),
+                ToFrontend::Ping => {
+                    self.report(now);
+                    self.control.send(FromFrontend::Pong);
+                }
+                ToFrontend::Totals(totals, daemon) => self.counters.handle_told(&totals, daemon, now),
                 ToFrontend::Drain { hurry, staying } => self.drain(hurry, &staying, descriptor, now),
             }
         }

@@ -3,6 +3,7 @@
 
 use super::codec::{Malformed, Reader, Writer, cut};
 use super::listener::{EndpointKey, Listener, decode_listener, encode_listener, read_keys, write_keys};
+use super::totals::{read_daemon, read_totals, write_daemon, write_totals};
 use super::{LARGEST_MESSAGE, LARGEST_SETUP};
 use crate::config::ServerOrder;
 use crate::config::log_level::LogLevel;
@@ -13,6 +14,8 @@ use crate::config::{
     WorkerFlag, WorkerSettings,
 };
 use crate::job::WorkerId;
+use crate::metrics::daemon::Daemon;
+use crate::metrics::totals::Totals;
 use crate::secret::Secret;
 use crate::settings::file::Text;
 use crate::settings::raw_settings::RawSettings;
@@ -34,7 +37,8 @@ const PING: u8 = 11;
 const PONG: u8 = 12;
 const CLOSED: u8 = 13;
 const LISTENER: u8 = 14;
-const LOG_LEVEL: u8 = 15;
+const LOG_LEVEL: u8 = 16;
+const TOTALS: u8 = 15;
 
 /// What a frontend must know: its first message.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub enum ToFrontend {
     LogLevel(LogLevel),
     /// Say something, so that it is seen that the event loop turns.
     Ping,
+    /// What other frontends have counted that this one was not told of yet, and how the daemon is: first before `Accept`.
+    Totals(Box<Totals>, Daemon),
     /// Accept nobody any more, say so, hand the connections that have not said anything over through the socket that
     /// comes with the message, answer what is in flight and end. Whoever has come by a socket that does not live on is
     /// not handed over, and answered here. `hurry`: the daemon is stopping, so half-sent requests are not waited for.
@@ -101,6 +107,8 @@ pub enum FromFrontend {
     Closed,
     /// The mechanism cannot be used, and why; said before `Ready`.
     Failed(String),
+    /// What was counted since the last of these.
+    Totals(Box<Totals>),
 }
 
 impl ToFrontend {
@@ -115,6 +123,9 @@ impl ToFrontend {
             Self::StartFailed(pool) => Writer::new(START_FAILED, 16).size(pool.0).finish(),
             Self::LogLevel(level) => Writer::new(LOG_LEVEL, 16).log_level(*level).finish(),
             Self::Ping => Writer::new(PING, 16).finish(),
+            Self::Totals(totals, daemon) => {
+                write_daemon(write_totals(Writer::new(TOTALS, LARGEST_MESSAGE), totals), daemon).finish()
+            }
             Self::Drain { hurry, staying } => {
                 write_keys(Writer::new(DRAIN, LARGEST_MESSAGE).flag(*hurry), staying).finish()
             }
@@ -133,6 +144,7 @@ impl ToFrontend {
             START_FAILED => Self::StartFailed(PoolId(reader.size()?)),
             LOG_LEVEL => Self::LogLevel(reader.log_level()?),
             PING => Self::Ping,
+            TOTALS => Self::Totals(Box::new(read_totals(&mut reader)?), read_daemon(&mut reader)?),
             DRAIN => Self::Drain { hurry: reader.flag()?, staying: read_keys(&mut reader)? },
             _ => return Err(Malformed),
         };
@@ -151,6 +163,7 @@ impl FromFrontend {
             Self::Pong => Writer::new(PONG, 16).finish(),
             Self::Closed => Writer::new(CLOSED, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
+            Self::Totals(totals) => write_totals(Writer::new(TOTALS, LARGEST_MESSAGE), totals).finish(),
         }
     }
 
@@ -165,6 +178,7 @@ impl FromFrontend {
             PONG => Self::Pong,
             CLOSED => Self::Closed,
             FAILED => Self::Failed(reader.text()?),
+            TOTALS => Self::Totals(Box::new(read_totals(&mut reader)?)),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
@@ -277,7 +291,7 @@ mod tests {
     use super::*;
     use crate::config::endpoint::{LONGEST_PATH, MOST_ALLOWED, MOST_LISTENERS};
     use crate::config::site::Protocol;
-    use crate::ipc::Allowed;
+    use crate::ipc::{Allowed, totals};
     use crate::secret;
     use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF};
     use crate::sys::socket;
@@ -399,6 +413,9 @@ mod tests {
             let any = frontend.as_fd();
             socket::send_with_descriptor(supervisor.as_fd(), listener.as_bytes(), any).unwrap();
         }
+        let totals = ToFrontend::Totals(Box::new(totals::tests::largest()), totals::tests::daemon());
+        socket::send(supervisor.as_fd(), totals.encode().as_bytes()).unwrap();
+        socket::send(supervisor.as_fd(), ToFrontend::Accept.encode().as_bytes()).unwrap();
         let staying = vec![largest_listener().key; MOST_LISTENERS];
         assert!(ToFrontend::Drain { hurry: false, staying }.encode().len() <= LARGEST_MESSAGE);
         let mut buffer = vec![0; LARGEST_SETUP];

@@ -9,6 +9,7 @@ mod errand;
 mod frontend;
 mod handover;
 mod listener;
+mod totals;
 mod worker;
 
 pub use codec::Malformed;
@@ -16,6 +17,7 @@ pub use errand::has_room_for;
 pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
 pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};
 pub use listener::{Allowed, EndpointKey, Listener};
+pub use totals::MOST_NAMES;
 pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job, encode_log_level};
 
 use crate::config::Limits;

@@ -47,6 +47,11 @@ impl Ledger {
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
+
+    /// As [`Self::totals`].
+    pub fn into_totals(self) -> Totals {
+        self.totals
+    }
 }
 
 fn note<'a, K: Ord + Clone + 'a>(

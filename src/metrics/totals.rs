@@ -58,6 +58,27 @@ impl Totals {
         }
     }
 
+    /// The same in parts, each with no more than so many mechanisms and servers; together they come to what this is.
+    pub fn into_parts(mut self, most: usize) -> Vec<Self> {
+        let mut mechanisms = std::mem::take(&mut self.mechanisms).into_iter();
+        let mut servers = std::mem::take(&mut self.servers).into_iter();
+        let mut parts = Vec::new();
+        loop {
+            self.mechanisms.extend(mechanisms.by_ref().take(most));
+            self.servers.extend(servers.by_ref().take(most));
+            if !parts.is_empty() && self.is_empty() {
+                return parts;
+            }
+            parts.push(std::mem::take(&mut self));
+        }
+    }
+
+    /// How many logins were decided, whether or not by a mechanism.
+    pub fn logins(&self) -> u64 {
+        let decided = self.mechanisms.values().map(Verdicts::sum);
+        decided.fold(self.cache_hits, u64::saturating_add)
+    }
+
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

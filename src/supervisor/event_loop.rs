@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::children::{Role, Trouble, describe};
+use super::counters::Counters;
 use super::endpoints::{Endpoints, Occasion};
-use super::frontends::Frontends;
+use super::frontends::{Ended, Frontends};
 use super::settings::{self, Serving};
 use super::signals::Signals;
 use super::start_error::StartError;
@@ -15,14 +16,18 @@ use crate::config::log_level::LogLevel;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
+use crate::metrics::reasons::WorkerDeath;
+use crate::metrics::totals::Totals;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
-use crate::sys::{process_tree, socket};
+use crate::sys::{process_tree, socket, time};
 use log::Level;
 use mio::{Events, Poll, Token};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -58,6 +63,7 @@ pub(super) struct EventLoop {
     endpoints: Endpoints,
     frontends: Frontends,
     workers: Workers,
+    counters: Counters,
     /// The end of the socket between an old frontend and the next one that is let accept.
     handover: Option<OwnedFd>,
     /// Why a frontend said that it cannot serve.
@@ -83,6 +89,7 @@ impl EventLoop {
             endpoints,
             workers: Workers::new(account.clone()),
             frontends: Frontends::new(registry, account),
+            counters: Counters::new(std::process::id(), time::seconds_since_epoch(), Instant::now()),
             config,
             watch,
             handover: None,
@@ -172,6 +179,7 @@ impl EventLoop {
         }
         self.succession.handle_timeout(Instant::now());
         self.carry_out();
+        self.tell_counts();
         logging::retry(Instant::now());
         Ok(())
     }
@@ -180,13 +188,31 @@ impl EventLoop {
         let now = Instant::now();
         let log_retry = logging::pending(now).map(|wait| now + wait);
         let unheard = self.frontends.have_more_to_say().then_some(now);
-        [self.succession.next_timeout(), log_retry, unheard, deadline].into_iter().flatten().min()
+        let counts = self.counters.next_timeout(now);
+        [self.succession.next_timeout(), log_retry, unheard, counts, deadline].into_iter().flatten().min()
+    }
+
+    /// Passes on to the frontend that serves what others have counted.
+    fn tell_counts(&mut self) {
+        self.counters.note_draining(self.succession.draining());
+        self.counters.note_dropped_lines(logging::take_dropped());
+        if let Some((frontend, totals, daemon)) = self.counters.next_message(Instant::now()) {
+            let message = ToFrontend::Totals(Box::new(totals), daemon);
+            if let (false, ToFrontend::Totals(totals, _)) =
+                (self.frontends.has_told(frontend, &message), message)
+            {
+                self.counters.take_back(&totals);
+            }
+        }
     }
 
     fn listen(&mut self) {
         for (id, message) in self.frontends.receive() {
             let now = Instant::now();
-            self.succession.handle_heard(id, now);
+            // Counts come whether or not it is asked, and it is asked although they come.
+            if !matches!(message, Ok(FromFrontend::Totals(_))) {
+                self.succession.handle_heard(id, now);
+            }
             match message {
                 Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
                 Ok(FromFrontend::Pong) => {}
@@ -195,6 +221,10 @@ impl EventLoop {
                 Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
                 Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
                 Ok(FromFrontend::Failed(reason)) => self.handle_refusal(id, reason),
+                Ok(FromFrontend::Totals(report)) => {
+                    let pid = self.frontends.pid_of(id).unwrap_or_default();
+                    self.take_report(id, pid, &report);
+                }
                 Err(_) => self.frontends.kill(id),
             }
         }
@@ -205,6 +235,12 @@ impl EventLoop {
         self.config.log_level = level;
         logging::set_level(level);
         self.frontends.tell_all(&ToFrontend::LogLevel(level));
+    }
+
+    fn take_report(&mut self, id: FrontendId, pid: u32, report: &Totals) {
+        self.counters.handle_report(id, report);
+        let (logins, all) = (report.logins(), self.counters.totals().logins());
+        log::debug!(target: "supervisor", "Frontend {pid} has decided {logins} more logins; there were {all} since the start");
     }
 
     /// At the start the reason is for whoever waits for it; later it is for the log.
@@ -238,11 +274,13 @@ impl EventLoop {
     fn reap(&mut self) {
         for (worker, frontend, status) in self.workers.reap() {
             if !status.success() {
+                self.counters.note_worker_death(reason_of_death(status));
                 self.trouble = Some(Trouble::Ended(Role::Worker, status));
             }
             self.frontends.tell(frontend, &ToFrontend::WorkerDied(worker));
         }
-        for (id, pid, status) in self.frontends.reap() {
+        for Ended { id, pid, status, reports } in self.frontends.reap() {
+            reports.iter().for_each(|report| self.take_report(id, pid, report));
             self.workers.kill_those_of(id);
             if self.succession.handle_ended(id, Instant::now()) {
                 log::debug!(target: "handle_sigchld", "child exited: {pid}");
@@ -260,6 +298,9 @@ impl EventLoop {
             match command {
                 Command::ReadSettings => {
                     let settings = self.read_settings();
+                    if settings.is_none() {
+                        self.counters.note_reload(false);
+                    }
                     self.succession.handle_settings(settings, Instant::now());
                 }
                 Command::Start(id, serving) => self.start_frontend(id, &serving),
@@ -270,7 +311,7 @@ impl EventLoop {
                 }
                 Command::Ping(id) => self.frontends.tell(id, &ToFrontend::Ping),
                 Command::Kill(id, reason) => self.kill_frontend(id, reason),
-                Command::Log(notice) => write(notice),
+                Command::Log(notice) => self.note(notice),
             }
         }
     }
@@ -287,7 +328,16 @@ impl EventLoop {
         let opened =
             self.endpoints.open(&settings.site.endpoints, self.config.control.as_ref(), Occasion::Reload);
         let listening = opened.map_err(|error| refused(&error)).ok()?;
-        Some(Rc::new(Serving { settings, listening }))
+        Some(Rc::new(Serving { settings, listening, configured: time::seconds_since_epoch() }))
+    }
+
+    fn note(&mut self, notice: Notice) {
+        match notice {
+            Notice::TookOver => self.counters.note_reload(true),
+            Notice::SuccessorFailed => self.counters.note_reload(false),
+            Notice::ReloadWaits => {}
+        }
+        write(notice);
     }
 
     fn start_frontend(&mut self, id: FrontendId, serving: &Serving) {
@@ -320,6 +370,8 @@ impl EventLoop {
                 log::error!(target: "supervisor", "{error}");
             }
         }
+        self.counters.begin_serving(id, self.succession.settings().configured);
+        self.tell_counts();
         match self.handover.take() {
             Some(socket) => self.frontends.hand_over(id, &ToFrontend::Accept, socket.as_fd()),
             None => self.frontends.tell(id, &ToFrontend::Accept),
@@ -332,6 +384,14 @@ impl EventLoop {
         log::log!(target: "supervisor", level, "Frontend {pid} is killed: {reason}");
         self.frontends.kill(id);
         self.workers.kill_those_of(id);
+    }
+}
+
+/// The kernel kills for want of memory, an administrator as he likes; whatever else ends a worker is its own doing.
+fn reason_of_death(status: ExitStatus) -> WorkerDeath {
+    match status.signal() {
+        Some(libc::SIGKILL | libc::SIGTERM | libc::SIGINT | libc::SIGHUP) => WorkerDeath::Killed,
+        _ => WorkerDeath::Crash,
     }
 }
 

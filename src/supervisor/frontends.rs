@@ -6,18 +6,22 @@ use super::settings::Serving;
 use super::succession::FrontendId;
 use crate::config::Config;
 use crate::ipc::{FromFrontend, ToFrontend};
+use crate::metrics::totals::Totals;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, WouldBlock};
 use std::os::fd::BorrowedFd;
 use std::process::ExitStatus;
 
 /// What one frontend may ask for before the others and the signals get their turn.
 pub(super) const MESSAGES_AT_ONCE: usize = 16;
+
+/// How much of what a frontend has said is listened to when it has ended.
+const MOST_LAST_WORDS: usize = 256;
 
 /// All there are, those that were killed and not yet reaped included.
 pub(super) struct Frontends {
@@ -106,6 +110,18 @@ impl Frontends {
         self.expect_sent(id, sent);
     }
 
+    /// As [`Self::tell`], but one that has no room for it is not taken for deaf: `false` then.
+    pub(super) fn has_told(&mut self, id: FrontendId, message: &ToFrontend) -> bool {
+        let sent = self.processes.get(&id).map(|frontend| frontend.send(message));
+        if let Some(Err(error)) = &sent {
+            if error.kind() == WouldBlock {
+                return false;
+            }
+        }
+        self.expect_sent(id, sent);
+        true
+    }
+
     fn expect_sent(&mut self, id: FrontendId, sent: Option<io::Result<()>>) {
         match sent {
             None | Some(Ok(())) => {}
@@ -129,13 +145,33 @@ impl Frontends {
         self.processes.values_mut().for_each(Frontend::kill);
     }
 
-    /// Collects those that have ended: which, its process number, and how.
-    pub(super) fn reap(&mut self) -> Vec<(FrontendId, u32, ExitStatus)> {
+    /// Collects those that have ended.
+    pub(super) fn reap(&mut self) -> Vec<Ended> {
         let ended = |(id, frontend): (&FrontendId, &mut Frontend)| {
-            frontend.try_reap().map(|status| (*id, frontend.pid(), status))
+            let status = frontend.try_reap()?;
+            Some(Ended { id: *id, pid: frontend.pid(), status, reports: last_reports(frontend) })
         };
         let ended: Vec<_> = self.processes.iter_mut().filter_map(ended).collect();
-        ended.iter().for_each(|(id, ..)| drop(self.processes.remove(id)));
+        ended.iter().for_each(|ended| drop(self.processes.remove(&ended.id)));
         ended
     }
+}
+
+/// A frontend that is no more.
+pub(super) struct Ended {
+    pub(super) id: FrontendId,
+    pub(super) pid: u32,
+    pub(super) status: ExitStatus,
+    /// What it has still said that it counted.
+    pub(super) reports: Vec<Box<Totals>>,
+}
+
+/// It may have said something since it was listened to.
+fn last_reports(frontend: &Frontend) -> Vec<Box<Totals>> {
+    let said = std::iter::from_fn(|| frontend.receive().ok().flatten()).take(MOST_LAST_WORDS);
+    let reports = said.filter_map(|said| match said {
+        FromFrontend::Totals(report) => Some(report),
+        _ => None,
+    });
+    reports.collect()
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod children;
+mod counters;
 mod detach;
 mod endpoints;
 mod event_loop;
@@ -26,7 +27,7 @@ use crate::log as logging;
 use crate::policy::room::{Demand, Room};
 use crate::sys::activation::HandedIn;
 use crate::sys::spawn::{self, Account};
-use crate::sys::{activation, descriptor, inherited, own_binary};
+use crate::sys::{activation, descriptor, inherited, own_binary, time};
 use detach::{Detached, Launch};
 use endpoints::{Endpoints, Occasion};
 use event_loop::{EventLoop, Watch};
@@ -126,7 +127,7 @@ impl Daemon {
         let clients = listening.iter().filter(|listening| !listening.is_control());
         let paths: Vec<_> = clients.map(|listening| listening.path().to_owned()).collect();
         let targets = config.log;
-        let serving = Serving { settings, listening };
+        let serving = Serving { settings, listening, configured: time::seconds_since_epoch() };
         let mut event_loop = EventLoop::start(config, serving, endpoints, account, watch)?;
         event_loop.await_ready()?;
         for path in paths {

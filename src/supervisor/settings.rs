@@ -16,6 +16,8 @@ pub(super) struct Serving {
     pub(super) settings: Settings,
     /// Its sockets.
     pub(super) listening: Vec<Listening>,
+    /// When the files were read, in seconds since the epoch.
+    pub(super) configured: u64,
 }
 
 /// What flags and files say.

@@ -2,6 +2,11 @@
 
 use std::time::SystemTime;
 
+/// The time in whole seconds since the epoch.
+pub fn seconds_since_epoch() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 /// A moment in local time, as far as a syslog time stamp shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalTime {

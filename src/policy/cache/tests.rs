@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::site::{Routes, Selector};
 use crate::secret::Secret;
+use crate::simulation::{Random, of_all_seeds};
 use std::rc::Rc;
 
 const LIFETIME: Duration = Duration::from_secs(100);
@@ -160,4 +161,106 @@ fn an_entry_costs_less_than_it_is_charged() {
     // One byte of control and a load of 7/16 at the least, as after the table has just grown.
     let in_table = (size_of::<(Name, u32)>() + 1) * 16 / 7;
     assert!(size_of::<Entry>() + in_table <= ENTRY_BYTES, "{} + {in_table}", size_of::<Entry>());
+}
+
+fn names(cache: &Cache, now: Instant) -> Vec<String> {
+    cache.logins(now).map(|cached| String::from_utf8(cached.login.to_vec()).unwrap()).collect()
+}
+
+#[test]
+fn who_is_in_it_is_listed_with_all_names_and_times_the_last_used_first() {
+    let now = Instant::now();
+    let mut cache = cache(10 * COST);
+    remember(&mut cache, "anna", "secret", now);
+    let later = now + Duration::from_secs(1);
+    remember(&mut cache, "bert", "secret", later);
+    assert!(knows(&mut cache, "anna", "secret", later));
+    assert_eq!(names(&cache, later), ["anna", "bert"]);
+    let bert = cache.logins(later).last().unwrap();
+    assert_eq!((bert.login, bert.realm, bert.service), (&b"bert"[..], &b"example.org"[..], &b"smtp"[..]));
+    assert_eq!((bert.made, bert.expires), (later, later + LIFETIME));
+    assert_eq!(names(&cache, now + LIFETIME), ["bert"], "what has expired is not listed");
+}
+
+#[test]
+fn a_login_is_forgotten_by_its_name_with_or_without_its_realm() {
+    let now = Instant::now();
+    for (wanted, forgotten) in [
+        (Some(&b"anna"[..]), 1),
+        (Some(b"anna@example.org"), 1),
+        (Some(b"anna@example"), 0),
+        (Some(b"anna@"), 0),
+        (Some(b"an"), 0),
+        (Some(b""), 0),
+        (Some(b"annaexample.orgsmtp"), 0),
+        (None, 3),
+    ] {
+        let mut cache = cache(10 * COST);
+        ["bert", "anna", "annette"].iter().for_each(|login| remember(&mut cache, login, "secret", now));
+        assert_eq!(cache.flush(wanted), forgotten, "{wanted:?}");
+        assert_eq!(cache.len(), 3 - forgotten);
+        assert_eq!(knows(&mut cache, "anna", "secret", now), forgotten == 0);
+        assert_eq!(knows(&mut cache, "bert", "secret", now), forgotten < 3);
+        assert_eq!(names(&cache, now).len(), 3 - forgotten);
+        remember(&mut cache, "anna", "secret", now);
+        assert!(knows(&mut cache, "anna", "secret", now), "it serves on");
+    }
+}
+
+/// As a plain list would do it: the places of entries change with each that goes.
+#[test]
+fn the_order_of_use_survives_whatever_is_taken_out() {
+    of_all_seeds(|seed| {
+        let (mut random, now) = (Random(seed), Instant::now());
+        let mut cache = cache(8 * COST);
+        let mut expected: Vec<String> = Vec::new();
+        for _ in 0..60 {
+            let login = format!("user{}", random.below(12));
+            let place = expected.iter().position(|other| *other == login);
+            match random.below(4) {
+                0..=1 => {
+                    remember(&mut cache, &login, "secret", now);
+                    place.into_iter().for_each(|place| drop(expected.remove(place)));
+                    expected.insert(0, login);
+                    expected.truncate(8);
+                }
+                2 => {
+                    assert_eq!(knows(&mut cache, &login, "secret", now), place.is_some());
+                    if let Some(place) = place {
+                        let login = expected.remove(place);
+                        expected.insert(0, login);
+                    }
+                }
+                _ => {
+                    assert_eq!(cache.flush(Some(login.as_bytes())), usize::from(place.is_some()));
+                    place.into_iter().for_each(|place| drop(expected.remove(place)));
+                }
+            }
+            assert_eq!(names(&cache, now), expected);
+        }
+    });
+}
+
+/// Names may be as long as their limit, and as many as come.
+#[test]
+fn its_memory_has_its_bound_whatever_the_names_are() {
+    let now = Instant::now();
+    of_all_seeds(|seed| {
+        let mut random = Random(seed);
+        let most = 1000 + random.below(20_000) as usize;
+        let mut cache = cache(most);
+        for number in 0..150 {
+            let longest = if random.one_in(3) { 3000 } else { 30 };
+            let login = format!("{number}{}", "x".repeat(random.below(longest) as usize));
+            if random.one_in(50) {
+                cache.flush(None);
+            }
+            remember(&mut cache, &login, "secret", now);
+            let names: usize = cache.entries.iter().map(|entry| entry.names.bytes()).sum();
+            assert_eq!(names, cache.names_bytes);
+            assert!(cache.entries.capacity() * ENTRY_BYTES + names <= most);
+            assert_eq!(cache.logins(now).count(), cache.len());
+        }
+        assert!(!cache.is_empty() || most < 3500, "long names make room for one another");
+    });
 }

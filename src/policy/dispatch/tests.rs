@@ -359,3 +359,94 @@ fn a_verdict_is_no_answer_to_an_errand() {
     assert!(matches!(scene.reports[..], [(ErrandId(1), ErrandResult::Failed(_))]));
     assert_eq!(scene.replies, []);
 }
+
+#[test]
+fn a_login_that_was_being_decided_when_the_cache_was_emptied_of_it_is_not_put_back() {
+    for wanted in [Some(&b"anna"[..]), None] {
+        let mut scene = Scene::new(service(3, true));
+        scene.ask(1, "anna", "secret");
+        scene.dispatcher.flush_cache(wanted);
+        scene.ask(2, "anna", "secret");
+        assert_eq!(scene.sent.len(), 2, "who asks afterwards does not join it");
+        scene.answer(0, Outcome::ACCEPT);
+        assert_eq!(scene.dispatcher.cached_logins(scene.now).count(), 0);
+        scene.ask(3, "anna", "secret");
+        assert_eq!(scene.sent.len(), 2, "this one joins the second");
+        scene.answer(1, Outcome::ACCEPT);
+        assert_eq!(scene.replies.len(), 3);
+        let cached: Vec<_> = scene.dispatcher.cached_logins(scene.now).map(|cached| cached.login).collect();
+        assert_eq!(cached, [b"anna"]);
+        assert_eq!(scene.dispatcher.flush_cache(Some(b"bert")), 0);
+        assert_eq!(scene.dispatcher.flush_cache(wanted), 1);
+        assert_eq!(scene.dispatcher.take_totals().cache_flushed, 1);
+    }
+}
+
+#[test]
+fn another_login_is_remembered_although_the_cache_was_emptied_of_one_meanwhile() {
+    let mut scene = Scene::new(service(3, true));
+    scene.ask(1, "anna", "secret");
+    scene.dispatcher.flush_cache(Some(b"bert"));
+    scene.answer(0, Outcome::ACCEPT);
+    scene.ask(2, "anna", "secret");
+    assert_eq!((scene.sent.len(), scene.replies.len()), (1, 2));
+}
+
+#[test]
+fn without_a_cache_there_is_nothing_to_list_or_to_empty() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    scene.answer(0, Outcome::ACCEPT);
+    assert_eq!(scene.dispatcher.flush_cache(None), 0);
+    assert_eq!(scene.dispatcher.cached_logins(scene.now).count(), 0);
+    assert_eq!(scene.dispatcher.cache(), None);
+}
+
+#[test]
+fn a_delay_that_is_owed_counts_for_no_duration_and_a_wait_for_a_worker_does() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "wrong");
+    scene.ask(2, "bert", "secret");
+    scene.pass(2 * SECOND);
+    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: 3 * SECOND });
+    scene.pass(SECOND);
+    scene.answer(1, Outcome::ACCEPT);
+    let totals = scene.dispatcher.take_totals();
+    assert_eq!((totals.durations.count(), totals.durations.sum), (2, 5_000_000));
+    assert_eq!((totals.waits.count(), totals.waits.sum), (2, 2_000_000));
+    let checks = &scene.dispatcher.mechanisms(scene.now)[0];
+    assert_eq!((checks.name.as_str(), checks.mechanism.as_str()), ("a", "pam"));
+    assert_eq!((checks.recent_durations.count(), checks.recent_durations.sum), (2, 3_000_000));
+    let (recent, time) = scene.dispatcher.recent(scene.now);
+    assert_eq!((recent.count(), time), (2, 3 * SECOND));
+    assert!(scene.dispatcher.take_totals().is_empty(), "each is told once");
+}
+
+#[test]
+fn a_worker_that_is_late_is_counted_and_so_is_one_that_makes_no_sense() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    scene.pass(60 * SECOND);
+    assert_eq!(scene.killed.len(), 1);
+    scene.ask(2, "bert", "secret");
+    let (worker, _) = scene.sent[1];
+    scene.dispatcher.handle_ready(worker, scene.now);
+    scene.settle();
+    let deaths = scene.dispatcher.take_totals().worker_deaths;
+    let expected = [("protocol".to_owned(), 1), ("timeout".to_owned(), 1)];
+    assert_eq!(deaths.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_pool_tells_who_works_who_waits_and_since_when() {
+    let mut scene = Scene::new(service(2, false));
+    assert_eq!(scene.dispatcher.pools(scene.now)[0].idle, 2);
+    for (client, login) in ["anna", "bert", "cora", "dora"].iter().enumerate() {
+        scene.ask(client as u64, login, "secret");
+        scene.now += SECOND;
+    }
+    let pool = scene.dispatcher.pools(scene.now).remove(0);
+    assert_eq!((pool.instance.as_deref(), pool.idle, pool.busy, pool.queued), (Some("a"), 0, 2, 2));
+    assert_eq!((pool.most, pool.longest_wait), (2, 2 * SECOND));
+    assert_eq!(scene.dispatcher.waiting_requests(), 4);
+}

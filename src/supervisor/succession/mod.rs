@@ -132,6 +132,11 @@ impl<S: Clone> Succession<S> {
         matches!(self.phase, Phase::Stopping { .. } | Phase::Killing { .. } | Phase::Over)
     }
 
+    /// How many frontends still answer what they have taken.
+    pub(super) fn draining(&self) -> usize {
+        self.leaving.values().filter(|leaving| !leaving.is_killed()).count()
+    }
+
     /// Whether no frontend is left, or none that could still be got rid of.
     pub(super) fn is_over(&self) -> bool {
         self.phase == Phase::Over
@@ -313,8 +318,7 @@ impl<S: Clone> Succession<S> {
 
     /// One after the other, and not more of them than can drain at a time.
     fn can_reload(&self) -> bool {
-        let draining = self.leaving.values().filter(|leaving| !leaving.is_killed()).count();
-        self.phase == Phase::Serving && self.successor.is_none() && draining < MAX_DRAINING
+        self.phase == Phase::Serving && self.successor.is_none() && self.draining() < MAX_DRAINING
     }
 
     fn reload_if_waiting(&mut self) {

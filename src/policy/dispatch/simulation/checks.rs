@@ -153,6 +153,7 @@ impl World {
 
     pub(super) fn check(&mut self) {
         self.verdicts.clear();
+        self.check_counts();
         self.forget_overtaken();
         // Invariant 1: nobody waits beyond the deadline.
         let due = self.dispatcher.next_timeout();
@@ -172,6 +173,17 @@ impl World {
         }
         self.check_secrets();
         self.check_bounds();
+    }
+
+    /// Invariant 7: what is counted is what the log was told and clients were answered.
+    pub(super) fn check_counts(&mut self) {
+        self.counted.add(&self.dispatcher.take_totals());
+        assert_eq!(self.counted.mechanisms, self.told.mechanisms);
+        assert_eq!(self.counted.cache_hits, self.told.cache_hits);
+        let (hits, misses) = (self.counted.cache_hits, self.counted.cache_misses);
+        assert_eq!(hits + misses, self.looked_up);
+        let delayed = self.dispatcher.requests.values().filter(|waits| matches!(waits, Waits::Delay(..)));
+        assert_eq!(self.counted.durations.count(), self.answered + delayed.count() as u64);
     }
 
     /// Invariant 5: the only passwords are those of logins that wait for a worker, and one for each that is being asked
@@ -207,7 +219,9 @@ impl World {
         assert_eq!(errands, self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());
         if let Some(cache) = &self.dispatcher.cache {
-            assert!(cache.len() <= cache.most());
+            let (bytes, most) = cache.bytes();
+            assert!(bytes <= most && cache.len() <= cache.most());
+            assert!(cache.logins(self.now).count() <= cache.len());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Does what the dispatcher orders, as the frontend would.
 
-use super::super::{Action, Asker};
+use super::super::{Action, Asker, DecidedBy, Event};
 use super::{Process, World};
 use crate::config::site::InstanceId;
 use crate::job::{JobId, Purpose, WorkerId};
@@ -10,7 +10,10 @@ impl World {
     pub(super) fn carry_out(&mut self) {
         while let Some(action) = self.dispatcher.next_action() {
             match action {
-                Action::Reply(request, _, outcome) => self.judge(request, &outcome),
+                Action::Reply(request, _, outcome) => {
+                    self.answered += 1;
+                    self.judge(request, &outcome);
+                }
                 Action::StartWorker(pool) => self.ordered.push(pool),
                 Action::Send(worker, job, purpose) => self.deliver(worker, job, purpose),
                 Action::Retire(worker) => {
@@ -33,8 +36,24 @@ impl World {
                 Action::Report(instance, id, _) => {
                     assert_eq!(self.errands.remove(&id), Some(instance), "exactly one result");
                 }
+                Action::Log(Event::Decided(_, outcome, by)) => self.note_told(&outcome, &by),
                 Action::Log(_) => {}
             }
+        }
+    }
+
+    /// The log names who decided.
+    fn note_told(&mut self, outcome: &Outcome, by: &DecidedBy) {
+        let asked = match by {
+            DecidedBy::Cache => return self.told.cache_hits += 1,
+            DecidedBy::Mechanisms(asked) => asked,
+        };
+        let last = asked.instances().last().expect("somebody was asked");
+        let verdicts = self.told.mechanisms.entry(self.site.instances[last.0].name.clone()).or_default();
+        match outcome {
+            Outcome::Accept(_) => verdicts.accept += 1,
+            Outcome::Reject(_) => verdicts.reject += 1,
+            Outcome::Unavailable(_) => verdicts.unavailable += 1,
         }
     }
 

@@ -30,6 +30,7 @@ impl World {
         let credentials = Credentials { service: service.into(), ..credentials };
         let uid = self.random.below(3) as u32;
         self.asked.insert(request, Asked { question, deadline, job: None });
+        self.looked_up += u64::from(self.service.cache.is_some());
         self.dispatcher.handle_request(request, endpoint, credentials, || Some(uid), deadline, self.now);
         self.note_job(request);
     }
@@ -38,6 +39,7 @@ impl World {
         let requests: Vec<_> = self.asked.keys().copied().collect();
         if let Some(request) = self.random.pick(&requests) {
             self.asked.remove(&request);
+            self.answered += u64::from(matches!(self.dispatcher.requests[&request], Waits::Delay(..)));
             self.dispatcher.handle_hang_up(request, self.now);
         }
     }
@@ -76,11 +78,13 @@ impl World {
         if outcome == Outcome::ACCEPT {
             let question = self.histories[&job].question.clone();
             self.verdicts.push(question.clone());
-            // Another password of the same login is forgotten.
-            self.accepted.retain(|other, _| {
-                Question { password: question.password.clone(), ..other.clone() } != question
-            });
-            self.accepted.insert(question, self.now);
+            if !self.unremembered.contains(&job) {
+                // Another password of the same login is forgotten.
+                self.accepted.retain(|other, _| {
+                    Question { password: question.password.clone(), ..other.clone() } != question
+                });
+                self.accepted.insert(question, self.now);
+            }
         }
         self.note_answer(job, outcome.clone());
         Verdict { outcome, delay: SECOND * self.random.below(4) as u32 }
@@ -184,6 +188,19 @@ impl World {
             self.processes.insert(worker, (pool, Process::Idle));
             self.dispatcher.handle_ready(worker, self.now);
         }
+    }
+
+    /// What is known of a login, or of all, is forgotten, and what is being decided will not be remembered.
+    pub(super) fn flush(&mut self) {
+        let login = format!("user{}", self.random.below(8));
+        let login = if self.random.one_in(4) { None } else { Some(login) };
+        let is_meant = |question: &Question| login.as_ref().is_none_or(|login| *login == question.login);
+        let deciding = self.histories.iter().filter(|(_, history)| is_meant(&history.question));
+        self.unremembered.extend(deciding.map(|(job, _)| *job));
+        self.accepted.retain(|question, _| !is_meant(question));
+        self.dispatcher.flush_cache(login.as_deref().map(str::as_bytes));
+        let mut logins = self.dispatcher.cached_logins(self.now);
+        assert!(!logins.any(|cached| login.as_ref().is_none_or(|login| login.as_bytes() == cached.login)));
     }
 
     pub(super) fn forget_all(&mut self) {

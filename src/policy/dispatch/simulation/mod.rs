@@ -19,6 +19,7 @@ use super::testing::{SECOND, service};
 use super::*;
 use crate::config::CacheSettings;
 use crate::job::WorkerId;
+use crate::metrics::totals::Totals;
 use crate::secret;
 use crate::simulation::{Random, of_all_seeds};
 use checks::History;
@@ -97,6 +98,15 @@ struct World {
     histories: HashMap<JobId, History>,
     /// When a question was last accepted, and with which password.
     accepted: HashMap<Question, Instant>,
+    /// Logins that are not to be remembered: the cache was emptied while they were being decided.
+    unremembered: BTreeSet<JobId>,
+    /// What the log was told.
+    told: Totals,
+    /// What the dispatcher has counted.
+    counted: Totals,
+    /// How many requests were decided, and hits and misses of the cache expected.
+    answered: u64,
+    looked_up: u64,
     /// Questions that were accepted, not yet replied to.
     verdicts: Vec<Question>,
     is_stopping: bool,
@@ -136,6 +146,11 @@ impl World {
             last_client: 0,
             histories: HashMap::new(),
             accepted: HashMap::new(),
+            unremembered: BTreeSet::new(),
+            told: Totals::default(),
+            counted: Totals::default(),
+            answered: 0,
+            looked_up: 0,
             verdicts: Vec::new(),
             is_stopping: false,
         }
@@ -161,6 +176,7 @@ impl World {
             11..=12 => self.start_a_worker(),
             13 => self.make_a_worker_ready(),
             14 if self.random.one_in(40) => self.forget_all(),
+            15 if self.random.one_in(2) => self.flush(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
             18..=19 => self.hang_up(),
@@ -186,6 +202,7 @@ impl World {
             self.carry_out();
             self.check();
         }
+        self.check_counts();
         assert_eq!(secret::alive(), self.secrets_before);
         assert!(self.dispatcher.in_flight.is_empty() && self.dispatcher.timers.is_empty());
     }
