@@ -1,6 +1,6 @@
 # What there is to do here:
 #
-#   make               build the two programs into target/release
+#   make               build the three programs into target/release
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
@@ -21,7 +21,7 @@ BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
                  dovecot-imapd slapd nginx-light g++ python3
 
-PROGRAMS  = saslauthd testsaslauthd
+PROGRAMS  = saslauthd saslauthdctl testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 
