@@ -98,7 +98,7 @@ pub(super) struct Flags {
     #[arg(long)]
     pub(super) no_mux: bool,
     #[arg(long, value_parser = parser(socket::control))]
-    pub(super) control: Option<ControlChoice>,
+    pub(super) control: Option<socket::ControlChoice>,
     #[arg(long, default_value_t = 5, value_parser = number("--connect-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) connect_timeout: u32,
     #[arg(long, default_value_t = 5, value_parser = number("--tls-timeout", 1..=LONGEST_TIMEOUT))]
@@ -116,15 +116,6 @@ pub(super) struct Flags {
     pub(super) max_server_connections: u32,
     #[arg(long, default_value = "listed", value_parser = server_order())]
     pub(super) server_order: ServerOrder,
-}
-
-/// `--control`
-#[derive(Clone)]
-pub(super) enum ControlChoice {
-    /// No control socket.
-    No,
-    /// There, or the daemon does not start.
-    At(PathBuf),
 }
 
 /// `--log`

@@ -1,14 +1,13 @@
 //! `--socket PATH[,key=value]…`
 #![forbid(unsafe_code)]
 
-use super::flags::ControlChoice;
 use super::value::{InvalidValue, shown};
 use crate::config::ControlSocket;
 use crate::config::endpoint;
 use crate::config::site::Endpoint;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One socket. A path with a comma in it can only be written in the file.
 pub(super) fn read(value: &OsStr) -> Result<Endpoint, InvalidValue> {
@@ -31,6 +30,15 @@ fn no_key(part: &str) -> String {
     format!(
         "{part:?} is not a key=value (a path with a comma can be named in the file only, as [socket PATH])"
     )
+}
+
+/// `--control`
+#[derive(Clone)]
+pub(super) enum ControlChoice {
+    /// No control socket.
+    No,
+    /// There, or the daemon does not start.
+    At(PathBuf),
 }
 
 /// `no`, or the path of the control socket.

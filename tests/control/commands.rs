@@ -1,6 +1,6 @@
 //! What each command shows, and the exit code.
 
-use super::{Connection, ask, metric, run, shown};
+use super::{Connection, ask, metric, probed, ready, run, shown};
 use crate::support::address::own_address;
 use crate::support::lines::Lines;
 use crate::support::{Daemon, FakeLdap, Launch, Probed, Program, Request, command, eventually};
@@ -15,7 +15,7 @@ const CACHED: &[&str] = &["-c", "-n", "2"];
 #[test]
 fn the_status_counts_what_was_answered_and_says_what_works() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, CACHED);
+    let site = probed(CACHED);
     for (login, password) in [("anna", "right"), ("anna", "right"), ("anna", "wrong"), ("berta", "right")] {
         site.ask(login, password);
     }
@@ -37,7 +37,7 @@ fn the_status_counts_what_was_answered_and_says_what_works() {
 #[test]
 fn json_is_json_and_metrics_are_what_prometheus_reads() {
     require!(Root, Compiler, Tool("python3"), Promtool);
-    let site = Probed::start(Program::Ours, CACHED);
+    let site = probed(CACHED);
     site.ask("anna", "right");
     for words in [&["status", "--json"] as &[&str], &["cache", "list", "--json"]] {
         let mut python = Command::new("python3");
@@ -56,7 +56,7 @@ fn json_is_json_and_metrics_are_what_prometheus_reads() {
 #[test]
 fn who_is_remembered_can_be_seen_and_forgotten() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, CACHED);
+    let site = probed(CACHED);
     for login in ["anna", "berta", "carla"] {
         assert_eq!(site.ask(login, "right"), "OK");
     }
@@ -80,7 +80,7 @@ fn who_is_remembered_can_be_seen_and_forgotten() {
 #[test]
 fn without_a_cache_its_commands_are_refused() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     for words in [&["cache", "list"] as &[&str], &["cache", "list", "--json"], &["cache", "flush", "anna"]] {
         let refused = ask(&site.daemon, words);
         assert_eq!((refused.code, refused.output.as_str()), (Some(1), ""), "{words:?}");
@@ -94,6 +94,7 @@ fn each_way_to_get_no_answer_has_its_exit_code_and_remedy() {
     require!(Root, Compiler, Tool("setpriv"));
     let launch = Launch::new(Program::Ours, &[]).with_open_directory();
     let site = Probed::launch(launch);
+    site.daemon.log.wait_for("listening on socket");
     let directory = site.daemon.run_directory().display().to_string();
     for (words, code, remedy) in [
         (&["-m", "/nonexistent", "ping"] as &[&str], 69, "is it running, with another -m"),
@@ -135,6 +136,7 @@ fn in_reach() -> PathBuf {
 fn another_user_is_refused_even_by_a_socket_that_is_open_to_all() {
     require!(Root, Compiler, Tool("setpriv"));
     let site = Probed::launch(Launch::new(Program::Ours, &[]).with_open_directory());
+    site.daemon.log.wait_for("listening on socket");
     let directory = site.daemon.run_directory();
     fs::set_permissions(directory.join("control"), fs::Permissions::from_mode(0o666)).unwrap();
     let mut other = Command::new("setpriv");
@@ -159,7 +161,7 @@ fn beside_a_c_daemon_the_program_says_whose_socket_is_there() {
 #[test]
 fn a_watch_goes_on_over_a_restart_until_nobody_reads_it() {
     require!(Root, Compiler);
-    let mut site = Probed::start(Program::Ours, &[]);
+    let mut site = probed(&[]);
     let mut command = Command::new(super::program());
     command.arg("-m").arg(site.daemon.run_directory()).args(["status", "--watch=1"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -181,14 +183,18 @@ fn during_an_outage_the_status_names_the_server_and_its_fault_and_a_ping_succeed
     let server = FakeLdap::new().start();
     let closed = TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap();
     let file = format!("ldap_servers: ldap://{closed}/ {}\nldap_search_base: dc=x\n", server.uri());
-    let daemon = Launch::new(Program::Ours, &["-a", "ldap"]).with_file("--config", &file).start();
+    let daemon = ready(Launch::new(Program::Ours, &["-a", "ldap"]).with_file("--config", &file).start());
     assert_eq!(daemon.ask(&Request::new("anna", "right").service("smtp")), "OK");
     let status = shown(&daemon, &["status"]);
     let row = |part: &str| {
         let row = status.lines().find(|line| line.starts_with("ldap ") && line.contains(part));
         row.unwrap_or_else(|| panic!("{part} is missing in {status}"))
     };
-    assert!(row(&closed.to_string()).ends_with("down: Connection refused"), "{status}");
+    assert!(
+        row(&closed.to_string()).contains(" down: ")
+            && row(&closed.to_string()).ends_with("Connection refused"),
+        "{status}"
+    );
     assert!(
         row(server.uri().trim_start_matches("ldap://").trim_end_matches('/')).ends_with("up"),
         "{status}"
@@ -199,7 +205,7 @@ fn during_an_outage_the_status_names_the_server_and_its_fault_and_a_ping_succeed
 #[test]
 fn one_line_asks_and_the_first_line_of_the_answer_says_how_long_it_is() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     let mut connection = Connection::new(&site.daemon);
     connection.send("ping\n");
     assert_eq!(connection.receive(), "ok 5\npong\n");

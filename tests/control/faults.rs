@@ -1,13 +1,13 @@
 //! Whoever speaks nonsense or nothing, and processes that do not answer.
 
-use super::{Connection, ask, frontend, metric, run, shown};
-use crate::support::{Probed, Program, eventually};
+use super::{Connection, ask, frontend, metric, probed, run, shown};
+use crate::support::eventually;
 use std::time::{Duration, Instant};
 
 #[test]
 fn garbage_and_lines_that_are_too_long_are_answered_by_one_sentence() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     for (bytes, sentence) in [
         (b"\xff\xfe\0\n".to_vec(), "error this daemon does not know the command"),
         (b"\0\x04anna\0\x05right\0\x04smtp\0\0\n".to_vec(), "error this daemon does not know"),
@@ -26,7 +26,7 @@ fn garbage_and_lines_that_are_too_long_are_answered_by_one_sentence() {
 #[test]
 fn half_a_line_and_then_silence_is_given_up_after_five_seconds() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &["-c"]);
+    let site = probed(&["-c"]);
     assert_eq!(site.ask("anna", "right"), "OK");
     let start = Instant::now();
     let mut half = Connection::new(&site.daemon);
@@ -44,7 +44,7 @@ fn half_a_line_and_then_silence_is_given_up_after_five_seconds() {
 #[test]
 fn a_hundred_connections_at_once_are_all_answered_and_keep_no_login_waiting() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &["--max-connections=1"]);
+    let site = probed(&["--max-connections=1"]);
     let mut all: Vec<_> = (0..100).map(|_| Connection::new(&site.daemon)).collect();
     assert_eq!(site.ask("anna", "right"), "OK");
     all.iter_mut().rev().for_each(|connection| connection.send("ping\n"));
@@ -58,7 +58,7 @@ fn a_hundred_connections_at_once_are_all_answered_and_keep_no_login_waiting() {
 #[test]
 fn silent_connections_make_the_next_wait_and_do_not_shut_it_out() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     let _silent: Vec<_> = (0..8).map(|_| Connection::new(&site.daemon)).collect();
     let directory = site.daemon.run_directory().display().to_string();
     let finished = run(&["-m", &directory, "--timeout=15", "ping"]);
@@ -69,7 +69,7 @@ fn silent_connections_make_the_next_wait_and_do_not_shut_it_out() {
 #[test]
 fn a_daemon_that_does_not_answer_ends_the_wait_with_a_code_of_its_own() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     let frontend = frontend(&site.daemon);
     frontend.signal("STOP");
     let start = Instant::now();
@@ -85,7 +85,7 @@ fn a_daemon_that_does_not_answer_ends_the_wait_with_a_code_of_its_own() {
 #[test]
 fn a_log_level_that_the_supervisor_does_not_hear_of_is_no_success() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     site.daemon.process.signal("STOP");
     let finished = ask(&site.daemon, &["--timeout=15", "log-level", "error"]);
     let ping = ask(&site.daemon, &["ping"]);

@@ -1,11 +1,13 @@
 //! `log-level` reaches every process, those that are started later too.
 
-use super::{frontend, shown};
+use super::{frontend, ready, shown};
 use crate::support::{Daemon, Launch, Probe, Program, Request, eventually};
 
 /// The module makes another account of the login, which a worker tells of when it debugs.
 fn ask(daemon: &Daemon, probe: &Probe, login: &str) {
-    let _ = daemon.ask(&Request::new(login, "right").service(probe.name()));
+    for password in ["right", "wrong"] {
+        let _ = daemon.ask(&Request::new(login, password).service(probe.name()));
+    }
 }
 
 fn count(daemon: &Daemon, part: &str) -> usize {
@@ -16,9 +18,9 @@ fn count(daemon: &Daemon, part: &str) -> usize {
 #[test]
 fn each_process_logs_as_much_as_was_said_last_and_so_do_those_that_come_later() {
     require!(Root, Compiler);
-    let probe = Probe::mapping("anna expired\n");
-    let daemon = Launch::new(Program::Ours, &["-a", "pam", "-n", "1"]).start();
-    let worker_line = "[user=anna] is [user=expired]";
+    let probe = Probe::mapping("anna berta\n");
+    let daemon = ready(Launch::new(Program::Ours, &["-a", "pam", "-n", "1"]).start());
+    let worker_line = "[user=anna] is [user=berta]";
     assert_eq!(shown(&daemon, &["log-level"]), "debug\n");
     ask(&daemon, &probe, "anna");
     daemon.log.wait_for(worker_line);

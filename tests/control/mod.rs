@@ -7,7 +7,7 @@ mod levels;
 mod overload;
 mod start;
 
-use crate::support::{Daemon, Finished, PATIENCE, Process, command, eventually};
+use crate::support::{Daemon, Finished, PATIENCE, Probed, Process, Program, command, eventually};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,19 @@ fn metric(daemon: &Daemon, name: &str) -> f64 {
     let text = shown(daemon, &["metrics"]);
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("{name} is missing in {text}")).parse().unwrap()
+}
+
+/// It serves logins, and not only takes connections.
+fn ready(daemon: Daemon) -> Daemon {
+    daemon.log.wait_for("listening on socket");
+    daemon
+}
+
+/// The same with the probe.
+fn probed(flags: &[&str]) -> Probed {
+    let site = Probed::start(Program::Ours, flags);
+    site.daemon.log.wait_for("listening on socket");
+    site
 }
 
 /// A connection that does as it is told.

@@ -1,7 +1,7 @@
 //! The daemon is looked at most when nothing else works, and over reloads.
 
-use super::{Connection, ask, frontend, metric, shown};
-use crate::support::{Probed, Program, eventually};
+use super::{Connection, ask, frontend, metric, probed, shown};
+use crate::support::eventually;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_daemon_whose_places_and_workers_are_all_taken_tells_so() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &["-n", "1", "--max-connections=4"]);
+    let site = probed(&["-n", "1", "--max-connections=4"]);
     let waiting: Vec<_> = (0..4).map(|_| site.begin("gate", "right")).collect();
     site.probe.wait_for_calls(1);
     let status = shown(&site.daemon, &["status"]);
@@ -32,7 +32,7 @@ fn a_daemon_whose_places_and_workers_are_all_taken_tells_so() {
 #[test]
 fn a_frontend_without_descriptors_can_be_looked_at() {
     require!(Root, Compiler, Tool("prlimit"));
-    let site = Probed::start(Program::Ours, &[]);
+    let site = probed(&[]);
     assert!(site.ask_roughly("user", "right").is_ok());
     let frontend = frontend(&site.daemon);
     let limit = Command::new("prlimit").args(["--nofile=26", "--pid", &frontend.id.to_string()]).status();
@@ -49,7 +49,7 @@ fn a_frontend_without_descriptors_can_be_looked_at() {
 #[test]
 fn over_reloads_no_connection_is_refused_and_counters_go_on() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &["-n", "2"]);
+    let site = probed(&["-n", "2"]);
     for _ in 0..5 {
         assert_eq!(site.ask("anna", "right"), "OK");
     }
@@ -94,7 +94,7 @@ fn over_reloads_no_connection_is_refused_and_counters_go_on() {
 #[test]
 fn a_silent_connection_is_answered_by_the_next_frontend() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &["-c"]);
+    let site = probed(&["-c"]);
     assert_eq!(site.ask("anna", "right"), "OK");
     let mut silent = Connection::new(&site.daemon);
     let old = frontend(&site.daemon);
@@ -108,7 +108,7 @@ fn a_silent_connection_is_answered_by_the_next_frontend() {
 #[test]
 fn a_long_list_that_nobody_reads_holds_up_no_login() {
     require!(Root, Compiler);
-    let site = Probed::start(Program::Ours, &["-c", "-n", "2"]);
+    let site = probed(&["-c", "-n", "2"]);
     let name = "x".repeat(900);
     for number in 0..1500 {
         assert_eq!(site.ask(format!("{name}{number}"), "right"), "OK");
