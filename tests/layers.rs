@@ -59,6 +59,7 @@ const PURE: &[&str] = &[
     "rate_limit",
     "secret",
     "settings",
+    "supervisor::counters",
     "supervisor::succession",
     "wire",
 ];

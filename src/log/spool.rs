@@ -218,6 +218,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_is_counted_once_whether_or_not_a_reader_is_told() {
+        let mut spool = Spool::default();
+        (0..MOST_LINES + 5).for_each(|_| spool.push(b"x".to_vec()));
+        assert_eq!(spool.take_lost(), 5);
+        everything(&mut spool);
+        assert_eq!(spool.take_lost(), 0);
+        spool.push(b"huge".to_vec());
+        spool.flush(notice, |line| if line == b"huge" { Taken::Never } else { Taken::Whole });
+        assert_eq!(spool.take_lost(), 1);
+        spool.push(b"nobody will read it".to_vec());
+        spool.clear();
+        assert_eq!(spool.take_lost(), 1);
+    }
+
+    #[test]
     fn a_notice_that_is_never_taken_does_not_go_round_for_ever() {
         let mut spool = Spool::default();
         spool.push(b"x".to_vec());

@@ -6,6 +6,7 @@ use super::settings::Serving;
 use crate::config::Config;
 use crate::config::site::Instance;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
+use crate::metrics::reasons::WorkerDeath;
 use crate::strerror::strerror;
 use crate::sys::socket;
 use crate::sys::spawn::{Account, Spawn};
@@ -200,5 +201,31 @@ pub(super) fn describe(status: ExitStatus) -> String {
         (None, Some(127)) => "exited with status 127: a library may be missing".to_owned(),
         (None, Some(code)) => format!("exited with status {code}"),
         (None, None) => "ended".to_owned(),
+    }
+}
+
+/// The kernel kills for want of memory, an administrator as he likes; whatever else ends a worker is its own doing.
+pub(super) fn reason_of_death(status: ExitStatus) -> WorkerDeath {
+    match status.signal() {
+        Some(libc::SIGKILL | libc::SIGTERM | libc::SIGINT | libc::SIGHUP) => WorkerDeath::Killed,
+        _ => WorkerDeath::Crash,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_was_killed_from_outside_is_told_from_one_that_crashed() {
+        for (status, reason) in [
+            (libc::SIGKILL, WorkerDeath::Killed),
+            (libc::SIGTERM, WorkerDeath::Killed),
+            (libc::SIGSEGV, WorkerDeath::Crash),
+            (libc::SIGABRT | 0x80, WorkerDeath::Crash),
+            (1 << 8, WorkerDeath::Crash),
+        ] {
+            assert_eq!(reason_of_death(ExitStatus::from_raw(status)), reason, "{status}");
+        }
     }
 }

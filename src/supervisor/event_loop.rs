@@ -2,7 +2,7 @@
 //! never sees a client's byte.
 #![forbid(unsafe_code)]
 
-use super::children::{Role, Trouble, describe};
+use super::children::{Role, Trouble, describe, reason_of_death};
 use super::counters::Counters;
 use super::endpoints::{Endpoints, Occasion};
 use super::frontends::{Ended, Frontends};
@@ -16,7 +16,6 @@ use crate::config::log_level::LogLevel;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
-use crate::metrics::reasons::WorkerDeath;
 use crate::metrics::totals::Totals;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
@@ -26,8 +25,6 @@ use mio::{Events, Poll, Token};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -384,14 +381,6 @@ impl EventLoop {
         log::log!(target: "supervisor", level, "Frontend {pid} is killed: {reason}");
         self.frontends.kill(id);
         self.workers.kill_those_of(id);
-    }
-}
-
-/// The kernel kills for want of memory, an administrator as he likes; whatever else ends a worker is its own doing.
-fn reason_of_death(status: ExitStatus) -> WorkerDeath {
-    match status.signal() {
-        Some(libc::SIGKILL | libc::SIGTERM | libc::SIGINT | libc::SIGHUP) => WorkerDeath::Killed,
-        _ => WorkerDeath::Crash,
     }
 }
 

@@ -99,6 +99,8 @@ struct World {
     lookups: BTreeSet<(String, String)>,
     /// Whether a connection has broken since commands were last taken, so that older ones say nothing of now.
     disturbed: bool,
+    /// How many answers there were that somebody waited for, by server.
+    answered: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -122,6 +124,7 @@ impl World {
             last_question: 0,
             lookups: BTreeSet::new(),
             disturbed: false,
+            answered: BTreeMap::new(),
         }
     }
 
@@ -458,6 +461,10 @@ impl World {
         self.check();
         assert!(self.asked.is_empty() && self.wires.is_empty() && self.manager.pools.is_empty());
         assert_eq!(self.manager.servers.sizes_for_test(), (0, 0, 0));
+        let counted = self.manager.take_counts().into_iter();
+        let counted =
+            counted.map(|(server, counts)| (server, counts.answered)).filter(|(_, count)| *count > 0);
+        assert_eq!(counted.collect::<BTreeMap<_, _>>(), self.answered);
     }
 }
 

@@ -190,5 +190,6 @@ impl Scene {
 mod addresses;
 mod deadlines;
 mod failures;
+mod observation;
 mod second_tries;
 mod sharing;

@@ -4,6 +4,7 @@
 use super::job::Job;
 use super::{Dispatcher, InstanceId};
 use crate::metrics::histogram::Histogram;
+use crate::metrics::ledger::label;
 use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow};
 use crate::metrics::totals::Totals;
 use crate::policy::cache::{CachedLogin, is_named};
@@ -26,7 +27,7 @@ impl Dispatcher {
     pub fn mechanisms(&mut self, now: Instant) -> Vec<MechanismNow> {
         let instances = self.site.instances.iter().zip((0..).map(InstanceId));
         let mechanisms = instances.map(|(instance, id)| MechanismNow {
-            name: instance.name.clone(),
+            name: label(&instance.name),
             mechanism: instance.mechanism.to_owned(),
             recent_durations: self.counters.recent_checks(id, now),
         });
@@ -37,7 +38,7 @@ impl Dispatcher {
     pub fn pools(&self, now: Instant) -> Vec<PoolNow> {
         let named = self.pools.iter().zip(&self.site.pools).map(|(pool, settings)| {
             let instance = settings.instance.and_then(|instance| self.site.instances.get(instance.0));
-            PoolNow { instance: instance.map(|instance| instance.name.clone()), ..pool.look(now) }
+            PoolNow { instance: instance.map(|instance| label(&instance.name)), ..pool.look(now) }
         });
         named.collect()
     }

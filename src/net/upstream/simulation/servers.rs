@@ -111,7 +111,16 @@ impl World {
         let expected = self.manager.asked_at(id, question).is_some();
         assert!(!expected || self.asked[&question].on == Some(id), "it is known who is asked what");
         let answered = if cannot { Err(failure("cannot")) } else { Ok(()) };
+        let server = self
+            .manager
+            .connections
+            .get(&id)
+            .map(|known| self.pools[known.pool.0].servers[known.index].name.clone());
         let counts = self.manager.handle_answer(id, question, answered, self.now);
+        server
+            .filter(|_| counts)
+            .into_iter()
+            .for_each(|server| *self.answered.entry(server).or_default() += 1);
         assert_eq!(counts, expected && !cannot, "an answer counts if and only if somebody waits for it");
         if counts {
             self.asked.remove(&question);
