@@ -59,6 +59,7 @@ const PURE: &[&str] = &[
     "rate_limit",
     "secret",
     "settings",
+    "supervisor::notify::report",
     "supervisor::succession",
     "wire",
 ];

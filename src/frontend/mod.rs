@@ -82,6 +82,8 @@ struct Frontend {
     site: Rc<Site>,
     /// `--request-timeout`
     request_timeout: Duration,
+    /// Logins that were decided.
+    decided: u64,
     /// Whether the supervisor knows that logins are served.
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
@@ -116,6 +118,7 @@ impl Frontend {
             dispatcher,
             site,
             request_timeout,
+            decided: 0,
             announced: false,
             draining: false,
             predecessors: Predecessors::default(),
@@ -230,7 +233,10 @@ impl Frontend {
                     heard.into_iter().for_each(|message| self.handle_worker(message, now));
                 }
                 ToFrontend::StartFailed(pool) => self.dispatcher.handle_start_failed(pool, now),
-                ToFrontend::Ping => self.control.send(FromFrontend::Pong),
+                ToFrontend::Ping => {
+                    let activity = self.dispatcher.activity(self.decided);
+                    self.control.send(FromFrontend::Pong(activity));
+                }
                 ToFrontend::Drain { hurry, staying } => self.drain(hurry, &staying, descriptor, now),
             }
         }

@@ -12,6 +12,7 @@ use crate::config::{
     WorkerFlag, WorkerSettings,
 };
 use crate::job::WorkerId;
+use crate::metrics::activity::Activity;
 use crate::secret::Secret;
 use crate::settings::file::Text;
 use crate::settings::raw_settings::RawSettings;
@@ -89,8 +90,8 @@ pub enum FromFrontend {
     Start(PoolId),
     /// Please kill this worker.
     Kill(WorkerId),
-    /// The answer to `Ping`.
-    Pong,
+    /// The answer to `Ping`, and what it is doing.
+    Pong(Activity),
     /// To `Drain`: no connection is taken from the sockets any more.
     Closed,
     /// The mechanism cannot be used, and why; said before `Ready`.
@@ -139,7 +140,7 @@ impl FromFrontend {
             Self::Ready => Writer::new(READY, 16).finish(),
             Self::Start(pool) => Writer::new(START, 16).size(pool.0).finish(),
             Self::Kill(worker) => Writer::new(KILL, 16).number(worker.0).finish(),
-            Self::Pong => Writer::new(PONG, 16).finish(),
+            Self::Pong(activity) => encode_activity(*activity),
             Self::Closed => Writer::new(CLOSED, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
         }
@@ -152,13 +153,25 @@ impl FromFrontend {
             READY => Self::Ready,
             START => Self::Start(PoolId(reader.size()?)),
             KILL => Self::Kill(WorkerId(reader.number()?)),
-            PONG => Self::Pong,
+            PONG => Self::Pong(decode_activity(&mut reader)?),
             CLOSED => Self::Closed,
             FAILED => Self::Failed(reader.text()?),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
     }
+}
+
+fn encode_activity(activity: Activity) -> Secret {
+    Writer::new(PONG, 32)
+        .number(activity.decided)
+        .size(activity.busy_workers)
+        .size(activity.waiting_logins)
+        .finish()
+}
+
+fn decode_activity(reader: &mut Reader<'_>) -> Result<Activity, Malformed> {
+    Ok(Activity { decided: reader.number()?, busy_workers: reader.size()?, waiting_logins: reader.size()? })
 }
 
 fn encode_setup(setup: &FrontendSetup) -> Secret {
@@ -414,6 +427,8 @@ mod tests {
             FromFrontend::Ready,
             FromFrontend::Start(PoolId(1)),
             FromFrontend::Kill(WorkerId(u64::MAX)),
+            FromFrontend::Pong(Activity { decided: u64::MAX, busy_workers: 2, waiting_logins: 3 }),
+            FromFrontend::Closed,
             FromFrontend::Failed("The file /x cannot be read".into()),
         ] {
             assert_eq!(FromFrontend::decode(message.encode().as_bytes()), Ok(message));

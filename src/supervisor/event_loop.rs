@@ -5,15 +5,18 @@
 use super::children::{Role, Trouble, describe};
 use super::endpoints::{Endpoints, Occasion};
 use super::frontends::Frontends;
+use super::notify::{Notifier, Reloaded};
 use super::settings::{self, Serving};
 use super::signals::Signals;
 use super::start_error::StartError;
 use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
+use super::upgrade::UpgradeWatch;
 use super::workers::Workers;
 use crate::config::Config;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
+use crate::metrics::activity::Activity;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket};
@@ -49,6 +52,14 @@ impl Watch {
     }
 }
 
+/// What is outside of the daemon and concerns it as a whole.
+pub(super) struct Surroundings {
+    /// The service manager.
+    pub(super) notifier: Notifier,
+    /// The program on disk.
+    pub(super) upgrade: UpgradeWatch,
+}
+
 /// The supervisor at work: its children and what is to become of them.
 pub(super) struct EventLoop {
     config: Config,
@@ -57,6 +68,8 @@ pub(super) struct EventLoop {
     endpoints: Endpoints,
     frontends: Frontends,
     workers: Workers,
+    notifier: Notifier,
+    upgrade: UpgradeWatch,
     /// The end of the socket between an old frontend and the next one that is let accept.
     handover: Option<OwnedFd>,
     /// Why a frontend said that it cannot serve.
@@ -73,23 +86,34 @@ impl EventLoop {
         endpoints: Endpoints,
         account: Option<Account>,
         watch: Watch,
+        surroundings: Surroundings,
     ) -> Result<Self, StartError> {
         let registry = watch.poll.registry().try_clone();
         let registry = registry.map_err(|error| StartError::System("no descriptors are left", error))?;
         let drain_time = config.frontend.read_timeout + config.frontend.request_timeout + DRAIN_MARGIN;
+        let Surroundings { notifier, upgrade } = surroundings;
+        let mut succession = Succession::new(Rc::new(serving), drain_time, Instant::now());
+        notifier.watchdog().into_iter().for_each(|time| succession.answer_within(time));
         let mut event_loop = Self {
-            succession: Succession::new(Rc::new(serving), drain_time, Instant::now()),
+            succession,
             endpoints,
             workers: Workers::new(account.clone()),
             frontends: Frontends::new(registry, account),
             config,
             watch,
+            notifier,
+            upgrade,
             handover: None,
             refusal: None,
             trouble: None,
         };
         event_loop.carry_out();
         Ok(event_loop)
+    }
+
+    /// Tells the service manager that logins are served; `is_detached`: before the launching process is told.
+    pub(super) fn announce_ready(&mut self, is_detached: bool) {
+        self.notifier.handle_ready(is_detached);
     }
 
     /// Waits until logins are served.
@@ -122,6 +146,7 @@ impl EventLoop {
         if !self.succession.is_stopping() {
             self.succession.handle_stop(Instant::now());
         }
+        self.notifier.handle_stop();
         self.carry_out();
         while !self.succession.is_over() && self.turn().is_ok() {}
         self.kill_all();
@@ -165,12 +190,14 @@ impl EventLoop {
         self.reap();
         if asked.stop {
             self.succession.handle_stop(Instant::now());
+            self.notifier.handle_stop();
         }
         if asked.reload {
             self.succession.handle_reload();
         }
         self.succession.handle_timeout(Instant::now());
         self.carry_out();
+        self.notifier.handle_timeout(Instant::now());
         logging::retry(Instant::now());
         Ok(())
     }
@@ -179,7 +206,11 @@ impl EventLoop {
         let now = Instant::now();
         let log_retry = logging::pending(now).map(|wait| now + wait);
         let unheard = self.frontends.have_more_to_say().then_some(now);
-        [self.succession.next_timeout(), log_retry, unheard, deadline].into_iter().flatten().min()
+        let notify_retry = self.notifier.next_timeout();
+        [self.succession.next_timeout(), log_retry, notify_retry, unheard, deadline]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn listen(&mut self) {
@@ -188,7 +219,7 @@ impl EventLoop {
             self.succession.handle_heard(id, now);
             match message {
                 Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
-                Ok(FromFrontend::Pong) => {}
+                Ok(FromFrontend::Pong(activity)) => self.handle_pong(id, activity, now),
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
                 Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
                 Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
@@ -196,6 +227,14 @@ impl EventLoop {
                 Err(_) => self.frontends.kill(id),
             }
         }
+    }
+
+    /// What one says that takes no connections any more proves nothing.
+    fn handle_pong(&mut self, id: FrontendId, activity: Activity, now: Instant) {
+        if self.succession.is_current(id) {
+            self.notifier.handle_pong(id, activity, now);
+        }
+        self.upgrade.look_now_and_then(now);
     }
 
     /// At the start the reason is for whoever waits for it; later it is for the log.
@@ -250,7 +289,12 @@ impl EventLoop {
         while let Some(command) = self.succession.next_command() {
             match command {
                 Command::ReadSettings => {
+                    self.notifier.handle_reload_begins();
+                    self.upgrade.look();
                     let settings = self.read_settings();
+                    if settings.is_none() {
+                        self.notifier.handle_reload_ends(Reloaded::Refused);
+                    }
                     self.succession.handle_settings(settings, Instant::now());
                 }
                 Command::Start(id, serving) => self.start_frontend(id, &serving),
@@ -261,7 +305,11 @@ impl EventLoop {
                 }
                 Command::Ping(id) => self.frontends.tell(id, &ToFrontend::Ping),
                 Command::Kill(id, reason) => self.kill_frontend(id, reason),
-                Command::Log(notice) => write(notice),
+                Command::Log(notice) => {
+                    write(notice);
+                    let ended = end_of_reload(notice);
+                    ended.into_iter().for_each(|reloaded| self.notifier.handle_reload_ends(reloaded));
+                }
             }
         }
     }
@@ -322,6 +370,15 @@ impl EventLoop {
         log::log!(target: "supervisor", level, "Frontend {pid} is killed: {reason}");
         self.frontends.kill(id);
         self.workers.kill_those_of(id);
+    }
+}
+
+/// How a reload has ended, if that is what the notice says.
+fn end_of_reload(notice: Notice) -> Option<Reloaded> {
+    match notice {
+        Notice::TookOver => Some(Reloaded::InUse),
+        Notice::SuccessorFailed => Some(Reloaded::Refused),
+        Notice::ReloadWaits => None,
     }
 }
 
