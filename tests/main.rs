@@ -37,6 +37,7 @@ mod places;
 mod rimap;
 mod secrets;
 mod server_faults;
+mod service_manager;
 mod shadow;
 mod shadow_dates;
 mod succession;
