@@ -3,7 +3,7 @@
 #   make               build the two programs into target/release
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
-#   make test-systemd  the units, in containers of Debian 12 and 13 with systemd (root; three minutes)
+#   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
@@ -52,6 +52,7 @@ test: build-packages test-packages
 test-systemd: build
 	@contrib/make/packages.sh wanted systemd-container mmdebstrap
 	contrib/make/systemd.sh $(TARGET)/release
+	contrib/make/container.sh $(TARGET)/release
 
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++

@@ -41,6 +41,7 @@ mod service_manager;
 mod shadow;
 mod shadow_dates;
 mod succession;
+mod supervisord;
 mod surroundings;
 mod testsaslauthd;
 mod wire;

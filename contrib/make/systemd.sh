@@ -45,14 +45,15 @@ install_into() {
     echo 5a51a0d0000000000000000000000000 > "$1/etc/machine-id"
 }
 
-# The first process of the container, once it is there.
+# The first process of the container, once it is there: before it there is one that only prepares it.
 first_process() {
     for _ in $(seq 300); do
-        found=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || found=
-        if [ -n "$found" ]; then
-            echo "${found%% *}"
-            return
-        fi
+        for found in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+            if [ "$(cat "/proc/$found/comm" 2>/dev/null)" = systemd ]; then
+                echo "$found"
+                return
+            fi
+        done
         sleep 0.1
     done
 }

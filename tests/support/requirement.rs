@@ -1,7 +1,7 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
 use crate::peers::{EXIM, POSTFIX};
-use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd};
+use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd, supervisord};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -41,6 +41,8 @@ pub enum Requirement {
     Kerberos,
     /// fail2ban, which reads log lines.
     Fail2ban,
+    /// supervisord, which runs programs in containers.
+    Supervisord,
 }
 
 impl Requirement {
@@ -76,6 +78,9 @@ impl Requirement {
                 .or_else(|| no_file(cyrus::PROGRAM, "Cyrus IMAP (tests/support/unpack.sh fetches it)")),
             Self::Kerberos => {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
+            }
+            Self::Supervisord => {
+                no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")
             }
             Self::Fail2ban => no_file(fail2ban::PROGRAM, "fail2ban (tests/support/unpack.sh fetches it)"),
         }
