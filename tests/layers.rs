@@ -60,6 +60,7 @@ const PURE: &[&str] = &[
     "secret",
     "settings",
     "supervisor::counters",
+    "supervisor::notify::report",
     "supervisor::succession",
     "wire",
 ];

@@ -140,6 +140,21 @@ fn the_log_lines_of_all_processes_carry_the_time_of_one_zone() {
     }
 }
 
+/// The kernel spares the first process of a container every signal that it has no handler for.
+#[test]
+fn as_the_first_process_of_a_container_it_reloads_at_hup_and_ends_at_term() {
+    require!(Root, Mounts);
+    let container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let daemon = Launch::new(Program::Ours, &["-a", "getpwent"]).behind(&container).start();
+    let [first] = &daemon.process.children()[..] else { panic!("unshare has one child") };
+    first.signal("HUP");
+    daemon.log.wait_for("The configuration was read again");
+    assert_eq!(daemon.ask(&Request::new("nobody-here", "x")), "NO Invalid username");
+    first.signal("TERM");
+    eventually("the container ends", || (!daemon.process.is_running()).then_some(()));
+    assert!(!daemon.socket().exists());
+}
+
 /// Nobody else collects what has lost its parent there.
 #[test]
 fn as_the_first_process_of_a_container_it_leaves_no_zombie() {

@@ -8,7 +8,7 @@ set -eu
 [ -n "${CI:-}" ] || unset CI
 
 # Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
-# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans. Only the heavy Exim has the
+# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans, supervisor is a service. Only the heavy Exim has the
 # driver for Dovecot's protocol.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
@@ -19,6 +19,7 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack "krb5-kdc krb5-admin-server libpam-krb5" usr/sbin/krb5kdc "$1/tmp/krb5"
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
     unpack prometheus usr/bin/promtool "$1/tmp/prometheus"
+    unpack supervisor usr/bin/supervisord "$1/tmp/supervisor"
 fi
 
 # Each test that cannot run adds a line to it: its name, a colon and the reason.

@@ -3,19 +3,26 @@
 //! clap alone differs from getopt in two ways that scripts can see: it eats the `=` of `-n=5`, and it looks at all
 //! words before the first one acts. So getopt's rules come first and hand clap words that it can only read one way.
 //! The rules are glibc's with permutation: flags after operands count, operands are skipped, `--` ends the flags.
+//!
+//! One thing is not glibc's: `-O -O VALUE` means what whoever wrote it means.
 #![forbid(unsafe_code)]
 
 use clap::{Arg, Command};
 use std::ffi::OsString;
 use std::fmt;
+use std::iter::Peekable;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The flag that both `MECH_OPTIONS` in a file of settings and the script or unit that reads it may have put there: Debian
+/// 12's script does, Debian 13's unit leaves it to the file.
+const OFTEN_DOUBLED: u8 = b'O';
 
 /// The flags on a command line, one after the other, as normalised words: `-c`, `-n=5` or `--name=value`.
 ///
 /// Like getopt it goes on after a fault; whoever wants to stop there stops asking.
-pub(super) struct Getopt<'a, I> {
+pub(super) struct Getopt<'a, I: Iterator<Item = OsString>> {
     command: &'a Command,
-    arguments: I,
+    arguments: Peekable<I>,
     /// What is left of a word like `-cr` or `-n5`.
     cluster: Vec<u8>,
 }
@@ -38,7 +45,7 @@ pub(super) enum GetoptError {
 impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
     /// Reads `arguments` (without the program's name) by the flags that `command` knows.
     pub(super) fn new(command: &'a Command, arguments: I) -> Self {
-        Self { command, arguments, cluster: Vec::new() }
+        Self { command, arguments: arguments.peekable(), cluster: Vec::new() }
     }
 
     fn letter(&mut self) -> Result<OsString, GetoptError> {
@@ -47,6 +54,7 @@ impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
         let mut word = vec![b'-', letter];
         if takes_value(flag) {
             let value = self.rest_or_next().ok_or(GetoptError::LetterWithoutValue(letter))?;
+            let value = if letter == OFTEN_DOUBLED { self.without_second_flag(value) } else { value };
             word.push(b'=');
             word.extend(value);
         }
@@ -58,6 +66,18 @@ impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
             return self.arguments.next().map(OsString::into_vec);
         }
         Some(std::mem::take(&mut self.cluster))
+    }
+
+    /// `-O -O VALUE`, in two words or three: the second one is not a value.
+    fn without_second_flag(&mut self, value: Vec<u8>) -> Vec<u8> {
+        match value.strip_prefix(&[b'-', OFTEN_DOUBLED]) {
+            None => value,
+            Some([]) => {
+                let is_value = |word: &OsString| !word.as_bytes().starts_with(b"-");
+                self.arguments.next_if(is_value).map(OsString::into_vec).unwrap_or_default()
+            }
+            Some(rest) => rest.trim_ascii().to_vec(),
+        }
     }
 
     fn long(&mut self, word: OsString) -> Result<OsString, GetoptError> {
@@ -203,6 +223,25 @@ mod tests {
             (&["-;"], "?invalid option -- ';'"),
             (&["-c-r"], "-c ?invalid option -- '-' -r"),
             (&["--"], ""),
+        ];
+        for (line, expected) in table {
+            let bytes = line.iter().map(|word| word.as_bytes()).collect::<Vec<_>>();
+            assert_eq!(words(&bytes), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_doubled_flag_before_the_option_of_the_mechanism_is_no_value() {
+        let table: [(&[&str], &str); 9] = [
+            (&["-O", "-O", "localhost", "-c"], "-O=localhost -c"),
+            (&["-O", "-O localhost", "-c"], "-O=localhost -c"),
+            (&["-O", "-O  localhost "], "-O=localhost"),
+            (&["-O", "-Olocalhost"], "-O=localhost"),
+            (&["-O-O", "localhost"], "-O=localhost"),
+            (&["-O", "-O", "-n", "5"], "-O= -n=5"),
+            (&["-O", "-O"], "-O="),
+            (&["-O", "-localhost"], "-O=-localhost"),
+            (&["-m", "-O", "-O", "x"], "-m=-O -O=x"),
         ];
         for (line, expected) in table {
             let bytes = line.iter().map(|word| word.as_bytes()).collect::<Vec<_>>();

@@ -5,7 +5,7 @@ use super::{Frontend, record};
 use crate::config::site::InstanceId;
 use crate::ipc::FromFrontend;
 use crate::net::{Network, NetworkAction};
-use crate::policy::dispatch::Action;
+use crate::policy::dispatch::{Action, Event};
 use std::time::Instant;
 
 impl Frontend {
@@ -57,7 +57,10 @@ impl Frontend {
             Action::Report(instance, id, result) => {
                 self.with_network(instance, |network| network.handle_errand(id, result, now));
             }
-            Action::Log(event) => record::write(&event, &self.site),
+            Action::Log(event) => {
+                self.decided += u64::from(matches!(event, Event::Decided(..)));
+                record::write(&event, &self.site);
+            }
         }
     }
 

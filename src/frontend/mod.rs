@@ -94,6 +94,8 @@ struct Frontend {
     log_level: LogLevel,
     /// `-c`
     has_cache: bool,
+    /// Logins that were decided.
+    decided: u64,
     /// Whether the supervisor knows that logins are served.
     announced: bool,
     /// Set by `Drain`: nothing new is taken.
@@ -133,6 +135,7 @@ impl Frontend {
             request_timeout: equipment.request_timeout,
             log_level,
             has_cache,
+            decided: 0,
             announced: false,
             draining: false,
             predecessors: Predecessors::default(),
@@ -258,11 +261,12 @@ impl Frontend {
                 }
                 ToFrontend::StartFailed(pool) => self.dispatcher.handle_start_failed(pool, now),
                 ToFrontend::LogLevel(level) => self.change_log_level(level, now),
+                ToFrontend::Totals(totals, daemon) => self.counters.handle_told(&totals, daemon, now),
                 ToFrontend::Ping => {
                     self.report(now);
-                    self.control.send(FromFrontend::Pong);
+                    let activity = self.dispatcher.activity(self.decided);
+                    self.control.send(FromFrontend::Pong(activity));
                 }
-                ToFrontend::Totals(totals, daemon) => self.counters.handle_told(&totals, daemon, now),
                 ToFrontend::Drain { hurry, staying } => self.drain(hurry, &staying, descriptor, now),
             }
         }

@@ -16,6 +16,7 @@ use crate::config::{
 use crate::job::WorkerId;
 use crate::metrics::daemon::Daemon;
 use crate::metrics::totals::Totals;
+use crate::metrics::activity::Activity;
 use crate::secret::Secret;
 use crate::settings::file::Text;
 use crate::settings::raw_settings::RawSettings;
@@ -101,8 +102,8 @@ pub enum FromFrontend {
     Kill(WorkerId),
     /// Somebody who may wants so much to be logged; the answer is [`ToFrontend::LogLevel`].
     LogLevel(LogLevel),
-    /// The answer to `Ping`.
-    Pong,
+    /// The answer to `Ping`, and what it is doing.
+    Pong(Activity),
     /// To `Drain`: no connection is taken from the sockets any more.
     Closed,
     /// The mechanism cannot be used, and why; said before `Ready`.
@@ -160,7 +161,7 @@ impl FromFrontend {
             Self::Start(pool) => Writer::new(START, 16).size(pool.0).finish(),
             Self::Kill(worker) => Writer::new(KILL, 16).number(worker.0).finish(),
             Self::LogLevel(level) => Writer::new(LOG_LEVEL, 16).log_level(*level).finish(),
-            Self::Pong => Writer::new(PONG, 16).finish(),
+            Self::Pong(activity) => encode_activity(*activity),
             Self::Closed => Writer::new(CLOSED, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
             Self::Totals(totals) => write_totals(Writer::new(TOTALS, LARGEST_MESSAGE), totals).finish(),
@@ -175,7 +176,7 @@ impl FromFrontend {
             START => Self::Start(PoolId(reader.size()?)),
             KILL => Self::Kill(WorkerId(reader.number()?)),
             LOG_LEVEL => Self::LogLevel(reader.log_level()?),
-            PONG => Self::Pong,
+            PONG => Self::Pong(decode_activity(&mut reader)?),
             CLOSED => Self::Closed,
             FAILED => Self::Failed(reader.text()?),
             TOTALS => Self::Totals(Box::new(read_totals(&mut reader)?)),
@@ -183,6 +184,18 @@ impl FromFrontend {
         };
         reader.finish(decoded)
     }
+}
+
+fn encode_activity(activity: Activity) -> Secret {
+    Writer::new(PONG, 32)
+        .number(activity.decided)
+        .size(activity.busy_workers)
+        .size(activity.waiting_logins)
+        .finish()
+}
+
+fn decode_activity(reader: &mut Reader<'_>) -> Result<Activity, Malformed> {
+    Ok(Activity { decided: reader.number()?, busy_workers: reader.size()?, waiting_logins: reader.size()? })
 }
 
 fn encode_setup(setup: &FrontendSetup) -> Secret {
@@ -443,6 +456,8 @@ mod tests {
             FromFrontend::LogLevel(LogLevel::Warning),
             FromFrontend::Start(PoolId(1)),
             FromFrontend::Kill(WorkerId(u64::MAX)),
+            FromFrontend::Pong(Activity { decided: u64::MAX, busy_workers: 2, waiting_logins: 3 }),
+            FromFrontend::Closed,
             FromFrontend::Failed("The file /x cannot be read".into()),
         ] {
             assert_eq!(FromFrontend::decode(message.encode().as_bytes()), Ok(message));

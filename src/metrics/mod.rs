@@ -2,6 +2,7 @@
 //! of the site's own file; never a login, realm or client address.
 #![forbid(unsafe_code)]
 
+pub mod activity;
 pub mod daemon;
 pub mod histogram;
 pub mod ledger;

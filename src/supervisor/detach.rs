@@ -27,6 +27,11 @@ impl Launch {
         Self { line: None }
     }
 
+    /// Whether the launching process waits.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.line.is_some()
+    }
+
     /// Sends the launching process home: the daemon serves. Its terminal is left alone from here on.
     pub(super) fn report_ready(self) -> Result<(), StartError> {
         let Some(mut line) = self.line else { return Ok(()) };

@@ -6,10 +6,12 @@ use super::children::{Role, Trouble, describe, reason_of_death};
 use super::counters::Counters;
 use super::endpoints::{Endpoints, Occasion};
 use super::frontends::{Ended, Frontends};
+use super::notify::{Notifier, Reloaded};
 use super::settings::{self, Serving};
 use super::signals::Signals;
 use super::start_error::StartError;
 use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, Succession};
+use super::upgrade::UpgradeWatch;
 use super::workers::Workers;
 use crate::config::Config;
 use crate::config::log_level::LogLevel;
@@ -17,6 +19,7 @@ use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::metrics::totals::Totals;
+use crate::metrics::activity::Activity;
 use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket, time};
@@ -52,6 +55,14 @@ impl Watch {
     }
 }
 
+/// What is outside of the daemon and concerns it as a whole.
+pub(super) struct Surroundings {
+    /// The service manager.
+    pub(super) notifier: Notifier,
+    /// The program on disk.
+    pub(super) upgrade: UpgradeWatch,
+}
+
 /// The supervisor at work: its children and what is to become of them.
 pub(super) struct EventLoop {
     config: Config,
@@ -61,6 +72,8 @@ pub(super) struct EventLoop {
     frontends: Frontends,
     workers: Workers,
     counters: Counters,
+    notifier: Notifier,
+    upgrade: UpgradeWatch,
     /// The end of the socket between an old frontend and the next one that is let accept.
     handover: Option<OwnedFd>,
     /// Why a frontend said that it cannot serve.
@@ -77,24 +90,35 @@ impl EventLoop {
         endpoints: Endpoints,
         account: Option<Account>,
         watch: Watch,
+        surroundings: Surroundings,
     ) -> Result<Self, StartError> {
         let registry = watch.poll.registry().try_clone();
         let registry = registry.map_err(|error| StartError::System("no descriptors are left", error))?;
         let drain_time = config.frontend.read_timeout + config.frontend.request_timeout + DRAIN_MARGIN;
+        let Surroundings { notifier, upgrade } = surroundings;
+        let mut succession = Succession::new(Rc::new(serving), drain_time, Instant::now());
+        notifier.watchdog().into_iter().for_each(|time| succession.answer_within(time));
         let mut event_loop = Self {
-            succession: Succession::new(Rc::new(serving), drain_time, Instant::now()),
+            succession,
             endpoints,
             workers: Workers::new(account.clone()),
             frontends: Frontends::new(registry, account),
             counters: Counters::new(std::process::id(), time::seconds_since_epoch(), Instant::now()),
             config,
             watch,
+            notifier,
+            upgrade,
             handover: None,
             refusal: None,
             trouble: None,
         };
         event_loop.carry_out();
         Ok(event_loop)
+    }
+
+    /// Tells the service manager that logins are served; `is_detached`: before the launching process is told.
+    pub(super) fn announce_ready(&mut self, is_detached: bool) {
+        self.notifier.handle_ready(is_detached);
     }
 
     /// Waits until logins are served.
@@ -127,6 +151,7 @@ impl EventLoop {
         if !self.succession.is_stopping() {
             self.succession.handle_stop(Instant::now());
         }
+        self.notifier.handle_stop();
         self.carry_out();
         while !self.succession.is_over() && self.turn().is_ok() {}
         self.kill_all();
@@ -170,6 +195,7 @@ impl EventLoop {
         self.reap();
         if asked.stop {
             self.succession.handle_stop(Instant::now());
+            self.notifier.handle_stop();
         }
         if asked.reload {
             self.succession.handle_reload();
@@ -177,6 +203,7 @@ impl EventLoop {
         self.succession.handle_timeout(Instant::now());
         self.carry_out();
         self.tell_counts();
+        self.notifier.handle_timeout(Instant::now());
         logging::retry(Instant::now());
         Ok(())
     }
@@ -186,7 +213,11 @@ impl EventLoop {
         let log_retry = logging::pending(now).map(|wait| now + wait);
         let unheard = self.frontends.have_more_to_say().then_some(now);
         let counts = self.counters.next_timeout(now);
-        [self.succession.next_timeout(), log_retry, unheard, counts, deadline].into_iter().flatten().min()
+        let notify_retry = self.notifier.next_timeout();
+        [self.succession.next_timeout(), log_retry, notify_retry, unheard, counts, deadline]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Passes on to the frontend that serves what others have counted.
@@ -212,7 +243,7 @@ impl EventLoop {
             }
             match message {
                 Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
-                Ok(FromFrontend::Pong) => {}
+                Ok(FromFrontend::Pong(activity)) => self.handle_pong(id, activity, now),
                 Ok(FromFrontend::LogLevel(level)) => self.change_log_level(level),
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
                 Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
@@ -238,6 +269,14 @@ impl EventLoop {
         self.counters.handle_report(id, report);
         let (logins, all) = (report.logins(), self.counters.totals().logins());
         log::debug!(target: "supervisor", "Frontend {pid} has decided {logins} more logins; there were {all} since the start");
+    }
+
+    /// What one says that takes no connections any more proves nothing.
+    fn handle_pong(&mut self, id: FrontendId, activity: Activity, now: Instant) {
+        if self.succession.is_current(id) {
+            self.notifier.handle_pong(id, activity, now);
+        }
+        self.upgrade.look_now_and_then(now);
     }
 
     /// At the start the reason is for whoever waits for it; later it is for the log.
@@ -294,9 +333,11 @@ impl EventLoop {
         while let Some(command) = self.succession.next_command() {
             match command {
                 Command::ReadSettings => {
+                    self.notifier.handle_reload_begins();
+                    self.upgrade.look();
                     let settings = self.read_settings();
                     if settings.is_none() {
-                        self.counters.note_reload(false);
+                        self.note_reload(Reloaded::Refused);
                     }
                     self.succession.handle_settings(settings, Instant::now());
                 }
@@ -330,11 +371,17 @@ impl EventLoop {
 
     fn note(&mut self, notice: Notice) {
         match notice {
-            Notice::TookOver => self.counters.note_reload(true),
-            Notice::SuccessorFailed => self.counters.note_reload(false),
+            Notice::TookOver => self.note_reload(Reloaded::InUse),
+            Notice::SuccessorFailed => self.note_reload(Reloaded::Refused),
             Notice::ReloadWaits => {}
         }
         write(notice);
+    }
+
+    /// A reload has ended; the notice is for the log.
+    fn note_reload(&mut self, reloaded: Reloaded) {
+        self.counters.note_reload(reloaded == Reloaded::InUse);
+        self.notifier.handle_reload_ends(reloaded);
     }
 
     fn start_frontend(&mut self, id: FrontendId, serving: &Serving) {

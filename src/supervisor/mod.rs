@@ -7,6 +7,7 @@ mod detach;
 mod endpoints;
 mod event_loop;
 mod frontends;
+mod notify;
 mod obstacles;
 mod pid_file;
 mod run_directory;
@@ -14,6 +15,7 @@ mod settings;
 mod signals;
 mod start_error;
 mod succession;
+mod upgrade;
 mod workers;
 
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
@@ -30,13 +32,15 @@ use crate::sys::spawn::{self, Account};
 use crate::sys::{activation, descriptor, inherited, own_binary, time};
 use detach::{Detached, Launch};
 use endpoints::{Endpoints, Occasion};
-use event_loop::{EventLoop, Watch};
+use event_loop::{EventLoop, Surroundings, Watch};
+use notify::Notifier;
 use pid_file::Locked;
 use settings::{Serving, Settings};
 use start_error::StartError;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use upgrade::UpgradeWatch;
 
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -50,28 +54,41 @@ pub fn run(config: Config) -> ExitCode {
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.log_level);
     let status = match prepare(&config, handed_in) {
-        Ok((Detached::Launcher(status), ..)) => ExitCode::from(status),
-        Ok((Detached::Daemon(launch), settings, endpoints)) => serve(config, settings, endpoints, launch),
+        Ok(Prepared { detached: Detached::Launcher(status), .. }) => ExitCode::from(status),
+        Ok(Prepared { detached: Detached::Daemon(launch), means }) => serve(config, means, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
     };
     logging::flush_briefly(LAST_WORDS);
     status
 }
 
+/// What was found before the daemon parted from the process that launched it.
+struct Prepared {
+    detached: Detached,
+    means: Means,
+}
+
+/// What the daemon starts with.
+struct Means {
+    settings: Settings,
+    endpoints: Endpoints,
+    surroundings: Surroundings,
+}
+
 /// What is done before the daemon parts from the process that launched it.
-fn prepare(
-    config: &Config,
-    handed_in: Result<Vec<HandedIn>, String>,
-) -> Result<(Detached, Settings, Endpoints), StartError> {
+fn prepare(config: &Config, handed_in: Result<Vec<HandedIn>, String>) -> Result<Prepared, StartError> {
     let handed_in = handed_in.map_err(StartError::HandedIn)?;
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
+    let surroundings =
+        Surroundings { notifier: Notifier::from_environment(), upgrade: UpgradeWatch::new(Instant::now()) };
     let settings = settings::read(config)
         .map_err(|problems| StartError::Settings(config.only_mechanism().map(str::to_owned), problems))?;
     check_descriptors(config, &settings.site)?;
     run_directory::enter(&config.run_directory)?;
     let detached = if config.foreground { Detached::Daemon(Launch::foreground()) } else { detach::detach()? };
-    Ok((detached, settings, Endpoints::new(handed_in)))
+    let endpoints = Endpoints::new(handed_in);
+    Ok(Prepared { detached, means: Means { settings, endpoints, surroundings } })
 }
 
 /// Whether the processes have the descriptors to start, which the limit is raised to if need be.
@@ -83,10 +100,10 @@ fn check_descriptors(config: &Config, site: &Site) -> Result<(), StartError> {
 }
 
 /// The daemon from its first to its last moment.
-fn serve(config: Config, settings: Settings, endpoints: Endpoints, launch: Launch) -> ExitCode {
+fn serve(config: Config, means: Means, launch: Launch) -> ExitCode {
     let (targets, foreground) = (config.log, config.foreground);
     logging::init(targets, config.log_level);
-    match Daemon::start(config, settings, endpoints) {
+    match Daemon::start(config, means) {
         Ok(daemon) => daemon.run(launch),
         // Nobody waits for it to become ready.
         Err(StartError::Stopped) if foreground => ExitCode::SUCCESS,
@@ -107,7 +124,8 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(config: Config, settings: Settings, mut endpoints: Endpoints) -> Result<Self, StartError> {
+    fn start(config: Config, means: Means) -> Result<Self, StartError> {
+        let Means { settings, mut endpoints, surroundings } = means;
         let directory = config.run_directory.clone();
         let watch = Watch::start()?;
         let start_lock = Locked::start_lock(&directory)?;
@@ -128,7 +146,7 @@ impl Daemon {
         let paths: Vec<_> = clients.map(|listening| listening.path().to_owned()).collect();
         let targets = config.log;
         let serving = Serving { settings, listening, configured: time::seconds_since_epoch() };
-        let mut event_loop = EventLoop::start(config, serving, endpoints, account, watch)?;
+        let mut event_loop = EventLoop::start(config, serving, endpoints, account, watch, surroundings)?;
         event_loop.await_ready()?;
         for path in paths {
             log::info!(target: "ipc_init", "listening on socket: {}", path.display());
@@ -138,6 +156,7 @@ impl Daemon {
 
     /// Until it is told to stop, and all is cleaned up.
     fn run(mut self, launch: Launch) -> ExitCode {
+        self.event_loop.announce_ready(launch.is_awaited());
         let served = launch.report_ready().and_then(|()| self.event_loop.serve());
         // Files first: whoever waits for the end looks for them.
         self.event_loop.remove_sockets();

@@ -3,13 +3,14 @@
 
 use super::descriptor::CONTROL;
 use super::result::check;
+use std::env;
 use std::ffi::{CStr, CString, OsStr, OsString};
-use std::fs::OpenOptions;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -74,6 +75,55 @@ fn executed_path() -> OsString {
     // SAFETY: AT_EXECFN is the address of a string that the kernel has put above the stack, where it stays.
     let path = unsafe { CStr::from_ptr(address as *const libc::c_char) };
     OsString::from_vec(path.to_bytes().to_owned())
+}
+
+/// Where the running binary was found at the start, to see whether it still is.
+pub struct OnDisk {
+    path: PathBuf,
+    file: Identity,
+}
+
+/// What has become of the file at that path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Another one is there.
+    Replaced,
+    /// None is there.
+    Removed,
+}
+
+/// Device, inode, size and the time of the last change in two numbers.
+type Identity = (u64, u64, u64, i64, i64);
+
+impl OnDisk {
+    /// By the path that it was executed by, or else by the kernel's. None if neither leads to the running binary, as in a
+    /// container that was entered from outside. To be called after [`open`] and before the working directory changes.
+    pub fn find() -> Option<Self> {
+        let running = File::from(BINARY.get()?.try_clone().ok()?);
+        let file = identity(&running.metadata().ok()?);
+        let executed = env::current_dir().ok().map(|directory| directory.join(executed_path()));
+        let paths = executed.into_iter().chain(fs::read_link(BY_PROC));
+        let mut found = paths.map(|path| Self { path, file });
+        found.find(|one| fs::metadata(&one.path).is_ok_and(|there| identity(&there) == file))
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What has become of it; none as well if it cannot be looked at.
+    pub fn change(&self) -> Option<Change> {
+        match fs::metadata(&self.path) {
+            Ok(there) => (identity(&there) != self.file).then_some(Change::Replaced),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Change::Removed),
+            Err(_) => None,
+        }
+    }
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec())
 }
 
 /// Everything for executing the binary, made ahead: nothing may be allocated between fork and exec.
@@ -150,11 +200,9 @@ impl Strings {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::env;
-    use std::os::unix::fs::MetadataExt;
 
     fn file_of(descriptor: BorrowedFd<'_>) -> (u64, u64) {
-        let metadata = std::fs::File::from(descriptor.try_clone_to_owned().unwrap()).metadata().unwrap();
+        let metadata = File::from(descriptor.try_clone_to_owned().unwrap()).metadata().unwrap();
         (metadata.dev(), metadata.ino())
     }
 
@@ -167,6 +215,26 @@ mod tests {
     #[test]
     fn a_childs_fixed_place_is_not_where_it_is() {
         assert!(open().unwrap().as_raw_fd() > CONTROL);
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_or_removed_is_noticed_and_one_that_cannot_be_looked_at_is_not() {
+        open().unwrap();
+        assert_eq!(OnDisk::find().unwrap().change(), None);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program");
+        fs::write(&path, "old").unwrap();
+        let file = identity(&fs::metadata(&path).unwrap());
+        let on_disk = OnDisk { path: path.clone(), file };
+        assert_eq!(on_disk.change(), None);
+        fs::write(directory.path().join("new"), "new").unwrap();
+        fs::rename(directory.path().join("new"), &path).unwrap();
+        assert_eq!(on_disk.change(), Some(Change::Replaced));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(on_disk.change(), Some(Change::Removed));
+        let below_a_file = OnDisk { path: path.join("x"), file };
+        fs::write(&path, "a file").unwrap();
+        assert_eq!(below_a_file.change(), None);
     }
 
     #[test]

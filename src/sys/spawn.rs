@@ -16,8 +16,19 @@ use std::process::{Child, Command, Stdio};
 /// What libc's clock is set by: the log lines of all processes are to carry the same time.
 const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
 
-/// What tells of sockets that were handed in (see [`super::activation`]): for one process, and none that it starts.
-const ACTIVATION: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"];
+/// What a service manager tells one process, and none that it starts: sockets that were handed in (see
+/// [`super::activation`]), where to say how it is, and which run of which unit it is. A program of a PAM module that found
+/// these would speak for the daemon.
+const FOR_ONE_PROCESS: [&str; 8] = [
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PIDFDID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "INVOCATION_ID",
+];
 
 /// The account a child runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +51,8 @@ pub struct Spawn<'a> {
     pub account: Option<&'a Account>,
     /// Whether the child may write to the parent's standard error stream.
     pub inherit_stderr: bool,
-    /// Whether the child gets the parent's environment, or of it the time zone only. What tells of sockets that were
-    /// handed in is never passed on.
+    /// Whether the child gets the parent's environment, or of it the time zone only. What a service manager
+    /// tells one process is never passed on.
     pub inherit_environment: bool,
 }
 
@@ -90,8 +101,9 @@ impl Spawn<'_> {
     fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + use<> {
         let everything = self.inherit_environment;
         let is_among = |names: &[&str], name: &OsString| names.iter().any(|one| name == one);
-        env::vars_os()
-            .filter(move |(name, _)| is_among(&TIME_ZONE, name) || everything && !is_among(&ACTIVATION, name))
+        env::vars_os().filter(move |(name, _)| {
+            is_among(&TIME_ZONE, name) || everything && !is_among(&FOR_ONE_PROCESS, name)
+        })
     }
 }
 

@@ -7,6 +7,16 @@ pub fn seconds_since_epoch() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// The clock that runs on whatever the time of day is set to, in microseconds: CLOCK_MONOTONIC as other processes see it,
+/// which `Instant` does not tell.
+pub fn monotonic_microseconds() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live value of the right type. Every Linux has this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let part = |value| u64::try_from(value).unwrap_or(0);
+    part(time.tv_sec).saturating_mul(1_000_000).saturating_add(part(time.tv_nsec) / 1000)
+}
+
 /// A moment in local time, as far as a syslog time stamp shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalTime {
@@ -47,6 +57,15 @@ impl LocalTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_monotonic_clock_runs_as_instants_do() {
+        let (before, start) = (monotonic_microseconds(), std::time::Instant::now());
+        assert!(before > 0);
+        std::thread::yield_now();
+        let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(0);
+        assert!(monotonic_microseconds() - before >= elapsed);
+    }
 
     #[test]
     fn the_local_time_is_one_that_a_calendar_has() {

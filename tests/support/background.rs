@@ -37,6 +37,11 @@ impl Background {
         }
     }
 
+    /// The number of the program's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal to the program itself.
     pub fn signal(&self, name: &str) {
         if let Some(process) = Process::find(self.child.id()) {

@@ -29,6 +29,7 @@ pub mod process;
 pub mod proxy;
 pub mod server;
 pub mod slapd;
+pub mod supervisord;
 pub mod system;
 
 pub use auth_client::AuthClient;

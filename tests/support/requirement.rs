@@ -2,7 +2,7 @@
 
 use crate::control::contrib::PROMTOOL;
 use crate::peers::{EXIM, POSTFIX};
-use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd};
+use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd, supervisord};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -44,6 +44,8 @@ pub enum Requirement {
     Fail2ban,
     /// Prometheus' checks.
     Promtool,
+    /// supervisord, which runs programs in containers.
+    Supervisord,
 }
 
 impl Requirement {
@@ -81,6 +83,9 @@ impl Requirement {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
             Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
+            Self::Supervisord => {
+                no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")
+            }
             Self::Fail2ban => no_file(fail2ban::PROGRAM, "fail2ban (tests/support/unpack.sh fetches it)"),
         }
     }

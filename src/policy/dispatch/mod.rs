@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod activity;
 #[cfg(test)]
 mod chain_tests;
 mod counters;

@@ -43,6 +43,11 @@ impl Pools {
         self.0.iter().position(|watched| watched.pool.has(worker)).map(PoolId)
     }
 
+    /// How many workers have a job.
+    pub(super) fn busy(&self) -> usize {
+        self.0.iter().map(|watched| watched.pool.busy()).sum()
+    }
+
     /// Whether all that keep workers ready have had one that was.
     pub(super) fn have_been_ready(&self) -> bool {
         let mut pools = self.0.iter().map(|watched| &watched.pool);

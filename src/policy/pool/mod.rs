@@ -264,6 +264,11 @@ impl Pool {
         self.idle.len()
     }
 
+    /// How many workers have a job.
+    pub fn busy(&self) -> usize {
+        self.workers.values().filter(|worker| matches!(worker.state, State::Busy(_))).count()
+    }
+
     /// The settings the pool was made with.
     pub fn settings(&self) -> &WorkerSettings {
         &self.settings
@@ -343,8 +348,7 @@ impl Pool {
 
     /// Workers to be started: enough for those at work, those waiting, and a few ready; within the bound.
     fn missing(&self) -> usize {
-        let busy = self.workers.values().filter(|worker| matches!(worker.state, State::Busy(_))).count();
-        let wanted = (busy + self.queue.len()).saturating_add(self.settings.ready);
+        let wanted = (self.busy() + self.queue.len()).saturating_add(self.settings.ready);
         wanted.min(self.settings.most).saturating_sub(self.size())
     }
 }

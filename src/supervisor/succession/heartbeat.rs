@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How often a process that says nothing by itself is asked.
+/// How often a process is asked, at the least.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// For how long it may leave that unanswered. A frontend never waits for anything, so a second would do on an idle
 /// machine; the rest is for one that swaps, or that was suspended.
@@ -24,39 +24,48 @@ pub(super) enum Beat {
 
 /// When one process was last asked, or will be.
 #[derive(Debug)]
-pub(super) enum Heartbeat {
+pub(super) struct Heartbeat {
+    interval: Duration,
+    next: Next,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Next {
     AskAt(Instant),
     AnswerBy(Instant),
 }
 
 impl Heartbeat {
-    pub(super) fn new(now: Instant) -> Self {
-        Self::AskAt(now + INTERVAL)
+    /// Of a process that is asked that often.
+    pub(super) fn new(interval: Duration, now: Instant) -> Self {
+        Self { interval, next: Next::AskAt(now + interval) }
     }
 
-    /// The process has said something.
+    /// The process has said something. One that talks by itself is asked all the same: what it answers is told to others.
     pub(super) fn handle_heard(&mut self, now: Instant) {
-        *self = Self::new(now);
+        if matches!(self.next, Next::AnswerBy(_)) {
+            self.next = Next::AskAt(now + self.interval);
+        }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Beat {
-        match *self {
-            Self::AskAt(due) if due <= now => {
-                *self = Self::AnswerBy(now + LONGEST_SILENCE);
+        match self.next {
+            Next::AskAt(due) if due <= now => {
+                self.next = Next::AnswerBy(now + LONGEST_SILENCE);
                 Beat::Ask
             }
-            Self::AnswerBy(due) if now >= due + LATE => {
-                *self = Self::AnswerBy(now + LONGEST_SILENCE);
+            Next::AnswerBy(due) if now >= due + LATE => {
+                self.next = Next::AnswerBy(now + LONGEST_SILENCE);
                 Beat::Nothing
             }
-            Self::AnswerBy(due) if due <= now => Beat::Silent,
-            Self::AskAt(_) | Self::AnswerBy(_) => Beat::Nothing,
+            Next::AnswerBy(due) if due <= now => Beat::Silent,
+            Next::AskAt(_) | Next::AnswerBy(_) => Beat::Nothing,
         }
     }
 
     pub(super) fn next_timeout(&self) -> Instant {
-        match self {
-            Self::AskAt(due) | Self::AnswerBy(due) => *due,
+        match self.next {
+            Next::AskAt(due) | Next::AnswerBy(due) => due,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::CLOSE_TIME;
 use super::command::KillReason;
-use super::heartbeat::{Beat, Heartbeat};
+use super::heartbeat::{Beat, Heartbeat, INTERVAL};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Leaving {
         if accepts {
             Self::Closing { until: now + CLOSE_TIME, end_by }
         } else {
-            Self::Draining { end_by, heartbeat: Heartbeat::new(now) }
+            Self::Draining { end_by, heartbeat: Heartbeat::new(INTERVAL, now) }
         }
     }
 
@@ -43,7 +43,7 @@ impl Leaving {
 
     pub(super) fn handle_closed(&mut self, now: Instant) {
         if let Self::Closing { end_by, .. } = *self {
-            *self = Self::Draining { end_by, heartbeat: Heartbeat::new(now) };
+            *self = Self::Draining { end_by, heartbeat: Heartbeat::new(INTERVAL, now) };
         }
     }
 

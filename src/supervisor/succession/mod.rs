@@ -23,7 +23,7 @@ pub(super) use command::{Command, FrontendId, KillReason, Notice, StartFailure};
 
 use crate::policy::pool::backoff::Backoff;
 use frontend::{Frontend, Stage};
-use heartbeat::{Beat, Heartbeat};
+use heartbeat::{Beat, Heartbeat, INTERVAL};
 use leaving::Leaving;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -59,6 +59,8 @@ pub(super) struct Succession<S> {
     reload: Reload,
     /// The longest that a frontend may take over its last requests.
     drain_time: Duration,
+    /// How often the current one is asked for a sign of life.
+    ping_interval: Duration,
     backoff: Backoff,
     last: usize,
     commands: VecDeque<Command<S>>,
@@ -105,12 +107,23 @@ impl<S: Clone> Succession<S> {
             leaving: BTreeMap::new(),
             reload: Reload::NotAsked,
             drain_time,
+            ping_interval: INTERVAL,
             backoff: Backoff::default(),
             last: 0,
             commands: VecDeque::new(),
         };
         succession.start_current(now);
         succession
+    }
+
+    /// Asks the current frontend for a sign of life so often that its answer is known in such a time, twice if need be.
+    pub(super) fn answer_within(&mut self, time: Duration) {
+        self.ping_interval = INTERVAL.min(time / 3);
+    }
+
+    /// Whether it is the one that takes the connections.
+    pub(super) fn is_current(&self, id: FrontendId) -> bool {
+        self.current.as_ref().is_some_and(|current| current.id == id)
     }
 
     /// How the start went, once that is known.
@@ -190,7 +203,7 @@ impl<S: Clone> Succession<S> {
         }
         let Some(current) = self.current.as_mut().filter(|current| current.id == id) else { return };
         if matches!(current.stage, Stage::Starting { .. }) {
-            current.stage = Stage::Ready { since: now, heartbeat: Heartbeat::new(now) };
+            current.stage = Stage::Ready { since: now, heartbeat: Heartbeat::new(self.ping_interval, now) };
         }
         if matches!(self.phase, Phase::Starting { .. }) {
             self.phase = Phase::Serving;

@@ -138,7 +138,7 @@ fn a_silent_frontend_is_replaced_and_one_that_answers_is_not() {
     let now = Instant::now();
     let mut succession = serving(now);
     for round in 1..100 {
-        let asked = now + heartbeat::INTERVAL * round;
+        let asked = now + INTERVAL * round;
         succession.handle_timeout(asked);
         assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
         succession.handle_heard(FIRST, asked);
@@ -162,7 +162,7 @@ fn a_silent_frontend_is_replaced_and_one_that_answers_is_not() {
 fn a_look_at_the_clock_that_comes_late_itself_blames_nobody() {
     let now = Instant::now();
     let mut succession = serving(now);
-    succession.handle_timeout(now + heartbeat::INTERVAL);
+    succession.handle_timeout(now + INTERVAL);
     succession.handle_timeout(now + Duration::from_secs(3600));
     assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
     succession.handle_timeout(succession.next_timeout().unwrap());

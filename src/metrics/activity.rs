@@ -1,0 +1,13 @@
+//! What a frontend is doing, in three numbers: said with every sign of life.
+#![forbid(unsafe_code)]
+
+/// What a frontend does now.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Activity {
+    /// Logins that were decided since that frontend started, those of the cache included.
+    pub decided: u64,
+    /// Workers that have a login or an errand.
+    pub busy_workers: usize,
+    /// Logins that wait for a free worker or for the answer of a server.
+    pub waiting_logins: usize,
+}
