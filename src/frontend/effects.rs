@@ -46,6 +46,7 @@ impl Frontend {
                 self.control.send(FromFrontend::Kill(worker));
             }
             Action::Ask(instance, job, origin, credentials) => {
+                record::write_question(job, &credentials.login, instance, &self.site);
                 self.with_network(instance, |network| network.ask(job, origin, credentials, now));
             }
             Action::Withdraw(instance, job) => {
@@ -57,7 +58,7 @@ impl Frontend {
             Action::Report(instance, id, result) => {
                 self.with_network(instance, |network| network.handle_errand(id, result, now));
             }
-            Action::Log(event) => record::write(&event, &self.site),
+            Action::Log(event) => record::write(&event, &self.site, &mut self.outages, now),
         }
     }
 

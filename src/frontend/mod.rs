@@ -15,6 +15,7 @@ mod handover;
 mod listener;
 mod listeners;
 mod networks;
+mod outages;
 mod places;
 mod predecessors;
 mod record;
@@ -41,6 +42,7 @@ use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Poll};
 use networks::Networks;
+use outages::Outages;
 use predecessors::Predecessors;
 use std::io;
 use std::rc::Rc;
@@ -61,6 +63,9 @@ pub fn run() -> ! {
     signals::ignore();
     let mut frontend = Frontend::set_up();
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
+    if let Ok(frontend) = &mut frontend {
+        record::write_sums(&frontend.outages.take_all(Instant::now()));
+    }
     // Said before the socket to the supervisor closes, which takes that for the end of this process.
     let failed = frontend.as_ref().err().or_else(|| served.as_ref().err());
     if let Some(error) = failed {
@@ -80,6 +85,8 @@ struct Frontend {
     networks: Networks,
     dispatcher: Dispatcher,
     site: Rc<Site>,
+    /// The logins that could not be decided lately.
+    outages: Outages,
     /// `--request-timeout`
     request_timeout: Duration,
     /// Whether the supervisor knows that logins are served.
@@ -115,6 +122,7 @@ impl Frontend {
             networks,
             dispatcher,
             site,
+            outages: Outages::default(),
             request_timeout,
             announced: false,
             draining: false,
@@ -247,6 +255,7 @@ impl Frontend {
             self.auth_clients.next_timeout(now),
             self.listeners.next_timeout(),
             self.give_up_at,
+            self.outages.next_timeout(),
             self.control.next_timeout(),
             logging::pending(now).map(|wait| now + wait),
         ];
@@ -268,6 +277,7 @@ impl Frontend {
         self.clients.handle_timeout(now);
         self.auth_clients.handle_timeout(now);
         self.carry_out(now);
+        record::write_sums(&self.outages.take_due(now));
         self.control.flush();
         logging::retry(now);
     }
