@@ -28,6 +28,7 @@ mod layers;
 mod ldap;
 mod lifecycle;
 mod log;
+mod log_readers;
 mod login_numbers;
 mod modules;
 mod outages;

@@ -22,6 +22,7 @@ pub mod fake_ldap;
 pub mod kerberos;
 pub mod lines;
 pub mod load;
+pub mod log_readers;
 pub mod mux_client;
 pub mod nginx;
 pub mod pam;

@@ -1,7 +1,7 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
 use crate::peers::{EXIM, POSTFIX};
-use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd};
+use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, log_readers, nginx, slapd};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -41,6 +41,12 @@ pub enum Requirement {
     Kerberos,
     /// fail2ban, which reads log lines.
     Fail2ban,
+    /// What makes journals, and what fail2ban reads them with.
+    Journal,
+    /// logwatch, which counts log lines, and perl.
+    Logwatch,
+    /// logcheck, which leaves out known log lines.
+    Logcheck,
 }
 
 impl Requirement {
@@ -78,6 +84,12 @@ impl Requirement {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
             Self::Fail2ban => no_file(fail2ban::PROGRAM, "fail2ban (tests/support/unpack.sh fetches it)"),
+            Self::Journal => no_file(
+                fail2ban::JOURNAL_READER,
+                "systemd-journal-remote and python3-systemd (tests/support/unpack.sh fetches them)",
+            ),
+            Self::Logwatch => no_file(log_readers::LOGWATCH, "logwatch (tests/support/unpack.sh fetches it)"),
+            Self::Logcheck => no_file(log_readers::LOGCHECK, "logcheck (tests/support/unpack.sh fetches it)"),
         }
     }
 }
