@@ -17,6 +17,7 @@ mod support;
 mod cache;
 mod chains;
 mod config;
+mod confinement;
 mod dovecot;
 mod endpoints;
 mod fairness;

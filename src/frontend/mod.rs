@@ -30,7 +30,7 @@ use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::policy::dispatch::Dispatcher;
 use crate::strerror::strerror;
-use crate::sys::{memory, process, signals, spawn};
+use crate::sys::{confinement, memory, process, signals, spawn};
 use auth_clients::AuthClients;
 use clients::Clients;
 use control::Control;
@@ -106,6 +106,15 @@ impl Frontend {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let setup = control.receive_setup()?;
         logging::init(setup.log, setup.verbose);
+        if let Err(error) = process::lead_own_group() {
+            log::warn!(
+                target: "frontend",
+                "The daemon's processes have no groups of their own (setpgid: {}), so what is sent to its group \
+                 breaks off logins{}",
+                strerror(&error),
+                confinement::remark(&error)
+            );
+        }
         let Equipment { poll, clients, auth_clients, workers, networks, dispatcher, site, request_timeout } =
             Equipment::make(setup, &control).map_err(|reason| {
                 // Whoever waits for the daemon to start is told.

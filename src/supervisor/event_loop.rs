@@ -2,7 +2,7 @@
 //! never sees a client's byte.
 #![forbid(unsafe_code)]
 
-use super::children::{Role, Trouble, describe};
+use super::children::{Role, Trouble, describe, obstacle};
 use super::endpoints::{Endpoints, Occasion};
 use super::frontends::Frontends;
 use super::settings::{self, Serving};
@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
-use crate::strerror::strerror;
 use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket};
 use log::Level;
@@ -218,8 +217,9 @@ impl EventLoop {
                 self.frontends.hand_over(frontend, &ToFrontend::Worker(id, pool), socket.as_fd());
             }
             Err(error) => {
-                log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
-                self.trouble = Some(Trouble::NotStarted(Role::Worker, error));
+                let reason = obstacle(&error);
+                log::error!(target: "supervisor", "A worker cannot be started: {reason}");
+                self.trouble = Some(Trouble::NotStarted(Role::Worker, reason));
                 self.frontends.tell(frontend, &ToFrontend::StartFailed(pool));
             }
         }
@@ -282,8 +282,9 @@ impl EventLoop {
 
     fn start_frontend(&mut self, id: FrontendId, serving: &Serving) {
         if let Err(error) = self.frontends.start(id, &self.config, serving) {
-            log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
-            self.trouble = Some(Trouble::NotStarted(Role::Frontend, error));
+            let reason = obstacle(&error);
+            log::error!(target: "supervisor", "The frontend cannot be started: {reason}");
+            self.trouble = Some(Trouble::NotStarted(Role::Frontend, reason));
             self.succession.handle_ended(id, Instant::now());
             return;
         }
