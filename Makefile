@@ -19,7 +19,7 @@ MANDIR  ?= $(PREFIX)/share/man
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
-                 dovecot-imapd slapd nginx-light g++ python3
+                 dovecot-imapd slapd nginx-light g++ python3 perl bzip2
 
 PROGRAMS  = saslauthd testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))

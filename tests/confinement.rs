@@ -1,10 +1,12 @@
 //! Where mandatory access control refuses what the C daemon has no need of: SELinux's policies allow saslauthd neither a
 //! process group nor to execute itself. Here the kernel refuses the same call by a filter.
 
+use crate::support::confinement::{Policy, compile_profile};
 use crate::support::lines::Lines;
 use crate::support::{Launch, Program, Request, System, eventually};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 #[test]
@@ -52,6 +54,43 @@ fn a_daemon_that_selinux_does_not_let_execute_itself_says_so_and_ends() {
         assert_eq!(finished.code, Some(1));
         assert!(log.wait_for("The frontend cannot be started").ends_with(&format!("denied{remark}")));
     }
+}
+
+#[test]
+fn the_profile_for_apparmor_compiles_and_forbids_nothing_as_it_is_shipped() {
+    require!(Apparmor);
+    let profile = shipped("contrib/apparmor/usr.sbin.saslauthd");
+    assert!(profile.contains("flags=(complain, mediate_deleted)"));
+    let enforcing = profile.replace("complain, ", "");
+    for (profile, compiles) in
+        [(&profile, true), (&enforcing, true), (&profile.replace("signal (send", "signal (sent"), false)]
+    {
+        assert_eq!(is_success(&compile_profile(profile)), compiles);
+    }
+}
+
+/// By rules that must not be allowed: the compiler finds that they are.
+#[test]
+fn the_module_for_selinux_gives_debians_policy_what_it_lacks() {
+    require!(Selinux);
+    let (policy, module) = (Policy::new(), shipped("contrib/selinux/saslauthd-rs.cil"));
+    assert!(is_success(&policy.compile_with(&module)));
+    let with_http = module.replace("; (allow", "(allow");
+    assert!(is_success(&policy.compile_with(&with_http)), "what is commented out is right, too");
+    let rules = "(neverallow saslauthd_t saslauthd_exec_t (file (execute_no_trans)))\n\
+                 (neverallow saslauthd_t self (process (setpgid)))\n\
+                 (neverallow saslauthd_t self (capability (kill)))\n";
+    assert!(is_success(&policy.compile_with(rules)), "the policy lacks them");
+    assert!(!is_success(&policy.compile_with(&format!("{module}{rules}"))), "the module has them");
+}
+
+fn shipped(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+fn is_success(output: &Output) -> bool {
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    output.status.success()
 }
 
 fn times(log: &Lines, text: &str) -> usize {

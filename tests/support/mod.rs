@@ -12,6 +12,7 @@ pub mod background;
 pub mod certificates;
 pub mod client;
 pub mod command;
+pub mod confinement;
 pub mod cyrus;
 pub mod daemon;
 pub mod dovecot;

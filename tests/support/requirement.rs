@@ -1,7 +1,7 @@
 //! What a test needs from the machine. A test that cannot run is named and counted, never silently green.
 
 use crate::peers::{EXIM, POSTFIX};
-use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, log_readers, nginx, slapd};
+use crate::support::{Program, confinement, cyrus, dovecot, fail2ban, kerberos, log_readers, nginx, slapd};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -47,6 +47,10 @@ pub enum Requirement {
     Logwatch,
     /// logcheck, which leaves out known log lines.
     Logcheck,
+    /// AppArmor's compiler.
+    Apparmor,
+    /// SELinux's compilers, and Debian's policy.
+    Selinux,
 }
 
 impl Requirement {
@@ -87,6 +91,13 @@ impl Requirement {
             Self::Journal => no_file(
                 fail2ban::JOURNAL_READER,
                 "systemd-journal-remote and python3-systemd (tests/support/unpack.sh fetches them)",
+            ),
+            Self::Apparmor => {
+                no_file(confinement::ABSTRACTIONS, "AppArmor's compiler (tests/support/unpack.sh fetches it)")
+            }
+            Self::Selinux => no_file(
+                confinement::SECILC,
+                "SELinux's compilers and policy (tests/support/unpack.sh fetches them)",
             ),
             Self::Logwatch => no_file(log_readers::LOGWATCH, "logwatch (tests/support/unpack.sh fetches it)"),
             Self::Logcheck => no_file(log_readers::LOGCHECK, "logcheck (tests/support/unpack.sh fetches it)"),
