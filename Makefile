@@ -4,6 +4,7 @@
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
+#   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
@@ -20,7 +21,7 @@ MANDIR  ?= $(PREFIX)/share/man
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
-                 dovecot-imapd slapd nginx-light g++ python3
+                 dovecot-imapd slapd nginx-light g++ python3 perl bzip2
 
 PROGRAMS  = saslauthd saslauthdctl testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
@@ -32,7 +33,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test test-systemd fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test test-systemd test-mac fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -53,6 +54,10 @@ test-systemd: build
 	@contrib/make/packages.sh wanted systemd-container mmdebstrap
 	contrib/make/systemd.sh $(TARGET)/release
 	contrib/make/container.sh $(TARGET)/release
+test-mac: build-packages
+	@contrib/make/packages.sh needed mmdebstrap qemu-system-x86 e2fsprogs
+	$(CARGO) build --release --locked
+	contrib/make/mac.sh $(TARGET)/release $(TARGET)/mac
 
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++

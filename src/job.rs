@@ -4,6 +4,7 @@
 use crate::credentials::Credentials;
 use crate::outcome::Verdict;
 use crate::secret::Secret;
+use std::fmt;
 use std::net::SocketAddr;
 
 /// A worker process, numbered by the supervisor.
@@ -13,6 +14,20 @@ pub struct WorkerId(pub u64);
 /// A job of a worker or of the servers, numbered by the dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
+
+impl JobId {
+    /// The number before the first of that process: no two that run one after the other number a job alike.
+    pub fn before_first_of(process: u32) -> Self {
+        Self(u64::from(process) << 32)
+    }
+}
+
+/// The process and which of its jobs.
+impl fmt::Display for JobId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.0 >> 32, self.0 & u64::from(u32::MAX))
+    }
+}
 
 /// One piece of such work, numbered by whoever wants it done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,4 +99,16 @@ pub enum Answer {
     Verdict(Verdict),
     /// To [`Purpose::Errand`].
     Errand(ErrandResult),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_shown_by_its_process_and_its_number_there() {
+        let JobId(before_first) = JobId::before_first_of(4_194_304);
+        assert_eq!(JobId(before_first + 17).to_string(), "4194304.17");
+        assert_eq!(JobId(5).to_string(), "0.5");
+    }
 }

@@ -142,6 +142,11 @@ impl Worker {
             };
             spawn::renew_death_signal();
             self.redirect_syslog();
+            if let Purpose::CheckLogin(credentials) = &purpose {
+                // The lines that follow from this process are about it, those of PAM modules too.
+                let login = logging::clean(&credentials.login);
+                log::debug!(target: "", "DEBUG: login {job}: is checked here for {login}");
+            }
             let answer = self.carry_out(purpose);
             // Before the answer: with it comes the next task.
             let unfit = self.fitness.judge(self.completion_of(&answer), Instant::now());

@@ -42,6 +42,7 @@ const PURE: &[&str] = &[
     "config",
     "credentials",
     "endpoint",
+    "frontend::outages",
     "frontend::places",
     "ipc",
     "job",

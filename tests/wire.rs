@@ -158,7 +158,7 @@ fn connecting_and_closing_is_silent(program: Program) {
     // The one worker of C comes to this login after it has seen the other client go.
     assert_eq!(site.ask("user", "wrong"), "NO PAM auth error");
     site.daemon.log.wait_for("auth failure");
-    let about_logins = ["auth ", "pam_authenticate failed", "accept lock", "response"];
+    let about_logins = ["auth ", "DEBUG: login ", "pam_authenticate failed", "accept lock", "response"];
     let lines = site.daemon.log.all().split_off(before);
     let others: Vec<_> =
         lines.iter().filter(|line| !about_logins.iter().any(|text| line.contains(text))).collect();

@@ -8,8 +8,8 @@ set -eu
 [ -n "${CI:-}" ] || unset CI
 
 # Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
-# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans, supervisor is a service. Only the heavy Exim has the
-# driver for Dovecot's protocol.
+# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans, AppArmor and SELinux confine, supervisor is a service, and
+# logwatch and logcheck want to run every day. Only the heavy Exim has the driver for Dovecot's protocol.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
 }
@@ -20,6 +20,11 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
     unpack prometheus usr/bin/promtool "$1/tmp/prometheus"
     unpack supervisor usr/bin/supervisord "$1/tmp/supervisor"
+    unpack "systemd-journal-remote python3-systemd" usr/share/doc/systemd-journal-remote "$1/tmp/journal"
+    unpack apparmor etc/apparmor.d/abstractions "$1/tmp/apparmor"
+    unpack "secilc policycoreutils selinux-policy-default" usr/bin/secilc "$1/tmp/selinux"
+    unpack logwatch usr/sbin/logwatch "$1/tmp/logwatch"
+    unpack logcheck usr/bin/logcheck-test "$1/tmp/logcheck"
 fi
 
 # Each test that cannot run adds a line to it: its name, a colon and the reason.

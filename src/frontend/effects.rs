@@ -46,6 +46,7 @@ impl Frontend {
                 self.control.send(FromFrontend::Kill(worker));
             }
             Action::Ask(instance, job, origin, credentials) => {
+                record::write_question(job, &credentials.login, instance, &self.site);
                 self.with_network(instance, |network| network.ask(job, origin, credentials, now));
             }
             Action::Withdraw(instance, job) => {
@@ -59,7 +60,7 @@ impl Frontend {
             }
             Action::Log(event) => {
                 self.decided += u64::from(matches!(event, Event::Decided(..)));
-                record::write(&event, &self.site);
+                record::write(&event, &self.site, &mut self.outages, now);
             }
         }
     }

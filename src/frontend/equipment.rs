@@ -10,6 +10,7 @@ use super::workers::Workers;
 use crate::config::FrontendSettings;
 use crate::config::site::Site;
 use crate::ipc::FrontendSetup;
+use crate::job::JobId;
 use crate::policy::dispatch::Dispatcher;
 use crate::policy::room::{Demand, Room, TooFewDescriptors};
 use crate::registry::site;
@@ -52,13 +53,15 @@ impl Equipment {
         let networks = Networks::new(&site, &service.network, &setup.sources, poll.registry())?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::bytes().map_err(cannot)?;
+        let before_first = JobId::before_first_of(std::process::id());
         Ok(Self {
             clients: Clients::new(&service, room.beyond, registry()?),
             auth_clients: AuthClients::new(&service, room.auth_clients, registry()?),
             control_clients: ControlClients::new(room.control_clients, registry()?),
             workers: Workers::new(setup.log_level, registry()?),
             networks,
-            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now()),
+            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now())
+                .numbering_after(before_first),
             site,
             request_timeout: service.request_timeout,
             poll,

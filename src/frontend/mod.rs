@@ -18,6 +18,7 @@ mod handover;
 mod listener;
 mod listeners;
 mod networks;
+mod outages;
 mod places;
 mod predecessors;
 mod record;
@@ -34,7 +35,7 @@ use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::policy::dispatch::Dispatcher;
 use crate::strerror::strerror;
-use crate::sys::{memory, process, signals, spawn};
+use crate::sys::{confinement, memory, process, signals, spawn};
 use auth_clients::AuthClients;
 use clients::Clients;
 use control::Control;
@@ -48,6 +49,7 @@ use mio::event::Event;
 use mio::net::UnixStream;
 use mio::{Events, Poll};
 use networks::Networks;
+use outages::Outages;
 use predecessors::Predecessors;
 use std::io;
 use std::rc::Rc;
@@ -68,6 +70,9 @@ pub fn run() -> ! {
     signals::ignore();
     let mut frontend = Frontend::set_up();
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
+    if let Ok(frontend) = &mut frontend {
+        record::write_sums(&frontend.outages.take_all(Instant::now()));
+    }
     // Said before the socket to the supervisor closes, which takes that for the end of this process.
     frontend.iter_mut().for_each(|frontend| frontend.report(Instant::now()));
     let failed = frontend.as_ref().err().or_else(|| served.as_ref().err());
@@ -89,6 +94,8 @@ struct Frontend {
     networks: Networks,
     dispatcher: Dispatcher,
     site: Rc<Site>,
+    /// The logins that could not be decided lately.
+    outages: Outages,
     /// `--request-timeout`
     request_timeout: Duration,
     log_level: LogLevel,
@@ -116,6 +123,15 @@ impl Frontend {
         let setup = control.receive_setup()?;
         let (log_level, has_cache) = (setup.log_level, setup.settings.cache.is_some());
         logging::init(setup.log, log_level);
+        if let Err(error) = process::lead_own_group() {
+            log::warn!(
+                target: "frontend",
+                "The daemon's processes have no groups of their own (setpgid: {}), so what is sent to its group \
+                 breaks off logins{}",
+                strerror(&error),
+                confinement::remark(&error)
+            );
+        }
         let equipment = Equipment::make(setup, &control).map_err(|reason| {
             // Whoever waits for the daemon to start is told.
             control.send(FromFrontend::Failed(reason.clone()));
@@ -132,6 +148,7 @@ impl Frontend {
             networks: equipment.networks,
             dispatcher: equipment.dispatcher,
             site: equipment.site,
+            outages: Outages::default(),
             request_timeout: equipment.request_timeout,
             log_level,
             has_cache,
@@ -284,6 +301,7 @@ impl Frontend {
             self.control_clients.next_timeout(now),
             self.listeners.next_timeout(),
             self.give_up_at,
+            self.outages.next_timeout(),
             self.control.next_timeout(),
             logging::pending(now).map(|wait| now + wait),
         ];
@@ -306,6 +324,7 @@ impl Frontend {
         self.auth_clients.handle_timeout(now);
         self.control_clients.handle_timeout(now);
         self.carry_out(now);
+        record::write_sums(&self.outages.take_due(now));
         self.control.flush();
         logging::retry(now);
     }

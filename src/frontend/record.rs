@@ -2,25 +2,35 @@
 //! daemon's, and nothing that a client sent can end a field or a line.
 #![forbid(unsafe_code)]
 
+mod line;
+
 use super::endpoint::Origin;
+use super::outages::{Kind, Outages, Sum};
 use crate::config::WorkerFlag;
-use crate::config::site::{PoolId, Site};
+use crate::config::site::{InstanceId, PoolId, Site};
 use crate::credentials::Credentials;
 use crate::endpoint::dovecot::{RefusalReason, Refused, Request};
-use crate::log::{Escaped, clean};
+use crate::job::JobId;
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
-use crate::policy::route::chain::Asked;
-use std::fmt;
+use line::{Line, Mechanisms, shown};
+use log::Level;
+use std::time::Instant;
 
-/// The longest part of a field that is shown, in bytes: four of them, escaped, must leave room for the rest of the
-/// line, or a client could push the reason out of it.
-const LONGEST_FIELD: usize = 1024;
-
-/// Writes the line of an event at that site.
-pub(super) fn write(event: &Event, site: &Site) {
+/// Writes the line of an event at that site, unless it is one too many of an outage.
+pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Instant) {
     match event {
-        Event::Decided(names, outcome, by) => write_decision(names, outcome, by, site),
+        Event::Decided(names, outcome, by) => {
+            let mechanisms = match by {
+                DecidedBy::Cache => None,
+                DecidedBy::Mechanisms(asked) => Some(Mechanisms::Asked(asked, site)),
+            };
+            write_end(names, outcome);
+            write_decision(names, outcome, mechanisms, |kind| {
+                write_sums(&outages.take_due(now));
+                outages.is_written(kind, now)
+            });
+        }
         Event::Waiting(waiting) => log::warn!(target: "frontend", "{}", queue(waiting, site)),
         Event::WorkerOutOfTurn(_) => {
             log::error!(target: "frontend", "A worker answered what it was not asked and is replaced")
@@ -60,6 +70,7 @@ pub(super) fn write_refusal(refused: &Refused, origin: &Origin<'_>) {
         return log::debug!(target: "frontend", "auth request given up: {reason}: {origin}");
     }
     let names = Names {
+        id: None,
         login: login.clone(),
         service: parameters.service.clone(),
         realm: Vec::new(),
@@ -90,76 +101,61 @@ fn whose(pool: PoolId, site: &Site) -> String {
     instance.map_or_else(|| "for names and hashes".to_owned(), |instance| format!("of {}", instance.name))
 }
 
-fn write_decision(names: &Names, outcome: &Outcome, by: &DecidedBy, site: &Site) {
-    let mechanisms = match by {
-        DecidedBy::Cache => None,
-        DecidedBy::Mechanisms(asked) => Some(Mechanisms::Asked(asked, site)),
-    };
+fn write_decision(
+    names: &Names,
+    outcome: &Outcome,
+    mechanisms: Option<Mechanisms<'_>>,
+    is_written: impl FnOnce(Kind) -> bool,
+) {
     let line = |reason| Line { names, mechanisms, reason };
     match outcome {
         Outcome::Accept(_) if mechanisms.is_none() => {
             log::debug!(target: "do_auth", "auth success (cached): {}", line(None));
         }
         Outcome::Accept(_) => log::debug!(target: "do_auth", "auth success: {}", line(None)),
+        // Each of them, in a flood too: programs count these lines.
         Outcome::Reject(refusal) => {
             let reason = if refusal.reason.is_empty() { "Unknown" } else { &refusal.reason };
             log::info!(target: "do_auth", "auth failure: {}", line(Some(reason)));
         }
         // Not "auth failure": programs that ban on that must not ban for an outage.
         Outcome::Unavailable(refusal) => {
-            log::warn!(target: "do_auth", "auth unavailable: {}", line(Some(&refusal.reason)));
+            let kind = Kind {
+                mechanisms: mechanisms.map(|mechanisms| mechanisms.to_string()).unwrap_or_default(),
+                reason: shown(refusal.reason.as_bytes()).to_string(),
+            };
+            let level = if is_written(kind) { Level::Warn } else { Level::Debug };
+            log::log!(target: "do_auth", level, "auth unavailable: {}", line(Some(&refusal.reason)));
         }
     }
 }
 
-fn shown(field: &[u8]) -> Escaped<'_> {
-    clean(field.get(..LONGEST_FIELD).unwrap_or(field))
+/// Writes how many logins of an outage had no line.
+pub(super) fn write_sums(sums: &[Sum]) {
+    sums.iter().for_each(|sum| log::warn!(target: "do_auth", "{sum}"));
 }
 
-/// Whom a verdict is from.
-#[derive(Clone, Copy)]
-enum Mechanisms<'a> {
-    /// Those that were asked: their names at that site, with commas between them.
-    Asked(&'a Asked, &'a Site),
-    /// The daemon itself.
-    Nobody,
+/// The lines about a login by its number, at the level of debugging: with them the lines of its worker, of the PAM modules
+/// in it too, belong together with the verdict. They begin as C's own of that level do, which logwatch leaves out, and
+/// have neither the words nor the fields by which programs count.
+pub(super) fn write_begin(id: JobId, login: &[u8]) {
+    log::debug!(target: "", "DEBUG: login {id}: begins for {}", shown(login));
 }
 
-impl fmt::Display for Mechanisms<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Asked(asked, site) = self else { return formatter.write_str("none") };
-        let instances = asked.instances().filter_map(|id| site.instances.get(id.0));
-        for (place, instance) in instances.enumerate() {
-            formatter.write_str(if place > 0 { "," } else { "" })?;
-            formatter.write_str(&instance.name)?;
-        }
-        Ok(())
-    }
+/// As [`write_begin`], when the servers of a mechanism are asked. A worker says it for itself.
+pub(super) fn write_question(id: JobId, login: &[u8], instance: InstanceId, site: &Site) {
+    let name = site.instances.get(instance.0).map_or("", |instance| &instance.name);
+    log::debug!(target: "", "DEBUG: login {id}: goes to the servers of {name} for {}", shown(login));
 }
 
-/// The fields in brackets, in the C daemon's order; the client address comes last, where logwatch's pattern for
-/// the reason takes it along.
-struct Line<'a> {
-    names: &'a Names,
-    mechanisms: Option<Mechanisms<'a>>,
-    reason: Option<&'a str>,
-}
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { login, service, realm, client } = self.names;
-        write!(formatter, "[user={}] [service={}] [realm={}]", shown(login), shown(service), shown(realm))?;
-        if let Some(mechanisms) = self.mechanisms {
-            write!(formatter, " [mech={mechanisms}]")?;
-        }
-        if let Some(reason) = self.reason {
-            write!(formatter, " [reason={}]", shown(reason.as_bytes()))?;
-        }
-        match client {
-            Some(address) => write!(formatter, " [remote={address}]"),
-            None => Ok(()),
-        }
-    }
+fn write_end(names: &Names, outcome: &Outcome) {
+    let Some(id) = names.id else { return };
+    let verdict = match outcome {
+        Outcome::Accept(_) => "accepted",
+        Outcome::Reject(_) => "refused",
+        Outcome::Unavailable(_) => "undecided",
+    };
+    log::debug!(target: "", "DEBUG: login {id}: is {verdict} for {}", shown(&names.login));
 }
 
 #[cfg(test)]
@@ -167,12 +163,14 @@ impl fmt::Display for Line<'_> {
 mod tests {
     use super::*;
     use crate::config::WorkerSettings;
-    use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Step};
+    use crate::config::site::{Continuation, Instance, Pool, Route, Step};
+    use crate::policy::route::chain::Asked;
     use std::rc::Rc;
     use std::time::Duration;
 
     fn names(login: &[u8], client: Option<&str>) -> Names {
         Names {
+            id: None,
             login: login.to_vec(),
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),

@@ -6,6 +6,8 @@ use super::clients::Step;
 use super::endpoint::Endpoint;
 use super::{Frontend, record};
 use crate::config::site::Protocol;
+use crate::credentials::Credentials;
+use crate::job::JobId;
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{Names, RequestId};
 use mio::net::UnixStream;
@@ -52,8 +54,11 @@ impl Frontend {
                 let time =
                     endpoint.request_time.map_or(self.request_timeout, |time| time.min(self.request_timeout));
                 let (request, deadline) = (RequestId::sole(client), now + time);
+                let login = login_for_the_log(&credentials);
                 let uid = || self.clients.uid_if_there(client);
-                self.dispatcher.handle_request(request, &endpoint.name, credentials, uid, deadline, now);
+                let id =
+                    self.dispatcher.handle_request(request, &endpoint.name, credentials, uid, deadline, now);
+                tell_number(id, login);
             }
             Step::HungUp(client) => self.dispatcher.handle_hang_up(RequestId::sole(client), now),
             Step::Invalid(client, invalid) => {
@@ -83,9 +88,24 @@ impl Frontend {
         match event {
             AuthEvent::HungUp(request) => self.dispatcher.handle_hang_up(request, now),
             AuthEvent::Request { id, endpoint, credentials, uid, deadline } => {
+                let login = login_for_the_log(&credentials);
                 let uid = || Some(uid);
-                self.dispatcher.handle_request(id, &endpoint.name, credentials, uid, deadline, now);
+                let number =
+                    self.dispatcher.handle_request(id, &endpoint.name, credentials, uid, deadline, now);
+                tell_number(number, login);
             }
         }
+    }
+}
+
+/// A copy for [`tell_number`], where that has a reader.
+fn login_for_the_log(credentials: &Credentials) -> Option<Vec<u8>> {
+    log::log_enabled!(log::Level::Debug).then(|| credentials.login.clone())
+}
+
+/// Says which login a request has become or joined.
+fn tell_number(id: Option<JobId>, login: Option<Vec<u8>>) {
+    if let (Some(id), Some(login)) = (id, login) {
+        record::write_begin(id, &login);
     }
 }

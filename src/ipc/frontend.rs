@@ -14,9 +14,9 @@ use crate::config::{
     WorkerFlag, WorkerSettings,
 };
 use crate::job::WorkerId;
+use crate::metrics::activity::Activity;
 use crate::metrics::daemon::Daemon;
 use crate::metrics::totals::Totals;
-use crate::metrics::activity::Activity;
 use crate::secret::Secret;
 use crate::settings::file::Text;
 use crate::settings::raw_settings::RawSettings;

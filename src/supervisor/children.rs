@@ -8,8 +8,8 @@ use crate::config::site::Instance;
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
 use crate::metrics::reasons::WorkerDeath;
 use crate::strerror::strerror;
-use crate::sys::socket;
 use crate::sys::spawn::{Account, Spawn};
+use crate::sys::{confinement, socket};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
@@ -176,8 +176,8 @@ impl fmt::Display for Role {
 /// What has become of a child that has not said why: all that can be told of it.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// It could not be started.
-    NotStarted(Role, io::Error),
+    /// It could not be started, and why.
+    NotStarted(Role, String),
     /// It has ended.
     Ended(Role, ExitStatus),
 }
@@ -185,12 +185,15 @@ pub(super) enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotStarted(role, error) => {
-                write!(formatter, "a {role} cannot be started: {}", strerror(error))
-            }
+            Self::NotStarted(role, reason) => write!(formatter, "a {role} cannot be started: {reason}"),
             Self::Ended(role, status) => write!(formatter, "a {role} {}", describe(*status)),
         }
     }
+}
+
+/// Why a child could not be started, for the log.
+pub(super) fn obstacle(error: &io::Error) -> String {
+    format!("{}{}", strerror(error), confinement::remark(error))
 }
 
 /// How a child ended, for the log.

@@ -2,7 +2,7 @@
 //! never sees a client's byte.
 #![forbid(unsafe_code)]
 
-use super::children::{Role, Trouble, describe, reason_of_death};
+use super::children::{Role, Trouble, describe, obstacle, reason_of_death};
 use super::counters::Counters;
 use super::endpoints::{Endpoints, Occasion};
 use super::frontends::{Ended, Frontends};
@@ -18,9 +18,8 @@ use crate::config::log_level::LogLevel;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
-use crate::metrics::totals::Totals;
 use crate::metrics::activity::Activity;
-use crate::strerror::strerror;
+use crate::metrics::totals::Totals;
 use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket, time};
 use log::Level;
@@ -299,8 +298,9 @@ impl EventLoop {
                 self.frontends.hand_over(frontend, &ToFrontend::Worker(id, pool), socket.as_fd());
             }
             Err(error) => {
-                log::error!(target: "supervisor", "A worker cannot be started: {}", strerror(&error));
-                self.trouble = Some(Trouble::NotStarted(Role::Worker, error));
+                let reason = obstacle(&error);
+                log::error!(target: "supervisor", "A worker cannot be started: {reason}");
+                self.trouble = Some(Trouble::NotStarted(Role::Worker, reason));
                 self.frontends.tell(frontend, &ToFrontend::StartFailed(pool));
             }
         }
@@ -386,8 +386,9 @@ impl EventLoop {
 
     fn start_frontend(&mut self, id: FrontendId, serving: &Serving) {
         if let Err(error) = self.frontends.start(id, &self.config, serving) {
-            log::error!(target: "supervisor", "The frontend cannot be started: {}", strerror(&error));
-            self.trouble = Some(Trouble::NotStarted(Role::Frontend, error));
+            let reason = obstacle(&error);
+            log::error!(target: "supervisor", "The frontend cannot be started: {reason}");
+            self.trouble = Some(Trouble::NotStarted(Role::Frontend, reason));
             self.succession.handle_ended(id, Instant::now());
             return;
         }

@@ -132,12 +132,12 @@ impl std::error::Error for StartError {}
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::supervisor::children::Role;
+    use crate::supervisor::children::{Role, obstacle};
     use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn the_reason_of_any_child_is_told() {
-        let no_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
+        let no_memory = || obstacle(&io::Error::from_raw_os_error(libc::ENOMEM));
         for (trouble, told) in [
             (
                 Trouble::NotStarted(Role::Worker, no_memory()),

@@ -57,8 +57,8 @@ pub struct Spawn<'a> {
 }
 
 impl Spawn<'_> {
-    /// Starts the child. It is killed when this process dies, has a process group of its own, and inherits
-    /// nothing but the descriptor named here.
+    /// Starts the child. It is killed when this process dies, has a process group of its own if the
+    /// system allows that, and inherits nothing but the descriptor named here.
     ///
     /// # Errors
     /// Those of fork(2), execveat(2) and of changing the account; `NotFound` without the running binary.
@@ -79,7 +79,8 @@ impl Spawn<'_> {
         unsafe {
             command.pre_exec(move || {
                 check(libc::dup2(place, CONTROL))?;
-                check(libc::setpgid(0, 0))?;
+                // Where that is refused the daemon serves all the same, and the frontend says so.
+                libc::setpgid(0, 0);
                 if let Some(account) = &account {
                     become_account(account)?;
                 }

@@ -17,8 +17,17 @@ const IDENT: &CStr = c"saslauthd";
 /// Gives syslog(3) the daemon's name and facility, as the C daemon does, and connects it to `/dev/log` if that is
 /// there and it is not connected yet.
 pub fn open() {
+    open_with(libc::LOG_NDELAY);
+}
+
+/// The same without connecting it: the first line does.
+fn name() {
+    open_with(0);
+}
+
+fn open_with(option: libc::c_int) {
     // SAFETY: the name is valid for ever; openlog has no other condition.
-    unsafe { libc::openlog(IDENT.as_ptr(), libc::LOG_PID | libc::LOG_NDELAY, libc::LOG_AUTH) }
+    unsafe { libc::openlog(IDENT.as_ptr(), libc::LOG_PID | option, libc::LOG_AUTH) }
 }
 
 /// syslog(3) writes to a socket of ours instead of `/dev/log`.
@@ -35,11 +44,14 @@ pub struct SyslogRedirect {
 impl SyslogRedirect {
     /// Connects syslog(3) anew and puts `socket` in place of the connection. `None` when `/dev/log` is missing, since
     /// glibc then has no descriptor that could be replaced: try again later. Where `/dev/log` is a stream, each message
-    /// has a NUL byte at its end; while nobody accepts there, it counts as missing.
+    /// has a NUL byte at its end; while nobody accepts there, it counts as missing. Name and facility are the daemon's in
+    /// any case.
     pub fn install(socket: BorrowedFd<'_>) -> Option<Self> {
+        close();
+        // Closing has made glibc forget both. Nothing below may end without them.
+        name();
         let socket = socket.try_clone_to_owned().ok()?;
         let identity = Identity::of(socket.as_raw_fd())?;
-        close();
         if holds_up_whoever_connects() {
             return None;
         }
@@ -121,7 +133,7 @@ impl Identity {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::sys::testing::{listen_at_dev_log, next, stall_dev_log, with_private_dev};
+    use crate::sys::testing::{listen_at_dev_log, mount, next, stall_dev_log, with_private_dev};
     use std::fs;
     use std::io::Read;
     use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -133,6 +145,12 @@ mod tests {
     fn say(text: &CStr) {
         // SAFETY: a constant format and the one string it asks for.
         unsafe { libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_INFO, c"%s".as_ptr(), text.as_ptr()) }
+    }
+
+    /// As a module that names no facility.
+    fn say_plainly(text: &CStr) {
+        // SAFETY: as above.
+        unsafe { libc::syslog(libc::LOG_NOTICE, c"%s".as_ptr(), text.as_ptr()) }
     }
 
     fn nothing_arrived(socket: &UnixDatagram) -> bool {
@@ -189,6 +207,49 @@ mod tests {
             let _redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
             say(c"again");
             assert!(next(&ours).ends_with("again\0"));
+        });
+    }
+
+    /// Seen: lines of the facility user, from "saslauthd: worker", that no log reader found.
+    #[test]
+    fn modules_write_under_our_name_and_facility_where_nothing_can_be_replaced() {
+        in_private_dev("modules_write_under_our_name_and_facility_where_nothing_can_be_replaced", || {
+            let (_ours, theirs) = UnixDatagram::pair().unwrap();
+            let sender = format!("saslauthd[{}]: found", std::process::id());
+            let is_ours = |text: &str| text.starts_with("<37>") && text.contains(&sender);
+
+            assert!(SyslogRedirect::install(theirs.as_fd()).is_none());
+            let missing_before = listen_at_dev_log();
+            say_plainly(c"found");
+            let text = next(&missing_before);
+            assert!(is_ours(&text), "{text}");
+
+            fs::remove_file("/dev/log").unwrap();
+            let stream = UnixListener::bind("/dev/log").unwrap();
+            while !holds_up_whoever_connects() {}
+            assert!(SyslogRedirect::install(theirs.as_fd()).is_none());
+            stream.set_nonblocking(true).unwrap();
+            while stream.accept().is_ok() {}
+            say_plainly(c"found");
+            let mut text = String::new();
+            let mut connection = stream.accept().unwrap().0;
+            close();
+            connection.read_to_string(&mut text).unwrap();
+            assert!(is_ours(&text), "{text}");
+        });
+    }
+
+    #[test]
+    fn messages_of_modules_come_to_us_without_proc() {
+        in_private_dev("messages_of_modules_come_to_us_without_proc", || {
+            mount(&["-t", "tmpfs", "none", "/proc"].map(Path::new));
+            assert!(fs::read_dir("/proc/self/fd").is_err());
+            let _dev_log = listen_at_dev_log();
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let _redirect = SyslogRedirect::install(theirs.as_fd()).unwrap();
+            say_plainly(c"here");
+            let text = next(&ours);
+            assert!(text.starts_with("<37>") && text.ends_with(": here"), "{text}");
         });
     }
 

@@ -2,7 +2,9 @@
 
 use crate::control::contrib::PROMTOOL;
 use crate::peers::{EXIM, POSTFIX};
-use crate::support::{Program, cyrus, dovecot, fail2ban, kerberos, nginx, slapd, supervisord};
+use crate::support::{
+    Program, confinement, cyrus, dovecot, fail2ban, kerberos, log_readers, nginx, slapd, supervisord,
+};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
@@ -46,6 +48,16 @@ pub enum Requirement {
     Promtool,
     /// supervisord, which runs programs in containers.
     Supervisord,
+    /// What makes journals, and what fail2ban reads them with.
+    Journal,
+    /// logwatch, which counts log lines, and perl.
+    Logwatch,
+    /// logcheck, which leaves out known log lines.
+    Logcheck,
+    /// AppArmor's compiler.
+    Apparmor,
+    /// SELinux's compilers, and Debian's policy.
+    Selinux,
 }
 
 impl Requirement {
@@ -87,6 +99,19 @@ impl Requirement {
                 no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")
             }
             Self::Fail2ban => no_file(fail2ban::PROGRAM, "fail2ban (tests/support/unpack.sh fetches it)"),
+            Self::Journal => no_file(
+                fail2ban::JOURNAL_READER,
+                "systemd-journal-remote and python3-systemd (tests/support/unpack.sh fetches them)",
+            ),
+            Self::Apparmor => {
+                no_file(confinement::ABSTRACTIONS, "AppArmor's compiler (tests/support/unpack.sh fetches it)")
+            }
+            Self::Selinux => no_file(
+                confinement::SECILC,
+                "SELinux's compilers and policy (tests/support/unpack.sh fetches them)",
+            ),
+            Self::Logwatch => no_file(log_readers::LOGWATCH, "logwatch (tests/support/unpack.sh fetches it)"),
+            Self::Logcheck => no_file(log_readers::LOGCHECK, "logcheck (tests/support/unpack.sh fetches it)"),
         }
     }
 }

@@ -85,6 +85,8 @@ pub enum DecidedBy {
 /// What the log says of a request; never the password.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Names {
+    /// The job that it became or joined, if it did.
+    pub id: Option<JobId>,
     /// The login as the mechanism sees it.
     pub login: Vec<u8>,
     /// The service.
@@ -98,6 +100,7 @@ pub struct Names {
 impl Names {
     pub(super) fn of(credentials: &mut Credentials) -> Self {
         Self {
+            id: None,
             login: std::mem::take(&mut credentials.login),
             service: std::mem::take(&mut credentials.service),
             realm: std::mem::take(&mut credentials.realm),
@@ -105,8 +108,9 @@ impl Names {
         }
     }
 
-    pub(super) fn copy_of(credentials: &Credentials) -> Self {
+    pub(super) fn copy_of(credentials: &Credentials, id: JobId) -> Self {
         Self {
+            id: Some(id),
             login: credentials.login.clone(),
             service: credentials.service.clone(),
             realm: credentials.realm.clone(),

@@ -93,6 +93,12 @@ impl Dispatcher {
         dispatcher
     }
 
+    /// The same, whose jobs are numbered from behind that one.
+    pub fn numbering_after(mut self, last: JobId) -> Self {
+        self.last_job = last.0;
+        self
+    }
+
     /// A worker is to do this for the mechanism of that instance, for one login or for all; answered by
     /// [`Action::Report`].
     pub fn handle_errand(
@@ -194,9 +200,14 @@ impl Dispatcher {
         self.requests.is_empty() && jobs.all(|job| matches!(job.asker, Asker::Driver(..)))
     }
 
+    /// What the next job will be called.
+    fn next_job(&self) -> JobId {
+        JobId(self.last_job + 1)
+    }
+
     fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
-        self.last_job += 1;
-        let id = JobId(self.last_job);
+        let id = self.next_job();
+        self.last_job = id.0;
         let deadline = now + self.request_timeout;
         let job = Job { purpose: Some(purpose), asker, origin, place, since: now, deadline };
         self.jobs.insert(id, job);

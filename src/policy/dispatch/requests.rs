@@ -14,10 +14,18 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Instant;
 
+/// What is there to answer a request by.
+enum Known {
+    No,
+    Answered,
+    Joined(JobId),
+}
+
 impl Dispatcher {
     /// A client has sent a whole request to that endpoint. It is answered by the `deadline`, and by `--request-timeout`
     /// after the first of those that it is decided with. `uid`, asked only when it matters, is the user who asks, and
-    /// `None` when the client has hung up already: then nothing more is done for it.
+    /// `None` when the client has hung up already: then nothing more is done for it. Returns the job that it waits for, if
+    /// it does.
     pub fn handle_request(
         &mut self,
         request: RequestId,
@@ -26,49 +34,54 @@ impl Dispatcher {
         uid: impl FnOnce() -> Option<u32>,
         deadline: Instant,
         now: Instant,
-    ) {
+    ) -> Option<JobId> {
         let (route_id, route) = self.site.routes.find(endpoint, &credentials);
         let route = Rc::clone(route);
         if let Some(format) = &route.login_format {
             if let Err(refusal) = format.apply(&mut credentials, self.limits) {
-                return self.refuse(request, credentials, &route, Outcome::Reject(refusal), now);
+                self.refuse(request, credentials, &route, Outcome::Reject(refusal), now);
+                return None;
             }
         }
         let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
-        if self.is_known(request, &mut credentials, fingerprint.as_ref(), deadline, now) {
-            return;
+        match self.known(request, &mut credentials, fingerprint.as_ref(), deadline, now) {
+            Known::No => {}
+            Known::Answered => return None,
+            Known::Joined(id) => return Some(id),
         }
-        let Some(uid) = uid() else { return };
+        let uid = uid()?;
         let mut chain = Chain::new(Rc::clone(&route));
         let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
             let outcome = Outcome::internal_failure("there is no mechanism to ask");
-            return self.refuse(request, credentials, &route, outcome, now);
+            self.refuse(request, credentials, &route, outcome, now);
+            return None;
         };
         let id = self.add_login(credentials, fingerprint, chain, place, uid, now);
         self.join(id, request, deadline, now);
         self.begin(id, now);
+        Some(id)
     }
 
     /// Whether it is answered by what is remembered, or will be by what is being decided.
-    fn is_known(
+    fn known(
         &mut self,
         request: RequestId,
         credentials: &mut Credentials,
         fingerprint: Option<&Fingerprint>,
         deadline: Instant,
         now: Instant,
-    ) -> bool {
-        let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return false };
+    ) -> Known {
+        let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return Known::No };
         if cache.lookup(fingerprint, now) {
             self.counters.note_hit();
             self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache, now);
-            return true;
+            return Known::Answered;
         }
         self.counters.note_miss();
-        let Some(&id) = self.in_flight.get(fingerprint) else { return false };
+        let Some(&id) = self.in_flight.get(fingerprint) else { return Known::No };
         self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(credentials));
         self.join(id, request, deadline, now);
-        true
+        Known::Joined(id)
     }
 
     /// The client has closed its connection, or wants nothing of this request any more. Its job is dropped with the last
@@ -109,7 +122,7 @@ impl Dispatcher {
     ) -> JobId {
         let origin = Origin::client(uid, &credentials.login, credentials.client);
         let login = Login {
-            names: Rc::new(Names::copy_of(&credentials)),
+            names: Rc::new(Names::copy_of(&credentials, self.next_job())),
             fingerprint: fingerprint.clone(),
             chain,
             credentials: None,
