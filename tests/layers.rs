@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["cli"],
     &["frontend", "supervisor", "testsaslauthd", "worker"],
+    &["world"],
     &["check"],
 ];
 
@@ -61,6 +62,9 @@ const PURE: &[&str] = &[
     "settings",
     "supervisor::succession",
     "wire",
+    "world::finding",
+    "world::judge",
+    "world::shell_word",
 ];
 
 /// Parts of paths that are effects, or read what only effects should: files, sockets, processes, clocks, environment.

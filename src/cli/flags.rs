@@ -1,6 +1,7 @@
 //! The daemon's flags: names, defaults and bounds; what each means is said in [`usage`](super::usage).
 #![forbid(unsafe_code)]
 
+use super::saslauthd::CheckScope;
 use super::socket;
 use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::ServerOrder;
@@ -91,8 +92,8 @@ pub(super) struct Flags {
     pub(super) user: Option<String>,
     #[arg(long, value_parser = parser(config_file))]
     pub(super) config: Option<PathBuf>,
-    #[arg(long)]
-    pub(super) check: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "files", value_parser = check_scope())]
+    pub(super) check: Option<CheckScope>,
     #[arg(long, value_parser = parser(socket::read))]
     pub(super) socket: Vec<Endpoint>,
     #[arg(long)]
@@ -239,6 +240,10 @@ fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {
 
 fn reply_text() -> impl TypedValueParser<Value = ReplyText> {
     choice("--reply-text", [("full", ReplyText::Full), ("bare", ReplyText::Bare)])
+}
+
+fn check_scope() -> impl TypedValueParser<Value = CheckScope> {
+    choice("--check", [("files", CheckScope::Files), ("system", CheckScope::System)])
 }
 
 fn login_format(value: &OsStr) -> Result<LoginFormat, InvalidValue> {

@@ -23,11 +23,20 @@ pub enum Parsed {
     /// Run the daemon.
     Run(Box<Config>),
     /// `--check`: look at the configuration and tell what is wrong with it.
-    Check(Box<Config>),
+    Check(Box<Config>, CheckScope),
     /// `-h`: write [`help`] to the standard error stream and exit 0.
     Help,
     /// `-v`: write [`version`](super::version) to the standard error stream and exit 0.
     Version,
+}
+
+/// What `--check` looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckScope {
+    /// Flags and the files that they name.
+    Files,
+    /// `=system`: the system around them, too.
+    System,
 }
 
 /// What is wrong with the command line. The exit code is 1 for every one of them.
@@ -80,7 +89,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageEr
     match flags {
         Flags { help: true, .. } => Ok(Parsed::Help),
         Flags { version: true, .. } => Ok(Parsed::Version),
-        Flags { check: true, .. } => Ok(Parsed::Check(Box::new(flags.into_config()?))),
+        Flags { check: Some(scope), .. } => Ok(Parsed::Check(Box::new(flags.into_config()?), scope)),
         flags => Ok(Parsed::Run(Box::new(flags.into_config()?))),
     }
 }

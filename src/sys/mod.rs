@@ -4,6 +4,7 @@ pub mod activation;
 pub mod crypt;
 pub mod daemon;
 pub mod descriptor;
+pub mod impersonation;
 pub mod inherited;
 pub mod inode;
 pub mod memory;
