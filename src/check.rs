@@ -1,9 +1,8 @@
 //! `--check`: what is wrong with the configuration, without a daemon; with `=system` also with what is around it.
 #![forbid(unsafe_code)]
 
-use crate::cli::saslauthd::CheckScope;
-use crate::config::Config;
 use crate::config::site::Site;
+use crate::config::{CheckScope, Config};
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;

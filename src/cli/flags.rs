@@ -1,14 +1,13 @@
 //! The daemon's flags: names, defaults and bounds; what each means is said in [`usage`](super::usage).
 #![forbid(unsafe_code)]
 
-use super::saslauthd::CheckScope;
 use super::socket;
 use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::ServerOrder;
 use crate::config::endpoint::LONGEST_PATH;
 use crate::config::login_format::LoginFormat;
 use crate::config::site::Endpoint;
-use crate::config::{LogTargets, OnUnavailable, ReplyText};
+use crate::config::{CheckScope, LogTargets, OnUnavailable, ReplyText};
 use clap::Parser;
 use clap::builder::TypedValueParser;
 use std::ffi::{OsStr, OsString};

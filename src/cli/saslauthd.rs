@@ -9,7 +9,8 @@ use super::value::{InvalidValue, shown};
 use super::{diagnostic, help, read_flags};
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
+    CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag,
+    WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
 use crate::registry::{Kind, Mechanism};
@@ -28,15 +29,6 @@ pub enum Parsed {
     Help,
     /// `-v`: write [`version`](super::version) to the standard error stream and exit 0.
     Version,
-}
-
-/// What `--check` looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckScope {
-    /// Flags and the files that they name.
-    Files,
-    /// `=system`: the system around them, too.
-    System,
 }
 
 /// What is wrong with the command line. The exit code is 1 for every one of them.

@@ -194,7 +194,7 @@ fn opening(machine: &Machine, client: &Client, inode: &Inode, place: &Path) -> S
         Some(group) if inode.mode & bits != 0 => {
             format!("`{}`, then {restart}", machine.joining(&client.account, group))
         }
-        _ if *place == machine.run_directory && machine.has_sasl_group => format!(
+        _ if *place == client.directory() && machine.has_sasl_group => format!(
             "`chgrp sasl {word} && chmod 0710 {word} && {}`, then {restart}",
             machine.joining(&client.account, "sasl")
         ),

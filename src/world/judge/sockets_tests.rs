@@ -78,7 +78,7 @@ fn in_a_chroot_the_places_are_told_as_they_are_called_outside() {
         "{}",
         found[0]
     );
-    assert!(told(&found[0]).contains("`chmod o+x /var/spool/postfix/var/run/saslauthd`"), "{}", found[0]);
+    assert!(told(&found[0]).contains("`chgrp sasl /var/spool/postfix/var/run/saslauthd && "), "{}", found[0]);
 }
 
 #[test]
