@@ -7,6 +7,7 @@ pub mod judge;
 pub mod shell_word;
 
 use crate::config::Config;
+use crate::mechanism::pam::stacks::FALLBACK;
 use crate::registry::load::Loaded;
 use finding::Finding;
 use gather::within::{PATIENCE, within};
@@ -110,7 +111,7 @@ fn look_at_pam(clients: &[Client], loaded: &Loaded) -> Vec<Finding> {
             let has_file = |name: &&str| Path::new("/etc/pam.d").join(name).exists();
             services
                 .extend(USUAL_SERVICES.iter().filter(|name| has_file(name)).map(|name| (*name).to_owned()));
-            services.insert(judge::pam::FALLBACK.to_owned());
+            services.insert(FALLBACK.to_owned());
         }
         gather::pam::gather(&services).map(|stacks| judge::pam::judge(&stacks, &services))
     });

@@ -1,6 +1,7 @@
 //! `--check=system`: a site that works has no finding but `ok`, each classic mistake has its line, and the remedy in it, carried
 //! out as it stands there, makes an end of it.
 
+mod log;
 mod pam;
 mod servers;
 mod site;

@@ -1,16 +1,12 @@
 //! Files and modules of PAM.
 #![forbid(unsafe_code)]
 
-use super::files::read;
-use crate::strerror::strerror;
-use crate::world::judge::pam::{FALLBACK, ServiceFile, Stacks, USUALLY_INCLUDED, included, modules};
-use std::collections::{BTreeSet, VecDeque};
+use crate::mechanism::pam::service_files;
+use crate::mechanism::pam::stacks::{ServiceFile, Stacks, modules};
+use crate::world::judge::pam::USUALLY_INCLUDED;
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// Where libpam looks for services: the administrator's first, then those of distributions that have some elsewhere.
-const SERVICES: [&str; 3] = ["/etc/pam.d", "/usr/etc/pam.d", "/usr/lib/pam.d"];
 
 /// Where modules are, beside a folder `security` in each folder of these.
 const MODULES: [&str; 4] = ["/lib/security", "/lib64/security", "/usr/lib/security", "/usr/lib64/security"];
@@ -24,35 +20,10 @@ pub fn gather(services: &BTreeSet<String>) -> Option<Stacks> {
     if !Path::new("/etc/pam.d").is_dir() {
         return None;
     }
-    let mut stacks = Stacks::default();
-    let usual = std::iter::once(FALLBACK).chain(USUALLY_INCLUDED).map(str::to_owned);
-    let mut names: VecDeque<String> = services.iter().cloned().chain(usual).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(name) = names.pop_front() {
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        if let Some(file) = service_file(&name) {
-            if let ServiceFile::There(text) = &file {
-                names.extend(included(text));
-            }
-            stacks.files.insert(name, file);
-        }
-    }
+    let usual = USUALLY_INCLUDED.map(str::to_owned);
+    let mut stacks = service_files::read(services.iter().cloned().chain(usual));
     stacks.missing_modules = missing(&stacks);
     Some(stacks)
-}
-
-fn service_file(name: &str) -> Option<ServiceFile> {
-    for directory in SERVICES {
-        // An include may be an absolute path, which takes the place of the directory.
-        match read(&Path::new(directory).join(name)) {
-            Ok(text) => return Some(ServiceFile::There(text)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Some(ServiceFile::Unreadable(strerror(&error))),
-        }
-    }
-    None
 }
 
 fn missing(stacks: &Stacks) -> BTreeSet<String> {

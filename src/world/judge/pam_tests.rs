@@ -1,4 +1,5 @@
 use super::*;
+use crate::mechanism::pam::stacks::ServiceFile;
 use crate::world::finding::Severity;
 
 const COMMON_AUTH: &str = "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth requisite pam_deny.so\n\
@@ -112,13 +113,4 @@ fn a_file_that_cannot_be_read_is_told() {
         found(&stacks, "smtp")[0].to_string(),
         "error: /etc/pam.d/smtp cannot be read: Permission denied. Remedy: `chmod 0644 /etc/pam.d/smtp`"
     );
-}
-
-#[test]
-fn names_of_files_and_modules_are_found() {
-    assert_eq!(
-        included("@include a\nauth include b\nauth substack c\nauth required d.so\n"),
-        ["a", "b", "c"]
-    );
-    assert_eq!(modules("auth [a=1 b=2] x.so arg\n-auth optional y.so\n@include z\n"), ["x.so"]);
 }
