@@ -71,14 +71,14 @@ fn slapd() -> Option<Found> {
 
 /// It has its client built in, and names services of its own choice.
 fn exim() -> Option<Client> {
-    let files = EXIM.into_iter().flat_map(|path| match Path::new(path).is_dir() {
+    let mut files = EXIM.into_iter().flat_map(|path| match Path::new(path).is_dir() {
         true => {
             fs::read_dir(path).into_iter().flatten().map_while(Result::ok).map(|entry| entry.path()).collect()
         }
         false => vec![PathBuf::from(path)],
     });
     let asks = |path: PathBuf| read(&path).is_ok_and(|text| asks_from_exim(&text));
-    files.map(asks).any(|asks| asks).then_some(())?;
+    files.any(asks).then_some(())?;
     let account = ["Debian-exim", "exim", "mail"].into_iter().find(|name| account(name).is_some())?;
     Some(Client {
         name: "Exim".to_owned(),
@@ -96,7 +96,7 @@ fn client(name: &str, options: &OptionsFile, restart: &'static str) -> Client {
         name: name.to_owned(),
         account: String::new(),
         root: None,
-        socket: options.socket().unwrap_or(Path::new(USUAL_SOCKET)).to_owned(),
+        socket: options.socket().map_or_else(|| USUAL_SOCKET.into(), Path::to_owned),
         options: Some(options.path.clone()),
         services: Vec::new(),
         restart,

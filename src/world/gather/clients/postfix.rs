@@ -57,8 +57,11 @@ fn options_of(asking: &Asking) -> OptionsFile {
     };
     let there = directories.iter().find(|directory| directory.join(&name).exists());
     let or_would_be = || directories.iter().find(|directory| directory.is_dir());
-    let directory =
-        there.or_else(or_would_be).or(directories.first()).map_or(Path::new("/etc/sasl2"), PathBuf::as_path);
+    let directory = there
+        .or_else(or_would_be)
+        .or_else(|| directories.first())
+        .cloned()
+        .unwrap_or_else(|| "/etc/sasl2".into());
     options_at(&directory.join(&name), "")
 }
 
