@@ -15,7 +15,10 @@ fn judge_service(stacks: &Stacks, service: &str) -> Vec<Finding> {
         Some(ServiceFile::Unreadable(reason)) => {
             return vec![Finding::error(
                 format!("/etc/pam.d/{service} cannot be read: {reason}"),
-                format!("`chmod 0644 /etc/pam.d/{service}`"),
+                match reason.contains("Permission denied") {
+                    true => format!("`chmod 0644 /etc/pam.d/{service}`"),
+                    false => "put a file in its place that can be read, or take it away".to_owned(),
+                },
             )];
         }
         Some(ServiceFile::There(_)) => service,

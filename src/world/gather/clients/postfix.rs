@@ -7,6 +7,7 @@ use crate::world::gather::within::{PATIENCE, within};
 use crate::world::judge::client::Client;
 use crate::world::judge::postfix::{Asking, asking, parameters};
 use crate::world::judge::sasl_options::OptionsFile;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -71,7 +72,17 @@ fn postconf(arguments: &[&str]) -> Option<String> {
         return None;
     }
     let mut command = Command::new(POSTCONF);
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
-    let output = within(PATIENCE, move || command.output()).and_then(Result::ok)?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let mut output = child.stdout.take()?;
+    let text = within(PATIENCE, move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).map(|_| String::from_utf8_lossy(&bytes).into_owned())
+    });
+    if text.is_none() {
+        // It has its end before this process.
+        let _ = child.kill();
+    }
+    let has_succeeded = child.wait().is_ok_and(|status| status.success());
+    text.and_then(Result::ok).filter(|_| has_succeeded)
 }
