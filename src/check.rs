@@ -1,8 +1,8 @@
-//! `--check`: what is wrong with the configuration, without a daemon.
+//! `--check`: what is wrong with the configuration, without a daemon; with `=system` also with what is around it.
 #![forbid(unsafe_code)]
 
-use crate::config::Config;
 use crate::config::site::Site;
+use crate::config::{CheckScope, Config};
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;
@@ -12,16 +12,28 @@ use crate::registry::named_files;
 use crate::settings::file::Problem;
 use crate::strerror::strerror;
 use crate::supervisor::obstacles;
-use crate::sys::memory;
+use crate::sys::{memory, process};
+use crate::world;
+use crate::world::finding::{Finding, Severity};
 use mio::{Poll, Registry, Token};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Writes every problem to the standard output, one a line. Exits 1 if there is any, a warning included.
-pub fn run(config: &Config) -> ExitCode {
+///
+/// With [`CheckScope::System`] the lines begin with `ok`, `warning` or `error`, and only errors count.
+pub fn run(config: &Config, scope: CheckScope) -> ExitCode {
     // The files hold passwords.
     memory::forbid_dumps();
+    let loaded = load_and_try(config);
+    match scope {
+        CheckScope::Files => tell_of_files(loaded),
+        CheckScope::System => tell_of_system(config, &loaded),
+    }
+}
+
+fn load_and_try(config: &Config) -> Loaded {
     let mut loaded = load(config);
     if !loaded.problems.iter().any(Problem::is_error) {
         let file = loaded.sources.file.as_ref().map(|text| text.path.as_path());
@@ -34,6 +46,10 @@ pub fn run(config: &Config) -> ExitCode {
         loaded.problems.extend(obstacles);
         loaded.problems.extend(failed);
     }
+    loaded
+}
+
+fn tell_of_files(loaded: Loaded) -> ExitCode {
     let Loaded { sources, problems, .. } = loaded;
     let mut lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if lines.is_empty() {
@@ -45,6 +61,27 @@ pub fn run(config: &Config) -> ExitCode {
         // Nobody has seen that there are none.
         _ => ExitCode::FAILURE,
     }
+}
+
+/// The system is looked at as far as the settings can be used.
+fn tell_of_system(config: &Config, loaded: &Loaded) -> ExitCode {
+    let mut findings: Vec<_> = loaded.problems.iter().map(finding).collect();
+    if findings.is_empty() {
+        findings.push(Finding::ok("flags and files have no problems"));
+    }
+    if !loaded.problems.iter().any(Problem::is_error) {
+        findings.extend(world::look(config, loaded));
+    }
+    let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    let is_well =
+        write_lines(&lines).is_ok() && findings.iter().all(|found| found.severity != Severity::Error);
+    // A look that hangs has a thread of its own, which is not to be waited for.
+    process::end_at_once(u8::from(!is_well))
+}
+
+fn finding(problem: &Problem) -> Finding {
+    let severity = if problem.is_error() { Severity::Error } else { Severity::Warning };
+    Finding { severity, text: problem.to_string(), remedy: None }
 }
 
 /// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers. Nothing is asked by it, since

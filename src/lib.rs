@@ -42,6 +42,7 @@ pub mod sys;
 pub mod testsaslauthd;
 pub mod wire;
 pub mod worker;
+pub mod world;
 
 use cli::saslauthd::Parsed;
 use std::ffi::{OsStr, OsString};
@@ -61,7 +62,7 @@ pub fn saslauthd_main() -> ExitCode {
 fn supervise(words: Vec<OsString>) -> ExitCode {
     match cli::saslauthd::parse(words) {
         Ok(Parsed::Run(config)) => supervisor::run(*config),
-        Ok(Parsed::Check(config)) => check::run(&config),
+        Ok(Parsed::Check(config, scope)) => check::run(&config, scope),
         Ok(Parsed::Help) => tell(&cli::help(), ExitCode::SUCCESS),
         Ok(Parsed::Version) => tell(&cli::version(), ExitCode::SUCCESS),
         Err(error) => tell(&error.report(std::process::id()), ExitCode::FAILURE),

@@ -210,7 +210,8 @@ fn without_refusal(answer: Answer) -> Answer {
     }
 }
 
-fn do_errand(errand: Errand) -> ErrandResult {
+/// Does what would block the event loop.
+pub fn do_errand(errand: Errand) -> ErrandResult {
     let done = match errand {
         Errand::Resolve { host, service } => resolve::addresses(&host, &service).map(ErrandResult::Addresses),
         Errand::CheckPassword { password, stored } => {

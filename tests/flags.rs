@@ -237,7 +237,7 @@ fn long_help_and_version_are_the_short_ones() {
     for flag in long {
         assert!(usage.contains(&format!("\n  --{flag}=")), "no --{flag} in {usage}");
     }
-    assert!(usage.contains("\n  --check "), "no --check in {usage}");
+    assert!(usage.contains("\n  --check[=system] "), "no --check in {usage}");
 }
 
 /// C cuts the path and serves where no client looks.

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["cli"],
     &["frontend", "saslauthdctl", "supervisor", "testsaslauthd", "worker"],
+    &["world"],
     &["check"],
 ];
 
@@ -64,6 +65,9 @@ const PURE: &[&str] = &[
     "supervisor::notify::report",
     "supervisor::succession",
     "wire",
+    "world::finding",
+    "world::judge",
+    "world::shell_word",
 ];
 
 /// Parts of paths that are effects, or read what only effects should: files, sockets, processes, clocks, environment.

@@ -16,6 +16,7 @@ mod support;
 
 mod cache;
 mod chains;
+mod check_system;
 mod config;
 mod confinement;
 mod control;

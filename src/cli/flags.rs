@@ -7,7 +7,7 @@ use crate::config::ServerOrder;
 use crate::config::endpoint::LONGEST_PATH;
 use crate::config::login_format::LoginFormat;
 use crate::config::site::Endpoint;
-use crate::config::{LogTargets, OnUnavailable, ReplyText};
+use crate::config::{CheckScope, LogTargets, OnUnavailable, ReplyText};
 use clap::Parser;
 use clap::builder::TypedValueParser;
 use std::ffi::{OsStr, OsString};
@@ -91,8 +91,8 @@ pub(super) struct Flags {
     pub(super) user: Option<String>,
     #[arg(long, value_parser = parser(config_file))]
     pub(super) config: Option<PathBuf>,
-    #[arg(long)]
-    pub(super) check: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "files", value_parser = check_scope())]
+    pub(super) check: Option<CheckScope>,
     #[arg(long, value_parser = parser(socket::read))]
     pub(super) socket: Vec<Endpoint>,
     #[arg(long)]
@@ -241,6 +241,10 @@ fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {
 
 fn reply_text() -> impl TypedValueParser<Value = ReplyText> {
     choice("--reply-text", [("full", ReplyText::Full), ("bare", ReplyText::Bare)])
+}
+
+fn check_scope() -> impl TypedValueParser<Value = CheckScope> {
+    choice("--check", [("files", CheckScope::Files), ("system", CheckScope::System)])
 }
 
 fn login_format(value: &OsStr) -> Result<LoginFormat, InvalidValue> {

@@ -86,11 +86,11 @@ impl<'a, I: Iterator<Item = OsString>> Getopt<'a, I> {
         let name = String::from_utf8_lossy(bytes.get(2..length).unwrap_or_default()).into_owned();
         let has_value = length < bytes.len();
         let flag = self.flag(|arg| arg.get_long() == Some(&name));
-        match (flag.map(takes_value), has_value) {
-            (None, _) => Err(GetoptError::UnknownName(name)),
-            (Some(false), true) => Err(GetoptError::NameWithValue(name)),
-            (Some(true), false) => self.long_with_next(word, name),
-            (Some(_), _) => Ok(word),
+        let Some(flag) = flag else { return Err(GetoptError::UnknownName(name)) };
+        match (takes_value(flag), has_value) {
+            (false, true) => Err(GetoptError::NameWithValue(name)),
+            (true, false) if !does_without_value(flag) => self.long_with_next(word, name),
+            _ => Ok(word),
         }
     }
 
@@ -150,6 +150,11 @@ fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values()
 }
 
+/// getopt's `optional_argument`: the value is behind an equals sign or not there.
+fn does_without_value(arg: &Arg) -> bool {
+    arg.get_num_args().is_some_and(|numbers| numbers.min_values() == 0)
+}
+
 /// getopt works on bytes: half a UTF-8 character is shown as the replacement character.
 fn printable(letter: u8) -> char {
     if letter.is_ascii() { char::from(letter) } else { char::REPLACEMENT_CHARACTER }
@@ -171,6 +176,7 @@ mod tests {
             .arg(short("O").short_alias('H'))
             .arg(Arg::new("timeout").long("timeout"))
             .arg(Arg::new("quiet").long("quiet").action(ArgAction::SetTrue))
+            .arg(Arg::new("look").long("look").num_args(0..=1))
     }
 
     fn short(id: &'static str) -> Arg {
@@ -251,8 +257,10 @@ mod tests {
 
     #[test]
     fn long_flags_take_their_value_after_an_equals_sign_or_as_the_next_word() {
-        let table: [(&[&str], &str); 9] = [
+        let table: [(&[&str], &str); 11] = [
             (&["--timeout=5", "-c"], "--timeout=5 -c"),
+            (&["--look", "-c"], "--look -c"),
+            (&["--look=near", "far", "-c"], "--look=near -c"),
             (&["--timeout", "5", "-c"], "--timeout=5 -c"),
             (&["--timeout", "--", "-c"], "--timeout=-- -c"),
             (&["--timeout="], "--timeout="),

@@ -10,7 +10,8 @@ use super::{diagnostic, help, read_flags};
 use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag, WorkerSettings,
+    CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag,
+    WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
 use crate::registry::{Kind, Mechanism};
@@ -24,7 +25,7 @@ pub enum Parsed {
     /// Run the daemon.
     Run(Box<Config>),
     /// `--check`: look at the configuration and tell what is wrong with it.
-    Check(Box<Config>),
+    Check(Box<Config>, CheckScope),
     /// `-h`: write [`help`] to the standard error stream and exit 0.
     Help,
     /// `-v`: write [`version`](super::version) to the standard error stream and exit 0.
@@ -81,7 +82,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageEr
     match flags {
         Flags { help: true, .. } => Ok(Parsed::Help),
         Flags { version: true, .. } => Ok(Parsed::Version),
-        Flags { check: true, .. } => Ok(Parsed::Check(Box::new(flags.into_config()?))),
+        Flags { check: Some(scope), .. } => Ok(Parsed::Check(Box::new(flags.into_config()?), scope)),
         flags => Ok(Parsed::Run(Box::new(flags.into_config()?))),
     }
 }

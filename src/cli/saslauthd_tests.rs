@@ -315,7 +315,7 @@ fn the_usage_text_has_every_flag_with_its_default_and_no_other() {
 /// The lines of the usage text about one flag.
 fn entry(name: &str) -> String {
     let (_, rest) = usage::OPTIONS.split_once(name).unwrap_or_else(|| panic!("{name} is not in the usage"));
-    assert!(rest.starts_with([' ', '=', ',', '\n']), "{name} is only the start of another flag");
+    assert!(rest.starts_with([' ', '=', ',', '\n', '[']), "{name} is only the start of another flag");
     let (text, _) = rest.split_once("\n  -").unwrap_or((rest, ""));
     text.to_owned()
 }
@@ -344,19 +344,31 @@ fn every_flag_for_servers_has_its_place() {
 
 #[test]
 fn check_is_told_apart_from_running() {
-    assert!(matches!(parsed("-a pam --check"), Ok(Parsed::Check(_))));
+    for (flag, expected) in [
+        ("--check", CheckScope::Files),
+        ("--check=files", CheckScope::Files),
+        ("--check=system", CheckScope::System),
+    ] {
+        let line = format!("-a pam {flag} -n 1");
+        assert!(matches!(parsed(&line), Ok(Parsed::Check(_, scope)) if scope == expected), "{line}");
+    }
+    // The next word is no value: it may be one that getopt skips.
+    assert!(matches!(parsed("-a pam --check system"), Ok(Parsed::Check(_, CheckScope::Files))));
     assert!(matches!(parsed("--check -a pam -v"), Ok(Parsed::Version)));
     assert_eq!(error("-a pam --check --max-field=0"), error("-a pam --max-field=0"));
 }
 
 /// A mechanism that asks servers.
 fn remote(file: FileUse) -> Mechanism {
-    let start = |_: &_, _: &_, _: _| Err(crate::mechanism::MechanismError("not here".into()));
+    let driven = registry::Driven {
+        start: |_, _, _| Err(crate::mechanism::MechanismError("not here".into())),
+        probe: |_, _, _| Ok(Vec::new()),
+    };
     Mechanism {
         name: "asking",
         keys: &[],
         option_key: None,
-        kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new() }, start),
+        kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new() }, driven),
     }
 }
 

@@ -73,8 +73,10 @@ option information:
                                 (default control in the run directory; for root only)
   --user=<name>                 Account for the process that talks to clients
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
-  --check                       Look at flags and files, tell what is wrong with them on the
-                                standard output, start nothing; exit 1 if anything is
+  --check[=system]              Look at flags and files, tell what is wrong with them on the
+                                standard output, start nothing; exit 1 if anything is. With
+                                =system also at what the daemon meets on this machine, each
+                                finding with its remedy; exit 1 for errors only
 
 For mechanisms that ask servers:
   --connect-timeout=<seconds>   For a connection to one address (default 5)

@@ -61,6 +61,15 @@ pub struct ControlSocket {
     pub required: bool,
 }
 
+/// What `--check` looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckScope {
+    /// Flags and the files that they name.
+    Files,
+    /// `=system`: the system around them, too.
+    System,
+}
+
 /// Where `saslauthd.conf` is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFile {

@@ -61,11 +61,19 @@ fn shadow_entry(login: &[u8]) -> Result<Option<ShadowEntry>, Outcome> {
         // No entry can also mean no permission (SELinux, a daemon that is not root), and glibc does not say which.
         if let Err(error) = File::open("/etc/shadow") {
             if error.kind() == io::ErrorKind::PermissionDenied {
-                return Err(lookup_failure(&error));
+                return Err(forbidden(&error));
             }
         }
     }
     Ok(entry)
+}
+
+/// C's text for the client; the log is told what to look at.
+fn forbidden(error: &io::Error) -> Outcome {
+    let text = format!("Username shadow lookup failure: {}", strerror(error));
+    let reason =
+        format!("{text}: the daemon may not read /etc/shadow, which needs root and leave of SELinux");
+    Outcome::unavailable(text, reason)
 }
 
 fn lookup_failure(error: &io::Error) -> Outcome {

@@ -4,6 +4,7 @@
 mod connection;
 pub mod driver;
 pub mod exchange;
+pub mod probe;
 mod socket;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

@@ -5,7 +5,9 @@ use super::site::sources_of;
 use super::{Connected, Kind, find};
 use crate::config::NetworkSettings;
 use crate::config::site::Instance;
+use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;
+use crate::net::probe::{DoErrand, Probed};
 use crate::settings::raw_settings::RawSettings;
 
 /// Makes the mechanism ready to be asked by an event loop; `None` if it is one that runs in workers. Connects to nothing
@@ -17,7 +19,21 @@ pub fn connect(
     event_loop: EventLoopHandle,
 ) -> Option<Connected> {
     match find(instance.mechanism)?.kind {
-        Kind::Remote(_, start) => Some(start(&sources_of(sources, instance), network, event_loop)),
+        Kind::Remote(_, driven) => Some((driven.start)(&sources_of(sources, instance), network, event_loop)),
+        Kind::Local(_) => None,
+    }
+}
+
+/// Connects to each of its servers as a login would, and asks about nobody; `None` if it is one that runs in workers. It
+/// blocks, for as long as the timeouts of `network` and name lookups take.
+pub fn probe(
+    instance: &Instance,
+    sources: &RawSettings,
+    network: &NetworkSettings,
+    do_errand: DoErrand,
+) -> Option<Result<Vec<Probed>, MechanismError>> {
+    match find(instance.mechanism)?.kind {
+        Kind::Remote(_, driven) => Some((driven.probe)(&sources_of(sources, instance), network, do_errand)),
         Kind::Local(_) => None,
     }
 }

@@ -13,9 +13,11 @@ use crate::mechanism::{
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
+use crate::net::probe::{DoErrand, Probed, probe};
 use crate::net::{EventLoopHandle, Network};
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
+use crate::strerror::strerror;
 use std::ffi::OsStr;
 
 /// One way to check a password, as chosen with `-a`.
@@ -35,11 +37,23 @@ pub enum Kind {
     /// In a worker, one login at a time.
     Local(Local),
     /// In the frontend's event loop, all logins at a time.
-    Remote(Remote, Start),
+    Remote(Remote, Driven),
+}
+
+/// How a mechanism that asks servers is put to work.
+#[derive(Clone, Copy)]
+pub struct Driven {
+    /// Makes it ready for logins.
+    pub start: Start,
+    /// Tries its servers without any.
+    pub probe: Probe,
 }
 
 /// Makes a mechanism that asks servers ready inside the frontend.
-type Start = fn(&RawSettings, &NetworkSettings, EventLoopHandle) -> Connected;
+pub type Start = fn(&RawSettings, &NetworkSettings, EventLoopHandle) -> Connected;
+
+/// Connects to its servers, and asks about nobody.
+pub type Probe = fn(&RawSettings, &NetworkSettings, DoErrand) -> Result<Vec<Probed>, MechanismError>;
 
 /// A mechanism that is ready to ask servers, or why it cannot be used.
 pub type Connected = Result<Box<dyn Network>, MechanismError>;
@@ -51,17 +65,31 @@ pub static MECHANISMS: [Mechanism; 7] = [
         name: "httpform",
         keys: httpform::KEYS,
         option_key: None,
-        kind: Kind::Remote(httpform::REMOTE, |settings, network, event_loop| {
-            connected(httpform::protocol(settings, network)?, network, event_loop)
-        }),
+        kind: Kind::Remote(
+            httpform::REMOTE,
+            Driven {
+                start: |settings, network, event_loop| {
+                    connected(httpform::protocol(settings, network)?, network, event_loop)
+                },
+                probe: |settings, network, do_errand| {
+                    probed(&httpform::protocol(settings, network)?, do_errand)
+                },
+            },
+        ),
     },
     Mechanism {
         name: "ldap",
         keys: ldap::KEYS,
         option_key: None,
-        kind: Kind::Remote(ldap::REMOTE, |settings, network, event_loop| {
-            connected(ldap::protocol(settings, network)?, network, event_loop)
-        }),
+        kind: Kind::Remote(
+            ldap::REMOTE,
+            Driven {
+                start: |settings, network, event_loop| {
+                    connected(ldap::protocol(settings, network)?, network, event_loop)
+                },
+                probe: |settings, network, do_errand| probed(&ldap::protocol(settings, network)?, do_errand),
+            },
+        ),
     },
     Mechanism { name: "pam", keys: &[], option_key: None, kind: Kind::Local(pam::LOCAL) },
     Mechanism {
@@ -74,15 +102,25 @@ pub static MECHANISMS: [Mechanism; 7] = [
         name: "rimap",
         keys: rimap::KEYS,
         option_key: Some(rimap::SERVERS_KEY),
-        kind: Kind::Remote(rimap::REMOTE, |settings, network, event_loop| {
-            connected(rimap::protocol(settings, network)?, network, event_loop)
-        }),
+        kind: Kind::Remote(
+            rimap::REMOTE,
+            Driven {
+                start: |settings, network, event_loop| {
+                    connected(rimap::protocol(settings, network)?, network, event_loop)
+                },
+                probe: |settings, network, do_errand| probed(&rimap::protocol(settings, network)?, do_errand),
+            },
+        ),
     },
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];
 
 fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: EventLoopHandle) -> Connected {
     drive(protocol, network, event_loop).map_err(|error| MechanismError(error.to_string()))
+}
+
+fn probed<P: Protocol>(protocol: &P, do_errand: DoErrand) -> Result<Vec<Probed>, MechanismError> {
+    probe(protocol, do_errand).map_err(|error| MechanismError(strerror(&error)))
 }
 
 /// The mechanism called `name`, in any case, as the C daemon compares it.

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The keys behind the mechanism's prefix that name a file or directory.
 const KEYS: [&str; 4] = ["_tls_cacert_file", "_tls_cacert_dir", "_tls_cert", "_tls_key"];
@@ -17,20 +17,38 @@ const KEYS: [&str; 4] = ["_tls_cacert_file", "_tls_cacert_dir", "_tls_cert", "_t
 pub fn check(text: &Text, mechanisms: &[&str]) -> Vec<Problem> {
     let file = text.parse(&mut Vec::new());
     let entries = file.all().flat_map(|section| &section.entries);
-    let is_of = |entry: &Entry, mechanism: &str| {
-        entry.key.strip_prefix(mechanism).is_some_and(|behind| KEYS.contains(&behind))
-    };
-    let names_file = |entry: &&Entry| mechanisms.iter().any(|mechanism| is_of(entry, mechanism));
-    let mut problems: Vec<_> =
-        entries.filter(names_file).filter_map(|entry| check_entry(text, entry)).collect();
+    let named = entries.filter(|entry| names_file(entry, mechanisms));
+    let mut problems: Vec<_> = named.filter_map(|entry| check_entry(text, entry)).collect();
     problems.sort_by_key(|problem| problem.line);
     problems
 }
 
+/// The files that these keys name, each once.
+pub fn paths(text: &Text, mechanisms: &[&str]) -> Vec<PathBuf> {
+    let file = text.parse(&mut Vec::new());
+    let entries = file.all().flat_map(|section| &section.entries);
+    let mut paths: Vec<_> = entries
+        .filter(|entry| names_file(entry, mechanisms))
+        .map(|entry| path_of(entry).to_owned())
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+fn names_file(entry: &Entry, mechanisms: &[&str]) -> bool {
+    let is_of =
+        |mechanism: &&str| entry.key.strip_prefix(*mechanism).is_some_and(|behind| KEYS.contains(&behind));
+    mechanisms.iter().any(is_of)
+}
+
+fn path_of(entry: &Entry) -> &Path {
+    Path::new(OsStr::from_bytes(entry.value.as_bytes()))
+}
+
 fn check_entry(text: &Text, entry: &Entry) -> Option<Problem> {
-    let path = Path::new(OsStr::from_bytes(entry.value.as_bytes()));
     // A FIFO would wait for a writer.
-    let error = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).err()?;
+    let error = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path_of(entry)).err()?;
     Some(Problem {
         source: text.path.clone(),
         line: Some(entry.line),

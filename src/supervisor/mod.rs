@@ -151,6 +151,9 @@ impl Daemon {
         for path in paths {
             log::info!(target: "ipc_init", "listening on socket: {}", path.display());
         }
+        if let Some(note) = run_directory::is_for_root_only(&directory) {
+            log::info!(target: "ipc_init", "{note}");
+        }
         Ok(Self { event_loop, lock, targets })
     }
 

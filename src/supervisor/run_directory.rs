@@ -5,7 +5,7 @@ use super::start_error::StartError;
 use crate::sys::daemon::set_umask;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 /// Everybody must be able to reach the socket; packages that want less make the directory themselves.
@@ -23,6 +23,17 @@ pub(super) fn enter(path: &Path) -> Result<(), StartError> {
     }
     set_umask(UMASK);
     std::env::set_current_dir(path).map_err(|error| StartError::EnterDirectory(path.to_owned(), error))
+}
+
+/// What to tell if nobody but root can pass the working directory, and so connect to a socket in it. With an access list
+/// the bits of the group are the most that it grants.
+pub(super) fn is_for_root_only(path: &Path) -> Option<String> {
+    const PASSABLE: u32 = 0o011;
+    let found = fs::metadata(".").ok()?;
+    (found.uid() == 0 && found.mode() & PASSABLE == 0).then(|| {
+        let (path, mode) = (path.display(), found.mode() & 0o7777);
+        format!("only root can connect to the sockets in {path} (mode {mode:04o}); saslauthd --check=system tells who needs to")
+    })
 }
 
 #[cfg(test)]
@@ -71,6 +82,21 @@ mod tests {
             fs::DirBuilder::new().mode(0o710).create(&path).unwrap();
             enter(&path).unwrap();
             assert_eq!(mode(&path), 0o710);
+        });
+    }
+
+    #[test]
+    fn only_a_directory_that_nobody_but_root_can_pass_is_told_of() {
+        alone("only_a_directory_that_nobody_but_root_can_pass_is_told_of", |parent| {
+            let path = parent.join("run");
+            enter(&path).unwrap();
+            let is_roots = fs::metadata(&path).unwrap().uid() == 0;
+            for (mode, expected) in
+                [(0o755, false), (0o710, false), (0o701, false), (0o700, true), (0o766, true)]
+            {
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+                assert_eq!(is_for_root_only(&path).is_some(), expected && is_roots, "{mode:o}");
+            }
         });
     }
 

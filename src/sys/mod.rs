@@ -5,6 +5,7 @@ pub mod confinement;
 pub mod crypt;
 pub mod daemon;
 pub mod descriptor;
+pub mod impersonation;
 pub mod inherited;
 pub mod inode;
 pub mod memory;

@@ -3,6 +3,8 @@
 
 mod codes;
 mod held;
+pub mod service_files;
+pub mod stacks;
 
 use crate::credentials::Credentials;
 use crate::log::{clean, debug_always};
@@ -20,11 +22,16 @@ pub const LOCAL: Local = Local { check: |_| Vec::new(), start: |_| Ok(Box::new(P
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).
 const LONGEST_SERVICE: usize = 255;
 
+/// Of how many services a worker tells; clients may make up any.
+const MOST_EXPLAINED: usize = 16;
+
 #[derive(Default)]
 struct Pam {
     held: HeldHandles<IdleHandle>,
     /// Whether the last login failed for a reason that lies in this process.
     impaired: bool,
+    /// Services whose refusals have been looked at.
+    explained: Vec<CString>,
 }
 
 impl LocalMechanism for Pam {
@@ -60,7 +67,29 @@ impl Pam {
         if !matches!(outcome, Outcome::Unavailable(_)) {
             self.held.keep(service, now, || IdleHandle::open(service).ok());
         }
+        if matches!(outcome, Outcome::Reject(_)) {
+            self.explain_refusal(service);
+        }
         Verdict { outcome, delay: transaction.delay_owed() }
+    }
+
+    /// Tells once of a service that nobody has made a file for, if that is why all its logins are refused.
+    fn explain_refusal(&mut self, service: &CStr) {
+        if self.explained.len() >= MOST_EXPLAINED || self.explained.iter().any(|known| **known == *service) {
+            return;
+        }
+        self.explained.push(service.to_owned());
+        let Ok(name) = service.to_str() else { return };
+        // As libpam does.
+        let name = name.to_ascii_lowercase();
+        if service_files::read(std::iter::once(name.clone())).is_refused_for_want_of_a_file(&name) {
+            log::warn!(
+                target: "auth_pam",
+                "Every login of the service {name} is refused: there is no file /etc/pam.d/{name}, and /etc/pam.d/{} \
+                 denies; saslauthd --check=system tells what to put there",
+                stacks::FALLBACK
+            );
+        }
     }
 }
 

@@ -1,0 +1,88 @@
+//! Postfix, as postconf(1) tells it, or else its files.
+#![forbid(unsafe_code)]
+
+use super::{Found, OPTIONS, client, options_at};
+use crate::world::gather::files::read;
+use crate::world::gather::within::{PATIENCE, within};
+use crate::world::judge::client::Client;
+use crate::world::judge::postfix::{Asking, asking, parameters};
+use crate::world::judge::sasl_options::OptionsFile;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const MAIN: &str = "/etc/postfix/main.cf";
+const MASTER: &str = "/etc/postfix/master.cf";
+const POSTCONF: &str = "/usr/sbin/postconf";
+
+/// Its smtpd, once for each way in which it looks for the socket.
+pub(super) fn gather() -> Option<Found> {
+    let main = parameters(&postconf(&[]).or_else(|| read(Path::new(MAIN)).ok())?);
+    let master = postconf(&["-M"]).or_else(|| read(Path::new(MASTER)).ok())?;
+    let (mut clients, mut findings) = (Vec::<Client>::new(), Vec::new());
+    for asking in asking(&main, &master) {
+        let options = options_of(&asking);
+        for finding in options.judge("smtpd") {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        if !options.asks_saslauthd() {
+            continue;
+        }
+        let client = client_of(&asking, &options);
+        let is_same = |other: &&mut Client| (&other.root, &other.socket) == (&client.root, &client.socket);
+        match clients.iter_mut().find(is_same) {
+            Some(other) => other.services.extend(client.services),
+            None => clients.push(client),
+        }
+    }
+    Some((clients, findings))
+}
+
+fn client_of(asking: &Asking, options: &OptionsFile) -> Client {
+    Client {
+        account: asking.account.clone(),
+        root: asking.root.clone(),
+        services: vec![asking.login_service.clone()],
+        ..client(&format!("Postfix's smtpd ({})", asking.service), options, "restart Postfix")
+    }
+}
+
+/// The first file that is there; else the one that Debian's or another libsasl would read.
+fn options_of(asking: &Asking) -> OptionsFile {
+    let name = format!("{}.conf", asking.options);
+    let directories: Vec<_> = match asking.directories.as_slice() {
+        [] => OPTIONS.iter().map(PathBuf::from).collect(),
+        directories => directories.to_vec(),
+    };
+    let there = directories.iter().find(|directory| directory.join(&name).exists());
+    let or_would_be = || directories.iter().find(|directory| directory.is_dir());
+    let directory = there
+        .or_else(or_would_be)
+        .or_else(|| directories.first())
+        .cloned()
+        .unwrap_or_else(|| "/etc/sasl2".into());
+    options_at(&directory.join(&name), "")
+}
+
+/// What postconf(1) writes; nothing if it is not there, fails or takes too long.
+fn postconf(arguments: &[&str]) -> Option<String> {
+    if !Path::new(MAIN).exists() {
+        return None;
+    }
+    let mut command = Command::new(POSTCONF);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let mut output = child.stdout.take()?;
+    let text = within(PATIENCE, move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).map(|_| String::from_utf8_lossy(&bytes).into_owned())
+    });
+    if text.is_none() {
+        // It has its end before this process.
+        let _ = child.kill();
+    }
+    let has_succeeded = child.wait().is_ok_and(|status| status.success());
+    text.and_then(Result::ok).filter(|_| has_succeeded)
+}

@@ -1,0 +1,126 @@
+//! `--check=system`: what the daemon would meet on this machine, and what keeps programs from asking it. Looks only.
+#![forbid(unsafe_code)]
+
+pub mod finding;
+pub mod gather;
+pub mod judge;
+pub mod shell_word;
+
+use crate::config::Config;
+use crate::mechanism::pam::stacks::FALLBACK;
+use crate::registry::load::Loaded;
+use finding::Finding;
+use gather::within::{PATIENCE, within};
+use judge::client::Client;
+use judge::sockets::{Machine, OwnSocket, Reach, Visit};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Services that clients send by themselves, looked at if they have a file, where no client is known.
+const USUAL_SERVICES: [&str; 6] = ["smtp", "imap", "pop", "pop3", "sieve", "ldap"];
+
+/// Looks at everything that these settings have to do with. Takes as long as servers and name lookups do, and has an end.
+pub fn look(config: &Config, loaded: &Loaded) -> Vec<Finding> {
+    let (clients, mut findings) = within(3 * PATIENCE, gather::clients::gather).unwrap_or_else(|| {
+        let text = "whether Postfix, Cyrus IMAP or Exim ask this daemon was not found out in time";
+        (Vec::new(), vec![Finding::warning(text, "see what hangs: `ls /etc/postfix /usr/lib/sasl2`")])
+    });
+    let machine = machine(config);
+    findings.extend(judge::sockets::judge_own(&machine, &own_sockets(loaded)));
+    findings.extend(judge::sockets::judge_visits(&machine, &visits(&clients, loaded)));
+    findings.extend(look_at_pam(&clients, loaded));
+    findings.extend(judge::host::judge(&gather::host::gather(config, loaded)));
+    findings.extend(judge::servers::judge(&gather::servers::gather(config, loaded)));
+    findings
+}
+
+fn machine(config: &Config) -> Machine {
+    Machine {
+        run_directory: config.run_directory.clone(),
+        has_sasl_group: within(PATIENCE, || gather::accounts::has_group("sasl")).unwrap_or(false),
+        has_adduser: Path::new("/usr/sbin/adduser").exists() && Path::new("/etc/debian_version").exists(),
+    }
+}
+
+fn own_sockets(loaded: &Loaded) -> Vec<OwnSocket> {
+    let paths = loaded.site.endpoints.iter().map(|endpoint| endpoint.path.clone());
+    paths.map(|path| OwnSocket { reach: identified(gather::reach::reach(None, None, &path)), path }).collect()
+}
+
+fn identified(reach: Reach) -> Reach {
+    match reach {
+        Reach::Answered(listener) => Reach::Answered(gather::reach::identify(listener)),
+        reach => reach,
+    }
+}
+
+fn visits(clients: &[Client], loaded: &Loaded) -> Vec<Visit> {
+    let visit = |client: &Client| {
+        let name = client.account.clone();
+        let reach = match within(PATIENCE, move || gather::accounts::account(&name)) {
+            Some(Some(account)) => {
+                gather::reach::reach(client.root.as_deref(), Some(&account), &client.socket)
+            }
+            Some(None) => Reach::Unknown(format!("there is no account {}", client.account)),
+            None => Reach::Unknown(format!("looking for the account {} took too long", client.account)),
+        };
+        Visit { leads_to: leads_to(&client.path(), loaded), client: client.clone(), reach }
+    };
+    clients.iter().map(visit).collect()
+}
+
+/// The socket of this daemon to which the path leads, by links or mounts.
+fn leads_to(path: &Path, loaded: &Loaded) -> Option<PathBuf> {
+    let paths: Vec<_> = loaded.site.endpoints.iter().map(|endpoint| endpoint.path.clone()).collect();
+    let path = path.to_owned();
+    let is_same = move |own: &PathBuf| own.file_name() == path.file_name() && is_same_directory(own, &path);
+    within(PATIENCE, move || paths.into_iter().find(is_same)).flatten()
+}
+
+fn is_same_directory(one: &Path, other: &Path) -> bool {
+    let (Some(one), Some(other)) = (one.parent(), other.parent()) else { return false };
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => resolved(one) == resolved(other),
+    }
+}
+
+/// The path without links, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    match (fs::canonicalize(path), path.parent(), path.file_name()) {
+        (Ok(path), _, _) => path,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// The services of the clients, but where a socket has one of its own; only if some login is asked of PAM.
+fn look_at_pam(clients: &[Client], loaded: &Loaded) -> Vec<Finding> {
+    if !loaded.site.instances.iter().any(|instance| instance.mechanism == "pam") {
+        return Vec::new();
+    }
+    let of_sockets: BTreeSet<_> =
+        loaded.site.endpoints.iter().filter_map(|endpoint| endpoint.service.clone()).collect();
+    let mut services: BTreeSet<String> = clients.iter().flat_map(|client| client.services.clone()).collect();
+    services.extend(of_sockets);
+    let is_anybody_known = !services.is_empty();
+    let looked = within(PATIENCE, move || {
+        if !is_anybody_known {
+            let has_file = |name: &&str| Path::new("/etc/pam.d").join(name).exists();
+            services
+                .extend(USUAL_SERVICES.iter().filter(|name| has_file(name)).map(|name| (*name).to_owned()));
+            services.insert(FALLBACK.to_owned());
+        }
+        gather::pam::gather(&services).map(|stacks| judge::pam::judge(&stacks, &services))
+    });
+    looked
+        .unwrap_or_else(|| {
+            Some(vec![Finding::warning(
+                "/etc/pam.d could not be read in time",
+                "see what hangs: `ls /etc/pam.d`",
+            )])
+        })
+        .unwrap_or_default()
+}
