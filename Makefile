@@ -16,6 +16,9 @@ PREFIX  ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 
+# The run directory that is compiled in, SASLAUTHD_RUN_DIR=/run/sasl2 for one. `make install` wants it, too, for the man pages.
+RUN_DIR = $(or $(SASLAUTHD_RUN_DIR),/var/run/saslauthd)
+
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
@@ -98,6 +101,7 @@ install:
 	set -e; for page in $(MAN_PAGES); do \
 	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    $(INSTALL) -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+	    sed -i 's,\([[:space:]]\)/var/run/saslauthd,\1$(RUN_DIR),g' $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; \
 	done
 
 uninstall:

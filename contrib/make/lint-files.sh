@@ -22,6 +22,12 @@ if have shellcheck "the shell scripts"; then
     shellcheck $scripts
 fi
 
+# The run directory is a setting of the build: src/config/run_directory.rs.
+if grep -rnE 'default_value.*/run/saslauthd' src; then
+    echo "The run directory has to be that of the build: config::run_directory::DEFAULT_RUN_DIRECTORY" >&2
+    exit 1
+fi
+
 if have systemd-analyze "the systemd units"; then
     directory=$(mktemp -d)
     trap 'rm -rf "$directory"' EXIT

@@ -4,6 +4,7 @@
 pub mod endpoint;
 pub mod layers;
 pub mod login_format;
+pub mod run_directory;
 pub mod selector;
 pub mod site;
 
