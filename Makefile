@@ -7,6 +7,7 @@
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
+#   make dist          a release below target/dist: sources with all crates, bill of materials, checksums; `make test-dist` tries it
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
 #   make clean         remove what was built
 
@@ -34,7 +35,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall dist test-dist pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -107,6 +108,13 @@ install:
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+
+# The last commit, the same bytes wherever it is made. Needs git, xz and python3.
+dist:
+	contrib/make/dist.sh $(TARGET)/dist
+
+test-dist:
+	contrib/make/dist-test.sh $(TARGET)/dist-test
 
 pam-sys-diff:
 	contrib/make/pam-sys-diff.sh
