@@ -7,6 +7,7 @@
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
+#   make deb           the Debian package, below target/deb
 #   make dist          a release below target/dist: sources with all crates, bill of materials, checksums; `make test-dist` tries it
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
 #   make clean         remove what was built
@@ -35,7 +36,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall dist test-dist pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall deb dist test-dist pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -108,6 +109,10 @@ install:
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+
+deb: build-packages
+	@contrib/make/packages.sh needed debhelper dpkg-dev git python3 xz-utils
+	contrib/make/deb.sh $(TARGET)/deb
 
 # The last commit, the same bytes wherever it is made. Needs git, xz and python3.
 dist:
