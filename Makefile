@@ -8,6 +8,8 @@
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
 #   make deb           the Debian package, below target/deb
+#   make test-deb      the same over a running daemon of C: installed, upgraded, removed, in containers of Debian 12 and 13 (root)
+#   make rpm           an RPM, to prove the spec and its list of files
 #   make dist          a release below target/dist: sources with all crates, bill of materials, checksums; `make test-dist` tries it
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
 #   make clean         remove what was built
@@ -36,7 +38,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall deb dist test-dist pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall deb test-deb rpm dist test-dist pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -113,6 +115,16 @@ uninstall:
 deb: build-packages
 	@contrib/make/packages.sh needed debhelper dpkg-dev git python3 xz-utils
 	contrib/make/deb.sh $(TARGET)/deb
+
+# In containers, as root; trees of Debian are kept in SASLAUTHD_TREES. DEB_CASES="trixie-sysv" and the like for some only.
+test-deb: deb
+	@contrib/make/packages.sh needed mmdebstrap systemd-container
+	contrib/make/test-deb/run.sh $(TARGET)/deb/saslauthd-rs_*.deb $(TARGET)/test-deb $(DEB_CASES)
+
+# For the syntax of the spec and the list of files. Needs rpmbuild.
+rpm: dist
+	@contrib/make/packages.sh needed rpm
+	contrib/make/rpm.sh $(TARGET)/dist $(TARGET)/rpm
 
 # The last commit, the same bytes wherever it is made. Needs git, xz and python3.
 dist:
