@@ -38,7 +38,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall deb test-deb rpm dist test-dist pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv cross deny bench install uninstall deb test-deb rpm dist test-dist pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -61,7 +61,7 @@ fuzz: build-packages
 	    $(CARGO) test --locked --manifest-path fuzz/Cargo.toml --no-default-features
 	contrib/make/fuzz.sh $(TARGET) $(FUZZ_SECONDS) $(TARGET)/fuzz/found
 
-check: lint msrv deny
+check: lint msrv cross deny
 
 lint: lint-files lint-tools
 	$(CARGO) fmt --check
@@ -84,6 +84,17 @@ msrv:
 	else \
 	    echo 'Not compiled with Rust 1.85: get it with "rustup toolchain install --profile minimal 1.85".' >&2; \
 	fi
+
+# For the other libc and the other processor; nothing is linked, so headers of this system do.
+cross:
+	@for target in x86_64-unknown-linux-musl aarch64-unknown-linux-gnu; do \
+	    if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
+	        PKG_CONFIG_ALLOW_CROSS=1 CC_x86_64_unknown_linux_musl=cc CC_aarch64_unknown_linux_gnu=cc \
+	            CARGO_TARGET_DIR=$(TARGET)/cross $(CARGO) check --locked --target $$target || exit 1; \
+	    else \
+	        echo "Not compiled for $$target: get it with \"rustup target add $$target\"." >&2; \
+	    fi; \
+	done
 
 deny:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \

@@ -4,7 +4,7 @@
 fail() {
     echo "FAILED: $step: $1" >&2
     { dpkg --list sasl2-bin saslauthd-rs; dpkg-divert --list '*sasl*'; pgrep -af saslauthd; } >&2 || true
-    [ "$init" = sysv ] || { systemctl status --no-pager saslauthd; journalctl --no-pager -u saslauthd -n 30; } >&2 || true
+    [ "$init" = sysv ] || { systemctl status --no-pager saslauthd; journalctl --no-pager -u saslauthd -n 10; } >&2 || true
     tail -n 40 /root/dpkg.log >&2
     exit 1
 }
