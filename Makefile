@@ -38,7 +38,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv cross deny bench install uninstall deb test-deb rpm dist test-dist pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv cross deny bench install uninstall deb test-deb test-deb-twice rpm dist test-dist pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -131,6 +131,9 @@ deb: build-packages
 test-deb: deb
 	@contrib/make/packages.sh needed mmdebstrap systemd-container
 	contrib/make/test-deb/run.sh $(TARGET)/deb/saslauthd-rs_*.deb $(TARGET)/test-deb $(DEB_CASES)
+
+test-deb-twice: deb
+	contrib/make/deb-twice.sh $(TARGET)/deb/saslauthd-rs_*.deb $(TARGET)/deb-twice
 
 # For the syntax of the spec and the list of files. Needs rpmbuild.
 rpm: dist

@@ -13,6 +13,12 @@ if [ -n "$pages" ] && have mandoc "the man pages"; then
     mandoc -T lint -W warning $pages
 fi
 
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+if ! head -n 1 debian/changelog | grep -qF "($version)" || ! grep -q "^Version: *$version\$" contrib/rpm/saslauthd-rs.spec; then
+    echo "debian/changelog or contrib/rpm/saslauthd-rs.spec is of another version than Cargo.toml, $version" >&2
+    exit 1
+fi
+
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 

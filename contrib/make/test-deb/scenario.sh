@@ -162,6 +162,20 @@ instances() {
     { await runs c "$other" && ask secret "$other/mux"; } || fail "the second instance does not answer"
 }
 
+# What the administrator says of the unit counts, not what the package does.
+own_drop_in() {
+    [ "$init" = systemd ] && [ -e /usr/lib/systemd/system/saslauthd.service ] || return 0
+    mkdir /etc/systemd/system/saslauthd.service.d
+    printf '[Service]\nRuntimeDirectoryMode=0755\n' > /etc/systemd/system/saslauthd.service.d/override.conf
+    state=$(state)
+    step='beside a drop-in of the administrator' && packages dpkg --install first.deb
+    { await runs ours && [ "$(stat -c %a /run/saslauthd)" = 755 ]; } || fail "the directory is $(stat -c %a /run/saslauthd)"
+    report ours
+    rm -r /etc/systemd/system/saslauthd.service.d
+    state=$(state)
+    packages dpkg --purge saslauthd-rs && expect c && expect_untouched
+}
+
 prepare
 first_installation_and_upgrades
 with_sasl2_bin
@@ -170,5 +184,6 @@ refusals
 scripts_that_fail
 dpkg_that_is_killed
 policy
+own_drop_in
 instances
 kill "$load"
