@@ -16,8 +16,9 @@ packages() {
     "$@" >> /root/dpkg.log 2>&1 || fail "failed: $*"
 }
 
+# In a shell of its own, which says of a dpkg that is killed what this one would.
 attempt() {
-    ! "$@" >> /root/dpkg.log 2>&1 || fail "did not fail: $*"
+    ! bash -c '"$@"; exit' attempt "$@" >> /root/dpkg.log 2>&1 || fail "did not fail: $*"
 }
 
 service_does() {
@@ -143,7 +144,7 @@ policy() {
     fi
     rm /usr/sbin/policy-rc.d
     [ "$init" = systemd ] || service_does start
-    packages dpkg --purge saslauthd-rs && expect c && expect_untouched
+    step='purged' && packages dpkg --purge saslauthd-rs && expect c && expect_untouched
 }
 
 # A file with settings beside the first starts another daemon, where the init script is what starts them.
@@ -173,7 +174,7 @@ own_drop_in() {
     report ours
     rm -r /etc/systemd/system/saslauthd.service.d
     state=$(state)
-    packages dpkg --purge saslauthd-rs && expect c && expect_untouched
+    step='purged' && packages dpkg --purge saslauthd-rs && expect c && expect_untouched
 }
 
 prepare
