@@ -38,7 +38,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv cross deny bench install uninstall deb test-deb test-deb-twice rpm dist test-dist pam-sys-diff clean \
+.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv cross deny bench install installed-files uninstall deb test-deb test-deb-twice rpm dist test-dist pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -118,6 +118,10 @@ install:
 	    $(INSTALL) -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    sed -i 's,\([[:space:]]\)/var/run/saslauthd,\1$(RUN_DIR),g' $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; \
 	done
+
+# What `make install` installs, for who packages it.
+installed-files:
+	@printf '%s\n' $(PROGRAMS:%=$(SBINDIR)/%) $(foreach page,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(page)))/$(page))
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)

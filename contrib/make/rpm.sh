@@ -16,6 +16,13 @@ fail() {
     exit 1
 }
 
+# Where contrib has it.
+selinux_module() {
+    for module in contrib/selinux/*.cil; do
+        [ ! -e "$module" ] || printf '%s\n' /usr/share/saslauthd-rs "/usr/share/saslauthd-rs/$(basename "$module")"
+    done
+}
+
 grep -q "^Version: *$version\$" $spec || fail "$spec is of another version than $version"
 # As openSUSE reads it.
 rpmspec --parse --define 'suse_version 1600' $spec > "$output/opensuse.spec"
@@ -29,8 +36,10 @@ rm -rf "$output/BUILD" "$output/RPMS"
 env -u RUSTFLAGS -u MAKEFLAGS -u MAKELEVEL rpmbuild --quiet -bb --nodeps --define "_topdir $output" --define "_sourcedir $release" $spec
 package=$(find "$output/RPMS" -name '*.rpm')
 
+# The manual pages are compressed in it.
+{ "${MAKE:-make}" --silent installed-files PREFIX=/usr | sed 's,^.*/man/.*,&.gz,' && selinux_module && cat contrib/rpm/files; } | sort > "$output/wanted"
 rpm --query --package --list "$package" | grep -v '/usr/share/\(doc\|licenses\)/' | sort > "$output/files"
-diff contrib/rpm/files "$output/files" || fail "other files are in the package than in contrib/rpm/files"
+diff "$output/wanted" "$output/files" || fail "other files are in the package than there should be"
 rpm --query --package --conflicts "$package" | grep -qx cyrus-sasl || fail "it does not exclude cyrus-sasl"
 rpm --query --package --configfiles "$package" | grep -qx /etc/sysconfig/saslauthd || fail "its settings are no configuration"
 echo "rpm: $package has what it should"
