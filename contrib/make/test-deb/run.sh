@@ -82,7 +82,12 @@ inside() {
 
 # Runs it where nothing but init scripts can start a service.
 with_init_scripts() {
-    (nspawn --machine="saslauthd-$1" --pipe --as-pid2 /bin/bash /root/test/scenario.sh sysv)
+    nspawn --machine="saslauthd-$1" --pipe --as-pid2 /bin/bash /root/test/scenario.sh sysv &
+    container=$!
+    result=0
+    wait "$container" || result=$?
+    container=
+    return "$result"
 }
 
 releases=$(printf '%s\n' "$@" | sed 's/-.*//' | sort -u)
