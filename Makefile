@@ -9,6 +9,10 @@
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
+#   make deb           the Debian package, below target/deb
+#   make test-deb      the same over a running daemon of C: installed, upgraded, removed, in containers of Debian 12 and 13 (root)
+#   make rpm           an RPM, to prove the spec and its list of files
+#   make dist          a release below target/dist: sources with all crates, bill of materials, checksums; `make test-dist` tries it
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
 #   make clean         remove what was built
 
@@ -17,6 +21,9 @@ INSTALL ?= install
 PREFIX  ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
+
+# The run directory that is compiled in, SASLAUTHD_RUN_DIR=/run/sasl2 for one. `make install` wants it, too, for the man pages.
+RUN_DIR = $(or $(SASLAUTHD_RUN_DIR),/var/run/saslauthd)
 
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
@@ -33,8 +40,8 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test test-systemd test-mac fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
-        build-packages test-packages
+.PHONY: all build demo test test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools msrv cross \
+        deny bench install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-packages
 
 all: build
 
@@ -65,7 +72,7 @@ fuzz: build-packages
 	    $(CARGO) test --locked --manifest-path fuzz/Cargo.toml --no-default-features
 	contrib/make/fuzz.sh $(TARGET) $(FUZZ_SECONDS) $(TARGET)/fuzz/found
 
-check: lint msrv deny
+check: lint msrv cross deny
 
 lint: lint-files lint-tools
 	$(CARGO) fmt --check
@@ -89,6 +96,17 @@ msrv:
 	    echo 'Not compiled with Rust 1.85: get it with "rustup toolchain install --profile minimal 1.85".' >&2; \
 	fi
 
+# For the other libc and the other processor; nothing is linked, so headers of this system do.
+cross:
+	@for target in x86_64-unknown-linux-musl aarch64-unknown-linux-gnu; do \
+	    if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
+	        PKG_CONFIG_ALLOW_CROSS=1 CC_x86_64_unknown_linux_musl=cc CC_aarch64_unknown_linux_gnu=cc \
+	            CARGO_TARGET_DIR=$(TARGET)/cross $(CARGO) check --locked --target $$target || exit 1; \
+	    else \
+	        echo "Not compiled for $$target: get it with \"rustup target add $$target\"." >&2; \
+	    fi; \
+	done
+
 deny:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny --locked check licenses bans sources; \
@@ -109,11 +127,40 @@ install:
 	set -e; for page in $(MAN_PAGES); do \
 	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    $(INSTALL) -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+	    sed -i 's,\([[:space:]]\)/var/run/saslauthd,\1$(RUN_DIR),g' $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; \
 	done
+
+# What `make install` installs, for who packages it.
+installed-files:
+	@printf '%s\n' $(PROGRAMS:%=$(SBINDIR)/%) $(foreach page,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(page)))/$(page))
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+
+deb: build-packages
+	@contrib/make/packages.sh needed debhelper dpkg-dev git python3 xz-utils
+	contrib/make/deb.sh $(TARGET)/deb
+
+# In containers, as root; trees of Debian are kept in SASLAUTHD_TREES. DEB_CASES="trixie-sysv" and the like for some only.
+test-deb: deb
+	@contrib/make/packages.sh needed mmdebstrap systemd-container
+	contrib/make/test-deb/run.sh $(TARGET)/deb/saslauthd-rs_*.deb $(TARGET)/test-deb $(DEB_CASES)
+
+test-deb-twice: deb
+	contrib/make/deb-twice.sh $(TARGET)/deb/saslauthd-rs_*.deb $(TARGET)/deb-twice
+
+# For the syntax of the spec and the list of files. Needs rpmbuild.
+rpm: dist
+	@contrib/make/packages.sh needed rpm
+	contrib/make/rpm.sh $(TARGET)/dist $(TARGET)/rpm
+
+# The last commit, the same bytes wherever it is made. Needs git, xz and python3.
+dist:
+	contrib/make/dist.sh $(TARGET)/dist
+
+test-dist:
+	contrib/make/dist-test.sh $(TARGET)/dist-test
 
 pam-sys-diff:
 	contrib/make/pam-sys-diff.sh

@@ -1,6 +1,9 @@
 //! Records the commit of the build for the start-up log line.
 
 fn main() {
+    if let Some(commit) = commit_of_release() {
+        println!("cargo:rustc-env=SASLAUTHD_COMMIT={commit}");
+    }
     let kept_out = [
         shadow_rs::CARGO_TREE,
         shadow_rs::CARGO_METADATA,
@@ -16,4 +19,11 @@ fn main() {
     if let Err(error) = built {
         println!("cargo:warning=The build information could not be recorded: {error}");
     }
+}
+
+/// What `git archive` has written into the file, so that a release knows its commit, and no repository around it counts.
+fn commit_of_release() -> Option<String> {
+    let text = std::fs::read_to_string(".commit").ok()?;
+    let short = text.trim().get(..8)?;
+    short.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| short.to_owned())
 }

@@ -6,6 +6,7 @@ use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::ServerOrder;
 use crate::config::endpoint::LONGEST_PATH;
 use crate::config::login_format::LoginFormat;
+use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use crate::config::site::Endpoint;
 use crate::config::{CheckScope, LogTargets, OnUnavailable, ReplyText};
 use clap::Parser;
@@ -39,7 +40,7 @@ pub(super) struct Flags {
     /// There is no accept lock to leave out.
     #[arg(short = 'l')]
     _no_accept_lock: bool,
-    #[arg(short = 'm', default_value = "/var/run/saslauthd", value_parser = parser(run_directory))]
+    #[arg(short = 'm', default_value = DEFAULT_RUN_DIRECTORY, value_parser = parser(run_directory))]
     pub(super) run_directory: PathBuf,
     #[arg(short = 'n', default_value_t = 5, value_parser = parser(processes))]
     pub(super) processes: u32,

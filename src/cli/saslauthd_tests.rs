@@ -2,6 +2,7 @@ use super::super::{usage, version};
 use super::*;
 use crate::config::ServerOrder;
 use crate::config::log_level::LogLevel;
+use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use crate::config::site::Endpoint;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
 use crate::registry;
@@ -32,8 +33,8 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     let config = config("-a pam");
     assert_eq!(config.frontend.mechanisms, ["pam"]);
     assert_eq!(config.mechanism_option, None);
-    assert_eq!(config.endpoints, [Endpoint::mux(Path::new("/var/run/saslauthd"))]);
-    assert_eq!(config.run_directory, Path::new("/var/run/saslauthd"));
+    assert_eq!(config.endpoints, [Endpoint::mux(Path::new(DEFAULT_RUN_DIRECTORY))]);
+    assert_eq!(config.run_directory, Path::new(DEFAULT_RUN_DIRECTORY));
     assert!(!config.foreground && config.log_level == LogLevel::Info && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
     assert_eq!(config.most_worker_growth, 256 << 20);
@@ -304,17 +305,18 @@ fn the_usage_text_has_every_flag_with_its_default_and_no_other() {
             }
         }
         for alias in arg.get_all_short_aliases().unwrap_or_default() {
-            assert!(usage::OPTIONS.contains(&format!("-{alias} is an old spelling")));
+            assert!(usage::options().contains(&format!("-{alias} is an old spelling")));
         }
         entries += 1;
     }
-    let listed = usage::OPTIONS.lines().filter(|line| line.starts_with("  -")).count();
+    let listed = usage::options().lines().filter(|line| line.starts_with("  -")).count();
     assert_eq!(listed, entries);
 }
 
 /// The lines of the usage text about one flag.
 fn entry(name: &str) -> String {
-    let (_, rest) = usage::OPTIONS.split_once(name).unwrap_or_else(|| panic!("{name} is not in the usage"));
+    let options = usage::options();
+    let (_, rest) = options.split_once(name).unwrap_or_else(|| panic!("{name} is not in the usage"));
     assert!(rest.starts_with([' ', '=', ',', '\n', '[']), "{name} is only the start of another flag");
     let (text, _) = rest.split_once("\n  -").unwrap_or((rest, ""));
     text.to_owned()

@@ -5,11 +5,13 @@ use super::getopt::{Getopt, GetoptError};
 use super::read_flags;
 use super::value::number;
 use crate::client::Request;
+use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
+use crate::config::site::Endpoint;
 use crate::secret::Secret;
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the command line asks for.
@@ -124,7 +126,7 @@ struct Flags {
     realm: OsString,
     #[arg(short = 's', default_value = "imap")]
     service: OsString,
-    #[arg(short = 'f', default_value = "/var/run/saslauthd/mux")]
+    #[arg(short = 'f', default_value_os_t = default_socket())]
     path: OsString,
     /// 0 is 1, as in C.
     #[arg(short = 'R', default_value_t = 1, value_parser = number("-R", 0..=1_000_000_000))]
@@ -137,6 +139,10 @@ struct Flags {
     password_stdin: bool,
     #[arg(long)]
     help: bool,
+}
+
+fn default_socket() -> OsString {
+    Endpoint::mux(Path::new(DEFAULT_RUN_DIRECTORY)).path.into()
 }
 
 impl Flags {
@@ -165,7 +171,6 @@ impl Flags {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     /// As the C program prints it.
     const USAGE: &str = "\
@@ -195,7 +200,7 @@ mod tests {
     fn the_defaults_are_those_of_c() {
         let (question, source) = question("-u anna -p secret");
         assert_eq!(wire_of(&question, &source), b"\0\x04anna\0\x06secret\0\x04imap\0\0");
-        assert_eq!(question.path, Path::new("/var/run/saslauthd/mux"));
+        assert_eq!(question.path, Path::new(DEFAULT_RUN_DIRECTORY).join("mux"));
         assert_eq!(question.rounds, 1);
         assert_eq!(question.timeout, Duration::from_secs(60));
     }

@@ -1,11 +1,12 @@
 //! What the daemon says about itself: `-h` and `-v`.
 #![forbid(unsafe_code)]
 
+use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use crate::registry::MECHANISMS;
 
 /// The text of `-h`, for the standard error stream; it ends with [`version`] as the C daemon's does.
 pub fn help() -> String {
-    format!("{OPTIONS}\n{}", version())
+    format!("{}\n{}", options(), version())
 }
 
 /// The text of `-v`, for the standard error stream: the C daemon's three lines, with what is built in here.
@@ -14,8 +15,13 @@ pub fn version() -> String {
     format!("saslauthd {}\nauthentication mechanisms: {names}\n\n", env!("CARGO_PKG_VERSION"))
 }
 
+/// The flags with their defaults.
+pub(super) fn options() -> String {
+    OPTIONS.replace("{RUN_DIRECTORY}", DEFAULT_RUN_DIRECTORY)
+}
+
 /// C's layout, so that whoever knows it finds the flags where they were.
-pub(super) const OPTIONS: &str = "\
+const OPTIONS: &str = "\
 usage: saslauthd [options]
 
 option information:
@@ -32,7 +38,7 @@ option information:
   -l             Accepted for old scripts: there is no accept lock to leave out
   -T             Accepted for old scripts
   -m <path>      Run directory, absolute: holds the socket mux and the pid file
-                 (default /var/run/saslauthd)
+                 (default {RUN_DIRECTORY})
   -n <procs>     Number of worker processes of each mechanism; 0 starts one for each login
                  (default 5)
   -s <kilobytes> Size of the cache (default 8800)

@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod layers;
 pub mod log_level;
 pub mod login_format;
+pub mod run_directory;
 pub mod selector;
 pub mod site;
 

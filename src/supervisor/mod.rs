@@ -24,7 +24,7 @@ pub use obstacles::obstacles;
 use crate::cli;
 use crate::config::site::Site;
 use crate::config::{Config, LogTargets};
-use crate::generated::build;
+use crate::generated::{COMMIT, build};
 use crate::log as logging;
 use crate::policy::room::{Demand, Room};
 use crate::sys::activation::HandedIn;
@@ -136,7 +136,7 @@ impl Daemon {
             // The start lock ends here, when the pid file's takes over.
             Locked::pid_file(&directory)?
         };
-        log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, build::SHORT_COMMIT);
+        log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, COMMIT);
         log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
         let account = config.user.as_deref().map(account_of).transpose()?;
         let opened = endpoints.open(&settings.site.endpoints, config.control.as_ref(), Occasion::Start);

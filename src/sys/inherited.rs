@@ -28,10 +28,11 @@ pub fn reset() {
 fn reset_priorities() {
     const OF_PROCESS: libc::c_int = 1;
     const NO_CLASS: libc::c_int = 0;
-    let ordinary = libc::sched_param { sched_priority: 0 };
+    // The kernel's struct sched_param. musl's has more, and its function of this name does nothing.
+    let ordinary: libc::c_int = 0;
     // SAFETY: `ordinary` outlives the call; the others take numbers. 0 is this process.
     unsafe {
-        libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const ordinary);
+        libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_OTHER, &raw const ordinary);
         libc::setpriority(libc::PRIO_PROCESS, 0, 0);
         libc::syscall(libc::SYS_ioprio_set, OF_PROCESS, 0, NO_CLASS);
     }

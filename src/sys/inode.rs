@@ -57,10 +57,11 @@ pub fn change_owner(inode: &File, user: Option<u32>, group: Option<u32>) -> io::
 /// # Errors
 /// Those of chmod(2).
 pub fn change_mode(inode: &File, mode: u32) -> io::Result<()> {
+    // On all common processors; libc knows it on some. On others the kernel has no call of this number.
+    const FCHMODAT2: libc::c_long = 452;
     // SAFETY: as for fchownat above.
-    let result = unsafe {
-        libc::syscall(libc::SYS_fchmodat2, inode.as_raw_fd(), c"".as_ptr(), mode, libc::AT_EMPTY_PATH)
-    };
+    let result =
+        unsafe { libc::syscall(FCHMODAT2, inode.as_raw_fd(), c"".as_ptr(), mode, libc::AT_EMPTY_PATH) };
     if result == 0 {
         return Ok(());
     }

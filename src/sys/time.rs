@@ -37,7 +37,8 @@ impl LocalTime {
     /// January.
     pub fn now() -> Self {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let seconds = libc::time_t::try_from(since_epoch.as_secs()).unwrap_or(0);
+        // Of C's time_t, whose width musl has changed.
+        let seconds = since_epoch.as_secs().try_into().unwrap_or(0);
         // SAFETY: `tm` is a plain C structure for which all zeros is a value.
         let mut broken_down: libc::tm = unsafe { std::mem::zeroed() };
         // SAFETY: both pointers are to live values of the right type; localtime_r keeps neither. On failure it
