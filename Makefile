@@ -6,7 +6,7 @@
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
-#   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
+#   make install       programs, man pages and completions below DESTDIR/PREFIX; `make uninstall` takes them away
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
 #   make clean         remove what was built
 
@@ -16,10 +16,15 @@ PREFIX  ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 
+# Where the shells look for completions; zsh of Debian in a directory of its own.
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
+ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
+
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
-                 dovecot-imapd slapd nginx-light g++ python3
+                 dovecot-imapd slapd nginx-light g++ python3 zsh fish
 
 PROGRAMS  = saslauthd testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
@@ -99,10 +104,16 @@ install:
 	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    $(INSTALL) -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	done
+	$(INSTALL) -d $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(FISH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS)
+	$(INSTALL) -m 0644 $(PROGRAMS:%=contrib/completions/bash/%) $(DESTDIR)$(BASH_COMPLETIONS)
+	$(INSTALL) -m 0644 $(PROGRAMS:%=contrib/completions/fish/%.fish) $(DESTDIR)$(FISH_COMPLETIONS)
+	$(INSTALL) -m 0644 $(PROGRAMS:%=contrib/completions/zsh/_%) $(DESTDIR)$(ZSH_COMPLETIONS)
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(BASH_COMPLETIONS)/%) $(PROGRAMS:%=$(DESTDIR)$(FISH_COMPLETIONS)/%.fish) \
+	    $(PROGRAMS:%=$(DESTDIR)$(ZSH_COMPLETIONS)/_%)
 
 pam-sys-diff:
 	contrib/make/pam-sys-diff.sh

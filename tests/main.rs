@@ -16,7 +16,9 @@ mod support;
 
 mod cache;
 mod chains;
+mod completions;
 mod config;
+mod documents;
 mod dovecot;
 mod endpoints;
 mod fairness;
