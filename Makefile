@@ -3,6 +3,7 @@
 #   make               build the two programs into target/release
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
+#   make test-migrating  runs the commands of docs/MIGRATING.md in containers (root; Debian package systemd-container)
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
@@ -36,7 +37,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test test-migrating fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -52,6 +53,11 @@ demo: build-packages
 test: build-packages test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
+
+# SASLAUTHD_DEB names the package for the way that needs one.
+test-migrating: build
+	@contrib/make/packages.sh wanted mmdebstrap systemd-container
+	contrib/make/migrating.sh $(TARGET)/release
 
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++
