@@ -7,6 +7,7 @@
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
+#   make pictures      draw the tables of docs/PERFORMANCE.md again
 #   make install       programs, man pages and completions below DESTDIR/PREFIX; `make uninstall` takes them away
 #   make pam-sys-diff  generate the bindings in vendor/pam-sys again and compare
 #   make clean         remove what was built
@@ -35,9 +36,12 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 FUZZ_CASES   ?= 50000
 
+# Not optimized: it measures nothing.
+DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
+
 export CARGO
 
-.PHONY: all build demo test test-migrating fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test test-migrating fuzz check lint lint-files lint-tools msrv deny bench pictures install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -98,7 +102,14 @@ deny:
 
 bench: build-packages
 	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
-	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS))
+	@mkdir -p $(TARGET)
+	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS)) > $(TARGET)/bench.md; \
+	    status=$$?; cat $(TARGET)/bench.md; exit $$status
+	$(DRAW) $(TARGET)/bench.md $(TARGET)/pictures
+
+# What the document shows, from the document's tables.
+pictures:
+	$(DRAW) docs/PERFORMANCE.md docs/pictures
 
 # Does not build: what root installs need not be compiled by root.
 install:

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
+#[path = "../benches/pictures/mod.rs"]
+mod pictures;
+
 /// A file of this source tree.
 pub fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -63,6 +66,33 @@ fn the_manual_page_has_every_flag_of_the_help_and_no_other() {
     described.sort();
     helped.sort();
     assert_eq!(described, helped);
+}
+
+#[test]
+fn the_pictures_are_those_of_the_tables() {
+    let document = source("docs/PERFORMANCE.md");
+    let drawn = pictures::of(&document);
+    assert!(drawn.len() > 10, "{}", drawn.len());
+    for (name, picture) in &drawn {
+        assert!(source(&format!("docs/pictures/{name}")) == *picture, "{name}: run `make pictures`");
+        assert!(document.contains(&format!("](pictures/{name})")), "{name} is not shown");
+    }
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures")).unwrap();
+    assert_eq!(files.count(), drawn.len());
+}
+
+#[test]
+fn a_picture_says_what_its_table_says() {
+    let table = "\n### Speed (`-a pam`)\n\n| clients | server | requests/s | p50 µs | CPU µs/request |\n|--:|---|--:|--:|--:|\n\
+        | 1 | ours | 12,048 (1–2) | 1 | 36.1 |\n| 1 | C | 624 | 1 | 67.8 |\n| 1 | **ours/C** | 1.13 | 1 | 0.53 |\n";
+    let drawn = pictures::of(table);
+    let [(name, picture)] = drawn.as_slice() else { panic!("{}", drawn.len()) };
+    assert_eq!(name, "speed-a-pam.svg");
+    let told = "<desc id=\"desc\">Logins per second (more is better): 1 client: ours 12,048, C 624. CPU time of a login in µs \
+        (less is better): 1 client: ours 36.1, C 67.8.</desc>";
+    assert!(picture.contains(told), "{picture}");
+    assert_eq!(picture.matches("class=\"ours\"").count(), 2);
+    assert_eq!(picture.matches("class=\"other\"").count(), 2);
 }
 
 #[test]

@@ -168,11 +168,12 @@ verify_debian() {
     fi
 }
 
-# With Dovecot's protocol the log knows the client.
+# With Dovecot's protocol the log knows the client, and Postfix has to be started later.
 verify_log() {
-    case $1 in
-        ours-socket) journalctl -t saslauthd -n 20 | grep -q 'remote=127.0.0.1' || fail "the log lacks the client" ;;
-    esac
+    if [ "$1" = ours-socket ]; then
+        journalctl -t saslauthd -n 20 | grep -q 'remote=127.0.0.1' || fail "the log lacks the client"
+        systemctl show --property=Before saslauthd | grep -q 'postfix' || fail "Postfix does not wait for saslauthd"
+    fi
 }
 
 verify_redhat() {
