@@ -3,12 +3,14 @@
 #   make               build the three programs into target/release
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
+#   make test-migrating  runs the commands of docs/MIGRATING.md in containers (root; Debian package systemd-container)
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
-#   make install       programs and man pages below DESTDIR/PREFIX; `make uninstall` takes them away
+#   make pictures      draw the tables of docs/PERFORMANCE.md again
+#   make install       programs, man pages and completions below DESTDIR/PREFIX; `make uninstall` takes them away
 #   make deb           the Debian package, below target/deb
 #   make test-deb      the same over a running daemon of C: installed, upgraded, removed, in containers of Debian 12 and 13 (root)
 #   make rpm           an RPM, to prove the spec and its list of files
@@ -25,10 +27,15 @@ MANDIR  ?= $(PREFIX)/share/man
 # The run directory that is compiled in, SASLAUTHD_RUN_DIR=/run/sasl2 for one. `make install` wants it, too, for the man pages.
 RUN_DIR = $(or $(SASLAUTHD_RUN_DIR),/var/run/saslauthd)
 
+# Where the shells look for completions; zsh of Debian in a directory of its own.
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
+ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
+
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
-                 dovecot-imapd slapd nginx-light g++ python3 perl bzip2
+                 dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish
 
 PROGRAMS  = saslauthd saslauthdctl testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
@@ -38,10 +45,13 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 FUZZ_CASES   ?= 50000
 
+# Not optimized: it measures nothing.
+DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
+
 export CARGO
 
-.PHONY: all build demo test test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools msrv cross \
-        deny bench install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-packages
+.PHONY: all build demo test test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools \
+        msrv cross deny bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-packages
 
 all: build
 
@@ -61,10 +71,16 @@ test-systemd: build
 	@contrib/make/packages.sh wanted systemd-container mmdebstrap
 	contrib/make/systemd.sh $(TARGET)/release
 	contrib/make/container.sh $(TARGET)/release
+
 test-mac: build-packages
 	@contrib/make/packages.sh needed mmdebstrap qemu-system-x86 e2fsprogs
 	$(CARGO) build --release --locked
 	contrib/make/mac.sh $(TARGET)/release $(TARGET)/mac
+
+# SASLAUTHD_DEB names the package for the way that needs one.
+test-migrating: build
+	@contrib/make/packages.sh wanted mmdebstrap systemd-container
+	contrib/make/migrating.sh $(TARGET)/release
 
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++
@@ -116,7 +132,14 @@ deny:
 
 bench: build-packages
 	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
-	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS))
+	@mkdir -p $(TARGET)
+	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS)) > $(TARGET)/bench.md; \
+	    status=$$?; cat $(TARGET)/bench.md; exit $$status
+	$(DRAW) $(TARGET)/bench.md $(TARGET)/pictures
+
+# What the document shows, from the document's tables.
+pictures:
+	$(DRAW) docs/PERFORMANCE.md docs/pictures
 
 # Does not build: what root installs need not be compiled by root.
 install:
@@ -129,14 +152,21 @@ install:
 	    $(INSTALL) -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	    sed -i 's,\([[:space:]]\)/var/run/saslauthd,\1$(RUN_DIR),g' $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; \
 	done
+	$(INSTALL) -d $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(FISH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS)
+	$(INSTALL) -m 0644 $(PROGRAMS:%=contrib/completions/bash/%) $(DESTDIR)$(BASH_COMPLETIONS)
+	$(INSTALL) -m 0644 $(PROGRAMS:%=contrib/completions/fish/%.fish) $(DESTDIR)$(FISH_COMPLETIONS)
+	$(INSTALL) -m 0644 $(PROGRAMS:%=contrib/completions/zsh/_%) $(DESTDIR)$(ZSH_COMPLETIONS)
 
 # What `make install` installs, for who packages it.
 installed-files:
-	@printf '%s\n' $(PROGRAMS:%=$(SBINDIR)/%) $(foreach page,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(page)))/$(page))
+	@printf '%s\n' $(PROGRAMS:%=$(SBINDIR)/%) $(foreach page,$(MAN_PAGES),$(MANDIR)/man$(lastword $(subst ., ,$(page)))/$(page)) \
+	    $(PROGRAMS:%=$(BASH_COMPLETIONS)/%) $(PROGRAMS:%=$(FISH_COMPLETIONS)/%.fish) $(PROGRAMS:%=$(ZSH_COMPLETIONS)/_%)
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%)
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(BASH_COMPLETIONS)/%) $(PROGRAMS:%=$(DESTDIR)$(FISH_COMPLETIONS)/%.fish) \
+	    $(PROGRAMS:%=$(DESTDIR)$(ZSH_COMPLETIONS)/_%)
 
 deb: build-packages
 	@contrib/make/packages.sh needed debhelper dpkg-dev git python3 xz-utils

@@ -18,6 +18,7 @@ mod machine;
 mod memory;
 mod network;
 mod options;
+mod pictures;
 mod process;
 mod report;
 mod second_pass;
@@ -25,6 +26,8 @@ mod server;
 mod throughput;
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +80,20 @@ fn run() -> Fallible<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Measure(options) => measure(options),
+        Task::Draw(document, directory) => draw(&document, &directory).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Tells on stdout what it has written.
+fn draw(document: &Path, directory: &Path) -> Fallible<()> {
+    let text = fs::read_to_string(document).map_err(|error| format!("{}: {error}", document.display()))?;
+    fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    for (name, picture) in pictures::of(&text) {
+        let path = directory.join(name);
+        fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("{}", path.display());
+    }
+    Ok(())
 }
 
 fn measure(options: Options) -> Fallible<ExitCode> {

@@ -17,6 +17,10 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
                    imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth (may be repeated)
   --server NAME    only these: ours, C, echo, Dovecot (may be repeated)
+
+usage: cargo bench --bench daemons -- --pictures DOCUMENT DIRECTORY
+
+  measures nothing, and draws the tables in DOCUMENT as pictures in DIRECTORY
 ";
 
 /// What this process is to do.
@@ -27,6 +31,8 @@ pub(crate) enum Task {
     Attack(Attack, PathBuf),
     /// Measure.
     Measure(Options),
+    /// Draw the tables of a document into a directory.
+    Draw(PathBuf, PathBuf),
     /// Print the usage.
     Help,
     /// `cargo test --benches` runs the program without `--bench`: measuring is not testing.
@@ -134,6 +140,7 @@ impl Options {
             match argument.as_str() {
                 ECHO_SERVER => return Ok(Task::Echo(value()?.into())),
                 ATTACK => return Ok(Task::Attack(Attack::named(&value()?)?, value()?.into())),
+                "--pictures" => return Ok(Task::Draw(value()?.into(), value()?.into())),
                 "--bench" => bench = true,
                 "--quick" => quick = true,
                 "--help" | "-h" => return Ok(Task::Help),

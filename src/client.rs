@@ -178,10 +178,7 @@ impl fmt::Display for ClientError {
                 write!(formatter, "no answer from the daemon at {} within {seconds} s", path.display())
             }
             Self::FieldTooLong { field, length } => {
-                write!(
-                    formatter,
-                    "the {field} is {length} bytes long and the protocol takes 65535 at the most"
-                )
+                write!(formatter, "the {field} is {length} bytes long, and the protocol takes at most 65535")
             }
         }
     }
@@ -238,7 +235,7 @@ mod tests {
         assert_eq!(encode_request(&request).unwrap().len(), WIRE.len() - 6 + 65_535);
         let too_long = vec![b'x'; 65_536];
         let error = encode_request(&Request { password: &too_long, ..REQUEST }).err().unwrap();
-        let text = "the password is 65536 bytes long and the protocol takes 65535 at the most";
+        let text = "the password is 65536 bytes long, and the protocol takes at most 65535";
         assert_eq!(error.to_string(), text);
     }
 

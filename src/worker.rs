@@ -203,7 +203,7 @@ impl Worker {
 fn without_refusal(answer: Answer) -> Answer {
     match answer {
         Answer::Verdict(Verdict { outcome: Outcome::Reject(refusal), delay }) => {
-            let reason = format!("the process lacks memory or descriptors: {}", refusal.reason);
+            let reason = format!("the process is out of memory or descriptors: {}", refusal.reason);
             Answer::Verdict(Verdict { outcome: Outcome::unavailable(refusal.text, reason), delay })
         }
         answer => answer,

@@ -385,7 +385,7 @@ const BROKEN_ROUTES: [(&str, &str); 9] = [
     ),
     (
         "mechanisms: pam\n[realm X]\nmechanisms: shadow\n[realm x]\n",
-        "FILE:4: the realm x has a section on line 2 already",
+        "FILE:4: the realm x already has a section on line 2",
     ),
     ("mechanisms: pam shadow pam\n", "FILE:1:24: mechanisms names pam twice"),
     ("mechanisms: pam\non_reject: maybe\n", "FILE:2:12: on_reject takes one of next, stop"),
@@ -495,7 +495,7 @@ fn a_key_where_nobody_looks_for_it_is_a_warning() {
         "FILE:5: rimap_servers has no effect here: the mechanism corp is of the type ldap",
         "FILE:7: workers has no effect here: it belongs in a section [mechanism NAME]",
         "FILE:9: ldap_filter has no effect here: it is about no socket",
-        "FILE:10: the mechanism idle is never asked: neither -a nor a line with mechanisms names it",
+        "FILE:10: the mechanism idle is never used: neither -a nor a line with mechanisms names it",
     ];
     assert_eq!(told, finished(1, &file.named(&(expected.join("\n") + "\n"))));
 }

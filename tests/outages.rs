@@ -64,7 +64,7 @@ fn an_account_without_a_shadow_line_is_unavailable_after_the_delay_of_pam_unix(p
     assert!(start.elapsed() >= Duration::from_millis(990), "answered after {:?}", start.elapsed());
 }
 
-/// The stack of Debian's common-auth, and the one that the README has in its place.
+/// The stack of Debian's common-auth, and the one that docs/ADMINISTRATION.md has in its place.
 fn a_stack_that_ends_in_pam_deny_hides_an_outage_unless_the_module_may_end_it(program: Program) {
     require!(Root);
     let stack = |local: &str, directory: &str, outage: &str| {

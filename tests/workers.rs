@@ -109,7 +109,7 @@ fn a_worker_that_has_used_up_its_memory_is_replaced() {
         assert!(in_a_row <= 2, "each worker may notice once: {lost} lost");
     }
     assert!(lost > 0, "the test shows nothing unless memory has run out");
-    let line = site.daemon.log.wait_for("or a module of it has broken");
+    let line = site.daemon.log.wait_for("or one of its modules is broken");
     assert!(line.contains("it is replaced"), "{line}");
 }
 
@@ -123,7 +123,7 @@ fn a_worker_that_its_first_login_has_spoiled_is_replaced() {
         assert_eq!(site.ask("descriptors", "wrong"), Answer::Nothing);
         assert_eq!(site.ask("user", "right"), "OK");
     }
-    site.daemon.log.wait_for("This process lacks memory or descriptors");
+    site.daemon.log.wait_for("This process is out of memory or descriptors");
 }
 
 /// Seen: a module that cannot open a file says that the user or the password is wrong.
@@ -135,7 +135,7 @@ fn a_refusal_for_want_of_descriptors_is_none() {
     assert_eq!(site.ask("user", "changed"), "OK");
     assert_eq!(site.ask("user", "wrong"), "NO PAM auth error");
     assert_eq!(site.ask("descriptors", "changed"), Answer::Nothing, "the password is in a file");
-    site.daemon.log.wait_for("[reason=the process lacks memory or descriptors: PAM auth error]");
+    site.daemon.log.wait_for("[reason=the process is out of memory or descriptors: PAM auth error]");
     assert_eq!(site.ask("user", "changed"), "OK");
 }
 

@@ -83,5 +83,5 @@ It works. To put it in the place of the saslauthd of a Debian host, as root, kee
   service saslauthd start
   testsaslauthd -s smtp -u YOUR-LOGIN
 
-The settings in /etc/default/saslauthd stay as they are. README.md says how to get back, and what differs.
+The settings in /etc/default/saslauthd stay as they are. docs/MIGRATING.md says how to get back, README.md what differs.
 END

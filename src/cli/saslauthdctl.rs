@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::endpoint::LONGEST_REQUEST;
+use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -42,13 +43,12 @@ logs. The daemon answers root and the user who started it.";
 #[derive(Parser)]
 #[command(name = "saslauthdctl", version, about = ABOUT, disable_help_subcommand = true)]
 struct Flags {
-    /// The daemon's own -m (default /var/run/saslauthd)
+    /// The daemon's own -m
     #[arg(
         short = 'm',
         value_name = "DIRECTORY",
         global = true,
-        default_value = "/var/run/saslauthd",
-        hide_default_value = true
+        default_value = DEFAULT_RUN_DIRECTORY
     )]
     run_directory: PathBuf,
     /// The daemon's own --control, if it has one
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_socket_is_in_the_run_directory_unless_it_is_named() {
         let found = question("ping");
-        assert_eq!(found.path, Path::new("/var/run/saslauthd/control"));
+        assert_eq!(found.path, Path::new(DEFAULT_RUN_DIRECTORY).join("control"));
         assert_eq!(found.timeout, Duration::from_secs(5));
         for line in ["-m /run/a ping", "ping -m /run/a", "ping -m/run/a"] {
             let found = question(line);

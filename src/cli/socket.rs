@@ -153,7 +153,7 @@ mod tests {
             ),
             (
                 "/run/a/mux",
-                "--socket: the socket /run/a/mux is there already: it is the mux of -m, which --no-mux leaves out",
+                "--socket: the socket /run/a/mux exists already: it is the mux of -m, which --no-mux omits",
             ),
         ] {
             assert_eq!(read_all(&[value], false).unwrap_err(), text);

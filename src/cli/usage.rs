@@ -25,74 +25,74 @@ const OPTIONS: &str = "\
 usage: saslauthd [options]
 
 option information:
-  -a <authmech>  Authentication mechanism, one of those named below or of the file; several
-                 with commas between them are asked in turn (required, unless a file that is
-                 named says it)
+  -a <authmech>  Authentication mechanism, one of those named below or in the file; several,
+                 separated by commas, are asked in turn (required, unless the file given
+                 with --config names them)
   -c             Keep accepted credentials in a cache
   -d             Stay in the foreground and log everything to stderr too (implies -V)
   -f             Stay in the foreground
   -r             Pass login \"user\" with realm \"realm\" to the mechanism as \"user@realm\"
                  (the realm is passed as well)
-  -O <option>    Option of the mechanism, such as a file; with several mechanisms the
+  -O <option>    Option of the mechanism, such as a file; with several mechanisms, the
                  configuration file (-H is an old spelling)
-  -l             Accepted for old scripts: there is no accept lock to leave out
-  -T             Accepted for old scripts
+  -l             Ignored, for compatibility
+  -T             Ignored, for compatibility
   -m <path>      Run directory, absolute: holds the socket mux and the pid file
                  (default {RUN_DIRECTORY})
   -n <procs>     Number of worker processes of each mechanism; 0 starts one for each login
                  (default 5)
-  -s <kilobytes> Size of the cache (default 8800)
+  -s <kilobytes> Maximum size of the cache (default 8800)
   -t <seconds>   How long an accepted login is remembered (default 28800)
   -v, --version  Show the version and the mechanisms
-  -V             Log successful logins and the life of processes too
+  -V             Also log successful logins, and the start and end of processes
   -h, --help     Show this text
 
-  --request-timeout=<seconds>   From a whole request to its answer (default 60)
-  --read-timeout=<seconds>      From the connection to a whole request (default 30)
-  --max-connections=<number>    Clients at a time (default 4096)
+  --request-timeout=<seconds>   From a complete request to its answer (default 60)
+  --read-timeout=<seconds>      From the connection to a complete request (default 30)
+  --max-connections=<number>    Most clients at the same time (default 4096)
   --max-auth-connections=<number>
-                                Connections at sockets with protocol=dovecot (default 4096)
+                                Most connections to sockets with protocol=dovecot (default 4096)
   --max-password=<bytes>        Longest password (default 8192, at most 65535)
   --max-field=<bytes>           Longest login, service, realm or client address
                                 (default 1024, at most 16384)
   --requests-per-worker=<number>
-                                Replace a worker process after so many (default 10000)
+                                Replace a worker process after so many logins (default 10000)
   --max-worker-growth=<MiB>     Replace a worker process that has grown by more
                                 (default 256)
-  --max-processes=<number>      Most processes at a time with -n 0 (default 64)
-  --on-unavailable=close|no     When no mechanism can be asked: close without an answer, so
+  --max-processes=<number>      Most processes at the same time with -n 0 (default 64)
+  --on-unavailable=close|no     When a login cannot be checked: close without an answer, so
                                 that mail programs try again, or answer NO (default close)
-  --reply-text=full|bare        What a reply says: OK or NO and a text, or that word alone, which
-                                some clients need (default full)
+  --reply-text=full|bare        OK or NO with a text, or that word alone, as some clients need
+                                (default full)
   --log=auto|syslog|stderr|both Where log lines go; auto is syslog, and stderr too while in
                                 the foreground (default auto)
-  --login-format=<format>       What becomes of a login before it is checked: %u is the login,
-                                %U its part before the @, %d the one behind it or the realm,
+  --login-format=<format>       How to rewrite a login before it is checked: %u is the login,
+                                %U its part before the @, %d the one after it or the realm,
                                 %r the realm; %LU is %U in lower case (-r is %u%R)
   --socket=<path>[,<key>=<value>]...
-                                One more socket, absolute; mode=0660, owner=, group=,
-                                service= (in place of the clients'), timeout= (seconds for an
+                                One more socket, an absolute path; mode=0660, owner=, group=,
+                                service= (instead of the clients'), timeout= (seconds for an
                                 answer), allow-users=a:b, allow-groups=a:b (who may connect),
                                 protocol=mux|dovecot (for Postfix without libsasl)
-  --no-mux                      No socket mux in the run directory
-  --control=<path>|no           Socket at which saslauthdctl finds the daemon, absolute
-                                (default control in the run directory; for root only)
-  --user=<name>                 Account for the process that talks to clients
+  --no-mux                      Create no socket mux in the run directory
+  --control=<path>|no           Socket for saslauthdctl, an absolute path (default control in
+                                the run directory; for root only)
+  --user=<name>                 Account of the process that talks to clients
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
-  --check[=system]              Look at flags and files, tell what is wrong with them on the
-                                standard output, start nothing; exit 1 if anything is. With
-                                =system also at what the daemon meets on this machine, each
-                                finding with its remedy; exit 1 for errors only
+  --check[=system]              Check flags and files, print problems on the standard output,
+                                start nothing; exit 1 if there is any. With =system also
+                                check what the daemon depends on here, such as Postfix, PAM
+                                and servers; exit 1 for errors only
 
 For mechanisms that ask servers:
-  --connect-timeout=<seconds>   For a connection to one address (default 5)
-  --tls-timeout=<seconds>       For agreeing on TLS (default 5)
-  --operation-timeout=<seconds> From a question to its answer (default 20)
+  --connect-timeout=<seconds>   To connect to one address (default 5)
+  --tls-timeout=<seconds>       For the TLS handshake (default 5)
+  --operation-timeout=<seconds> From a request to its answer (default 20)
   --total-timeout=<seconds>     For all that one login asks of servers (default 30)
-  --retry-interval=<seconds>    Leave a server that has failed alone for so long (default 10)
+  --retry-interval=<seconds>    Do not ask a server that has failed (default 10)
   --idle-time=<seconds>         Keep an unused connection for so long (default 60)
   --max-server-connections=<number>
-                                Connections to one server, for one purpose (default 512)
+                                Most connections to one server for one purpose (default 512)
   --server-order=listed|round-robin
                                 Which of several servers comes first: always the first, or
                                 each in turn (default listed)

@@ -110,7 +110,7 @@ impl Endpoint {
             "protocol" => self.protocol = protocol(value)?,
             "allow-users" => self.allow_users = names(key, value)?,
             "allow-groups" => self.allow_groups = names(key, value)?,
-            _ => return Err(format!("there is no {key:?} of a socket; there are {}", KEYS.join(", "))),
+            _ => return Err(format!("a socket has no {key:?}; it has {}", KEYS.join(", "))),
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ pub fn check(endpoints: &[Endpoint]) -> Result<(), String> {
     let path = twice.path.display();
     let is_mux = endpoints.iter().any(|other| other.path == twice.path && other.name == Endpoint::MUX);
     Err(match is_mux {
-        true => format!("the socket {path} is there already: it is the mux of -m, which --no-mux leaves out"),
+        true => format!("the socket {path} exists already: it is the mux of -m, which --no-mux omits"),
         false => format!("the socket {path} is named twice"),
     })
 }

@@ -72,7 +72,7 @@ impl Frontend {
     pub(super) fn succeed(&mut self, predecessor: Option<OwnedFd>, now: Instant) {
         let registry = self.poll.registry();
         if let Some(Err(error)) = predecessor.map(|socket| self.predecessors.add(socket, registry)) {
-            log::error!(target: "frontend", "The connections of the frontend before are lost: {error}");
+            log::error!(target: "frontend", "The connections of the previous frontend are lost: {error}");
         }
         self.continue_handover(now);
     }

@@ -46,7 +46,7 @@ impl Frontend {
             }
             FromWorkers::Gone(worker) => self.dispatcher.handle_worker_gone(worker, now),
             FromWorkers::Malformed(worker) => {
-                log::error!(target: "frontend", "A worker sent what is no message and is replaced");
+                log::error!(target: "frontend", "A worker sent an invalid message and is replaced");
                 self.counters.worker_deaths.note(WorkerDeath::Protocol);
                 self.control.send(FromFrontend::Kill(worker));
                 self.dispatcher.handle_worker_gone(worker, now);

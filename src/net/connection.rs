@@ -167,7 +167,7 @@ impl<S: Session> Connection<S> {
                 buffer.wipe_first(length);
                 Err(Failure::new(
                     FailureKind::Contact,
-                    format!("{} speaks TLS, and is spoken to in clear", self.target),
+                    format!("{} speaks TLS, but is asked without TLS", self.target),
                 ))
             }
             Ok(length) => {

@@ -76,7 +76,7 @@ fn bytes_in_the_clear_behind_the_go_ahead_never_reach_the_session() {
         failed(
             &peer,
             FailureKind::Contact,
-            "no TLS with {}: the server speaks in clear (wrong version number)"
+            "no TLS with {}: the server does not speak TLS (wrong version number)"
         )
     );
     assert_eq!((talk.reads, talk.connection.session.input.len()), (1, 0));

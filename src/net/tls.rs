@@ -318,7 +318,7 @@ fn broken(stack: &ErrorStack, ssl: &SslRef) -> TransportError {
         "unexpected eof while reading" => TransportError::Ended,
         // What OpenSSL makes of bytes that are no record.
         reason @ ("wrong version number" | "packet length too long" | "http request") => {
-            TransportError::Broken(format!("the server speaks in clear ({reason})"))
+            TransportError::Broken(format!("the server does not speak TLS ({reason})"))
         }
         reason => TransportError::Broken(reason.to_owned()),
     }

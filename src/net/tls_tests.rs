@@ -238,7 +238,7 @@ fn a_server_that_speaks_no_tls_is_told_from_one_that_hangs_up() {
     });
     let failure = connect(&clear, "localhost", scene.trusting()).unwrap_err();
     let expected =
-        format!("no TLS with {}: the server speaks in clear (wrong version number)", clear.address);
+        format!("no TLS with {}: the server does not speak TLS (wrong version number)", clear.address);
     assert_eq!(failure, Failure::new(FailureKind::Contact, expected));
     let silent = Peer::start(|mut stream, _| drop(stream.read(&mut [0; 4096])));
     let failure = connect(&silent, "localhost", scene.trusting()).unwrap_err();

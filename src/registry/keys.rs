@@ -145,7 +145,7 @@ fn unknown(entry: &Entry, section: &Section) -> Option<Oddity> {
     // As on the command line.
     let meant = entry.key.replace('-', "_");
     if find(&meant).is_some() {
-        let text = format!("unknown key {}; {meant} is meant", entry.key);
+        let text = format!("unknown key {}; perhaps {meant} is meant", entry.key);
         return Some(Oddity { line: entry.line, text, severity: Severity::Error });
     }
     if entry.key.is_empty() {
@@ -177,7 +177,7 @@ fn misplaced_of(mechanism: &str, part: Part, section: &Section) -> Option<String
     match part {
         Part::General => None,
         Part::Logins if mechanism == WITH_REALMS => None,
-        Part::Logins => Some(format!("{mechanism} knows no sections for realms")),
+        Part::Logins => Some(format!("{mechanism} has no settings for realms and services")),
         Part::Mechanism => {
             let own = type_of(section).ok().filter(|own| own.name != mechanism)?;
             Some(format!("{} is of the type {}", section.scope, own.name))
@@ -216,7 +216,7 @@ fn repeated(section: &Section) -> impl Iterator<Item = Oddity> {
         };
         let earlier = section.entries.iter().take(index).find(same)?;
         let counts = if last_counts(&entry.key) { "this" } else { "that" };
-        let text = format!("{} is on line {} already; {counts} one counts", entry.key, earlier.line);
+        let text = format!("{} is already on line {}; {counts} one counts", entry.key, earlier.line);
         Some(Oddity { line: entry.line, text, severity: Severity::Warning })
     };
     section.entries.iter().enumerate().filter_map(repeats).collect::<Vec<_>>().into_iter()
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("/c:2: unknown key allow-users; allow_users is meant".into(), true),
+                ("/c:2: unknown key allow-users; perhaps allow_users is meant".into(), true),
                 ("/c:5: unknown key what".into(), false)
             ]
         );
@@ -321,7 +321,7 @@ mod tests {
         assert_eq!(
             problems("[realm x]\nldap_filter: a\nhttpform_uri: /\nwhat: x\n"),
             [
-                "/c:3: httpform_uri has no effect here: httpform knows no sections for realms",
+                "/c:3: httpform_uri has no effect here: httpform has no settings for realms and services",
                 "/c:4: unknown key what"
             ]
         );
@@ -333,8 +333,8 @@ mod tests {
         assert_eq!(
             problems(text),
             [
-                "/c:3: ldap_password is on line 1 already; this one counts",
-                "/c:4: httpform_uri is on line 2 already; that one counts"
+                "/c:3: ldap_password is already on line 1; this one counts",
+                "/c:4: httpform_uri is already on line 2; that one counts"
             ]
         );
         assert_eq!(problems("krb5_imap_instance: a\nkrb5_smtp_instance: b\n"), [""; 0]);

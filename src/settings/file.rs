@@ -191,7 +191,7 @@ impl File {
             match &scope {
                 Err(text) => Some(Wrong::line(*text)),
                 Ok(scope) => self.sections.iter().find(|section| section.scope.is_same(scope)).map(|taken| {
-                    Wrong::line(format!("{scope} has a section on line {} already", taken.line))
+                    Wrong::line(format!("{scope} already has a section on line {}", taken.line))
                 }),
             };
         // Its keys must not get into the section before, even if the header is no good.

@@ -87,7 +87,7 @@ fn a_section_that_is_none_is_an_error_and_its_keys_count_for_nobody_else() {
     }
     assert_eq!(
         problems(b"[realm x]\n[realm y]\n[realm X]\n"),
-        ["/c:3: the realm X has a section on line 1 already"]
+        ["/c:3: the realm X already has a section on line 1"]
     );
 }
 

@@ -57,7 +57,7 @@ impl<'a> Keys<'a> {
         let path = self.text(names).map(PathBuf::from)?;
         if let Some(entry) = self.entry(names).filter(|_| !path.is_absolute()) {
             // As for the C daemon, which changes its directory, too.
-            self.warn(entry, "is not an absolute path: it is looked for in the run directory");
+            self.warn(entry, "is not an absolute path: it is taken from the run directory");
         }
         Some(path)
     }
@@ -83,7 +83,7 @@ impl<'a> Keys<'a> {
         let entry = self.entry(names)?;
         let told = told_to_c(entry.value.as_bytes());
         if told.is_none() {
-            self.warn(entry, "means no, as for the C daemon: it takes yes, true, on or 1, in small letters");
+            self.warn(entry, "means no, as in the C daemon: for yes write yes, true, on or 1 in lower case");
         }
         Some(told.unwrap_or(false))
     }
@@ -118,7 +118,7 @@ impl<'a> Keys<'a> {
                 self.complain(entry, &format!("takes a number from {} to {}", range.start(), range.end()))
             }
             Some(number) if !is_plain => {
-                self.warn(entry, &format!("takes a number; this is taken for {number}"))
+                self.warn(entry, &format!("takes a number; this is read as {number}"))
             }
             Some(_) => {}
         }
@@ -158,11 +158,11 @@ impl<'a> Keys<'a> {
         let entry = self.entry(names)?;
         let chosen = chosen(entry, choices);
         if chosen.is_some() && !entry.blanks_after.is_empty() {
-            self.warn(entry, "has a blank behind its word, so that the default holds, as for the C daemon");
+            self.warn(entry, "has a blank after its word, so the default is used, as in the C daemon");
             return None;
         }
         if chosen.is_none() {
-            self.warn(entry, &format!("{}; the default holds", takes_one_of(choices)));
+            self.warn(entry, &format!("{}; the default is used", takes_one_of(choices)));
         }
         chosen
     }

@@ -73,7 +73,7 @@ fn a_path_that_depends_on_the_directory_is_a_warning() {
     assert_eq!(path.unwrap(), Path::new("a"));
     assert_eq!(
         problems,
-        ["/c:1:15: ldap_tls_key is not an absolute path: it is looked for in the run directory"]
+        ["/c:1:15: ldap_tls_key is not an absolute path: it is taken from the run directory"]
     );
 }
 

@@ -34,7 +34,7 @@ pub fn take() -> Result<Vec<HandedIn>, String> {
         return Ok(Vec::new());
     }
     let count = number("LISTEN_FDS").filter(|count| (0..=MOST).contains(count));
-    let count = count.ok_or_else(|| format!("LISTEN_FDS is no number from 0 to {MOST}"))?;
+    let count = count.ok_or_else(|| format!("LISTEN_FDS is not a number from 0 to {MOST}"))?;
     let names = env::var_os("LISTEN_FDNAMES").map(OsString::into_encoded_bytes).unwrap_or_default();
     let mut names = names.split(|byte| *byte == b':').map(String::from_utf8_lossy);
     let handed_in = |descriptor| {

@@ -62,9 +62,8 @@ impl fmt::Display for Unfit {
             Self::Grown(growth) => {
                 write!(formatter, "This process has grown by {growth} MiB, more than --max-worker-growth")
             }
-            Self::Impaired => {
-                formatter.write_str("This process lacks memory or descriptors, or a module of it has broken")
-            }
+            Self::Impaired => formatter
+                .write_str("This process is out of memory or descriptors, or one of its modules is broken"),
         }
     }
 }

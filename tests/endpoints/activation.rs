@@ -97,8 +97,8 @@ fn the_socket_in_the_run_directory_can_be_handed_in_alone() {
 fn a_socket_that_no_endpoint_has_or_that_is_none_stops_the_start_and_is_named() {
     require!(Tool("python3"));
     for (name, made, told) in [
-        ("stray", "stray", "and none of that name or path is configured"),
-        ("mux", "-datagrams", "and is no Unix stream socket that listens"),
+        ("stray", "stray", "but none with this name or path is configured"),
+        ("mux", "-datagrams", "but is not a listening Unix stream socket"),
     ] {
         let directory = directory();
         let file = path(&directory, made.trim_start_matches('-'));
@@ -124,8 +124,8 @@ fn sockets_of_another_process_are_none_of_ours() {
 fn descriptors_that_are_announced_and_missing_stop_the_start() {
     for (number, told) in [
         ("2", "LISTEN_FDS says that 2 sockets were handed in, and descriptor 3 is not open"),
-        ("-1", "LISTEN_FDS is no number from 0 to 1024"),
-        ("x", "LISTEN_FDS is no number from 0 to 1024"),
+        ("-1", "LISTEN_FDS is not a number from 0 to 1024"),
+        ("x", "LISTEN_FDS is not a number from 0 to 1024"),
     ] {
         let finished = launch(&[]).after(&format!("export LISTEN_PID=$$ LISTEN_FDS={number}")).run();
         assert_eq!(finished.code, Some(1), "{finished:?}");

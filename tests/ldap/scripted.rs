@@ -111,7 +111,7 @@ fn a_right_password_whose_owner_is_not_told_refuses_nobody(program: Program) {
         assert_eq!(ask(&daemon, "anna", "right"), unavailable(program), "{code} {text}");
         assert_eq!(ask(&daemon, "anna", "wrong"), "NO", "{code} {text}");
         if program == Program::Ours {
-            daemon.log.wait_for("the password is right, but of the DN");
+            daemon.log.wait_for("the password is right, but for the DN");
             let second = FakeLdap::new().start();
             let daemon = launch(program, &settings(&[&first, &second])).start();
             assert_eq!(ask(&daemon, "anna", "right"), "OK", "{code} {text}");

@@ -146,7 +146,7 @@ impl fmt::Display for ReplyFault {
             Self::TooLong => "the header of the reply is longer than 64 KiB",
             Self::TooManyFields => "the reply has more than 100 header fields",
             Self::Malformed => "the header of the reply breaks the rules of HTTP",
-            Self::Length => "the reply's Content-Length is no number, or two",
+            Self::Length => "the reply's Content-Length is not a number, or there are two",
             Self::Switched => "the server switches to another protocol, which nobody asked it to do",
         })
     }

@@ -122,7 +122,7 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> 
         None if port.is_empty() => Ok((host, None)),
         Some("") => Ok((host, None)),
         Some(port) if is_port(port) => Ok((host, Some(port))),
-        _ => Err("is a URL whose port is no number from 1 to 65535"),
+        _ => Err("is a URL whose port is not a number from 1 to 65535"),
     }
 }
 

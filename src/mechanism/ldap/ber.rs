@@ -286,7 +286,7 @@ impl fmt::Display for BerError {
             Self::LongTag => formatter.write_str("an element has a tag number above 30"),
             Self::TooLong => write!(formatter, "a message is longer than {LONGEST_MESSAGE} bytes"),
             Self::Tag { expected, found } => {
-                write!(formatter, "an element has the tag {found:#04x} where {expected:#04x} is due")
+                write!(formatter, "an element has the tag {found:#04x} where {expected:#04x} is expected")
             }
             Self::Number => formatter.write_str("a number is empty or too large"),
         }

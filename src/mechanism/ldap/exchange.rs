@@ -280,7 +280,7 @@ fn unavailable(reason: impl Into<std::borrow::Cow<'static, str>>) -> Next {
 
 fn too_many() -> Next {
     unavailable(format!(
-        "there are more than {DEEPEST} referrals one behind the other to follow, or {MOST_FOLLOWED} in all"
+        "there are more than {DEEPEST} referrals in a row to follow, or {MOST_FOLLOWED} in all"
     ))
 }
 

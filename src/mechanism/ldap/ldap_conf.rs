@@ -75,7 +75,7 @@ fn requires_certificate(value: &str) -> Result<bool, String> {
     match value.to_ascii_lowercase().as_str() {
         "never" | "allow" => Ok(false),
         "try" | "demand" | "hard" => Ok(true),
-        _ => Err("takes never, allow, try, demand or hard, and is passed over".to_owned()),
+        _ => Err("takes never, allow, try, demand or hard, and is ignored".to_owned()),
     }
 }
 
@@ -86,8 +86,10 @@ fn version(value: &str) -> Result<TlsVersion, String> {
         "3.2" => Ok(TlsVersion::Tls11),
         "3.3" => Ok(TlsVersion::Tls12),
         "3.4" => Ok(TlsVersion::Tls13),
-        _ => Err("takes a number from 3.1, which is TLS 1.0, to 3.4, which is TLS 1.3; it is passed over"
-            .to_owned()),
+        _ => {
+            Err("takes a number from 3.1, which is TLS 1.0, to 3.4, which is TLS 1.3; it is ignored"
+                .to_owned())
+        }
     }
 }
 
@@ -145,9 +147,7 @@ mod tests {
         assert!(conf.tls.check_peer);
         assert_eq!(
             problems,
-            [
-                "/etc/ldap/ldap.conf:1: TLS_REQCERT takes never, allow, try, demand or hard, and is passed over"
-            ]
+            ["/etc/ldap/ldap.conf:1: TLS_REQCERT takes never, allow, try, demand or hard, and is ignored"]
         );
     }
 

@@ -30,7 +30,7 @@ pub fn target(uri: &[u8], settings: &Settings) -> Result<Target, String> {
     let shown = || String::from_utf8_lossy(uri).into_owned();
     let parsed = uri::parse(uri).map_err(|error| format!("{}: {error}", shown()))?;
     if parsed.has_critical_extension {
-        return Err(format!("{} demands what is not known", shown()));
+        return Err(format!("{} requires an extension that is not known", shown()));
     }
     let leads_elsewhere = parsed.has_host || parsed.server.host().is_none();
     let server = if leads_elsewhere { Some(allowed(parsed.server, settings)?) } else { None };
@@ -42,7 +42,7 @@ pub fn target(uri: &[u8], settings: &Settings) -> Result<Target, String> {
 /// not have the host, for any.
 fn allowed(mut server: Server, settings: &Settings) -> Result<Server, String> {
     let Address::Host { host, service } = &server.address else {
-        return Err(format!("{server} is no server on a network"));
+        return Err(format!("{server} is not a network server"));
     };
     let known: Vec<_> = settings.servers.iter().filter(|known| is_at(known, host, service)).collect();
     let listed = settings.referrals.hosts.iter().any(|listed| names(listed, host, service));

@@ -149,7 +149,7 @@ fn split_port(authority: &[u8], offset: usize) -> Result<(String, Option<String>
     let (host, port) = match text.strip_prefix('[') {
         Some(inside) => {
             let Some((host, rest)) = inside.split_once(']') else {
-                return fail("expected ']' behind the address");
+                return fail("expected ']' after the address");
             };
             if !is_ipv6(host) {
                 return fail("only an IPv6 address stands in brackets");
@@ -287,7 +287,7 @@ mod tests {
             ("ldap://a:65536", "the port must be a number from 1 to 65535 at byte 8"),
             ("ldap://a:+1", "the port must be a number from 1 to 65535 at byte 8"),
             ("ldap://::1", "the port must be a number from 1 to 65535 at byte 8"),
-            ("ldap://[::1", "expected ']' behind the address at byte 8"),
+            ("ldap://[::1", "expected ']' after the address at byte 8"),
             ("ldap://[a]", "only an IPv6 address stands in brackets at byte 8"),
             ("ldap://[::1]1", "the port must be a number from 1 to 65535 at byte 8"),
             ("ldap://u@h/", "the host has a character that no host name has at byte 8"),

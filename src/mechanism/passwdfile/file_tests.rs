@@ -65,7 +65,7 @@ fn the_first_line_of_a_login_counts() {
     let (loaded, sentences) = Loaded::read(&path).unwrap();
     assert!(
         sentences
-            .contains(&"line 3 is skipped: the login is on an earlier line already, which counts".to_owned())
+            .contains(&"line 3 is skipped: the login is already on an earlier line, which counts".to_owned())
     );
     assert_eq!(loaded.index.len(), 2);
     assert_eq!(known(&mut PasswdFile::at(path), b"anna"), Some(hash("1")));

@@ -40,7 +40,7 @@ impl fmt::Display for LineFault {
             Self::NoLogin => formatter.write_str("the line has no login"),
             Self::NoHash => formatter.write_str("the login has no hash"),
             Self::Hash(why) => formatter.write_str(why),
-            Self::Doubled => formatter.write_str("the login is on an earlier line already, which counts"),
+            Self::Doubled => formatter.write_str("the login is already on an earlier line, which counts"),
         }
     }
 }

@@ -149,10 +149,6 @@ mod tests {
         };
         let asks = "saslauthd2 CAPABILITY\r\n";
         assert_eq!([0, 1, 2].map(first_words), [asks, "saslauthd1 STARTTLS\r\n", asks]);
-        assert_eq!(
-            first_words(3),
-            "saslauthd1 STARTTLS\r\n",
-            "no password in clear to a server that is not known"
-        );
+        assert_eq!(first_words(3), "saslauthd1 STARTTLS\r\n", "no password in clear for an unknown server");
     }
 }

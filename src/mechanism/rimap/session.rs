@@ -125,7 +125,7 @@ impl ImapSession {
         let capabilities = self.capabilities.unwrap_or_default();
         if capabilities.login_disabled && !capabilities.plain {
             let reason = if capabilities.starttls {
-                "the server takes no password without TLS: imap://host?starttls or imaps://host would do"
+                "the server takes no password without TLS: use imap://host?starttls or imaps://host"
             } else {
                 "the server has LOGIN disabled and does not offer AUTHENTICATE PLAIN"
             };
@@ -191,7 +191,7 @@ impl ImapSession {
         };
         match part {
             Some(part) => self.output.extend_from_slice(part.as_bytes()),
-            None => self.fail(FailureKind::Unexpected, "the server waits for more when there is no more"),
+            None => self.fail(FailureKind::Unexpected, "the server asks for more when there is no more"),
         }
     }
 

@@ -221,7 +221,7 @@ fn what_breaks_the_protocol_breaks_the_connection() {
         ("*", "Unexpected: the server sends what is not IMAP"),
         ("saslauthd", "Unexpected: the server sends what is not IMAP"),
         ("saslauthd OKAY", "Unexpected: the server sends what is not IMAP"),
-        ("+ go on", "Unexpected: the server waits for more when there is no more"),
+        ("+ go on", "Unexpected: the server asks for more when there is no more"),
         ("saslauthd2 OK", "Unexpected: the server answers what it was not asked"),
         ("SASLAUTHD OK", "Unexpected: the server answers what it was not asked"),
         ("saslauthdx OK", "Unexpected: the server answers what it was not asked"),
@@ -342,7 +342,7 @@ fn where_login_is_disabled_plain_is_used_or_nothing() {
     for (capabilities, reason) in [
         (
             "LOGINDISABLED STARTTLS",
-            "the server takes no password without TLS: imap://host?starttls or imaps://host would do",
+            "the server takes no password without TLS: use imap://host?starttls or imaps://host",
         ),
         ("LOGINDISABLED", "the server has LOGIN disabled and does not offer AUTHENTICATE PLAIN"),
     ] {

@@ -118,7 +118,7 @@ fn shown(word: &str) -> &str {
 fn port_of_tls(word: &str, server: &Server) -> Option<String> {
     let Address::Host { host, service } = &server.address else { return None };
     let is_wrong = server.tls != TlsMode::Implicit && matches!(service.as_str(), "993" | "imaps");
-    is_wrong.then(|| format!("{word} is asked without TLS at the port of imaps; imaps://{host} would do"))
+    is_wrong.then(|| format!("{word} is asked without TLS on the port of imaps; use imaps://{host}"))
 }
 
 /// One server, or what is wrong with it: a phrase that goes on after the word.
@@ -142,7 +142,7 @@ fn uri<'a>(scheme: &str, rest: &'a str) -> Result<(TlsMode, &'a str, &'a str), S
     let starttls = match query {
         "" => false,
         _ if query.eq_ignore_ascii_case("starttls") => true,
-        _ => return Err("has something else than starttls behind its question mark".to_owned()),
+        _ => return Err("has something other than starttls after its question mark".to_owned()),
     };
     let (tls, default_port) = match (scheme.to_ascii_lowercase().as_str(), starttls) {
         ("imap", false) => (TlsMode::Off, "143"),

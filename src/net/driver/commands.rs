@@ -124,12 +124,12 @@ impl<P: Protocol> Driver<P> {
                 log::warn!(target: target, "server {server} has failed: {failure}");
             }
             Event::Unanswered(server, failure) => {
-                log::warn!(target: target, "server {server} has left a question unanswered: {failure}");
+                log::warn!(target: target, "server {server} has left a request unanswered: {failure}");
             }
             Event::Recovered(server) => log::info!(target: target, "server {server} answers again"),
             Event::Waiting(server, questions) => log::warn!(
                 target: target,
-                "server {server}: {questions} questions wait for a connection; --max-server-connections bounds them"
+                "server {server}: {questions} requests wait for a connection; --max-server-connections limits them"
             ),
         }
     }

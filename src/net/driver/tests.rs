@@ -217,7 +217,7 @@ fn a_server_that_speaks_tls_where_none_is_configured_is_told_from_one_that_is_br
     rig.login(1, b"right");
     let outcome = rig.outcome(1);
     assert_eq!(kind(&outcome), "Contact");
-    assert!(reason(&outcome).ends_with("speaks TLS, and is spoken to in clear"), "{}", reason(&outcome));
+    assert!(reason(&outcome).ends_with("speaks TLS, but is asked without TLS"), "{}", reason(&outcome));
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl Connection {
             Stage::Opening | Stage::Ready => {
                 let kind = if self.has_spoken { FailureKind::Unexpected } else { FailureKind::Synchronize };
                 let hint = match tls {
-                    TlsMode::Off => "; if it wants TLS from the first byte, imaps:// or ldaps:// would do",
+                    TlsMode::Off => "; if it expects TLS from the first byte, use imaps:// or ldaps://",
                     TlsMode::Implicit | TlsMode::StartTls => "",
                 };
                 Failure::new(kind, format!("{target} was not ready for questions within {time}{hint}"))

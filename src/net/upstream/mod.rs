@@ -9,7 +9,7 @@
 //!   without a question finds out whether it is back; then it gets one question at a time until it answers (`health`).
 //!   While all servers of a pool are known to fail, questions are given up at once.
 //! - A question over which a connection breaks, or that is not answered, never does that to its server: the login may
-//!   be the reason. Another server is preferred to one that has left a question unanswered or is silent for a second
+//!   be the reason. Another server is preferred to one that has left a request unanswered or is silent for a second
 //!   (`in_flight`), but a server that has no equal is asked on.
 //! - A question tries each server once. If a used connection breaks under it, or is silent while a fresh one can be
 //!   opened, it is asked once more on the fresh one, unless a part of its answer has come (`failing`, `second_try`).

@@ -47,11 +47,11 @@ fn endpoint(
 
 fn twice(section: &Section, same: &Endpoint) -> String {
     match same.line {
-        Some(line) => format!("{} has a section on line {line} already", section.scope),
+        Some(line) => format!("{} already has a section on line {line}", section.scope),
         None if same.name == Endpoint::MUX => {
-            format!("{} is there already: it is the mux of -m, which --no-mux leaves out", section.scope)
+            format!("{} exists already: it is the mux of -m, which --no-mux omits", section.scope)
         }
-        None => format!("{} is on the command line already", section.scope),
+        None => format!("{} is already on the command line", section.scope),
     }
 }
 

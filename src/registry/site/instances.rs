@@ -171,7 +171,7 @@ impl<'a> Instances<'a> {
             line: Some(section.line),
             column: None,
             severity: Severity::Warning,
-            text: format!("{} is never asked: neither -a nor a line with mechanisms names it", section.scope),
+            text: format!("{} is never used: neither -a nor a line with mechanisms names it", section.scope),
         })
     }
 

@@ -106,7 +106,7 @@ fn general(
     if settings.mechanisms.is_empty() {
         let words = Words::read(source, section, instances, problems);
         if words.instances.is_none() {
-            let text = "mechanisms is missing, which says who is asked, such as pam; -a would do as well";
+            let text = "mechanisms is missing: name those to ask, such as pam, here or with -a";
             problems.push(Problem::error(source.path, text));
         }
         return with_flag(source, words, settings.login_format.as_ref(), problems);

@@ -143,7 +143,7 @@ fn a_type_is_built_in_and_never_another_section() {
     refused(
         "-a pam,shadow",
         "[mechanism pam]\ntype: ldap\n",
-        &["/c:2:7: type cannot be another one than pam, which is built in by this name"],
+        &["/c:2:7: type must be pam, since a built-in mechanism has this name"],
     );
 }
 
@@ -160,7 +160,7 @@ fn the_file_and_a_must_not_name_different_mechanisms() {
     let both = "/c:1:13: mechanisms names others than -a; leave one of the two out";
     refused("-a pam,shadow", "mechanisms: shadow pam\n", &[both]);
     refused("-a ldap", "mechanisms: ldap pam\n", &[both]);
-    let missing = "/c: mechanisms is missing, which says who is asked, such as pam; -a would do as well";
+    let missing = "/c: mechanisms is missing: name those to ask, such as pam, here or with -a";
     refused("--config=/c", "[realm x]\nmechanisms: pam\n", &[missing]);
     refused("--config=/c", "mechanisms: , ,\n", &["/c:1:13: mechanisms names no mechanism"]);
     refused("--config=/c", "mechanisms: pam PAM\n", &["/c:1:17: mechanisms names PAM twice"]);
@@ -363,8 +363,8 @@ fn a_socket_is_named_once_by_command_line_and_file_together_however_it_is_spelt(
     assert_eq!(
         problems,
         [
-            "/c:2: the socket /run/a is on the command line already",
-            "/c:5: the socket /run/m/mux is there already: it is the mux of -m, which --no-mux leaves out",
+            "/c:2: the socket /run/a is already on the command line",
+            "/c:5: the socket /run/m/mux exists already: it is the mux of -m, which --no-mux omits",
         ]
     );
 }
@@ -383,7 +383,7 @@ fn a_mechanism_that_no_route_names_is_a_warning() {
     let (_, problems) = resolved("-a pam,shadow", "[mechanism corp]\ntype: ldap\n");
     assert_eq!(
         problems,
-        ["/c:1: the mechanism corp is never asked: neither -a nor a line with mechanisms names it"]
+        ["/c:1: the mechanism corp is never used: neither -a nor a line with mechanisms names it"]
     );
 }
 

@@ -61,7 +61,7 @@ impl WrongType {
                 None => (line, Some(column), format!("type takes one of {built_in}")),
             },
             Self::Renamed(line, column, own) => {
-                let text = format!("type cannot be another one than {own}, which is built in by this name");
+                let text = format!("type must be {own}, since a built-in mechanism has this name");
                 (line, Some(column), text)
             }
         };

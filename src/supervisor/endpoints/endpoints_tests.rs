@@ -149,8 +149,11 @@ fn a_socket_that_belongs_nowhere_or_is_none_stops_the_start_and_is_named() {
     };
     let datagrams = UnixDatagram::bind(directory.path().join("datagrams")).unwrap();
     for (all, named) in [
-        (vec![handed_in("stray", &directory.path().join("stray"))], "/stray) was handed in"),
-        (vec![HandedIn { name: one.name.clone(), descriptor: datagrams.into() }], "is no Unix stream socket"),
+        (vec![handed_in("stray", &directory.path().join("stray"))], "/stray) was passed in"),
+        (
+            vec![HandedIn { name: one.name.clone(), descriptor: datagrams.into() }],
+            "is not a listening Unix stream socket",
+        ),
         (twice(), "twice"),
     ] {
         let refused = start(all, std::slice::from_ref(&one)).unwrap_err();

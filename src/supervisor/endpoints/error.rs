@@ -78,14 +78,14 @@ impl fmt::Display for EndpointError {
             ),
             Self::Unmatched(which) => write!(
                 formatter,
-                "The socket {which} was handed in (LISTEN_FDS) and none of that name or path is configured"
+                "The socket {which} was passed in (LISTEN_FDS), but none with this name or path is configured"
             ),
             Self::NoListener(which) => write!(
                 formatter,
-                "The socket {which} was handed in (LISTEN_FDS) and is no Unix stream socket that listens"
+                "The socket {which} was passed in (LISTEN_FDS), but is not a listening Unix stream socket"
             ),
             Self::HandedInTwice(path) => {
-                write!(formatter, "The socket {} was handed in (LISTEN_FDS) twice", path.display())
+                write!(formatter, "The socket {} was passed in (LISTEN_FDS) twice", path.display())
             }
         }
     }

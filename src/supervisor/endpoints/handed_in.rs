@@ -67,7 +67,7 @@ impl HandedInSocket {
             // It was configured once, and may be again.
             (None, Occasion::Reload) => {
                 let which = self.shown(path.as_deref());
-                log::warn!(target: "supervisor", "Nobody answers any more at the socket {which}, which was handed in");
+                log::warn!(target: "supervisor", "The socket {which}, which was passed in, is no longer configured: its clients get no answer");
                 Ok(None)
             }
         }

@@ -124,7 +124,7 @@ impl Endpoints {
             }
             // Whoever can take the file away must not be able to prevent a reload.
             (Err(error), Some(open)) => {
-                log::error!(target: "supervisor", "Nobody can connect at {}: {error}", path.display());
+                log::error!(target: "supervisor", "Nobody can connect to {}: {error}", path.display());
                 Ok(open)
             }
             (Err(error), None) => Err(error),

@@ -62,7 +62,7 @@ impl Parser<'_> {
     /// A filter in parentheses.
     fn filter(&mut self, depth: usize) -> Parsed<Node> {
         if depth > DEEPEST {
-            return self.fail(&format!("filters may be nested {DEEPEST} deep at the most"));
+            return self.fail(&format!("filters can be nested at most {DEEPEST} deep"));
         }
         self.required(b'(')?;
         // Not RFC 4515's, but libldap's.
@@ -179,7 +179,7 @@ impl Parser<'_> {
         let start = self.at;
         while let Some(byte) = self.peek() {
             match byte {
-                b'%' if self.tokens => return self.fail("a token can only stand in a value, behind the '='"),
+                b'%' if self.tokens => return self.fail("a token can only be in a value, after the '='"),
                 _ if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b';') => self.at += 1,
                 _ => break,
             }

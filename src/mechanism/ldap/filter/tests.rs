@@ -154,10 +154,10 @@ fn what_is_wrong_is_told_with_its_place() {
         ("uid", "expected '=', '>=', '<=', '~=' or ':=' after the name of an attribute at byte 4"),
         ("(uid %u)", "expected '=', '>=', '<=', '~=' or ':=' after the name of an attribute at byte 5"),
         ("(uid>%u)", "expected '=' at byte 6"),
-        ("(%s=x)", "a token can only stand in a value, behind the '=' at byte 2"),
-        ("(allow-%s=x)", "a token can only stand in a value, behind the '=' at byte 8"),
-        ("%u", "a token can only stand in a value, behind the '=' at byte 1"),
-        ("(a:%s:=x)", "a token can only stand in a value, behind the '=' at byte 4"),
+        ("(%s=x)", "a token can only be in a value, after the '=' at byte 2"),
+        ("(allow-%s=x)", "a token can only be in a value, after the '=' at byte 8"),
+        ("%u", "a token can only be in a value, after the '=' at byte 1"),
+        ("(a:%s:=x)", "a token can only be in a value, after the '=' at byte 4"),
         ("(a=(b)", "'(' in a value must be written as \\28 at byte 4"),
         ("a=b)", "')' in a value must be written as \\29 at byte 4"),
         (r"(a=\)", "expected ')' at byte 6"),
@@ -228,7 +228,7 @@ fn nesting_ends_where_it_stops_being_sensible() {
     let nested = |depth: usize| format!("{}(a=b){}", "(!".repeat(depth - 1), ")".repeat(depth - 1));
     assert!(Filter::parse(&nested(DEEPEST)).is_ok());
     let message = Filter::parse(&nested(DEEPEST + 1)).unwrap_err().to_string();
-    assert_eq!(message, "filters may be nested 64 deep at the most at byte 129");
+    assert_eq!(message, "filters can be nested at most 64 deep at byte 129");
     assert!(Filter::parse(&nested(100_000)).is_err());
     assert!(Filter::parse(&"(&".repeat(100_000)).is_err());
 }

@@ -231,7 +231,7 @@ impl fmt::Display for ResponseError {
         match self {
             Self::Ber(error) => write!(formatter, "the server sent a malformed message: {error}"),
             Self::Operation(tag) => {
-                write!(formatter, "the server sent a message of the unexpected kind {tag:#04x}")
+                write!(formatter, "the server sent a message of an unexpected kind {tag:#04x}")
             }
         }
     }

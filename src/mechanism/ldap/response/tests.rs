@@ -120,7 +120,7 @@ fn another_kind_of_message_is_told_by_its_tag() {
         assert_eq!(Response::parse(&bytes).err(), Some(ResponseError::Operation(tag)));
     }
     let error = ResponseError::Operation(0x7a).to_string();
-    assert_eq!(error, "the server sent a message of the unexpected kind 0x7a");
+    assert_eq!(error, "the server sent a message of an unexpected kind 0x7a");
 }
 
 #[test]

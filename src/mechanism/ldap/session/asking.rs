@@ -127,7 +127,7 @@ impl LdapSession {
             (Pending::WhoAmI, Body::Extended { result, value, .. }) => {
                 let judged = self.judge(Operation::WhoAmI, &result, &Named::ByFile);
                 let judged = judged.map_err(|failure| {
-                    let reason = format!("the password is right, but of the DN {}", failure.reason);
+                    let reason = format!("the password is right, but for the DN {}", failure.reason);
                     Failure { reason, ..failure }
                 });
                 self.answer(id, judged.map(|()| Answer::Known(value.unwrap_or_default())));

@@ -54,7 +54,7 @@ impl Opening {
     }
 }
 
-pub(super) const IN_CLEAR: &str = "something came in the clear behind the server's consent to StartTLS";
+pub(super) const IN_CLEAR: &str = "the server sent something in the clear after it agreed to StartTLS";
 
 impl LdapSession {
     pub(super) fn begin_opening(&mut self) {

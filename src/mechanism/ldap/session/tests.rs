@@ -210,7 +210,7 @@ fn bytes_that_come_in_the_clear_behind_the_consent_to_tls_end_the_connection() {
         talk.hear(&bytes);
         let events = talk.take_events();
         assert!(
-            events.len() == 1 && events[0].starts_with("Unexpected something came in the clear"),
+            events.len() == 1 && events[0].starts_with("Unexpected the server sent something in the clear"),
             "{events:?}"
         );
     }
@@ -221,7 +221,7 @@ fn bytes_that_come_in_the_clear_behind_the_consent_to_tls_end_the_connection() {
         talk.hear(&injected);
         let events = talk.take_events();
         assert!(
-            events.len() == 2 && events[1].starts_with("Unexpected something came in the clear"),
+            events.len() == 2 && events[1].starts_with("Unexpected the server sent something in the clear"),
             "{events:?}"
         );
     }
@@ -555,7 +555,7 @@ fn what_makes_no_sense_ends_the_connection() {
         (done(number, ResultCode::SUCCESS), "the server answers with something else than was asked for"),
         (entry(number, "uid=anna", "x", &[]), "the server answers with something else than was asked for"),
         (extended(number, ResultCode::SUCCESS), "the server answers with something else than was asked for"),
-        (testing::message(number, 0x60, |_| ()), "the server sent a message of the unexpected kind 0x60"),
+        (testing::message(number, 0x60, |_| ()), "the server sent a message of an unexpected kind 0x60"),
         (b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "the server sent a malformed message"),
         (vec![0x30, 0x80, 0, 0], "the server sent a malformed message"),
         (vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff], "the server sent a malformed message"),

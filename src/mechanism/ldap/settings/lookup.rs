@@ -29,7 +29,7 @@ pub(super) fn dn_template(keys: &mut Keys<'_>, names: &[&str]) -> Option<Templat
 fn warn_of_dropped(keys: &mut Keys<'_>, entry: &Entry, places: &[usize]) {
     for place in places {
         let what =
-            format!("has a % that stands for nothing, as in the C daemon: it takes {TOKENS} behind it");
+            format!("has a % that inserts nothing, as in the C daemon; it can be followed by {TOKENS}");
         keys.warn_at(entry, Some(*place), &what);
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn filter(keys: &mut Keys<'_>, name: &str) -> Option<Filter> {
             Some(filter)
         }
         Err(error) => {
-            keys.complain_at(entry, Some(error.offset), &format!("is no filter: {}", error.text));
+            keys.complain_at(entry, Some(error.offset), &format!("is not a filter: {}", error.text));
             None
         }
     }

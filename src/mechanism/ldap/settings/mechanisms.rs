@@ -35,14 +35,12 @@ fn read_names(keys: &mut Keys<'_>, entry: &Entry, names: &str) -> Option<Choice>
         return None;
     };
     if names.len() > known.len() {
-        keys.warn(entry, &format!("has names that are passed over: it {WHAT_WORKS}"));
+        keys.warn(entry, &format!("has names that are ignored: it {WHAT_WORKS}"));
     }
     if known.len() > 1 && known.contains(&Mechanism::External) {
         let what = match first {
-            Mechanism::External => {
-                "begins with EXTERNAL, which looks at no password: the others are passed over"
-            }
-            _ => "has EXTERNAL, which looks at no password, among others: it is passed over",
+            Mechanism::External => "begins with EXTERNAL, which uses no password: the others are ignored",
+            _ => "has EXTERNAL, which uses no password, among others: it is ignored",
         };
         keys.warn(entry, what);
     }
@@ -60,16 +58,19 @@ fn check_properties(keys: &mut Keys<'_>, mut choice: Choice, encrypted: bool) ->
         match property.split_once('=').unwrap_or((&property, "")) {
             // Our mechanisms have no protection of their own, so it must come from TLS.
             ("minssf", strength) if strength != "0" && !encrypted => {
-                keys.complain(entry, "demands minssf, which only TLS can give, and not all servers have TLS");
+                keys.complain(
+                    entry,
+                    "requires minssf, which only TLS can provide, and not all servers have TLS",
+                );
             }
             ("noplain", _) => match choice.without_plain() {
                 Some(others) => choice = others,
-                None => keys.complain(entry, "demands noplain, but ldap_mech is PLAIN"),
+                None => keys.complain(entry, "requires noplain, but ldap_mech is PLAIN"),
             },
             ("forwardsec" | "nodict", _) if !choice.has(Mechanism::External) => {
-                keys.complain(entry, &format!("demands {property}, which ldap_mech cannot give"));
+                keys.complain(entry, &format!("requires {property}, which ldap_mech cannot provide"));
             }
-            ("passcred", _) => keys.warn(entry, "has passcred, which is passed over"),
+            ("passcred", _) => keys.warn(entry, "has passcred, which is ignored"),
             (
                 "" | "none" | "minssf" | "maxssf" | "maxbufsize" | "noactive" | "noanonymous" | "forwardsec"
                 | "nodict",

@@ -49,7 +49,7 @@ pub(super) fn read(keys: &mut Keys<'_>, conf: &LdapConf) -> Option<Settings> {
 fn check_version(keys: &mut Keys<'_>) {
     let Some(entry) = keys.entry(&["ldap_version"]) else { return };
     match keys.lenient_number(&["ldap_version"], 0..=9) {
-        Some(2) => keys.warn(entry, "is 2, which is no longer spoken: it is 3"),
+        Some(2) => keys.warn(entry, "is 2, which is no longer supported: 3 is used"),
         Some(3) | None => {}
         Some(_) => keys.complain(entry, "takes 3"),
     }
@@ -81,7 +81,7 @@ fn read_method(keys: &mut Keys<'_>, choice: Option<&Choice>, base: &Template) ->
         (Word::Bind, _) if choice.is_none() || is_external => Some(Method::Bind(read_lookup(keys, base)?)),
         (Word::FastBind, _) if is_external => {
             if let Some(entry) = keys.entry(&["ldap_auth_method"]) {
-                keys.complain(entry, "is fastbind, but EXTERNAL as ldap_mech looks at no password");
+                keys.complain(entry, "is fastbind, but EXTERNAL as ldap_mech uses no password");
             }
             None
         }
@@ -119,7 +119,7 @@ fn read_account(
 fn read_timeout(keys: &mut Keys<'_>) -> Option<Duration> {
     let entry = keys.entry(&["ldap_timeout"])?;
     if entry.value.as_bytes() == b"-1" {
-        keys.warn(entry, "is -1, which would be for ever: the default holds");
+        keys.warn(entry, "is -1, which would mean no limit: the default is used");
         return None;
     }
     let seconds = keys.lenient_number(&["ldap_timeout"], 1..=86_400)?;

@@ -140,7 +140,7 @@ fn a_mechanism_that_is_not_spoken_is_an_error_that_names_those_that_are() {
         assert_eq!(errors(&file), [format!("2:17: ldap_sasl_mech {what_works}")]);
     }
     let list = "ldap_use_sasl: yes\nldap_mech: GSSAPI SCRAM-SHA-256 PLAIN\n";
-    let passed_over = format!("2:12: ldap_mech has names that are passed over: it {what_works}");
+    let passed_over = format!("2:12: ldap_mech has names that are ignored: it {what_works}");
     let plain = "2:12: ldap_mech has PLAIN, which is not chosen where a server has no TLS".to_owned();
     assert_eq!(warnings(list), [passed_over, plain]);
     assert_eq!(warnings("ldap_mech: GSSAPI\n"), [""; 0], "without ldap_use_sasl it means nothing, as in C");
@@ -162,7 +162,7 @@ fn among_several_mechanisms_the_server_has_a_say() {
     // EXTERNAL proves no password, so that it is never one of several.
     for (names, is_bind) in [("EXTERNAL DIGEST-MD5", true), ("DIGEST-MD5 EXTERNAL", false)] {
         let (realms, problems) = read_both(&format!("ldap_use_sasl: yes\nldap_mech: {names}\n"), None);
-        assert!(problems[0].contains("EXTERNAL, which looks at no password"), "{problems:?}");
+        assert!(problems[0].contains("EXTERNAL, which uses no password"), "{problems:?}");
         assert_eq!(matches!(realms.unwrap().general.method, Method::Bind(_)), is_bind, "{names}");
     }
     let needed = errors("ldap_use_sasl: yes\nldap_auth_method: custom\n");
@@ -235,10 +235,13 @@ fn a_group_check_has_all_it_needs_or_is_an_error() {
 #[test]
 fn what_is_wrong_is_told_with_line_and_column() {
     for (file, wrong) in [
-        ("ldap_filter: (&(uid=%u)(x=y)\n", "1:29: ldap_filter is no filter"),
-        ("\n  ldap_filter:   (uid=%)\n", "2:23: ldap_filter is no filter"),
+        ("ldap_filter: (&(uid=%u)(x=y)\n", "1:29: ldap_filter is not a filter"),
+        ("\n  ldap_filter:   (uid=%)\n", "2:23: ldap_filter is not a filter"),
         ("ldap_search_base: ou=%s,dc=%\n", "1:28: ldap_search_base is wrong here"),
-        ("ldap_group_filter: )\nldap_group_match_method: filter\n", "1:20: ldap_group_filter is no filter"),
+        (
+            "ldap_group_filter: )\nldap_group_match_method: filter\n",
+            "1:20: ldap_group_filter is not a filter",
+        ),
         ("ldap_group_dn: cn=%\n", "1:19: ldap_group_dn is wrong here"),
         ("ldap_servers: ldap://a/ ldpa://b/\n", "1:25: ldap_servers is wrong here"),
         ("ldap_servers: http://a/\n", "1:15: ldap_servers is wrong here"),
@@ -257,17 +260,17 @@ fn what_is_wrong_is_told_with_line_and_column() {
 fn a_file_with_which_c_serves_is_no_error_and_told_about() {
     for (line, told) in [
         ("ldap_auth_method: ssha", "1:19: ldap_auth_method takes one of bind, custom, fastbind; the default"),
-        ("ldap_auth_method: fastbind ", "1:19: ldap_auth_method has a blank behind its word"),
-        ("ldap_version: 2", "1:15: ldap_version is 2, which is no longer spoken"),
-        ("ldap_version: 3.0", "1:15: ldap_version takes a number; this is taken for 3"),
-        ("ldap_timeout: 10s", "1:15: ldap_timeout takes a number; this is taken for 10"),
-        ("ldap_timeout: -1", "1:15: ldap_timeout is -1, which would be for ever"),
-        ("ldap_timeout: 99999999999", "1:15: ldap_timeout takes a number; this is taken for 86400"),
-        ("ldap_time_limit: soon", "1:18: ldap_time_limit takes a number; this is taken for 0"),
-        ("ldap_size_limit: unlimited", "1:18: ldap_size_limit takes a number; this is taken for 0"),
-        ("ldap_use_sasl: YES", "1:16: ldap_use_sasl means no, as for the C daemon"),
-        ("ldap_referrals: enabled", "1:17: ldap_referrals means no, as for the C daemon"),
-        ("ldap_restart: perhaps", "1:15: ldap_restart means no, as for the C daemon"),
+        ("ldap_auth_method: fastbind ", "1:19: ldap_auth_method has a blank after its word"),
+        ("ldap_version: 2", "1:15: ldap_version is 2, which is no longer supported"),
+        ("ldap_version: 3.0", "1:15: ldap_version takes a number; this is read as 3"),
+        ("ldap_timeout: 10s", "1:15: ldap_timeout takes a number; this is read as 10"),
+        ("ldap_timeout: -1", "1:15: ldap_timeout is -1, which would mean no limit"),
+        ("ldap_timeout: 99999999999", "1:15: ldap_timeout takes a number; this is read as 86400"),
+        ("ldap_time_limit: soon", "1:18: ldap_time_limit takes a number; this is read as 0"),
+        ("ldap_size_limit: unlimited", "1:18: ldap_size_limit takes a number; this is read as 0"),
+        ("ldap_use_sasl: YES", "1:16: ldap_use_sasl means no, as in the C daemon"),
+        ("ldap_referrals: enabled", "1:17: ldap_referrals means no, as in the C daemon"),
+        ("ldap_restart: perhaps", "1:15: ldap_restart means no, as in the C daemon"),
         (
             "ldap_start_tls: YES",
             "1:17: ldap_start_tls takes yes or no; this means yes, but no for the C daemon",
@@ -275,11 +278,8 @@ fn a_file_with_which_c_serves_is_no_error_and_told_about() {
         ("ldap_tls_check_peer: demand", "1:22: ldap_tls_check_peer takes yes or no; this means yes, but no"),
         ("ldap_tls_check_peer: allow", "1:22: ldap_tls_check_peer takes yes or no; this means no"),
         ("ldap_group_match_method: member", "1:26: ldap_group_match_method takes one of attr, filter; the"),
-        (
-            "ldap_filter: (|(uid=%n)(uid=%u))",
-            "1:21: ldap_filter has a % that stands for nothing, as in the C",
-        ),
-        ("ldap_search_base: ou=%x,dc=y", "1:22: ldap_search_base has a % that stands for nothing"),
+        ("ldap_filter: (|(uid=%n)(uid=%u))", "1:21: ldap_filter has a % that inserts nothing, as in the C"),
+        ("ldap_search_base: ou=%x,dc=y", "1:22: ldap_search_base has a % that inserts nothing"),
         ("ldap_tls_key: /k.pem", "1:15: ldap_tls_key is of no use without ldap_tls_cert"),
         ("ldap_tls_ciphers: NORMAL:+FOO", "1:26: ldap_tls_ciphers has \"+FOO\""),
         ("ldap_tls_ciphers: NONE", "1:19: ldap_tls_ciphers leaves no version of TLS"),
@@ -323,8 +323,11 @@ fn servers_may_be_wrapped_as_uris_in_a_text_are() {
 #[test]
 fn a_scope_that_nobody_knows_is_a_warning_and_the_default_holds() {
     for (file, told) in [
-        ("ldap_scope: subtree\n", "ldap_scope takes one of sub, one, base; the default holds"),
-        ("ldap_deref: sometimes\n", "ldap_deref takes one of never, search, find, always; the default holds"),
+        ("ldap_scope: subtree\n", "ldap_scope takes one of sub, one, base; the default is used"),
+        (
+            "ldap_deref: sometimes\n",
+            "ldap_deref takes one of never, search, find, always; the default is used",
+        ),
     ] {
         let (realms, problems) = read_both(file, None);
         assert_eq!(lookup(&realms.unwrap().general).scope, Scope::Sub);

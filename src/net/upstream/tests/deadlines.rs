@@ -32,15 +32,15 @@ fn each_step_has_its_own_time_and_says_which_it_was() {
             &[Stage::Opening],
             10,
             FailureKind::Synchronize,
-            "127.0.0.1:1000 was not ready for questions within 10 s; if it wants TLS from the first byte, imaps:// or \
-             ldaps:// would do",
+            "127.0.0.1:1000 was not ready for questions within 10 s; if it expects TLS from the first byte, use imaps:// or \
+             ldaps://",
         ),
         (
             &[Stage::Opening, Stage::Securing, Stage::Opening],
             10,
             FailureKind::Unexpected,
-            "127.0.0.1:1000 was not ready for questions within 10 s; if it wants TLS from the first byte, imaps:// or \
-             ldaps:// would do",
+            "127.0.0.1:1000 was not ready for questions within 10 s; if it expects TLS from the first byte, use imaps:// or \
+             ldaps://",
         ),
         (
             &[Stage::Opening, Stage::Ready],

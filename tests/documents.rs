@@ -1,0 +1,115 @@
+//! What the documents show is what the programs take.
+
+use crate::support::Program;
+use crate::support::command::run;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+#[path = "../benches/pictures/mod.rs"]
+mod pictures;
+
+/// A file of this source tree.
+pub fn source(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_settings_in_the_documents_pass_the_check() {
+    let blocks: Vec<_> = ["README.md", "docs/ADMINISTRATION.md", "docs/MIGRATING.md"]
+        .iter()
+        .flat_map(|document| fenced(&source(document), "conf"))
+        .collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let directory = TempDir::new().unwrap();
+        let logins = private_file(&directory, "users", "anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\n");
+        let block = block.replace("/etc/mail/users", logins.to_str().unwrap());
+        let file = private_file(&directory, "saslauthd.conf", &block);
+        let mut command = Command::new(Program::Ours.daemon());
+        command.arg("--check").arg("--config").arg(&file);
+        let told = run(command);
+        assert_eq!((told.code, told.errors.as_str()), (Some(0), ""), "{}\n{block}", told.output);
+    }
+}
+
+/// The fenced blocks of this language.
+fn fenced(document: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    document.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+fn private_file(directory: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+#[test]
+fn the_manual_page_has_every_flag_of_the_help_and_no_other() {
+    let page = source("man/saslauthd.8");
+    let mut described: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with(".It Fl "))
+        .map(|line| line.replace("Fl Fl ", "--").replace("Fl ", "-"))
+        .flat_map(|line| {
+            line.split(' ').filter(|word| word.starts_with('-')).map(str::to_owned).collect::<Vec<_>>()
+        })
+        // The help names this old spelling with the new one.
+        .filter(|flag| flag != "-H")
+        .collect();
+    let mut helped = flags_of_the_help(&Program::Ours.daemon(), "-h");
+    described.sort();
+    helped.sort();
+    assert_eq!(described, helped);
+}
+
+#[test]
+fn the_pictures_are_those_of_the_tables() {
+    let document = source("docs/PERFORMANCE.md");
+    let drawn = pictures::of(&document);
+    assert!(drawn.len() > 10, "{}", drawn.len());
+    for (name, picture) in &drawn {
+        assert!(source(&format!("docs/pictures/{name}")) == *picture, "{name}: run `make pictures`");
+        assert!(document.contains(&format!("](pictures/{name})")), "{name} is not shown");
+    }
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures")).unwrap();
+    assert_eq!(files.count(), drawn.len());
+}
+
+#[test]
+fn a_picture_says_what_its_table_says() {
+    let table = "\n### Speed (`-a pam`)\n\n| clients | server | requests/s | p50 µs | CPU µs/request |\n|--:|---|--:|--:|--:|\n\
+        | 1 | ours | 12,048 (1–2) | 1 | 36.1 |\n| 1 | C | 624 | 1 | 67.8 |\n| 1 | **ours/C** | 1.13 | 1 | 0.53 |\n";
+    let drawn = pictures::of(table);
+    let [(name, picture)] = drawn.as_slice() else { panic!("{}", drawn.len()) };
+    assert_eq!(name, "speed-a-pam.svg");
+    let told = "<desc id=\"desc\">Logins per second (more is better): 1 client: ours 12,048, C 624. CPU time of a login in µs \
+        (less is better): 1 client: ours 36.1, C 67.8.</desc>";
+    assert!(picture.contains(told), "{picture}");
+    assert_eq!(picture.matches("class=\"ours\"").count(), 2);
+    assert_eq!(picture.matches("class=\"other\"").count(), 2);
+}
+
+#[test]
+fn the_readme_is_short() {
+    assert!(source("README.md").lines().count() <= 130);
+}
+
+/// The flags that the lines of a program's help begin with.
+pub fn flags_of_the_help(program: &Path, flag: &str) -> Vec<String> {
+    let mut command = Command::new(program);
+    command.arg(flag);
+    let told = run(command);
+    let text = told.output + &told.errors;
+    let lines = text.lines().filter(|line| line.starts_with("  -"));
+    lines
+        .flat_map(|line| line.trim().split("  ").next().unwrap().split(", "))
+        .filter(|flag| flag.starts_with('-'))
+        .map(|flag| flag.split([' ', '=', '[']).next().unwrap().to_owned())
+        .collect()
+}
