@@ -19,7 +19,6 @@ mod chains;
 mod check_system;
 mod completions;
 mod config;
-mod config;
 mod confinement;
 mod control;
 mod counters;
