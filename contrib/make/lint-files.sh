@@ -29,8 +29,9 @@ if have systemd-analyze "the systemd units"; then
     sed 's|=/usr/sbin/saslauthd|=/bin/true|' contrib/systemd/saslauthd.service > "$directory/saslauthd.service"
     mkdir "$directory/saslauthd.service.d"
     cp contrib/systemd/postfix-*.conf "$directory/saslauthd.service.d"
-    cp contrib/systemd/saslauthd.socket "$directory"
-    said=$(systemd-analyze verify --man=no "$directory/saslauthd.service" "$directory/saslauthd.socket" 2>&1) || { echo "$said" >&2; exit 1; }
+    cp contrib/systemd/saslauthd.socket contrib/prometheus/saslauthd-metrics.* "$directory"
+    said=$(systemd-analyze verify --man=no "$directory/saslauthd.service" "$directory/saslauthd.socket" \
+        "$directory/saslauthd-metrics.service" "$directory/saslauthd-metrics.timer" 2>&1) || { echo "$said" >&2; exit 1; }
     if echo "$said" | grep -F "$directory"; then
         exit 1
     fi
