@@ -43,7 +43,7 @@ impl World {
         let id = self.random.pick(&ids).unwrap();
         let mut more = Totals { cache_hits: 1, ..Totals::default() };
         more.durations.record(Duration::from_millis(self.random.below(100)));
-        let name = format!("m{}", self.random.below(40));
+        let name = format!("m{}", self.random.below(20));
         more.mechanisms.insert(name.clone(), Verdicts { accept: 1, ..Verdicts::default() });
         more.servers.insert((name, "s".to_owned()), ServerTotals { answered: 1, failed: 0 });
         let frontend = self.frontends.get_mut(&id).unwrap();
@@ -135,7 +135,7 @@ impl World {
 fn nothing_is_lost_or_counted_twice_over_reloads_and_deaths() {
     of_all_seeds(|seed| {
         let mut world = World::new(seed);
-        (0..300).for_each(|_| world.step());
+        (0..120).for_each(|_| world.step());
         world.finish();
     });
 }

@@ -214,7 +214,7 @@ fn the_order_of_use_survives_whatever_is_taken_out() {
         let (mut random, now) = (Random(seed), Instant::now());
         let mut cache = cache(8 * COST);
         let mut expected: Vec<String> = Vec::new();
-        for _ in 0..60 {
+        for _ in 0..40 {
             let login = format!("user{}", random.below(12));
             let place = expected.iter().position(|other| *other == login);
             match random.below(4) {
@@ -249,7 +249,7 @@ fn its_memory_has_its_bound_whatever_the_names_are() {
         let mut random = Random(seed);
         let most = 1000 + random.below(20_000) as usize;
         let mut cache = cache(most);
-        for number in 0..150 {
+        for number in 0..60 {
             let longest = if random.one_in(3) { 3000 } else { 30 };
             let login = format!("{number}{}", "x".repeat(random.below(longest) as usize));
             if random.one_in(50) {
