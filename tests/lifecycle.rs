@@ -35,11 +35,11 @@ fn the_run_directory_is_made_and_holds_socket_and_pid_file(program: Program) {
     let daemon = detached(program);
     let directory = daemon.run_directory();
     assert_eq!(mode(&directory), 0o755);
-    let why = "there is no accept lock, and nothing is secret about a pid";
+    let why = "no accept lock, a socket to look at the daemon, and nothing is secret about a pid";
     let files: &[(&str, u32)] = program.better(
         why,
         &[("mux", 0o777), ("mux.accept", 0o600), ("saslauthd.pid", 0o600)],
-        &[("mux", 0o777), ("saslauthd.pid", 0o644)],
+        &[("control", 0o600), ("mux", 0o777), ("saslauthd.pid", 0o644)],
     );
     eventually("the files are as they stay", || (names(&directory).len() == files.len()).then_some(()));
     for (name, expected) in files {

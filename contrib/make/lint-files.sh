@@ -68,7 +68,9 @@ if have systemd-analyze "the systemd units"; then
     sed 's|=/usr/sbin/saslauthd|=/bin/true|' contrib/conf.d/saslauthd.service > "$directory/conf.service"
     mkdir "$directory/conf.service.d"
     cp debian/drop-in.conf "$directory/conf.service.d"
-    said=$(systemd-analyze verify --man=no "$directory"/*.service "$directory/saslauthd.socket" 2>&1) || { echo "$said" >&2; exit 1; }
+    cp contrib/prometheus/saslauthd-metrics.* "$directory"
+    said=$(systemd-analyze verify --man=no "$directory"/*.service "$directory/saslauthd.socket" \
+        "$directory/saslauthd-metrics.timer" 2>&1) || { echo "$said" >&2; exit 1; }
     if echo "$said" | grep -F "$directory"; then
         exit 1
     fi

@@ -283,7 +283,7 @@ mod tests {
     fn those_who_are_held_back_wait_and_keep_nobody_else_waiting() {
         let (mut listeners, ..) = listeners(&[("a", 2), ("b", 1)]);
         listeners.hold_back(Protocol::Control, true);
-        assert_eq!(listeners.next_timeout().is_some(), true, "nobody else is");
+        assert!(listeners.next_timeout().is_some(), "those who come by another protocol need not");
         listeners.hold_back(Protocol::Mux, true);
         assert!(accepted(&mut listeners).is_empty() && listeners.next_timeout().is_none());
         listeners.hold_back(Protocol::Mux, false);

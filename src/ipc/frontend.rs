@@ -430,7 +430,9 @@ mod tests {
         socket::send(supervisor.as_fd(), totals.encode().as_bytes()).unwrap();
         socket::send(supervisor.as_fd(), ToFrontend::Accept.encode().as_bytes()).unwrap();
         let staying = vec![largest_listener().key; MOST_LISTENERS];
-        assert!(ToFrontend::Drain { hurry: false, staying }.encode().len() <= LARGEST_MESSAGE);
+        let drain = ToFrontend::Drain { hurry: false, staying };
+        assert!(drain.encode().len() <= LARGEST_MESSAGE);
+        assert_eq!(ToFrontend::decode(drain.encode().as_bytes()), Ok(drain));
         let mut buffer = vec![0; LARGEST_SETUP];
         let length = socket::receive(frontend.as_fd(), &mut buffer).unwrap().unwrap();
         assert_eq!(ToFrontend::decode(&buffer[..length]), Ok(message));

@@ -23,7 +23,7 @@ pub use obstacles::obstacles;
 
 use crate::cli;
 use crate::config::site::Site;
-use crate::config::{Config, LogTargets};
+use crate::config::{Config, ControlSocket, LogTargets};
 use crate::generated::{COMMIT, build};
 use crate::log as logging;
 use crate::policy::room::{Demand, Room};
@@ -46,14 +46,14 @@ use upgrade::UpgradeWatch;
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Runs the daemon, or as the launching process waits until it runs.
-pub fn run(config: Config) -> ExitCode {
+pub fn run(mut config: Config) -> ExitCode {
     let handed_in = activation::take();
     spawn::close_inherited_descriptors();
     inherited::reset();
     // What is wrong with the mechanism's file is for whoever starts the daemon, wherever the log goes later.
     let targets = LogTargets { stderr: true, ..config.log };
     logging::init(targets, config.log_level);
-    let status = match prepare(&config, handed_in) {
+    let status = match prepare(&mut config, handed_in) {
         Ok(Prepared { detached: Detached::Launcher(status), .. }) => ExitCode::from(status),
         Ok(Prepared { detached: Detached::Daemon(launch), means }) => serve(config, means, launch),
         Err(error) => ExitCode::from(complain(&error, targets)),
@@ -76,7 +76,7 @@ struct Means {
 }
 
 /// What is done before the daemon parts from the process that launched it.
-fn prepare(config: &Config, handed_in: Result<Vec<HandedIn>, String>) -> Result<Prepared, StartError> {
+fn prepare(config: &mut Config, handed_in: Result<Vec<HandedIn>, String>) -> Result<Prepared, StartError> {
     let handed_in = handed_in.map_err(StartError::HandedIn)?;
     // Before the working directory changes.
     own_binary::open().map_err(StartError::OwnBinary)?;
@@ -92,11 +92,20 @@ fn prepare(config: &Config, handed_in: Result<Vec<HandedIn>, String>) -> Result<
 }
 
 /// Whether the processes have the descriptors to start, which the limit is raised to if need be.
-fn check_descriptors(config: &Config, site: &Site) -> Result<(), StartError> {
-    let listeners = site.endpoints.len() + usize::from(config.control.is_some());
-    let demand = Demand::of(&config.frontend, site, listeners, site.has_auth_sockets());
-    let limit = descriptor::raise_limit_to(demand.least());
-    Room::below(limit, &demand).map(drop).map_err(StartError::Descriptors)
+fn check_descriptors(config: &mut Config, site: &Site) -> Result<(), StartError> {
+    let demand = |config: &Config| {
+        let listeners = site.endpoints.len() + usize::from(config.control.is_some());
+        Demand::of(&config.frontend, site, listeners, site.has_auth_sockets())
+    };
+    let limit = descriptor::raise_limit_to(demand(config).least());
+    let room = Room::below(limit, &demand(config));
+    let (Err(too_few), Some(ControlSocket { required: false, .. })) = (&room, &config.control) else {
+        return room.map(drop).map_err(StartError::Descriptors);
+    };
+    // A daemon that serves is worth more than one that can be looked at.
+    log::warn!(target: "supervisor", "saslauthdctl cannot ask this daemon: {too_few}");
+    config.control = None;
+    Room::below(limit, &demand(config)).map(drop).map_err(StartError::Descriptors)
 }
 
 /// The daemon from its first to its last moment.

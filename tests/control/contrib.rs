@@ -1,8 +1,10 @@
 //! What is shipped for Prometheus and Grafana fits the metrics that there are.
 
+use super::{probed, program};
 use crate::support::command;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -89,4 +91,35 @@ fn prometheus_takes_the_rules_and_every_expression_of_the_dashboard() {
     promtool.args(["check", "rules"]).arg(&rules);
     let checked = command::run(promtool);
     assert_eq!(checked.code, Some(0), "{checked:?}");
+}
+
+/// The command of the unit, with our own program and a directory of ours.
+fn collect(directory: &Path, run_directory: &Path) -> command::Finished {
+    let unit = fs::read_to_string(contrib("prometheus/saslauthd-metrics.service")).unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")).unwrap();
+    let script =
+        line.strip_suffix('\'').unwrap().replace("/usr/sbin/saslauthdctl", program().to_str().unwrap());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("umask 0022; {script}")]);
+    shell.env("DIRECTORY", directory).env("SASLAUTHD_RUN_DIR", run_directory);
+    command::run(shell)
+}
+
+#[test]
+fn the_units_command_leaves_a_whole_file_that_everybody_may_read_or_the_one_of_before() {
+    require!(Root, Compiler);
+    let site = probed(&[]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("saslauthd.prom");
+    let finished = collect(directory.path(), &site.daemon.run_directory());
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("saslauthd_build_info{") && text.ends_with('\n'));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+    let finished = collect(directory.path(), Path::new("/nonexistent"));
+    assert_eq!(finished.code, Some(69), "systemd shows it as failed: {finished:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    let parts = fs::read_dir(directory.path()).unwrap().map_while(Result::ok);
+    let parts: Vec<_> = parts.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert_eq!(parts.iter().filter(|name| name.ends_with(".prom")).count(), 1, "no part is read: {parts:?}");
 }
