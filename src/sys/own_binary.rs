@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn file_of(descriptor: BorrowedFd<'_>) -> (u64, u64) {
-        let metadata = std::fs::File::from(descriptor.try_clone_to_owned().unwrap()).metadata().unwrap();
+        let metadata = File::from(descriptor.try_clone_to_owned().unwrap()).metadata().unwrap();
         (metadata.dev(), metadata.ino())
     }
 

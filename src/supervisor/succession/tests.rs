@@ -104,6 +104,27 @@ fn a_reload_during_another_follows_it_with_a_read_of_its_own() {
 }
 
 #[test]
+fn a_frontend_is_asked_three_times_as_often_as_somebody_wants_to_know() {
+    for (time, interval) in [
+        (Duration::from_secs(3), Duration::from_secs(1)),
+        (Duration::from_secs(600), INTERVAL),
+        (Duration::from_micros(1), SHORTEST_INTERVAL),
+    ] {
+        let now = Instant::now();
+        let mut succession = Succession::new("old", DRAIN_TIME, now);
+        succession.answer_within(time);
+        succession.handle_ready(FIRST, now);
+        commands(&mut succession);
+        assert_eq!(succession.next_timeout(), Some(now + interval));
+        succession.handle_timeout(now + interval);
+        assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
+        succession.handle_heard(FIRST, now + interval);
+        succession.handle_heard(FIRST, now + interval * 3 / 2);
+        assert_eq!(succession.next_timeout(), Some(now + interval * 2), "what it says by itself puts off nothing");
+    }
+}
+
+#[test]
 fn a_reload_before_the_first_frontend_is_ready_is_read_after_that() {
     let now = Instant::now();
     let mut succession = Succession::new("old", DRAIN_TIME, now);
@@ -138,7 +159,7 @@ fn a_silent_frontend_is_replaced_and_one_that_answers_is_not() {
     let now = Instant::now();
     let mut succession = serving(now);
     for round in 1..100 {
-        let asked = now + heartbeat::INTERVAL * round;
+        let asked = now + INTERVAL * round;
         succession.handle_timeout(asked);
         assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
         succession.handle_heard(FIRST, asked);
@@ -162,7 +183,7 @@ fn a_silent_frontend_is_replaced_and_one_that_answers_is_not() {
 fn a_look_at_the_clock_that_comes_late_itself_blames_nobody() {
     let now = Instant::now();
     let mut succession = serving(now);
-    succession.handle_timeout(now + heartbeat::INTERVAL);
+    succession.handle_timeout(now + INTERVAL);
     succession.handle_timeout(now + Duration::from_secs(3600));
     assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
     succession.handle_timeout(succession.next_timeout().unwrap());
