@@ -120,7 +120,11 @@ fn a_frontend_is_asked_three_times_as_often_as_somebody_wants_to_know() {
         assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
         succession.handle_heard(FIRST, now + interval);
         succession.handle_heard(FIRST, now + interval * 3 / 2);
-        assert_eq!(succession.next_timeout(), Some(now + interval * 2), "what it says by itself puts off nothing");
+        assert_eq!(
+            succession.next_timeout(),
+            Some(now + interval * 2),
+            "what it says by itself puts off nothing"
+        );
     }
 }
 
