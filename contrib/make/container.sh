@@ -55,6 +55,7 @@ prepare() {
     in_tree useradd --system --user-group --no-create-home --home-dir /run/saslauthd saslauth
     echo 'anna:{PLAIN}right' > "$root/etc/users"
     in_tree chown saslauth /etc/users
+    chmod 0640 "$root/etc/users"
     in_tree useradd berta
     echo 'berta:right' | in_tree chpasswd
     uid=$(in_tree id -u saslauth) gid=$(in_tree getent group sasl | cut -d: -f3)
@@ -99,7 +100,7 @@ privileges=yes
 check "it starts on a read-only root as saslauth" run saslauth -a passwdfile -O /etc/users
 check "it is the first process" is_first
 check "it is not root" runs_as "$uid"
-check "it logs to the container's stream" logs 'listening on socket'
+check "it logs to the container's stream" eventually logs 'listening on socket'
 check "it serves" serves anna
 check "HUP reloads" reloads anna
 [ ! -x "$programs/saslauthdctl" ] || check "the health check" reports

@@ -48,6 +48,7 @@ install_into() {
 # The first process of the container, once it is there: before it there is one that only prepares it.
 first_process() {
     for _ in $(seq 300); do
+        # shellcheck disable=SC2013 # words
         for found in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
             if [ "$(cat "/proc/$found/comm" 2>/dev/null)" = systemd ]; then
                 echo "$found"

@@ -4,6 +4,7 @@ use super::{BAD, GOOD, Manager, launch, subjects};
 use crate::support::lines::Lines;
 use crate::support::{Daemon, Launch, Program, eventually, pam};
 use std::fs;
+use std::time::Duration;
 
 /// Starts a daemon that says nothing but what reloads bring about.
 fn start(manager: &Manager) -> (Daemon, Lines) {
@@ -32,9 +33,12 @@ fn a_reload_is_told_with_the_clock_and_ready_when_it_is_in_use() {
     let reloading = lines.wait_for("RELOADING=1|MONOTONIC_USEC=");
     let microseconds: u64 =
         reloading.split(['=', '|']).nth(3).and_then(|number| number.parse().ok()).unwrap();
-    let seconds: f64 = before.split(' ').next().unwrap().parse().unwrap();
+    let uptime = Duration::from_secs_f64(before.split(' ').next().unwrap().parse().unwrap());
     // The two clocks differ by what the machine has slept.
-    assert!(microseconds > 0 && microseconds / 1_000_000 <= seconds as u64 + 20, "{reloading} {before}");
+    assert!(
+        microseconds > 0 && Duration::from_micros(microseconds) <= uptime + Duration::from_secs(20),
+        "{reloading} {before}"
+    );
     daemon.log.wait_for("The configuration was read again");
 }
 

@@ -5,6 +5,7 @@ use crate::support::{Connection, Launch, PamService, Program, Request, eventuall
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
 
 const VARIABLES: [&str; 8] = [
     "NOTIFY_SOCKET",
@@ -54,7 +55,10 @@ fn a_socket_that_is_full_holds_up_nothing_and_gets_the_message_when_there_is_roo
         filler.set_nonblocking(true).unwrap();
         while filler.send_to(b"X=1", &manager.address).is_ok() {}
         let launch = launch(&manager);
+        let start = Instant::now();
         let daemon = if detached { launch.start_detached() } else { launch.start() };
+        // The one thing that waits, for a second: whoever launches it must still be there when its message arrives.
+        assert!(!detached || start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
         daemon.process.signal("HUP");
         assert!(daemon.ask(&Request::new("anna", "x")).is_none(), "it serves");
         let lines = manager.listen();

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// How often a process is asked, at the least.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is asked at the most, whatever a service manager wants.
+pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// For how long it may leave that unanswered. A frontend never waits for anything, so a second would do on an idle
 /// machine; the rest is for one that swaps, or that was suspended.
 pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ pub(super) use command::{Command, FrontendId, KillReason, Notice, StartFailure};
 
 use crate::policy::pool::backoff::Backoff;
 use frontend::{Frontend, Stage};
-use heartbeat::{Beat, Heartbeat, INTERVAL};
+use heartbeat::{Beat, Heartbeat, INTERVAL, SHORTEST_INTERVAL};
 use leaving::Leaving;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -118,7 +118,7 @@ impl<S: Clone> Succession<S> {
 
     /// Asks the current frontend for a sign of life so often that its answer is known in such a time, twice if need be.
     pub(super) fn answer_within(&mut self, time: Duration) {
-        self.ping_interval = INTERVAL.min(time / 3);
+        self.ping_interval = (time / 3).clamp(SHORTEST_INTERVAL, INTERVAL);
     }
 
     /// Whether it is the one that takes the connections.

@@ -104,6 +104,31 @@ fn a_reload_during_another_follows_it_with_a_read_of_its_own() {
 }
 
 #[test]
+fn a_frontend_is_asked_three_times_as_often_as_somebody_wants_to_know() {
+    for (time, interval) in [
+        (Duration::from_secs(3), Duration::from_secs(1)),
+        (Duration::from_secs(600), INTERVAL),
+        (Duration::from_micros(1), SHORTEST_INTERVAL),
+    ] {
+        let now = Instant::now();
+        let mut succession = Succession::new("old", DRAIN_TIME, now);
+        succession.answer_within(time);
+        succession.handle_ready(FIRST, now);
+        commands(&mut succession);
+        assert_eq!(succession.next_timeout(), Some(now + interval));
+        succession.handle_timeout(now + interval);
+        assert_eq!(commands(&mut succession), [Command::Ping(FIRST)]);
+        succession.handle_heard(FIRST, now + interval);
+        succession.handle_heard(FIRST, now + interval * 3 / 2);
+        assert_eq!(
+            succession.next_timeout(),
+            Some(now + interval * 2),
+            "what it says by itself puts off nothing"
+        );
+    }
+}
+
+#[test]
 fn a_reload_before_the_first_frontend_is_ready_is_read_after_that() {
     let now = Instant::now();
     let mut succession = Succession::new("old", DRAIN_TIME, now);
