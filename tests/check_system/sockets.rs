@@ -170,7 +170,7 @@ fn the_daemon_that_runs_is_named_and_its_end_is_noticed() {
     let daemon = Daemon::start(Program::Ours, &PAM);
     let told = of_daemon(&daemon);
     let id = daemon.children("frontend")[0].clone();
-    assert!(told.starts_with("ok: ") && told.contains(" answers"), "{told}");
+    assert!(told.starts_with("ok: ") && told.contains(" listens"), "{told}");
     assert!(told.contains("(process "), "{told}");
     daemon.process.signal("KILL");
     eventually("all of it is gone", || (!id.is_running()).then_some(()));

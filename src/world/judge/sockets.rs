@@ -87,10 +87,10 @@ fn judge_socket(machine: &Machine, OwnSocket { path, reach }: &OwnSocket) -> Fin
     let shown = path.display();
     match reach {
         Reach::Answered(listener) if listener.is_own => {
-            Finding::ok(format!("{shown}: {} answers", listener.shown()))
+            Finding::ok(format!("{shown}: {} listens", listener.shown()))
         }
         Reach::Answered(listener) => Finding::warning(
-            format!("{shown}: {} answers, and this daemon cannot start there beside it", listener.shown()),
+            format!("{shown}: {} listens, and this daemon cannot start there beside it", listener.shown()),
             listener.remedy(),
         ),
         Reach::Unserved => Finding::warning(

@@ -119,7 +119,7 @@ fn a_socket_that_is_looked_for_elsewhere_is_told_both_ways() {
 fn who_serves_the_daemons_own_socket_is_told() {
     let listener = |is_own| Listener { process: 7, executable: Some("/usr/sbin/saslauthd".into()), is_own };
     for (reach, severity, words) in [
-        (Reach::Answered(listener(true)), Severity::Ok, "/usr/sbin/saslauthd (process 7) answers"),
+        (Reach::Answered(listener(true)), Severity::Ok, "/usr/sbin/saslauthd (process 7) listens"),
         (Reach::Answered(listener(false)), Severity::Warning, "or `kill 7`"),
         (Reach::Unserved, Severity::Warning, "a daemon that is gone"),
         (Reach::Missing(USUAL_SOCKET.into()), Severity::Ok, "will make the socket"),
