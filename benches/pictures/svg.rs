@@ -27,7 +27,7 @@ text{font:13px system-ui,'DejaVu Sans',sans-serif;fill:#1f2328}\
 
 /// The whole file.
 pub(super) fn draw(picture: &Picture) -> String {
-    let rows = picture.panels.iter().map(|panel| lines(panel)).max().unwrap_or(0);
+    let rows = picture.panels.iter().map(lines).max().unwrap_or(0);
     let height = HEAD + rows * ROW + MARGIN;
     let mut svg = String::new();
     let _ = write!(
