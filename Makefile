@@ -3,6 +3,7 @@
 #   make               build the two programs into target/release
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
+#   make test-system   only the programs that depend on saslauthd (docs/PROGRAMS.md); as root on Debian
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
@@ -18,8 +19,11 @@ MANDIR  ?= $(PREFIX)/share/man
 
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
-TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
+TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 \
                  dovecot-imapd slapd nginx-light g++ python3
+
+# What the machines of tests/system have in common.
+SYSTEM_PACKAGES = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix procps util-linux passwd adduser iproute2
 
 PROGRAMS  = saslauthd testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
@@ -31,7 +35,7 @@ FUZZ_CASES   ?= 50000
 
 export CARGO
 
-.PHONY: all build demo test fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
+.PHONY: all build demo test test-system fuzz check lint lint-files lint-tools msrv deny bench install uninstall pam-sys-diff clean \
         build-packages test-packages
 
 all: build
@@ -47,6 +51,11 @@ demo: build-packages
 test: build-packages test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
+
+test-system: build-packages
+	@contrib/make/packages.sh wanted $(SYSTEM_PACKAGES)
+	sh tests/system/layers.sh $(TARGET)/tmp/system
+	$(CARGO) test --locked --test system
 
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++

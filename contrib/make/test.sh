@@ -18,6 +18,7 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack cyrus-imapd usr/lib/cyrus/bin/imapd "$1/tmp/cyrus"
     unpack "krb5-kdc krb5-admin-server libpam-krb5" usr/sbin/krb5kdc "$1/tmp/krb5"
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
+    sh tests/system/layers.sh "$1/tmp/system"
 fi
 
 # Each test that cannot run adds a line to it: its name, a colon and the reason.

@@ -4,9 +4,10 @@ use crate::support::{command, eventually};
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 /// Where Debian's saslauthd has its socket.
 pub const RUN_DIRECTORY: &str = "/var/run/saslauthd";
@@ -38,11 +39,52 @@ pub fn uncomment(text: &str, from: &str, to: &str) -> String {
     lines
 }
 
+/// Takes what the programs log to syslog, for the messages of failing tests.
+pub fn collect_log() -> Log {
+    let socket = UnixDatagram::bind("/dev/log").unwrap();
+    fs::set_permissions("/dev/log", fs::Permissions::from_mode(0o666)).unwrap();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let collected = Arc::clone(&lines);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            let line = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            collected.lock().unwrap().push(line);
+        }
+    });
+    Log(lines)
+}
+
+/// What was logged; printed when the test fails.
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("syslog: {:#?}", self.0.lock().unwrap());
+        }
+    }
+}
+
 /// Runs a shell command that has to succeed; gives its output.
 pub fn sh(line: &str) -> String {
     let finished = command::run(shell(line));
     assert_eq!(finished.code, Some(0), "{line}: {finished:?}");
     finished.output
+}
+
+/// What a client prints, on whichever stream, when it is given this input.
+pub fn output<T: AsRef<str>>(words: &[T], more: &[&str], input: &str) -> String {
+    let mut command = shell("exec \"$@\" 2>&1");
+    command.arg("output").args(words.iter().map(AsRef::as_ref)).args(more);
+    command::run_with_input(command, input.as_bytes()).output
+}
+
+/// The exit code of a client.
+pub fn exit_code(program: &str, arguments: &[&str]) -> String {
+    let mut command = shell("exec \"$@\"");
+    command.arg("exit_code").arg(program).args(arguments);
+    command::run(command).code.map_or_else(|| "a signal".to_owned(), |code| code.to_string())
 }
 
 /// Starts a server by a shell command that goes on; what it says is in a file.

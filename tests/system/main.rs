@@ -54,4 +54,18 @@ macro_rules! programs {
 programs! {
     postfix: programs::postfix::Postfix,
     postfix_chrooted: programs::postfix::Chrooted,
+    postfix_by_dovecot: programs::postfix::ByDovecot,
+    exim_condition: programs::exim::Condition,
+    exim_cyrus_sasl: programs::exim::CyrusSasl,
+    sendmail: programs::sendmail::Sendmail,
+    cyrus_imap: programs::cyrus::Imap,
+    slapd_pass_through: programs::slapd::PassThrough,
+    slapd_plain: programs::slapd::Plain,
+    svnserve: programs::svnserve::Svnserve,
+    memcached: programs::memcached::Memcached,
+    apache: programs::web::Apache,
+    nginx: programs::web::Nginx,
+    squid: programs::squid::Squid,
+    radicale: programs::radicale::Radicale,
+    perl: programs::perl::Perl,
 }

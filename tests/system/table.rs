@@ -18,8 +18,9 @@ pub fn print(subject: &str, text: &str) {
 /// Compares what was seen on both machines with the program's row, but for the version.
 pub fn compare<P: Program>(c: Option<&str>, ours: &str) {
     let version = seen(ours, "version").expect("the version was printed");
-    let cell = |output: Option<&str>| output.map_or_else(|| "cannot".to_owned(), words);
-    let row = format!("| {} | {version} | {} | {} | {} |", P::NAME, tried::<P>(), cell(c), cell(Some(ours)));
+    let of_c = c.map_or_else(|| "cannot".to_owned(), |c| words(c, c));
+    let of_ours = words(ours, c.unwrap_or(ours));
+    let row = format!("| {} | {version} | {} | {of_c} | {of_ours} |", P::NAME, tried::<P>());
     println!("{row}");
     let own = TABLE.lines().find(|line| columns(line).next() == Some(P::NAME));
     let is_same = own.is_some_and(|own| without_version(own) == without_version(&row));
@@ -37,16 +38,19 @@ fn seen<'a>(output: &'a str, subject: &str) -> Option<&'a str> {
     output.lines().find_map(|line| line.strip_prefix(MARK)?.strip_prefix(subject)?.strip_prefix(": "))
 }
 
-fn words(output: &str) -> String {
-    SUBJECTS.map(|subject| seen(output, subject).unwrap_or("—")).join(", ")
+/// What was seen of all subjects; bold where the other machine saw something else.
+fn words(output: &str, other: &str) -> String {
+    let words = SUBJECTS.map(|subject| match (seen(output, subject), seen(other, subject)) {
+        (Some(word), Some(other)) if word != other => format!("**{word}**"),
+        (word, _) => word.unwrap_or("—").to_owned(),
+    });
+    words.join(", ")
 }
 
 /// What was tried beyond what all are asked.
 fn tried<P: Program>() -> String {
     let mut more = Vec::new();
-    if P::UTF_8 {
-        more.push("UTF-8".to_owned());
-    }
+    more.push(if P::UTF_8.is_ascii() { "UTF-8 password" } else { "UTF-8" }.to_owned());
     more.push(match P::REALM {
         Realm::Apart => "realm, `-r`".to_owned(),
         Realm::Within => "realm in the login, `-r`".to_owned(),

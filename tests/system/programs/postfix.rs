@@ -25,6 +25,7 @@ fn start_postfix(lines: &str, is_chrooted: bool) {
 }
 
 const MUX: &str = include_str!("../../../contrib/postfix/main.cf.mux");
+const AUTH_SOCKET: &str = include_str!("../../../contrib/postfix/main.cf.dovecot");
 const OPTIONS: &str = include_str!("../../../contrib/postfix/smtpd.conf");
 
 /// With its smtpd not in a chroot.
@@ -76,5 +77,35 @@ impl Program for Chrooted {
 
     fn log_in(&self, login: &str, password: &str) -> String {
         smtp::log_in(login, password)
+    }
+}
+
+/// In Dovecot's protocol at its auth socket, which the C daemon does not have. The chroot is Debian's.
+///
+/// While saslauthd is stopped an smtpd says so once, and hangs up on the next client as it ends; then Postfix waits
+/// before it starts another (`service_throttle_time`, here for a second and not for a minute).
+pub struct ByDovecot;
+
+impl Program for ByDovecot {
+    const NAME: &str = "Postfix, Dovecot's protocol";
+    const PACKAGE: &str = Postfix::PACKAGE;
+    const LAYER: &str = Postfix::LAYER;
+    const FILES: &[&str] = FILES;
+    const SERVICE: &str = Postfix::SERVICE;
+    const FLAGS: &str =
+        "--socket=/var/spool/postfix/private/auth,protocol=dovecot,mode=0660,owner=postfix,group=postfix";
+    const YES: &str = Postfix::YES;
+    const NO: &str = Postfix::NO;
+    const NOTHING: &str = Postfix::NOTHING;
+    const REALM: Realm = Realm::Within;
+    const WITH_C: bool = false;
+
+    fn start() -> Self {
+        start_postfix(&format!("{AUTH_SOCKET}service_throttle_time = 1s\n"), true);
+        Self
+    }
+
+    fn log_in(&self, login: &str, password: &str) -> String {
+        smtp::log_in_with_patience(login, password)
     }
 }
