@@ -13,7 +13,7 @@ if [ -n "$pages" ] && have mandoc "the man pages"; then
     mandoc -T lint -W warning $pages
 fi
 
-scripts="contrib/make/*.sh contrib/init.d/saslauthd .ci/run"
+scripts="contrib/make/*.sh contrib/init.d/saslauthd tests/support/*.sh tests/system/*.sh .ci/run"
 for script in $scripts; do
     sh -n "$script"
 done

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 /// Where Debian's saslauthd has its socket.
@@ -62,6 +62,7 @@ impl Drop for Log {
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("syslog: {:#?}", self.0.lock().unwrap());
+            println!("servers: {}", fs::read_to_string("/tmp/servers.log").unwrap_or_default());
         }
     }
 }
@@ -89,10 +90,7 @@ pub fn exit_code(program: &str, arguments: &[&str]) -> String {
 
 /// Starts a server by a shell command that goes on; what it says is in a file.
 pub fn start(line: &str) {
-    let log = fs::File::options().create(true).append(true).open("/tmp/servers.log").unwrap();
-    let errors = log.try_clone().unwrap();
-    let mut command = shell(line);
-    command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap();
+    sh(&format!("{line} </dev/null >>/tmp/servers.log 2>&1 &"));
 }
 
 /// Runs a start script or what else leaves a server in the background, which must not keep a pipe of ours open.

@@ -26,6 +26,7 @@ done
 
 # What it mounts is gone with it. The root is new, so that no script of a package finds a process of this system.
 export packages modules
+# shellcheck disable=SC2016 # What is in quotes is for the inner shell.
 unshare --mount --uts --pid --fork --kill-child sh -eu -c '
 root=/mnt
 # Scripts of packages wait for the answer to a name that nobody has.
