@@ -41,6 +41,9 @@ pub trait Program: Sync + Sized {
     /// Whether C can serve it.
     const WITH_C: bool = true;
 
+    /// Makes what saslauthd needs to be there.
+    fn prepare() {}
+
     /// Sets it up and starts it, on a machine of its own.
     fn start() -> Self;
 
@@ -117,6 +120,7 @@ impl<P: Program> Trial<P> {
         add_pam_service(P::SERVICE, &users);
         add_account("anna", "shadow horse");
         write("/etc/passwdfile", &format!("berta:{}\n", hash("file horse")));
+        P::prepare();
         // A daemon that is there first: some look for the socket as they start.
         start_saslauthd(P::RUN_DIRECTORY, &format!("-a pam -c {}", P::FLAGS));
         println!();

@@ -100,6 +100,11 @@ impl Program for ByDovecot {
     const REALM: Realm = Realm::Within;
     const WITH_C: bool = false;
 
+    /// Debian 13 has this directory only from the first start of Postfix on.
+    fn prepare() {
+        sh("install -d -o postfix -m 0700 /var/spool/postfix/private");
+    }
+
     fn start() -> Self {
         start_postfix(&format!("{AUTH_SOCKET}service_throttle_time = 1s\n"), true);
         Self
