@@ -3,6 +3,7 @@
 #   make               build the three programs into target/release
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
+#   make test-system   only the programs that depend on saslauthd (docs/PROGRAMS.md); as root on Debian
 #   make test-migrating  runs the commands of docs/MIGRATING.md in containers (root; Debian package systemd-container)
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
@@ -34,8 +35,11 @@ ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),ven
 
 # Debian packages. Without the first nothing can be built; without the second tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
-TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd \
+TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 \
                  dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish
+
+# What the machines of tests/system have in common.
+SYSTEM_PACKAGES = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix procps util-linux passwd adduser iproute2
 
 PROGRAMS  = saslauthd saslauthdctl testsaslauthd
 MAN_PAGES = $(sort $(notdir $(wildcard man/*.[1-9])))
@@ -50,7 +54,7 @@ DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 
 export CARGO
 
-.PHONY: all build demo test test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools \
+.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools \
         msrv cross deny bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-packages
 
 all: build
@@ -66,6 +70,11 @@ demo: build-packages
 test: build-packages test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
+
+test-system: build-packages
+	@contrib/make/packages.sh wanted $(SYSTEM_PACKAGES)
+	sh tests/system/layers.sh $(TARGET)/tmp/system
+	$(CARGO) test --locked --test system
 
 test-systemd: build
 	@contrib/make/packages.sh wanted systemd-container mmdebstrap

@@ -28,7 +28,7 @@ for script in preinst postinst prerm postrm; do
 done
 
 scripts="contrib/make/*.sh contrib/make/mac/check contrib/make/test-deb/trees.sh contrib/make/test-deb/run.sh contrib/init.d/saslauthd contrib/openrc/saslauthd
-    debian/tests/answers .ci/run"
+    tests/support/*.sh tests/system/*.sh debian/tests/answers .ci/run"
 for script in $scripts "$directory"/*; do
     sh -n "$script"
 done

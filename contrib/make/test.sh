@@ -25,6 +25,7 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack "secilc policycoreutils selinux-policy-default" usr/bin/secilc "$1/tmp/selinux"
     unpack logwatch usr/sbin/logwatch "$1/tmp/logwatch"
     unpack logcheck usr/bin/logcheck-test "$1/tmp/logcheck"
+    sh tests/system/layers.sh "$1/tmp/system"
 fi
 
 # Each test that cannot run adds a line to it: its name, a colon and the reason.

@@ -1,6 +1,6 @@
-//! The programs that ask a saslauthd in real life (Postfix, Exim, Cyrus IMAP, libsasl, testsaslauthd), unmodified and
-//! as Debian packages them, against this daemon (`ours`) and against the C daemon beside it (`c`); at the auth
-//! socket it is Dovecot that is beside it (`dovecot`).
+//! Programs that ask a saslauthd in real life (Postfix, Exim, libsasl, testsaslauthd), unmodified and as Debian packages
+//! them, against this daemon (`ours`) and against the C daemon beside it (`c`); at the auth socket it is Dovecot that is
+//! beside it (`dovecot`). Further programs are in tests/system.
 //!
 //! A test whose needs are missing is written to the file that SASLAUTHD_TEST_SKIPPED names, and fails when CI is set.
 #![allow(
@@ -37,7 +37,6 @@ macro_rules! scenarios {
 }
 
 mod auth_socket;
-mod cyrus_imap;
 mod daemon;
 mod exim;
 mod libsasl;

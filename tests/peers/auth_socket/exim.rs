@@ -1,7 +1,7 @@
 //! Exim with its driver `dovecot`, which connects for each login.
 
 use super::{USERS, expect_verdicts};
-use crate::peers::exim::chroot::{CLIENT, Driver, Exim};
+use crate::peers::exim::chroot::{CLIENT, Exim};
 use crate::peers::smtp::{METHODS, Method};
 use crate::support::{AuthLaunch, AuthServer};
 
@@ -18,13 +18,13 @@ for_both_auth_servers!(
 );
 
 fn right_wrong_and_unknown_are_told_apart(program: AuthServer) {
-    let exim = Exim::new(Driver::Dovecot);
+    let exim = Exim::new();
     let _server = AuthLaunch::new(program, &USERS).at(&exim.auth_socket()).start();
     expect_verdicts(ACCEPTED, REFUSED, |method, login, password| exim.authenticate(method, login, password));
 }
 
 fn a_server_that_is_not_there_is_try_later(program: AuthServer) {
-    let exim = Exim::new(Driver::Dovecot);
+    let exim = Exim::new();
     let mut server = AuthLaunch::new(program, &USERS).at(&exim.auth_socket()).start();
     server.stop();
     for method in METHODS {
@@ -36,7 +36,7 @@ fn a_server_that_is_not_there_is_try_later(program: AuthServer) {
 }
 
 fn an_outage_is_no_wrong_password(program: AuthServer) {
-    let exim = Exim::new(Driver::Dovecot);
+    let exim = Exim::new();
     let _server = AuthLaunch::in_an_outage(program).at(&exim.auth_socket()).start();
     let why = "nobody is to be asked for another password in an outage";
     for method in METHODS {
@@ -45,7 +45,7 @@ fn an_outage_is_no_wrong_password(program: AuthServer) {
 }
 
 fn the_log_tells_where_the_client_is(program: AuthServer) {
-    let exim = Exim::new(Driver::Dovecot);
+    let exim = Exim::new();
     let server = AuthLaunch::new(program, &USERS).at(&exim.auth_socket()).start();
     expect(&exim, REFUSED, Method::Plain, "wrong horse");
     server.log().wait_for(&match program {

@@ -1,4 +1,4 @@
-//! A root directory in which Exim finds its socket: the path /var/run/saslauthd/mux is compiled in.
+//! A root directory in which Exim finds its files and the auth socket.
 
 use crate::peers::smtp::{Method, Smtp};
 use crate::peers::{bounded, succeed};
@@ -18,17 +18,26 @@ pub const EXIM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/exim-heavy/usr/sbi
 /// Where Exim is told its client is.
 pub const CLIENT: &str = "192.0.2.7";
 
+const CONFIGURATION: &str = "\
+primary_hostname = mail.example.test
+log_file_path = /var/log/exim4/%slog
+keep_environment =
+tls_advertise_hosts =
+begin authenticators
+PLAIN:
+public_name = PLAIN
+driver = dovecot
+server_socket = /var/run/auth
+server_set_id = $auth1
+LOGIN:
+public_name = LOGIN
+driver = dovecot
+server_socket = /var/run/auth
+server_set_id = $auth1
+";
+
 /// The user that Debian's Exim changes to; the number means nothing outside.
 const USER: u32 = 990;
-
-/// How it asks about passwords.
-#[derive(Clone, Copy)]
-pub enum Driver<'a> {
-    /// By its own client of the daemon's socket; the requests carry this service name.
-    Saslauthd { service: &'a str },
-    /// By the auth socket, in Dovecot's protocol.
-    Dovecot,
-}
 
 /// An Exim that is set up to ask the socket, started for each session.
 pub struct Exim {
@@ -36,26 +45,21 @@ pub struct Exim {
 }
 
 impl Exim {
-    /// One that asks by this driver.
-    pub fn new(driver: Driver<'_>) -> Self {
+    /// One that asks by the driver `dovecot`.
+    pub fn new() -> Self {
         let exim = Self { root: TempDir::new().unwrap() };
         for program_or_library in files_of_exim() {
             exim.copy(&program_or_library);
         }
         exim.write("etc/passwd", &format!("root:x:0:0:::\nDebian-exim:x:{USER}:{USER}:::\n"));
         exim.write("etc/group", &format!("root:x:0:\nDebian-exim:x:{USER}:\n"));
-        exim.write("etc/exim4/exim4.conf", &configuration(driver));
+        exim.write("etc/exim4/exim4.conf", CONFIGURATION);
         for directory in ["var/run", "var/log/exim4", "var/spool/exim4"] {
             let path = exim.root.path().join(directory);
             fs::create_dir_all(&path).unwrap();
             chown(path, Some(USER), Some(USER)).unwrap();
         }
         exim
-    }
-
-    /// The daemon's run directory; the daemon makes it.
-    pub fn run_directory(&self) -> PathBuf {
-        self.root.path().join("var/run/saslauthd")
     }
 
     /// Where the driver `dovecot` finds its socket.
@@ -102,36 +106,4 @@ fn files_of_exim() -> Vec<PathBuf> {
     let listing = succeed(Command::new("ldd").arg(EXIM).env("LD_LIBRARY_PATH", directories));
     let paths = listing.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
     paths.chain([PathBuf::from(EXIM)]).collect()
-}
-
-fn configuration(driver: Driver<'_>) -> String {
-    format!(
-        "primary_hostname = mail.example.test\n\
-         log_file_path = /var/log/exim4/%slog\n\
-         keep_environment =\n\
-         tls_advertise_hosts =\n\
-         begin authenticators\n\
-         PLAIN:\n\
-         public_name = PLAIN\n\
-         {}\
-         LOGIN:\n\
-         public_name = LOGIN\n\
-         {}",
-        authenticator(driver, ":", "{$auth2}{$auth3}"),
-        authenticator(driver, "Username:: : Password::", "{$auth1}{$auth2}"),
-    )
-}
-
-/// The rest of an authenticator. For Exim's own exchange: what it asks for, and where it has login and password.
-fn authenticator(driver: Driver<'_>, prompts: &str, fields: &str) -> String {
-    match driver {
-        Driver::Saslauthd { service } => format!(
-            "driver = plaintext\n\
-             server_prompts = {prompts}\n\
-             server_condition = ${{if saslauthd{{{fields}{{{service}}}{{example.test}}}}}}\n"
-        ),
-        Driver::Dovecot => {
-            "driver = dovecot\nserver_socket = /var/run/auth\nserver_set_id = $auth1\n".to_owned()
-        }
-    }
 }
