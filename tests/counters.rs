@@ -81,10 +81,10 @@ fn frontend_of(site: &Probed) -> Process {
 /// How many logins the supervisor knows of.
 fn counted(site: &Probed) -> usize {
     let lines = site.daemon.log.all();
-    let counts = lines.iter().filter_map(|line| {
+    let mut counts = lines.iter().rev().filter_map(|line| {
         line.split_once("; there were ")?.1.split_once(" since the start")?.0.parse::<usize>().ok()
     });
-    counts.last().unwrap_or(0)
+    counts.next().unwrap_or(0)
 }
 
 fn reload(site: &Probed) {

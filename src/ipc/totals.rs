@@ -127,7 +127,7 @@ pub(super) fn read_daemon(reader: &mut Reader<'_>) -> Result<Daemon, Malformed> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub(super) mod tests {
     use super::*;
     use crate::ipc::{FromFrontend, LARGEST_MESSAGE, ToFrontend};

@@ -4,7 +4,7 @@
 mod listing;
 mod recency;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 mod tests;
 
 pub use listing::{CachedLogin, CachedNames, is_named};

@@ -163,14 +163,14 @@ pub(super) struct Ended {
     pub(super) pid: u32,
     pub(super) status: ExitStatus,
     /// What it has still said that it counted.
-    pub(super) reports: Vec<Box<Totals>>,
+    pub(super) reports: Vec<Totals>,
 }
 
 /// It may have said something since it was listened to.
-fn last_reports(frontend: &Frontend) -> Vec<Box<Totals>> {
+fn last_reports(frontend: &Frontend) -> Vec<Totals> {
     let said = std::iter::from_fn(|| frontend.receive().ok().flatten()).take(MOST_LAST_WORDS);
     let reports = said.filter_map(|said| match said {
-        FromFrontend::Totals(report) => Some(report),
+        FromFrontend::Totals(report) => Some(*report),
         _ => None,
     });
     reports.collect()
