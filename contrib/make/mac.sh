@@ -55,7 +55,10 @@ prepare_selinux() {
     printf 'SELINUX=enforcing\nSELINUXTYPE=default\n' > "$root/etc/selinux/config"
     cp "$here/selinux/saslauthd-rs.cil" "$root/root"
     chroot "$root" semodule --noreload --install=/root/saslauthd-rs.cil
-    chroot "$root" setfiles -F /etc/selinux/default/contexts/files/file_contexts /
+    # It opens files by /proc.
+    # shellcheck disable=SC2016 # of the inner shell
+    unshare --mount sh -c 'mount -t proc proc "$1/proc" &&
+        chroot "$1" setfiles -F -e /proc /etc/selinux/default/contexts/files/file_contexts /' label "$root"
 }
 
 boot() {
