@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the Debian package a second time, in another place and with other settings of the surroundings, and compares it with
-# the one that is there.
+# the one that is there, which has to be of the same commit.
 #
 # usage: deb-twice.sh PACKAGE.deb DIRECTORY
 set -eu
