@@ -21,7 +21,6 @@ mod completions;
 mod config;
 mod confinement;
 mod control;
-mod counters;
 mod documents;
 mod dovecot;
 mod endpoints;

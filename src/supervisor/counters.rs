@@ -86,6 +86,7 @@ impl Counters {
     }
 
     /// All there was.
+    #[cfg(test)]
     pub(super) fn totals(&self) -> &Totals {
         self.sum.totals()
     }

@@ -19,7 +19,6 @@ use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
 use crate::metrics::activity::Activity;
-use crate::metrics::totals::Totals;
 use crate::sys::spawn::Account;
 use crate::sys::{process_tree, socket, time};
 use log::Level;
@@ -248,10 +247,7 @@ impl EventLoop {
                 Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
                 Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
                 Ok(FromFrontend::Failed(reason)) => self.handle_refusal(id, reason),
-                Ok(FromFrontend::Totals(report)) => {
-                    let pid = self.frontends.pid_of(id).unwrap_or_default();
-                    self.take_report(id, pid, &report);
-                }
+                Ok(FromFrontend::Totals(report)) => self.counters.handle_report(id, &report),
                 Err(_) => self.frontends.kill(id),
             }
         }
@@ -262,12 +258,6 @@ impl EventLoop {
         self.config.log_level = level;
         logging::set_level(level);
         self.frontends.tell_all(&ToFrontend::LogLevel(level));
-    }
-
-    fn take_report(&mut self, id: FrontendId, pid: u32, report: &Totals) {
-        self.counters.handle_report(id, report);
-        let (logins, all) = (report.logins(), self.counters.totals().logins());
-        log::debug!(target: "supervisor", "Frontend {pid} has decided {logins} more logins; there were {all} since the start");
     }
 
     /// What one says that takes no connections any more proves nothing.
@@ -316,7 +306,7 @@ impl EventLoop {
             self.frontends.tell(frontend, &ToFrontend::WorkerDied(worker));
         }
         for Ended { id, pid, status, reports } in self.frontends.reap() {
-            reports.iter().for_each(|report| self.take_report(id, pid, report));
+            reports.iter().for_each(|report| self.counters.handle_report(id, report));
             self.workers.kill_those_of(id);
             if self.succession.handle_ended(id, Instant::now()) {
                 log::debug!(target: "handle_sigchld", "child exited: {pid}");

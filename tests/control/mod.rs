@@ -2,6 +2,7 @@
 
 mod commands;
 pub mod contrib;
+mod counters;
 mod faults;
 mod levels;
 mod overload;
