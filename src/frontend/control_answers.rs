@@ -63,7 +63,11 @@ impl Frontend {
         if !self.has_cache {
             return Reply::Error(NO_CACHE.to_owned());
         }
-        let flushed = self.dispatcher.flush_cache(login);
+        let mut flushed = self.dispatcher.flush_cache(login);
+        // As the list shows it: `CORP\anna` is `CORP\x5Canna` there.
+        if let Some(bytes) = login.map(control::unprintable).filter(|bytes| Some(bytes.as_slice()) != login) {
+            flushed += self.dispatcher.flush_cache(Some(&bytes));
+        }
         let entries = if flushed == 1 { "entry" } else { "entries" };
         let origin = self.control_clients.origin(id);
         log::info!(target: "frontend", "{flushed} cache {entries} flushed by hand: {origin}");
