@@ -3,6 +3,7 @@
 use crate::documents::{flags_of_the_help, source};
 use crate::support::Program;
 use crate::support::command::run;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -72,6 +73,69 @@ fn zsh_has_every_flag_and_no_other() {
     same_flags(flags);
 }
 
+/// The commands of saslauthdctl, each of which has flags of its own.
+const COMMANDS: [&[&str]; 7] =
+    [&[], &["status"], &["metrics"], &["cache", "list"], &["cache", "flush"], &["log-level"], &["ping"]];
+
+#[test]
+fn bash_completes_every_flag_of_every_command() {
+    require!(Tool("bash"));
+    for command in COMMANDS {
+        let line: Vec<_> = ["saslauthdctl", "--control", "=", "/run/x", "-m", "/run"]
+            .into_iter()
+            .chain(command.iter().copied())
+            .chain(["-"])
+            .collect();
+        let offered = bash(&line).iter().map(|flag| flag.trim_end_matches('=').to_owned()).collect();
+        same_flags_of_the_command(command, offered);
+    }
+}
+
+#[test]
+fn fish_completes_every_flag_of_every_command() {
+    require!(Tool("fish"));
+    for command in COMMANDS {
+        let line = [&["saslauthdctl"], command].concat().join(" ");
+        let long = fish(&format!("{line} --"));
+        let short = fish(&format!("{line} -")).into_iter().filter(|flag| !flag.starts_with("--"));
+        same_flags_of_the_command(command, short.chain(long).collect());
+    }
+}
+
+#[test]
+fn zsh_has_every_flag_of_every_command() {
+    let text = source("contrib/completions/zsh/_saslauthdctl");
+    let mut offered = BTreeSet::new();
+    for specification in text.split('\'').filter(|word| word.starts_with('-') && word.contains('[')) {
+        offered.insert(specification.split(['[', '=']).next().unwrap().to_owned());
+    }
+    for both in text.split('{').filter(|word| word.starts_with('-')) {
+        offered.extend(both.split('}').next().unwrap().split(',').map(str::to_owned));
+    }
+    assert_eq!(
+        offered,
+        COMMANDS
+            .into_iter()
+            .flat_map(flags_of_the_command)
+            .chain(["-V", "--version"].map(str::to_owned))
+            .collect()
+    );
+}
+
+fn same_flags_of_the_command(command: &[&str], offered: Vec<String>) {
+    let offered: BTreeSet<_> = offered.into_iter().collect();
+    assert_eq!(offered, flags_of_the_command(command), "{command:?}");
+}
+
+fn flags_of_the_command(command: &[&str]) -> BTreeSet<String> {
+    let mut asked = Command::new(env!("CARGO_BIN_EXE_saslauthdctl"));
+    asked.args(command).arg("--help");
+    let help = run(asked).output;
+    let lines = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
+    let flags = lines.flat_map(|line| line.split("  ").next().unwrap().split(", "));
+    flags.map(|flag| flag.split([' ', '=', '[']).next().unwrap().to_owned()).collect()
+}
+
 fn same_flags(mut offered: Vec<String>) {
     let mut helped = flags_of_the_help(&Program::Ours.daemon(), "-h");
     offered.sort();
@@ -91,6 +155,8 @@ fn values_are_completed_where_they_are_known() {
     assert_eq!(bash(&["testsaslauthd", "--p"]), ["--password-stdin"]);
     assert_eq!(bash(&["saslauthdctl", "ca"]), ["cache"]);
     assert_eq!(bash(&["saslauthdctl", "cache", "f"]), ["flush"]);
+    assert_eq!(bash(&["saslauthdctl", "log-level", "d"]), ["debug"]);
+    assert_eq!(bash(&["saslauthd", "--check", "=", "s"]), ["system"]);
     assert!(bash(&["saslauthd", "-m", "/us"]).contains(&"/usr".to_owned()));
 }
 
@@ -100,6 +166,8 @@ fn fish_completes_values_too() {
     assert_eq!(fish("saslauthd --log=s"), ["--log=stderr", "--log=syslog"]);
     assert_eq!(fish("saslauthd -a pam,l"), ["pam,ldap"]);
     assert_eq!(fish("saslauthdctl cache f"), ["flush"]);
+    assert_eq!(fish("saslauthdctl log-level d"), ["debug"]);
+    assert_eq!(fish("saslauthd --check=s"), ["--check=system"]);
 }
 
 #[test]

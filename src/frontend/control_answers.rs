@@ -63,7 +63,11 @@ impl Frontend {
         if !self.has_cache {
             return Reply::Error(NO_CACHE.to_owned());
         }
-        let flushed = self.dispatcher.flush_cache(login);
+        let mut flushed = self.dispatcher.flush_cache(login);
+        // As the list shows it: `CORP\anna` is `CORP\x5Canna` there.
+        if let Some(bytes) = login.map(control::unprintable).filter(|bytes| Some(bytes.as_slice()) != login) {
+            flushed += self.dispatcher.flush_cache(Some(&bytes));
+        }
         let entries = if flushed == 1 { "entry" } else { "entries" };
         let origin = self.control_clients.origin(id);
         log::info!(target: "frontend", "{flushed} cache {entries} flushed by hand: {origin}");
@@ -72,19 +76,27 @@ impl Frontend {
 
     /// The supervisor tells all processes, this one among them; then the answer is due.
     fn ask_for_log_level(&mut self, id: ClientId, level: LogLevel) {
-        let origin = self.control_clients.origin(id);
-        // Before and not after, so that it is said whichever of both levels is the lower.
-        log::info!(target: "frontend", "The log level is set to {} by hand: {origin}", level.name());
+        // Before it is a lower one, or else when it is a higher one: whichever shows it.
+        if self.log_level >= LogLevel::Info {
+            tell_level(level, &self.control_clients.origin(id));
+        }
         self.control_clients.let_await_level(id);
         self.control.send(FromFrontend::LogLevel(level));
     }
 
     pub(super) fn change_log_level(&mut self, level: LogLevel, now: Instant) {
-        self.log_level = level;
+        let was = std::mem::replace(&mut self.log_level, level);
         logging::set_level(level);
+        if was < LogLevel::Info {
+            self.control_clients.origins_of_level().iter().for_each(|origin| tell_level(level, origin));
+        }
         self.workers.set_log_level(level);
         self.control_clients.answer_level(level.name(), now);
     }
+}
+
+fn tell_level(level: LogLevel, origin: &str) {
+    log::info!(target: "frontend", "The log level is set to {} by hand: {origin}", level.name());
 }
 
 /// Whether logins are served, which servers that do not answer do not change: nobody would be helped by another daemon.

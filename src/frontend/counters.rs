@@ -22,7 +22,7 @@ pub(super) struct Counters {
     reported_at: Instant,
     /// What the supervisor has told of the daemon, and when.
     daemon: Daemon,
-    told_at: Instant,
+    told_at: Option<Instant>,
     /// Of what only the frontend sees.
     pub(super) worker_deaths: WorkerDeaths,
 }
@@ -34,7 +34,7 @@ impl Counters {
             unreported: Totals::default(),
             reported_at: now,
             daemon: Daemon::default(),
-            told_at: now,
+            told_at: None,
             worker_deaths: WorkerDeaths::default(),
         }
     }
@@ -42,12 +42,13 @@ impl Counters {
     /// What others have counted, and the state of the daemon.
     pub(super) fn handle_told(&mut self, totals: &Totals, daemon: Daemon, now: Instant) {
         self.known.add(totals);
-        (self.daemon, self.told_at) = (daemon, now);
+        (self.daemon, self.told_at) = (daemon, Some(now));
     }
 
     /// The daemon now.
     pub(super) fn daemon(&self, now: Instant) -> Daemon {
-        let uptime = self.daemon.uptime + now.saturating_duration_since(self.told_at);
+        let since_told = self.told_at.map(|told| now.saturating_duration_since(told));
+        let uptime = self.daemon.uptime + since_told.unwrap_or_default();
         Daemon { uptime, ..self.daemon }
     }
 
@@ -67,8 +68,13 @@ impl Counters {
         }
     }
 
-    fn take_report(&mut self, now: Instant) -> Totals {
+    /// One that does not serve yet waits with it, unless it will not: it is told all there was when it begins, and would
+    /// count its own part twice.
+    fn take_report(&mut self, is_leaving: bool, now: Instant) -> Totals {
         self.reported_at = now;
+        if self.told_at.is_none() && !is_leaving {
+            return Totals::default();
+        }
         std::mem::take(&mut self.unreported)
     }
 
@@ -104,7 +110,7 @@ impl Frontend {
     /// Tells the supervisor what was counted since the last report.
     pub(super) fn report(&mut self, now: Instant) {
         self.collect_counts();
-        let report = self.counters.take_report(now);
+        let report = self.counters.take_report(self.draining, now);
         if !report.is_empty() {
             let parts = report.into_parts(MOST_NAMES);
             parts.into_iter().for_each(|part| self.control.send(FromFrontend::Totals(Box::new(part))));
@@ -116,5 +122,30 @@ impl Frontend {
         if self.counters.is_report_due(now) {
             self.report(now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_before_it_serves_is_reported_when_it_does_and_counted_once() {
+        let now = Instant::now();
+        let mut counters = Counters::new(now);
+        let counted = Totals { log_lines_dropped: 3, ..Totals::default() };
+        counters.note(&counted);
+        assert!(counters.take_report(false, now).is_empty());
+        counters.handle_told(&Totals { cache_hits: 5, ..Totals::default() }, Daemon::default(), now);
+        assert_eq!(counters.take_report(false, now), counted);
+        assert_eq!(counters.known.totals(), &Totals { cache_hits: 5, ..counted });
+    }
+
+    #[test]
+    fn one_that_ends_without_having_served_reports_what_it_has() {
+        let now = Instant::now();
+        let mut counters = Counters::new(now);
+        counters.note(&Totals { log_lines_dropped: 3, ..Totals::default() });
+        assert_eq!(counters.take_report(true, now).log_lines_dropped, 3);
     }
 }

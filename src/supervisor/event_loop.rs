@@ -6,6 +6,7 @@ use super::children::{Role, Trouble, describe, obstacle, reason_of_death};
 use super::counters::Counters;
 use super::endpoints::{Endpoints, Occasion};
 use super::frontends::{Ended, Frontends};
+use super::log_levels::LogLevels;
 use super::notify::{Notifier, Reloaded};
 use super::settings::{self, Serving};
 use super::signals::Signals;
@@ -14,7 +15,6 @@ use super::succession::{Command, FrontendId, KillReason, Notice, StartFailure, S
 use super::upgrade::UpgradeWatch;
 use super::workers::Workers;
 use crate::config::Config;
-use crate::config::log_level::LogLevel;
 use crate::config::site::PoolId;
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -70,6 +70,7 @@ pub(super) struct EventLoop {
     frontends: Frontends,
     workers: Workers,
     counters: Counters,
+    log_levels: LogLevels,
     notifier: Notifier,
     upgrade: UpgradeWatch,
     /// The end of the socket between an old frontend and the next one that is let accept.
@@ -102,6 +103,7 @@ impl EventLoop {
             workers: Workers::new(account.clone()),
             frontends: Frontends::new(registry, account),
             counters: Counters::new(std::process::id(), time::seconds_since_epoch(), Instant::now()),
+            log_levels: LogLevels::default(),
             config,
             watch,
             notifier,
@@ -201,6 +203,7 @@ impl EventLoop {
         self.succession.handle_timeout(Instant::now());
         self.carry_out();
         self.tell_counts();
+        self.change_log_level();
         self.notifier.handle_timeout(Instant::now());
         logging::retry(Instant::now());
         Ok(())
@@ -211,8 +214,9 @@ impl EventLoop {
         let log_retry = logging::pending(now).map(|wait| now + wait);
         let unheard = self.frontends.have_more_to_say().then_some(now);
         let counts = self.counters.next_timeout(now);
+        let log_level = self.log_levels.next_timeout(now);
         let notify_retry = self.notifier.next_timeout();
-        [self.succession.next_timeout(), log_retry, notify_retry, unheard, counts, deadline]
+        [self.succession.next_timeout(), log_retry, notify_retry, unheard, counts, log_level, deadline]
             .into_iter()
             .flatten()
             .min()
@@ -242,7 +246,7 @@ impl EventLoop {
             match message {
                 Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
                 Ok(FromFrontend::Pong(activity)) => self.handle_pong(id, activity, now),
-                Ok(FromFrontend::LogLevel(level)) => self.change_log_level(level),
+                Ok(FromFrontend::LogLevel(level)) => self.log_levels.ask(level),
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
                 Ok(FromFrontend::Start(pool)) => self.start_worker(id, pool),
                 Ok(FromFrontend::Kill(worker)) => self.workers.kill(worker, id),
@@ -254,7 +258,8 @@ impl EventLoop {
     }
 
     /// For all processes, those that are started later among them. A frontend asks for it for somebody whom it may.
-    fn change_log_level(&mut self, level: LogLevel) {
+    fn change_log_level(&mut self) {
+        let Some(level) = self.log_levels.take_due(Instant::now()) else { return };
         self.config.log_level = level;
         logging::set_level(level);
         self.frontends.tell_all(&ToFrontend::LogLevel(level));

@@ -7,6 +7,7 @@ mod detach;
 mod endpoints;
 mod event_loop;
 mod frontends;
+mod log_levels;
 mod notify;
 mod obstacles;
 mod pid_file;

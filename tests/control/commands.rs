@@ -7,8 +7,8 @@ use crate::support::{Daemon, FakeLdap, Launch, Probed, Program, Request, command
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 const CACHED: &[&str] = &["-c", "-n", "2"];
 
@@ -77,6 +77,24 @@ fn who_is_remembered_can_be_seen_and_forgotten() {
     assert_eq!(metric(&site.daemon, "saslauthd_cache_flushed_total"), 3.0);
 }
 
+/// A backslash is one of them, which logins of a Windows domain have.
+#[test]
+fn a_login_is_forgotten_by_its_name_as_the_list_shows_it_and_in_any_case() {
+    require!(Root, Compiler);
+    let site = probed(CACHED);
+    for login in ["CORP\\anna", "be\trta", "Carla", "carla"] {
+        assert_eq!(site.ask(login, "right"), "OK");
+    }
+    let list = shown(&site.daemon, &["cache", "list"]);
+    for listed in ["CORP\\x5Canna", "be\\x09rta"] {
+        assert!(list.contains(listed), "{list}");
+        assert_eq!(shown(&site.daemon, &["cache", "flush", listed]), "1 entry flushed\n", "{listed}");
+    }
+    assert_eq!(site.ask("CORP\\anna", "right"), "OK");
+    assert_eq!(shown(&site.daemon, &["cache", "flush", "corp\\ANNA"]), "1 entry flushed\n");
+    assert_eq!(shown(&site.daemon, &["cache", "flush", "carla"]), "2 entries flushed\n");
+}
+
 #[test]
 fn without_a_cache_its_commands_are_refused() {
     require!(Root, Compiler);
@@ -107,10 +125,11 @@ fn each_way_to_get_no_answer_has_its_exit_code_and_remedy() {
         assert_eq!(finished.code, Some(code), "{words:?}: {finished:?}");
         assert!(finished.errors.contains(remedy) && finished.output.is_empty(), "{words:?}: {finished:?}");
     }
+    let reach = in_reach();
     let mut other = Command::new("setpriv");
     other
         .args(["--reuid=54321", "--regid=54321", "--clear-groups"])
-        .arg(in_reach())
+        .arg(reach.path().join("saslauthdctl"))
         .args(["-m", &directory, "ping"]);
     let finished = command::run(other);
     assert_eq!(finished.code, Some(77), "{finished:?}");
@@ -121,14 +140,15 @@ fn each_way_to_get_no_answer_has_its_exit_code_and_remedy() {
     assert_eq!(finished.code, Some(74), "a collector must not take half a file: {finished:?}");
 }
 
-/// The program where any user may execute it, which the build's own directory may not be.
-fn in_reach() -> PathBuf {
-    let copy = std::env::temp_dir().join(format!("saslauthdctl-{}", std::process::id()));
-    if !copy.exists() {
-        fs::copy(super::program(), &copy).unwrap();
-        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+/// A directory with the program, which any user may execute there: the build's own may be closed.
+fn in_reach() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("saslauthdctl");
+    fs::copy(super::program(), &copy).unwrap();
+    for path in [directory.path(), &copy] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    copy
+    directory
 }
 
 /// The mode is not all that keeps others out.
@@ -139,8 +159,9 @@ fn another_user_is_refused_even_by_a_socket_that_is_open_to_all() {
     site.daemon.log.wait_for("listening on socket");
     let directory = site.daemon.run_directory();
     fs::set_permissions(directory.join("control"), fs::Permissions::from_mode(0o666)).unwrap();
+    let reach = in_reach();
     let mut other = Command::new("setpriv");
-    other.args(["--reuid=54321", "--regid=54321", "--clear-groups"]).arg(in_reach());
+    other.args(["--reuid=54321", "--regid=54321", "--clear-groups"]).arg(reach.path().join("saslauthdctl"));
     other.args(["ping", "-m"]).arg(&directory);
     let finished = command::run(other);
     assert_eq!(finished.code, Some(1), "{finished:?}");

@@ -41,6 +41,7 @@ fn each_process_logs_as_much_as_was_said_last_and_so_do_those_that_come_later() 
     assert_eq!(before, after, "worker, frontend, supervisor: {:#?}", daemon.log.all());
 
     assert_eq!(shown(&daemon, &["log-level", "info"]), "info\n");
+    daemon.log.wait_for("The log level is set to info by hand: [socket=control] [uid=0]");
     ask(&daemon, &probe, "anna");
     eventually("failures are logged again", || (count(&daemon, "auth failure") > after[1]).then_some(()));
     assert_eq!(count(&daemon, worker_line), after[0]);

@@ -22,3 +22,4 @@ pub use metrics::NAMES as METRIC_NAMES;
 pub use metrics::text as metrics_text;
 pub use session::{Reply, Session};
 pub use status::table as status_table;
+pub use words::unprintable;

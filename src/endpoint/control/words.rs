@@ -67,6 +67,33 @@ pub(super) fn printable(bytes: &[u8]) -> String {
     shown
 }
 
+/// The bytes that [`printable`] has shown so; others may be shown the same way only if they hold a `\xNN` themselves.
+pub fn unprintable(shown: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(shown.len());
+    let mut rest = shown;
+    while let Some((first, behind)) = rest.split_first() {
+        let escaped = rest.strip_prefix(b"\\x").and_then(|digits| digits.split_at_checked(2));
+        match escaped.and_then(|(digits, behind)| Some((byte(digits)?, behind))) {
+            Some((byte, behind)) => {
+                bytes.push(byte);
+                rest = behind;
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    bytes
+}
+
+fn byte(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits)
+        .ok()
+        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +138,17 @@ mod tests {
     fn no_name_moves_the_cursor_of_a_terminal() {
         assert_eq!(printable("müller\u{9b}2J".as_bytes()), "müller\\xC2\\x9B2J");
         assert_eq!(printable(b"a\x1b[2J\n\xff\\"), "a\\x1B[2J\\x0A\\xFF\\x5C");
+    }
+
+    #[test]
+    fn what_is_shown_leads_back_to_what_it_was() {
+        for bytes in
+            [&b"anna"[..], b"CORP\\anna", b"\xff\xfe", b"a\\x41", "\u{9b}\u{e4} \t".as_bytes(), b"\\", b""]
+        {
+            assert_eq!(unprintable(printable(bytes).as_bytes()), bytes, "{}", bytes.escape_ascii());
+        }
+        for half in [&b"\\x"[..], b"\\x4", b"\\x+1", b"\\xg0", b"\\"] {
+            assert_eq!(unprintable(half), half);
+        }
     }
 }

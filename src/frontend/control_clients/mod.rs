@@ -97,6 +97,11 @@ impl ControlClients {
         self.await_level.insert(id);
     }
 
+    /// Whose they are that wait for the next log level, for the log.
+    pub(super) fn origins_of_level(&self) -> Vec<String> {
+        self.await_level.iter().map(|id| self.origin(*id)).collect()
+    }
+
     /// The log level is this now.
     pub(super) fn answer_level(&mut self, name: &str, now: Instant) {
         for id in std::mem::take(&mut self.await_level) {

@@ -88,10 +88,12 @@ impl Cache {
 }
 
 /// Whether that login is meant: by its name alone, whatever its realm, or by name and realm with an `@` between them.
+/// `Anna` is meant by `anna` as well: most servers take both for the same account, so its password is the same.
 pub fn is_named(wanted: &[u8], login: &[u8], realm: &[u8]) -> bool {
     let with_realm = || {
-        let rest = wanted.strip_prefix(login).and_then(|rest| rest.strip_prefix(b"@"));
-        !realm.is_empty() && rest == Some(realm)
+        let (name, rest) = wanted.split_at_checked(login.len()).unwrap_or_default();
+        let is_realm = |rest: &[u8]| rest.eq_ignore_ascii_case(realm);
+        !realm.is_empty() && name.eq_ignore_ascii_case(login) && rest.strip_prefix(b"@").is_some_and(is_realm)
     };
-    wanted == login || with_realm()
+    wanted.eq_ignore_ascii_case(login) || with_realm()
 }

@@ -188,6 +188,8 @@ fn a_login_is_forgotten_by_its_name_with_or_without_its_realm() {
     for (wanted, forgotten) in [
         (Some(&b"anna"[..]), 1),
         (Some(b"anna@example.org"), 1),
+        (Some(b"ANNA"), 1),
+        (Some(b"Anna@Example.Org"), 1),
         (Some(b"anna@example"), 0),
         (Some(b"anna@"), 0),
         (Some(b"an"), 0),
