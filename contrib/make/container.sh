@@ -51,7 +51,7 @@ in_tree() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 
 prepare() {
     cp -a "$tree" "$root"
-    install -m 0755 "$programs"/*saslauthd "$root/usr/sbin"
+    install -m 0755 "$programs/saslauthd" "$programs/saslauthdctl" "$programs/testsaslauthd" "$root/usr/sbin"
     in_tree useradd --system --user-group --no-create-home --home-dir /run/saslauthd saslauth
     echo 'anna:{PLAIN}right' > "$root/etc/users"
     in_tree chown saslauth /etc/users
@@ -93,7 +93,25 @@ reloads() { kill -HUP "$daemon" && eventually logs 'a new frontend has taken ove
 ends() {
     kill -TERM "$daemon" && wait "$container" && container='' && [ -z "$(ls "$directory/run")" ]
 }
-reports() { "$programs/saslauthdctl" -m "$directory/run" ping; }
+# As an engine runs it: in the container, as its user.
+is_healthy() {
+    health=$(sed -n 's/^HEALTHCHECK .* CMD \[\(.*\)\]$/\1/p' "$containerfile" | tr -d '",')
+    [ -n "$health" ] || return 1
+    # shellcheck disable=SC2086 # words
+    timeout 20 nsenter -t "$daemon" -m -u -i -n -p -S "$uid" -G "$gid" env -i PATH=/usr/sbin:/usr/bin $health >/dev/null
+}
+# Not for want of the program.
+is_ill() { ! is_healthy 2> "$directory/health" && grep -q '^saslauthdctl: ' "$directory/health"; }
+# A daemon none of whose processes gets on.
+ill_while_stopped() {
+    frontends=$(cat "/proc/$daemon/task/$daemon/children")
+    # shellcheck disable=SC2086 # words
+    kill -STOP "$daemon" $frontends && is_ill
+    result=$?
+    # shellcheck disable=SC2086 # words
+    kill -CONT "$daemon" $frontends
+    return "$result"
+}
 
 prepare
 privileges=yes
@@ -103,7 +121,9 @@ check "it is not root" runs_as "$uid"
 check "it logs to the container's stream" eventually logs 'listening on socket'
 check "it serves" serves anna
 check "HUP reloads" reloads anna
-[ ! -x "$programs/saslauthdctl" ] || check "the health check" reports
+check "the health check finds it well" is_healthy
+check "the health check finds it ill when it is stopped" ill_while_stopped
+check "the health check finds it well again" eventually is_healthy
 check "TERM ends it with 0 and leaves nothing" ends
 
 privileges=no

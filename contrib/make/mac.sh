@@ -4,7 +4,7 @@
 # packages mmdebstrap, qemu-system-x86 and e2fsprogs.
 #
 # usage: mac.sh PROGRAMS DIRECTORY [apparmor|selinux]
-#   PROGRAMS   the directory with saslauthd and testsaslauthd
+#   PROGRAMS   the directory with saslauthd, saslauthdctl and testsaslauthd
 #   DIRECTORY  where the system is made, which is kept for the next time
 set -eu
 
@@ -29,7 +29,7 @@ make_root() {
 # What is tried: the programs, a unit that runs the checks at the console, an account.
 prepare() {
     root=$directory/root
-    install -m 0755 "$programs/saslauthd" "$programs/testsaslauthd" "$root/usr/sbin"
+    install -m 0755 "$programs/saslauthd" "$programs/saslauthdctl" "$programs/testsaslauthd" "$root/usr/sbin"
     install -m 0644 "$here/systemd/saslauthd.service" "$here/make/mac/check.service" "$root/etc/systemd/system"
     install -m 0644 "$here/pam.d/smtp" "$root/etc/pam.d/smtp"
     install -m 0755 "$here/make/mac/check" "$root/usr/local/sbin/check"
@@ -70,9 +70,9 @@ boot() {
         -kernel "$(echo "$root"/boot/vmlinuz-*)" -initrd "$(echo "$root"/boot/initrd.img-*)" \
         -append "console=ttyS0 root=/dev/vda rw quiet check=$1 $2" -drive "file=$image,if=virtio,format=raw" \
         </dev/null > "$directory/$1.log" 2>&1
-    tr -d '\r' < "$directory/$1.log" | grep '^check: ' || true
+    tr -d '\r' < "$directory/$1.log" | grep -o 'check: .*' || true
     # Its last words, when nothing has failed.
-    tr -d '\r' < "$directory/$1.log" | grep -q '^check: all is well'
+    tr -d '\r' < "$directory/$1.log" | grep -q 'check: all is well'
 }
 
 mkdir -p "$directory"

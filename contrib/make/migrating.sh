@@ -85,7 +85,7 @@ power_off() {
         kill -0 "$container" 2>/dev/null || return 0
         sleep 0.1
     done
-    kill -KILL "$first" "$container" 2>/dev/null || true
+    kill -KILL ${first:+"$first"} "$container" 2>/dev/null || true
 }
 
 boot() {

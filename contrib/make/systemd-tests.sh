@@ -152,7 +152,7 @@ crash() {
     eventually is NRestarts 1 && eventually served_right && is ActiveState active
 }
 
-status_text() { eventually status_has '^[0-9.]* logins/s, [0-9]* busy workers, [0-9]* logins waiting$'; }
+status_text() { eventually status_has '^[0-9.]* logins/s, [0-9]* busy workers\{0,1\}, [0-9]* logins\{0,1\} waiting'; }
 
 hardened_pam() {
     configure "$PAM" hardened-pam.conf
@@ -174,6 +174,15 @@ MECH_OPTIONS=\"$option\"" hardened.conf
     done
 }
 users() { pgrep -f '^saslauthd: ' | xargs ps -o user= -p | sort -u; }
+
+hardened_run_directory() { run_directory_is 'saslauth:sasl 710'; }
+run_directory_is() { [ "$(stat -c '%U:%G %a' /run/saslauthd)" = "$1" ]; }
+
+# Stopped, the drop-in has taken the run directory with it.
+run_directory_without_the_drop_in() {
+    configure "$PAM"
+    [ ! -e /run/saslauthd ] && systemctl start "$unit" && served_right && run_directory_is 'root:sasl 710'
+}
 
 hardened_reload() { before=$(frontend) && systemctl reload "$unit" && eventually new_frontend "$before" && served_right; }
 
@@ -229,6 +238,8 @@ check "hardened-pam.conf: reload" hardened_reload
 check "hardened-pam.conf: shadow" hardened_shadow
 check "hardened.conf: passwdfile as saslauth, MECH_OPTIONS with and without -O" hardened_own_user
 check "hardened.conf: reload" hardened_reload
+check "hardened.conf: the run directory is its account's" hardened_run_directory
+check "the run directory is root's again without hardened.conf" run_directory_without_the_drop_in
 check "no process was hindered by the hardening" no_trace_of_the_filter
 check "Type=forking" forking
 check "Type=notify and a daemon that detaches" detached_notify
