@@ -167,10 +167,10 @@ instances() {
 own_drop_in() {
     [ "$init" = systemd ] && [ -e /usr/lib/systemd/system/saslauthd.service ] || return 0
     mkdir /etc/systemd/system/saslauthd.service.d
-    printf '[Service]\nRuntimeDirectoryMode=0755\n' > /etc/systemd/system/saslauthd.service.d/override.conf
+    printf '[Service]\nRuntimeDirectoryMode=0710\n' > /etc/systemd/system/saslauthd.service.d/override.conf
     state=$(state)
     step='beside a drop-in of the administrator' && packages dpkg --install first.deb
-    { await runs ours && [ "$(stat -c %a /run/saslauthd)" = 755 ]; } || fail "the directory is $(stat -c %a /run/saslauthd)"
+    { await runs ours && [ "$(stat -c %a /run/saslauthd)" = 710 ]; } || fail "the directory is $(stat -c %a /run/saslauthd)"
     report ours
     rm -r /etc/systemd/system/saslauthd.service.d
     state=$(state)
