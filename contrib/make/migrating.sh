@@ -45,7 +45,7 @@ copy_source() {
     cp -r Makefile contrib man "$1/root/source"
     # Those that there are: a later version has more.
     find "$programs" -maxdepth 1 -name '*saslauthd*' -type f -perm -u+x -exec cp {} "$1/root/source/target/release" \;
-    [ -z "${SASLAUTHD_DEB:-}" ] || cp "$SASLAUTHD_DEB" "$1/root/source"
+    [ -z "${SASLAUTHD_DEB:-}" ] || install -D -m 0644 -t "$1/root/source/target/deb" "$SASLAUTHD_DEB"
 }
 
 # The first process of the container whose manager has the number $1, once it is there. The manager has another child

@@ -43,7 +43,8 @@ END
 
 nspawn() {
     set -- --quiet --register=no --keep-unit --private-network --resolv-conf=off --timezone=off --directory="$root" "$@"
-    exec setsid systemd-nspawn "$@" < /dev/null
+    # With groups of processes as Debian boots; by the old ones, which this machine may have, a stop waits for its timeout.
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec setsid systemd-nspawn "$@" < /dev/null
 }
 
 # Copies the tree of a release, with what the scenario needs.

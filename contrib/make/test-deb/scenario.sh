@@ -147,10 +147,27 @@ policy() {
     step='purged' && packages dpkg --purge saslauthd-rs && expect c && expect_untouched
 }
 
+# What is masked could be stopped, but not started again.
+masked() {
+    [ "$init" = systemd ] || return 0
+    systemctl --quiet mask saslauthd
+    step='masked, installed' && packages dpkg --install first.deb
+    { [ "$(who_runs)" = c ] && ask secret; } || fail "the service was touched"
+    systemctl --quiet unmask saslauthd
+    step='unmasked, upgraded' && packages dpkg --install second.deb && expect ours
+    systemctl --quiet mask saslauthd
+    step='masked, upgraded' && packages dpkg --install third.deb
+    { [ "$(who_runs)" = ours ] && ask secret; } || fail "the service was touched"
+    systemctl --quiet unmask saslauthd
+    step='purged' && packages dpkg --purge saslauthd-rs && expect c && expect_untouched
+}
+
 # A file with settings beside the first starts another daemon, where the init script is what starts them.
 instances() {
     [ "$init" = sysv ] || [ ! -e /usr/lib/systemd/system/saslauthd.service ] || return 0
     sed 's,^OPTIONS=.*,OPTIONS="-c -m /var/spool/postfix/var/run/saslauthd",' /etc/default/saslauthd > /etc/default/saslauthd-postfix
+    # A script's last command, which says no.
+    echo '[ ! -e /etc/default/saslauthd-postfix ] && THREADS=3' >> /etc/default/saslauthd-postfix
     state=$(state)
     local other=/var/spool/postfix/var/run/saslauthd
     service_does restart
@@ -167,10 +184,10 @@ instances() {
 own_drop_in() {
     [ "$init" = systemd ] && [ -e /usr/lib/systemd/system/saslauthd.service ] || return 0
     mkdir /etc/systemd/system/saslauthd.service.d
-    printf '[Service]\nRuntimeDirectoryMode=0755\n' > /etc/systemd/system/saslauthd.service.d/override.conf
+    printf '[Service]\nRuntimeDirectoryMode=0710\n' > /etc/systemd/system/saslauthd.service.d/override.conf
     state=$(state)
     step='beside a drop-in of the administrator' && packages dpkg --install first.deb
-    { await runs ours && [ "$(stat -c %a /run/saslauthd)" = 755 ]; } || fail "the directory is $(stat -c %a /run/saslauthd)"
+    { await runs ours && [ "$(stat -c %a /run/saslauthd)" = 710 ]; } || fail "the directory is $(stat -c %a /run/saslauthd)"
     report ours
     rm -r /etc/systemd/system/saslauthd.service.d
     state=$(state)
@@ -185,6 +202,7 @@ refusals
 scripts_that_fail
 dpkg_that_is_killed
 policy
+masked
 own_drop_in
 instances
 kill "$load"
