@@ -88,12 +88,11 @@ pub fn usage(program: &str) -> String {
 }
 
 /// What `--help` adds: the usage alone stays as scripts and people know it.
-const LONG_USAGE: &str = "\
-              [-a client address] [--timeout=seconds]
+const LONG_USAGE: &str = "              [-a client address] [--timeout=seconds]
               [--password-stdin] [--help]
-Without -p the password is asked for on the terminal. It can be seen in the list of
-processes while it stands behind -p; --password-stdin takes it from the first line of
-the standard input instead. --timeout (default 60) bounds each of the repeatnum rounds.
+Without -p the password is asked for on the terminal. Behind -p everybody can see it in
+the list of processes; --password-stdin reads it from the first line of the standard
+input instead. --timeout (default 60) bounds each of the repeatnum rounds.
 ";
 
 /// Unlike the daemon the C program complains about every wrong flag before it gives up.
