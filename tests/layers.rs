@@ -62,6 +62,7 @@ const PURE: &[&str] = &[
     "secret",
     "settings",
     "supervisor::counters",
+    "supervisor::log_levels",
     "supervisor::notify::report",
     "supervisor::succession",
     "wire",

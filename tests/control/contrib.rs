@@ -123,3 +123,23 @@ fn the_units_command_leaves_a_whole_file_that_everybody_may_read_or_the_one_of_b
     let parts: Vec<_> = parts.map(|entry| entry.file_name().into_string().unwrap()).collect();
     assert_eq!(parts.iter().filter(|name| name.ends_with(".prom")).count(), 1, "no part is read: {parts:?}");
 }
+
+/// cron searches /usr/bin and /bin only.
+#[test]
+fn the_line_for_cron_works_with_the_path_that_cron_gives() {
+    require!(Root, Compiler);
+    let site = probed(&[]);
+    let directory = tempfile::tempdir().unwrap();
+    let table = fs::read_to_string(contrib("prometheus/cron")).unwrap();
+    let line = table.lines().find_map(|line| line.strip_prefix("* * * * * root ")).unwrap();
+    let ours = format!("{} -m {}", program().display(), site.daemon.run_directory().display());
+    let script = line
+        .replace("/usr/sbin/saslauthdctl", &ours)
+        .replace("/var/lib/prometheus/node-exporter", directory.path().to_str().unwrap());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &script]).env("PATH", "/usr/bin:/bin");
+    let finished = command::run(shell);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let text = fs::read_to_string(directory.path().join("saslauthd.prom")).unwrap();
+    assert!(text.contains("saslauthd_build_info{"));
+}
