@@ -241,7 +241,7 @@ impl EventLoop {
                 self.succession.handle_heard(id, now);
             }
             match message {
-                Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
+                Ok(FromFrontend::Ready) => self.handle_ready(id, now),
                 Ok(FromFrontend::Pong(activity)) => self.handle_pong(id, activity, now),
                 Ok(FromFrontend::LogLevel(level)) => self.change_log_level(level),
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
@@ -268,6 +268,13 @@ impl EventLoop {
         self.counters.handle_report(id, report);
         let (logins, all) = (report.logins(), self.counters.totals().logins());
         log::debug!(target: "supervisor", "Frontend {pid} has decided {logins} more logins; there were {all} since the start");
+    }
+
+    fn handle_ready(&mut self, id: FrontendId, now: Instant) {
+        self.succession.handle_ready(id, now);
+        if self.succession.is_current(id) {
+            self.notifier.handle_frontend_serves();
+        }
     }
 
     /// What one says that takes no connections any more proves nothing.
@@ -318,6 +325,9 @@ impl EventLoop {
         for Ended { id, pid, status, reports } in self.frontends.reap() {
             reports.iter().for_each(|report| self.take_report(id, pid, report));
             self.workers.kill_those_of(id);
+            if self.succession.is_current(id) {
+                self.notifier.handle_frontend_ended();
+            }
             if self.succession.handle_ended(id, Instant::now()) {
                 log::debug!(target: "handle_sigchld", "child exited: {pid}");
             } else {
