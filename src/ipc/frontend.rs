@@ -191,11 +191,17 @@ fn encode_activity(activity: Activity) -> Secret {
         .number(activity.decided)
         .size(activity.busy_workers)
         .size(activity.waiting_logins)
+        .size(activity.at_servers)
         .finish()
 }
 
 fn decode_activity(reader: &mut Reader<'_>) -> Result<Activity, Malformed> {
-    Ok(Activity { decided: reader.number()?, busy_workers: reader.size()?, waiting_logins: reader.size()? })
+    Ok(Activity {
+        decided: reader.number()?,
+        busy_workers: reader.size()?,
+        waiting_logins: reader.size()?,
+        at_servers: reader.size()?,
+    })
 }
 
 fn encode_setup(setup: &FrontendSetup) -> Secret {
@@ -458,7 +464,12 @@ mod tests {
             FromFrontend::LogLevel(LogLevel::Warning),
             FromFrontend::Start(PoolId(1)),
             FromFrontend::Kill(WorkerId(u64::MAX)),
-            FromFrontend::Pong(Activity { decided: u64::MAX, busy_workers: 2, waiting_logins: 3 }),
+            FromFrontend::Pong(Activity {
+                decided: u64::MAX,
+                busy_workers: 2,
+                waiting_logins: 3,
+                at_servers: 4,
+            }),
             FromFrontend::Closed,
             FromFrontend::Failed("The file /x cannot be read".into()),
         ] {

@@ -1,4 +1,4 @@
-//! What a frontend is doing, in three numbers: said with every sign of life.
+//! What a frontend is doing, in a few numbers: said with every sign of life.
 #![forbid(unsafe_code)]
 
 /// What a frontend does now.
@@ -8,6 +8,8 @@ pub struct Activity {
     pub decided: u64,
     /// Workers that have a login or an errand.
     pub busy_workers: usize,
-    /// Logins that wait for a free worker or for the answer of a server.
+    /// Logins, or errands for them, that wait for a free worker.
     pub waiting_logins: usize,
+    /// Logins that servers are being asked about.
+    pub at_servers: usize,
 }

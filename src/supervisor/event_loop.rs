@@ -244,7 +244,7 @@ impl EventLoop {
                 self.succession.handle_heard(id, now);
             }
             match message {
-                Ok(FromFrontend::Ready) => self.succession.handle_ready(id, now),
+                Ok(FromFrontend::Ready) => self.handle_ready(id, now),
                 Ok(FromFrontend::Pong(activity)) => self.handle_pong(id, activity, now),
                 Ok(FromFrontend::LogLevel(level)) => self.log_levels.ask(level),
                 Ok(FromFrontend::Closed) => self.succession.handle_closed(id, now),
@@ -263,6 +263,13 @@ impl EventLoop {
         self.config.log_level = level;
         logging::set_level(level);
         self.frontends.tell_all(&ToFrontend::LogLevel(level));
+    }
+
+    fn handle_ready(&mut self, id: FrontendId, now: Instant) {
+        self.succession.handle_ready(id, now);
+        if self.succession.is_current(id) {
+            self.notifier.handle_frontend_serves();
+        }
     }
 
     /// What one says that takes no connections any more proves nothing.
@@ -313,6 +320,9 @@ impl EventLoop {
         for Ended { id, pid, status, reports } in self.frontends.reap() {
             reports.iter().for_each(|report| self.counters.handle_report(id, report));
             self.workers.kill_those_of(id);
+            if self.succession.is_current(id) {
+                self.notifier.handle_frontend_ended();
+            }
             if self.succession.handle_ended(id, Instant::now()) {
                 log::debug!(target: "handle_sigchld", "child exited: {pid}");
             } else {

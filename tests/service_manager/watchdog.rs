@@ -58,6 +58,21 @@ fn a_watchdog_of_another_process_is_none() {
     assert_eq!(signs(&lines), 0);
 }
 
+#[test]
+fn while_a_frontend_is_replaced_the_status_has_no_old_numbers() {
+    let manager = Manager::new();
+    let lines = manager.listen();
+    let daemon = launch(&manager).after(WATCHDOG).start();
+    lines.wait_for("STATUS=0.0 logins/s");
+    frontends(&daemon)[0].signal("KILL");
+    lines.wait_for("STATUS=Logins wait for a new frontend");
+    eventually("its numbers are told", || {
+        let all = lines.all();
+        let texts = all.iter().filter_map(|line| line.split("STATUS=").nth(1));
+        texts.last().is_some_and(|text| text.starts_with("0.0 logins/s")).then_some(())
+    });
+}
+
 /// Nobody answers at that port, so they are unavailable at once.
 #[test]
 fn the_status_counts_logins() {

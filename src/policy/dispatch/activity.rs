@@ -8,14 +8,16 @@ use crate::metrics::activity::Activity;
 impl Dispatcher {
     /// What is being done now; `decided` is counted by the caller.
     pub fn activity(&self, decided: u64) -> Activity {
-        let waits = |job: &&Job| {
-            let is_login = matches!(job.asker, Asker::Requests(_));
-            is_login && (job.purpose.is_some() || matches!(job.place, Place::Network(_)))
+        // While a worker does something for it, or is to, it is counted there.
+        let is_at_servers = |job: &&Job| match &job.asker {
+            Asker::Requests(login) => matches!(job.place, Place::Network(_)) && login.errand.is_none(),
+            Asker::Driver(..) => false,
         };
         Activity {
             decided,
             busy_workers: self.pools.busy(),
-            waiting_logins: self.jobs.values().filter(waits).count(),
+            waiting_logins: self.pools.queued(),
+            at_servers: self.jobs.values().filter(is_at_servers).count(),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Pools {
         self.0.iter().map(|watched| watched.pool.busy()).sum()
     }
 
+    /// How many jobs wait for one.
+    pub(super) fn queued(&self) -> usize {
+        self.0.iter().map(|watched| watched.pool.queued()).sum()
+    }
+
     /// Whether all that keep workers ready have had one that was.
     pub(super) fn have_been_ready(&self) -> bool {
         let mut pools = self.0.iter().map(|watched| &watched.pool);

@@ -438,6 +438,26 @@ fn a_worker_that_is_late_is_counted_and_so_is_one_that_makes_no_sense() {
 }
 
 #[test]
+fn who_waits_for_a_worker_is_told_apart_from_who_waits_for_servers() {
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
+    for (client, login) in ["anna", "bert", "cora"].iter().enumerate() {
+        scene.ask(client as u64, login, "secret");
+    }
+    let activity = scene.dispatcher.activity(7);
+    assert_eq!((activity.busy_workers, activity.waiting_logins, activity.at_servers), (0, 0, 3));
+    let (anna, bert) = (scene.asked[0].1, scene.asked[1].1);
+    scene.send_errand(1, Some(anna));
+    scene.send_errand(2, Some(bert));
+    let activity = scene.dispatcher.activity(7);
+    assert_eq!((activity.busy_workers, activity.waiting_logins, activity.at_servers), (1, 1, 1));
+    assert_eq!(
+        activity.waiting_logins,
+        scene.dispatcher.pools(scene.now)[0].queued,
+        "as saslauthdctl shows it"
+    );
+}
+
+#[test]
 fn a_pool_tells_who_works_who_waits_and_since_when() {
     let mut scene = Scene::new(service(2, false));
     assert_eq!(scene.dispatcher.pools(scene.now)[0].idle, 2);

@@ -269,6 +269,11 @@ impl Pool {
         self.workers.values().filter(|worker| matches!(worker.state, State::Busy(_))).count()
     }
 
+    /// How many jobs wait for a worker.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The settings the pool was made with.
     pub fn settings(&self) -> &WorkerSettings {
         &self.settings

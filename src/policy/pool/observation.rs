@@ -26,7 +26,7 @@ impl Pool {
             busy: busy.len(),
             starting: self.starting().count() + self.awaited,
             most: self.settings.most,
-            queued: self.queue.len(),
+            queued: self.queued(),
             longest_wait: oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
         }
     }

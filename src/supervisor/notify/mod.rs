@@ -67,6 +67,18 @@ impl Notifier {
         self.send(message);
     }
 
+    /// The frontend that serves has ended, though it was not to.
+    pub(super) fn handle_frontend_ended(&mut self) {
+        let message = self.report.handle_frontend_ended();
+        self.send(message);
+    }
+
+    /// The next one serves.
+    pub(super) fn handle_frontend_serves(&mut self) {
+        let message = self.report.handle_frontend_serves();
+        self.send(message);
+    }
+
     /// The frontend that serves has answered. A sign of life is not kept for later.
     pub(super) fn handle_pong(&mut self, frontend: FrontendId, activity: Activity, now: Instant) {
         if self.channel.as_ref().is_some_and(|channel| !channel.is_full()) {

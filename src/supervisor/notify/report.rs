@@ -19,6 +19,8 @@ pub(super) struct Report {
     is_ready: bool,
     is_stopping: bool,
     is_reloading: bool,
+    /// The frontend has ended and none has taken its place yet.
+    has_no_frontend: bool,
     last_reload: Reloaded,
     counted: Counted,
     /// In the last `STATUS=`.
@@ -42,6 +44,7 @@ impl Report {
             is_ready: false,
             is_stopping: false,
             is_reloading: false,
+            has_no_frontend: false,
             last_reload: Reloaded::InUse,
             counted: Counted::default(),
             shown: String::new(),
@@ -72,6 +75,18 @@ impl Report {
         let was_reloading = std::mem::take(&mut self.is_reloading);
         self.last_reload = reloaded;
         (was_reloading && self.says_anything()).then(|| format!("READY=1\n{}", self.status()))
+    }
+
+    /// The frontend that serves has ended, though it was not to; logins wait for the next one.
+    pub(super) fn handle_frontend_ended(&mut self) -> Option<String> {
+        self.has_no_frontend = true;
+        self.says_anything().then(|| self.status())
+    }
+
+    /// The next one serves.
+    pub(super) fn handle_frontend_serves(&mut self) -> Option<String> {
+        let was_missed = std::mem::take(&mut self.has_no_frontend);
+        (was_missed && self.says_anything()).then(|| self.status())
     }
 
     /// The frontend that serves, called `name`, has answered.
@@ -112,6 +127,9 @@ impl Report {
             (false, Reloaded::Refused) => "The last reload was refused, see the log; ",
             (false, Reloaded::InUse) => "",
         };
+        if self.has_no_frontend {
+            return format!("{before}Logins wait for a new frontend, see the log");
+        }
         format!("{before}{}", self.counted.text())
     }
 }
@@ -130,12 +148,23 @@ impl Counted {
     }
 
     fn text(&self) -> String {
-        let Some(Activity { busy_workers, waiting_logins, .. }) = self.activity else {
+        let Some(activity) = self.activity else {
             return "Serving logins".to_owned();
         };
         let (whole, tenth) = (self.rate / 10, self.rate % 10);
-        format!("{whole}.{tenth} logins/s, {busy_workers} busy workers, {waiting_logins} logins waiting")
+        let busy = counted(activity.busy_workers, "busy worker");
+        let waiting = counted(activity.waiting_logins, "login");
+        let at_servers = match activity.at_servers {
+            0 => String::new(),
+            number => format!(", {number} at servers"),
+        };
+        format!("{whole}.{tenth} logins/s, {busy}, {waiting} waiting{at_servers}")
     }
+}
+
+fn counted(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
 }
 
 #[cfg(test)]

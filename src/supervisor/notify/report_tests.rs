@@ -10,7 +10,7 @@ fn ready(watchdog: bool) -> Report {
 }
 
 fn activity(decided: u64) -> Activity {
-    Activity { decided, busy_workers: 2, waiting_logins: 3 }
+    Activity { decided, busy_workers: 2, waiting_logins: 3, at_servers: 0 }
 }
 
 #[test]
@@ -74,6 +74,33 @@ fn the_status_has_the_logins_of_a_second_and_what_is_being_done() {
 }
 
 #[test]
+fn the_status_is_in_the_singular_for_one_and_has_the_logins_at_servers_if_there_are_any() {
+    let one = Activity { decided: 0, busy_workers: 1, waiting_logins: 1, at_servers: 1 };
+    let status = ready(false).handle_pong(1, one, Instant::now()).unwrap();
+    assert_eq!(status, "STATUS=0.0 logins/s, 1 busy worker, 1 login waiting, 1 at servers");
+}
+
+#[test]
+fn while_there_is_no_frontend_the_status_says_so_instead_of_old_numbers() {
+    let (mut report, now) = (ready(false), Instant::now());
+    report.handle_pong(1, activity(0), now);
+    assert_eq!(report.handle_frontend_serves(), None, "none was missed");
+    assert_eq!(report.handle_frontend_ended().unwrap(), "STATUS=Logins wait for a new frontend, see the log");
+    let reloading = report.handle_reload_begins(1).unwrap();
+    assert!(reloading.ends_with("Logins wait for a new frontend, see the log"), "{reloading}");
+    report.handle_reload_ends(Reloaded::InUse);
+    assert!(report.handle_frontend_serves().unwrap().starts_with("STATUS=0.0 logins/s"));
+}
+
+#[test]
+fn a_frontend_that_ended_during_the_start_is_not_told() {
+    let mut report = Report::new(false);
+    assert_eq!(report.handle_frontend_ended(), None);
+    assert_eq!(report.handle_frontend_serves(), None);
+    assert_eq!(report.handle_ready(None, 1), ["READY=1\nSTATUS=Serving logins"]);
+}
+
+#[test]
 fn what_has_not_changed_is_not_said_again() {
     let (mut report, now) = (ready(false), Instant::now());
     assert!(report.handle_pong(1, activity(0), now).is_some());
@@ -95,4 +122,5 @@ fn the_end_is_told_once_and_nothing_after_it() {
     assert_eq!(report.handle_reload_begins(1), None);
     assert_eq!(report.handle_reload_ends(Reloaded::InUse), None);
     assert_eq!(report.handle_pong(1, activity(0), Instant::now()), None);
+    assert_eq!((report.handle_frontend_ended(), report.handle_frontend_serves()), (None, None));
 }
