@@ -12,6 +12,7 @@ use crate::registry::load::Loaded;
 use finding::Finding;
 use gather::within::{PATIENCE, within};
 use judge::client::Client;
+use judge::defaults::Defaults;
 use judge::sockets::{Machine, OwnSocket, Reach, Visit};
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,8 +29,12 @@ pub fn look(config: &Config, loaded: &Loaded) -> Vec<Finding> {
         (Vec::new(), vec![Finding::warning(text, "see what hangs: `ls /etc/postfix /usr/lib/sasl2`")])
     });
     let machine = machine(config);
-    findings.extend(judge::sockets::judge_own(&machine, &own_sockets(loaded)));
-    findings.extend(judge::sockets::judge_visits(&machine, &visits(&clients, loaded)));
+    let sockets = own_sockets(loaded);
+    let defaults = gather::defaults::gather(|directory| is_same_directory(directory, &config.run_directory));
+    let runs = sockets.iter().any(|socket| matches!(socket.reach, Reach::Answered(_) | Reach::Full));
+    findings.extend(judge::sockets::judge_own(&machine, &sockets));
+    findings.extend(judge::sockets::judge_visits(&machine, &visits(&clients, loaded, &defaults)));
+    findings.extend(judge::host::judge_start(&defaults, &config.run_directory, runs));
     findings.extend(look_at_pam(&clients, loaded));
     findings.extend(judge::host::judge(&gather::host::gather(config, loaded)));
     findings.extend(judge::servers::judge(&gather::servers::gather(config, loaded)));
@@ -56,7 +61,7 @@ fn identified(reach: Reach) -> Reach {
     }
 }
 
-fn visits(clients: &[Client], loaded: &Loaded) -> Vec<Visit> {
+fn visits(clients: &[Client], loaded: &Loaded, defaults: &[Defaults]) -> Vec<Visit> {
     let visit = |client: &Client| {
         let name = client.account.clone();
         let reach = match within(PATIENCE, move || gather::accounts::account(&name)) {
@@ -66,21 +71,32 @@ fn visits(clients: &[Client], loaded: &Loaded) -> Vec<Visit> {
             Some(None) => Reach::Unknown(format!("there is no account {}", client.account)),
             None => Reach::Unknown(format!("looking for the account {} took too long", client.account)),
         };
-        Visit { leads_to: leads_to(&client.path(), loaded), client: client.clone(), reach }
+        let started_from = started_from(&client.directory(), defaults);
+        let leads_to = leads_to(&client.path(), loaded);
+        Visit { leads_to, client: client.clone(), reach: identified(reach), started_from }
     };
     clients.iter().map(visit).collect()
+}
+
+/// The file of another daemon than this, of which the client's directory is the run directory.
+fn started_from(directory: &Path, defaults: &[Defaults]) -> Option<PathBuf> {
+    let mut others = defaults.iter().filter(|file| !file.is_this && file.is_started());
+    let other = others.find(|file| is_same_directory(file.run_directory(), directory))?;
+    Some(other.path.clone())
 }
 
 /// The socket of this daemon to which the path leads, by links or mounts.
 fn leads_to(path: &Path, loaded: &Loaded) -> Option<PathBuf> {
     let paths: Vec<_> = loaded.site.endpoints.iter().map(|endpoint| endpoint.path.clone()).collect();
     let path = path.to_owned();
-    let is_same = move |own: &PathBuf| own.file_name() == path.file_name() && is_same_directory(own, &path);
+    let is_same = move |own: &PathBuf| match (own.parent(), path.parent()) {
+        (Some(one), Some(other)) => own.file_name() == path.file_name() && is_same_directory(one, other),
+        _ => false,
+    };
     within(PATIENCE, move || paths.into_iter().find(is_same)).flatten()
 }
 
 fn is_same_directory(one: &Path, other: &Path) -> bool {
-    let (Some(one), Some(other)) = (one.parent(), other.parent()) else { return false };
     match (fs::metadata(one), fs::metadata(other)) {
         (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
         _ => resolved(one) == resolved(other),
@@ -111,7 +127,10 @@ fn look_at_pam(clients: &[Client], loaded: &Loaded) -> Vec<Finding> {
             let has_file = |name: &&str| Path::new("/etc/pam.d").join(name).exists();
             services
                 .extend(USUAL_SERVICES.iter().filter(|name| has_file(name)).map(|name| (*name).to_owned()));
-            services.insert(FALLBACK.to_owned());
+            // Without a file it decides nothing where the services have theirs.
+            if services.is_empty() || has_file(&FALLBACK) {
+                services.insert(FALLBACK.to_owned());
+            }
         }
         gather::pam::gather(&services).map(|stacks| judge::pam::judge(&stacks, &services))
     });

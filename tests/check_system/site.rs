@@ -59,7 +59,7 @@ impl Site {
         site.write("postfix/master.cf", &master(chroot));
         site.write("postfix/sasl/smtpd.conf", "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\n");
         site.write("pam.d/smtp", "auth required pam_unix.so\naccount required pam_unix.so\n");
-        site.write("default/saslauthd", "START=yes\n");
+        site.write_defaults("saslauthd", "yes", &site.run_directory);
         for (file, name, entry) in [
             ("passwd", "postfix", "postfix:x:4242:4242::/:/usr/sbin/nologin"),
             ("group", "postfix", "postfix:x:4242:"),
@@ -81,9 +81,21 @@ impl Site {
         &self.run_directory
     }
 
-    /// Says that the daemon has another.
+    /// Says that the daemon has another, also to init.
     pub fn move_to(&mut self, run_directory: impl Into<PathBuf>) {
+        self.look_at(run_directory);
+        self.write_defaults("saslauthd", "yes", &self.run_directory);
+    }
+
+    /// Says that another daemon is looked at than the one that init starts.
+    pub fn look_at(&mut self, run_directory: impl Into<PathBuf>) {
         self.run_directory = run_directory.into();
+    }
+
+    /// Writes a file from which the init script starts a daemon.
+    pub fn write_defaults(&self, name: &str, start: &str, run_directory: &Path) {
+        let text = format!("START={start}\nOPTIONS=\"-c -m {}\"\n", run_directory.display());
+        self.write(&format!("default/{name}"), &text);
     }
 
     /// A file or directory outside of /etc and /run.

@@ -2,9 +2,11 @@
 
 use super::site::Site;
 use super::{command_of, complaints, line};
-use crate::support::{Daemon, Launch, Program, eventually};
+use crate::support::command::run;
+use crate::support::{Daemon, Finished, Launch, Program, eventually};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 const PAM: [&str; 2] = ["-a", "pam"];
 
@@ -113,6 +115,66 @@ fn a_mount_into_the_chroot_counts_as_the_place_itself() {
 }
 
 #[test]
+fn a_link_out_of_the_chroot_is_found_and_the_remedy_puts_a_mount_in_its_place() {
+    require!(Root, Mounts);
+    let mut site = Site::chrooted();
+    let inside = site.run_directory().display().to_string();
+    site.move_to("/run/saslauthd");
+    for target in ["/run/saslauthd", "/var/run/saslauthd"] {
+        let daemon = Program::Ours.daemon().display().to_string();
+        let script = format!(
+            "mkdir -p /run/saslauthd && chgrp sasl /run/saslauthd && chmod 0710 /run/saslauthd\n\
+             rm -rf {inside} && ln -s {target} {inside} && {daemon} -a pam -m /run/saslauthd --check=system"
+        );
+        let report = run_in(&site, &script);
+        let told = line(&report, "leads out of the chroot");
+        assert!(told.starts_with("error: "), "{told}");
+        // The mount lasts as long as its namespace.
+        let report = run_in(
+            &site,
+            &format!("{} && {daemon} -a pam -m /run/saslauthd --check=system", command_of(told)),
+        );
+        assert_eq!((complaints(&report), report.code), (Vec::new(), Some(0)), "{report:#?}");
+    }
+}
+
+#[test]
+fn a_daemon_of_its_own_for_postfix_is_no_fault_of_either() {
+    require!(Root, Mounts);
+    let mut site = Site::chrooted();
+    let inside = site.run_directory().to_owned();
+    site.write("init.d/saslauthd", "#!/bin/sh\nif [ \"$START\" != \"yes\" ]; then exit 0; fi\n");
+    let usual = Path::new("/var/run/saslauthd");
+    site.write_defaults("saslauthd", "yes", usual);
+    site.write_defaults("saslauthd-postfix", "yes", &inside);
+    site.is_well(&PAM);
+    if has_unit() {
+        return;
+    }
+    site.look_at(usual);
+    site.is_well(&PAM);
+    line(&site.check(&PAM), "asks another daemon, at ");
+    site.write_defaults("saslauthd", "no", usual);
+    line(&site.check(&PAM), "warning: init starts the daemon with `-m ");
+    site.look_at(&inside);
+    site.is_well(&PAM);
+}
+
+/// Whether there is a unit, which counts instead of the script.
+fn has_unit() -> bool {
+    let directories = ["/usr/lib/systemd/system", "/lib/systemd/system"];
+    directories.iter().any(|path| Path::new(path).join("saslauthd.service").exists())
+}
+
+/// Whatever comes of it.
+fn run_in(site: &Site, script: &str) -> Finished {
+    let prefix = site.prefix();
+    let mut command = Command::new(&prefix[0]);
+    command.args(&prefix[1..]).args(["sh", "-c", script]);
+    run(command)
+}
+
+#[test]
 fn options_of_libsasl_that_ask_somebody_else_are_put_right_by_the_remedy() {
     require!(Root, Mounts);
     let site = Site::plain();
@@ -139,15 +201,23 @@ fn options_of_libsasl_that_ask_somebody_else_are_put_right_by_the_remedy() {
 }
 
 #[test]
+fn postfix_may_ask_somebody_else_where_cyrus_imap_asks_this_daemon() {
+    require!(Root, Mounts);
+    let site = Site::plain();
+    site.write("postfix/sasl/smtpd.conf", "pwcheck_method: auxprop\nmech_list: PLAIN CRAM-MD5\n");
+    site.sh("id cyrus >/dev/null 2>&1 || echo 'cyrus:x:4244:4243::/:/usr/sbin/nologin' >> /etc/passwd");
+    site.sh("usermod -a -G sasl cyrus");
+    site.write("imapd.conf", "sasl_pwcheck_method: saslauthd\nsasl_mech_list: PLAIN\n");
+    site.is_well(&PAM);
+}
+
+#[test]
 fn the_init_script_starts_the_daemon_once_the_remedy_has_said_yes() {
     require!(Root, Mounts);
     let site = Site::plain();
     // Debian 12's asks for it; a unit that is there would count instead.
     site.write("init.d/saslauthd", "#!/bin/sh\nif [ \"$START\" != \"yes\" ]; then exit 0; fi\n");
-    if ["/usr/lib/systemd/system", "/lib/systemd/system"]
-        .iter()
-        .any(|path| Path::new(path).join("saslauthd.service").exists())
-    {
+    if has_unit() {
         return site.is_well(&PAM);
     }
     site.write("default/saslauthd", "# START=yes\nSTART=no\n");

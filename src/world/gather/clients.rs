@@ -5,15 +5,17 @@ mod postfix;
 
 use super::accounts::account;
 use super::files::read;
+use crate::strerror::strerror;
 use crate::world::finding::Finding;
 use crate::world::judge::client::{Client, USUAL_SOCKET, asks_from_exim};
 use crate::world::judge::sasl_options::OptionsFile;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where libsasl looks for a program's options, on Debian (for Postfix the first), Red Hat, SUSE and Arch.
-const OPTIONS: [&str; 5] =
-    ["/etc/postfix/sasl", "/usr/lib/sasl2", "/usr/lib64/sasl2", "/etc/sasl2", "/etc/ldap/sasl2"];
+const OPTIONS: [&str; 6] =
+    ["/etc/postfix/sasl", "/usr/lib/sasl2", "/usr/lib64/sasl2", "/etc/sasl2", "/etc/sasl", "/etc/ldap/sasl2"];
 
 /// Exim's own file or files, as packages place them.
 const EXIM: [&str; 6] = [
@@ -32,12 +34,13 @@ const OTHER_MECHANISMS: [&str; 4] = ["libcrammd5.so", "libdigestmd5.so", "libscr
 pub fn gather() -> (Vec<Client>, Vec<Finding>) {
     let mut clients = Vec::new();
     let mut findings = Vec::new();
-    for (found, wrong) in [postfix::gather(), cyrus(), slapd()].into_iter().flatten() {
+    for (found, wrong) in [cyrus(), slapd()].into_iter().flatten() {
         clients.extend(found);
         findings.extend(wrong);
     }
     clients.extend(exim());
-    (clients, findings)
+    let (smtpds, wrong) = postfix::gather(!clients.is_empty()).unwrap_or_default();
+    (smtpds.into_iter().chain(clients).collect(), wrong.into_iter().chain(findings).collect())
 }
 
 /// A program, or several of its services, and what is wrong with its options.
@@ -104,9 +107,15 @@ fn client(name: &str, options: &OptionsFile, restart: &'static str) -> Client {
 }
 
 fn options_at(path: &Path, prefix: &'static str) -> OptionsFile {
+    let (text, unreadable) = match read(path) {
+        Ok(text) => (Some(text), None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => (None, None),
+        Err(error) => (None, Some(strerror(&error))),
+    };
     OptionsFile {
         path: path.to_owned(),
-        text: read(path).ok(),
+        text,
+        unreadable,
         prefix,
         has_other_mechanisms: has_other_mechanisms(),
     }

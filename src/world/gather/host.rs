@@ -13,25 +13,13 @@ use crate::world::judge::host::{Host, Unreadable};
 use std::fs;
 use std::path::Path;
 
-const SCRIPT: &str = "/etc/init.d/saslauthd";
-const DEFAULTS: &str = "/etc/default/saslauthd";
-const UNITS: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
-
-/// The line of Debian's script that asks for START=yes.
-const ASKS_FOR_START: &str = "\"$START\" != \"yes\"";
-
 /// The module for this daemon, as contrib/selinux names it, and where semodule(8) keeps those that are loaded.
 const SELINUX_MODULE: &str = "saslauthd-rs";
 const SELINUX_STORES: [&str; 2] = ["/var/lib/selinux", "/etc/selinux"];
 
 /// What there is of it.
 pub fn gather(config: &Config, loaded: &Loaded) -> Host {
-    let has_unit = UNITS.iter().any(|directory| Path::new(directory).join("saslauthd.service").exists());
-    let script = read(Path::new(SCRIPT)).unwrap_or_default();
     Host {
-        defaults: read(Path::new(DEFAULTS)).ok(),
-        needs_start_line: !has_unit && script.contains(ASKS_FOR_START),
         is_forbidden_by_selinux: is_enforcing() && !has_selinux_module(),
         unreadable: shadow(loaded).into_iter().chain(named(config, loaded)).collect(),
     }

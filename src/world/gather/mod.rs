@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod clients;
+pub mod defaults;
 pub mod files;
 pub mod host;
 pub mod pam;

@@ -22,6 +22,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// What comes of going to `path` and connecting, from that root directory and with that account.
 pub fn reach(root: Option<&Path>, account: Option<&Account>, path: &Path) -> Reach {
     let (root, account, path) = (root.map(Path::to_owned), account.cloned(), path.to_owned());
+    let of_root = root.clone();
     let look = move || {
         if root.is_some() || account.is_some() {
             become_other(root.as_deref(), account.as_ref()).map_err(|error| strerror(&error))?;
@@ -29,7 +30,7 @@ pub fn reach(root: Option<&Path>, account: Option<&Account>, path: &Path) -> Rea
         Ok(walk(&path))
     };
     match within(PATIENCE, look) {
-        Some(Ok(reach)) => name_groups(reach),
+        Some(Ok(reach)) => name_groups(tell_link_out(of_root.as_deref(), reach)),
         Some(Err(reason)) => Reach::Unknown(reason),
         None => Reach::Unknown(format!("it took longer than {} s", PATIENCE.as_secs())),
     }
@@ -47,6 +48,16 @@ pub fn may(account: Option<&Account>, path: &Path, wish: Wish) -> Result<(), Str
     };
     let too_long = || Err(ErrorKind::TimedOut.into());
     within(PATIENCE, look).unwrap_or_else(too_long).map_err(|error| strerror(&error))
+}
+
+/// What is missing below a root directory and there from outside of it is a link that leads out.
+fn tell_link_out(root: Option<&Path>, reach: Reach) -> Reach {
+    let (Some(root), Reach::Missing(path)) = (root, &reach) else { return reach };
+    let seen = root.join(path.strip_prefix("/").unwrap_or(path));
+    match within(PATIENCE, move || seen.is_symlink() && seen.exists()) {
+        Some(true) => Reach::LinkOut(path.clone()),
+        _ => reach,
+    }
 }
 
 /// Names are looked up outside of the thread, whose root directory may have no /etc.
@@ -80,6 +91,8 @@ fn walk(path: &Path) -> Reach {
 fn failed(path: &Path, error: &io::Error) -> Reach {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Reach::Missing(path.to_owned()),
+        // A link out of a root directory may lead to itself below it.
+        _ if error.raw_os_error() == Some(libc::ELOOP) => Reach::Missing(path.to_owned()),
         ErrorKind::PermissionDenied => closed(path),
         _ => Reach::Unknown(format!("{}: {}", path.display(), strerror(error))),
     }

@@ -1,19 +1,14 @@
 //! How the daemon is started here, and what it or its frontend may not read.
 #![forbid(unsafe_code)]
 
-use super::client::lines;
+use super::defaults::Defaults;
 use crate::world::finding::Finding;
 use crate::world::shell_word::shell_word;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was found of it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// `/etc/default/saslauthd`
-    pub defaults: Option<String>,
-    /// Whether the script in `/etc/init.d` starts the daemon (no unit of systemd's has its name), and only if that file
-    /// has START=yes.
-    pub needs_start_line: bool,
     /// Whether SELinux forbids, and none of its modules is for this daemon.
     pub is_forbidden_by_selinux: bool,
     /// Files that are needed and cannot be read.
@@ -43,7 +38,7 @@ pub fn judge(host: &Host) -> Vec<Finding> {
             "`semodule -i saslauthd-rs.cil`, with the file of contrib/selinux",
         )
     });
-    unreadable.chain(judge_start(host)).chain(selinux).collect()
+    unreadable.chain(selinux).collect()
 }
 
 fn judge_file(file: &Unreadable) -> Finding {
@@ -66,21 +61,39 @@ fn judge_file(file: &Unreadable) -> Finding {
     }
 }
 
-fn judge_start(host: &Host) -> Option<Finding> {
-    let defaults = host.defaults.as_deref().filter(|_| host.needs_start_line)?;
-    let values = lines(defaults).filter_map(|line| line.strip_prefix("START="));
-    match values.last().map(|value| value.trim_matches(['"', '\''])) {
-        Some("yes") => None,
-        Some(value) => Some(Finding::error(
-            format!(
-                "/etc/default/saslauthd says START={value}, so the init script does not start the daemon"
-            ),
-            "`sed -i 's/^[[:space:]]*START=.*/START=yes/' /etc/default/saslauthd`",
-        )),
-        None => Some(Finding::warning(
-            "/etc/default/saslauthd does not say START=yes, so the init script does not start the daemon",
-            "`echo START=yes >> /etc/default/saslauthd`",
-        )),
+/// Whether init starts the daemon that is looked at. `runs`: somebody listens at its socket, so somebody starts it.
+pub fn judge_start(defaults: &[Defaults], run_directory: &Path, runs: bool) -> Option<Finding> {
+    if runs || defaults.iter().any(|file| file.is_this && file.is_started()) {
+        return None;
+    }
+    match defaults.iter().find(|file| file.is_started()) {
+        Some(other) => Some(starts_another(other, run_directory)),
+        None => defaults.iter().find(|file| file.is_this).or_else(|| defaults.first()).map(is_not_started),
+    }
+}
+
+fn starts_another(file: &Defaults, run_directory: &Path) -> Finding {
+    let (path, other) = (file.path.display(), file.run_directory().to_string_lossy().into_owned());
+    Finding::warning(
+        format!(
+            "init starts the daemon with `-m {other}`, by OPTIONS in {path}, and this looked at one with `-m {}`",
+            run_directory.display()
+        ),
+        format!("look at that one, with `-m {}`, or change OPTIONS there", shell_word(&other)),
+    )
+}
+
+fn is_not_started(file: &Defaults) -> Finding {
+    let (path, word) = (file.path.display(), shell_word(&file.path.to_string_lossy()));
+    match file.start() {
+        Some(value) => Finding::error(
+            format!("{path} says START={value}, so the init script does not start the daemon"),
+            format!("`sed -i 's/^[[:space:]]*START=.*/START=yes/' {word}`"),
+        ),
+        None => Finding::warning(
+            format!("{path} does not say START=yes, so the init script does not start the daemon"),
+            format!("`echo START=yes >> {word}`"),
+        ),
     }
 }
 
@@ -89,6 +102,15 @@ fn judge_start(host: &Host) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::world::finding::Severity;
+
+    fn defaults(name: &str, text: &str, is_this: bool) -> Defaults {
+        let path = format!("/etc/default/{name}").into();
+        Defaults { path, text: text.into(), is_this, has_unit: false }
+    }
+
+    fn started(defaults: &[Defaults]) -> Option<Finding> {
+        judge_start(defaults, Path::new("/var/run/saslauthd"), false)
+    }
 
     #[test]
     fn start_must_say_yes_where_the_script_wants_it() {
@@ -99,11 +121,24 @@ mod tests {
             ("  START='no'\n", Some(Severity::Error)),
             ("# START=yes\n", Some(Severity::Warning)),
         ] {
-            let host = Host { defaults: Some(text.into()), needs_start_line: true, ..Host::default() };
-            assert_eq!(judge(&host).first().map(|finding| finding.severity), expected, "{text}");
-            assert_eq!(judge(&Host { needs_start_line: false, ..host }), [], "{text}");
+            let file = defaults("saslauthd", text, true);
+            assert_eq!(started(std::slice::from_ref(&file)).map(|finding| finding.severity), expected, "{text}");
+            assert_eq!(started(&[Defaults { has_unit: true, ..file.clone() }]), None, "{text}");
+            assert_eq!(judge_start(&[file], Path::new("/"), true), None, "somebody has started it: {text}");
         }
-        assert_eq!(judge(&Host { needs_start_line: true, ..Host::default() }), []);
+        assert_eq!(started(&[]), None);
+    }
+
+    #[test]
+    fn each_daemon_of_the_script_has_its_own_file() {
+        let postfix = "START=yes\nOPTIONS=\"-c -m /var/spool/postfix/var/run/saslauthd\"\n";
+        let files = |is_usual| {
+            [defaults("saslauthd", "START=no\n", is_usual), defaults("saslauthd-postfix", postfix, !is_usual)]
+        };
+        assert_eq!(started(&files(false)), None);
+        let found = started(&files(true)).map(|finding| finding.to_string()).unwrap_or_default();
+        assert!(found.starts_with("warning: init starts the daemon with `-m /var/spool/postfix/"), "{found}");
+        assert!(found.contains("OPTIONS in /etc/default/saslauthd-postfix, and this"), "{found}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod defaults;
 pub mod host;
 pub mod pam;
 pub mod postfix;

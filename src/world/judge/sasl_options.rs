@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 pub struct OptionsFile {
     /// Where it is, or would be.
     pub path: PathBuf,
-    /// What is in it; `None` if there is no such file.
+    /// What is in it; `None` if there is no such file, or if it cannot be read.
     pub text: Option<String>,
+    /// Why it cannot be read, if it is there.
+    pub unreadable: Option<String>,
     /// What stands before each key: `sasl_` in imapd.conf.
     pub prefix: &'static str,
     /// Whether libsasl has mechanisms installed that need the plain password or a secret of their own.
@@ -44,6 +46,11 @@ impl OptionsFile {
         self.value("saslauthd_path").map(Path::new)
     }
 
+    /// Whether it names another method, which somebody has chosen.
+    pub fn asks_somebody_else(&self) -> bool {
+        self.value("pwcheck_method").is_some() && !self.asks_saslauthd()
+    }
+
     /// What is wrong with it for `program`.
     pub fn judge(&self, program: &str) -> Vec<Finding> {
         match self.judge_method(program) {
@@ -55,6 +62,17 @@ impl OptionsFile {
     fn judge_method(&self, program: &str) -> Option<Finding> {
         let (path, word) = (self.path.display(), shell_word(&self.path.to_string_lossy()));
         let prefix = self.prefix;
+        if let Some(reason) = &self.unreadable {
+            return Some(Finding::warning(
+                format!(
+                    "whether {program} asks saslauthd is not known, since {path} cannot be read: {reason}"
+                ),
+                match reason.contains("Permission denied") {
+                    true => "run this as root",
+                    false => "put a file in its place that can be read",
+                },
+            ));
+        }
         if self.text.is_none() {
             return Some(Finding::error(
                 format!("{path} is missing, and without it {program} does not ask saslauthd"),
@@ -68,7 +86,7 @@ impl OptionsFile {
                 ),
                 format!("`echo '{prefix}pwcheck_method: saslauthd' >> {word}`"),
             )),
-            Some(method) if !self.asks_saslauthd() => Some(Finding::warning(
+            Some(method) if self.asks_somebody_else() => Some(Finding::warning(
                 format!("{path} says {prefix}pwcheck_method: {method}, so {program} does not ask saslauthd"),
                 format!("unless that is meant: `{}`", self.replacement("pwcheck_method", "saslauthd")),
             )),
@@ -126,7 +144,13 @@ mod tests {
 
     fn file(text: Option<&str>, prefix: &'static str) -> OptionsFile {
         let text = text.map(str::to_owned);
-        OptionsFile { path: "/etc/postfix/sasl/smtpd.conf".into(), text, prefix, has_other_mechanisms: true }
+        OptionsFile {
+            path: "/etc/postfix/sasl/smtpd.conf".into(),
+            text,
+            unreadable: None,
+            prefix,
+            has_other_mechanisms: true,
+        }
     }
 
     #[test]
@@ -139,6 +163,14 @@ mod tests {
         ] {
             assert_eq!(file(Some(text), "").judge("smtpd"), [], "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_told_to_be_overwritten() {
+        let unreadable = OptionsFile { unreadable: Some("Permission denied".into()), ..file(None, "") };
+        let found = unreadable.judge("smtpd");
+        assert_eq!((found.len(), found[0].severity), (1, Severity::Warning));
+        assert_eq!(found[0].remedy.as_deref(), Some("run this as root"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Reach {
     Full,
     /// This is missing on the way, or is the socket itself.
     Missing(PathBuf),
+    /// A link that leads to a place outside of the root directory, where the program cannot follow it.
+    LinkOut(PathBuf),
     /// The account may not go on here.
     Closed(Inode),
     /// It could not be looked at, and why.
@@ -65,6 +67,8 @@ pub struct Visit {
     pub leads_to: Option<PathBuf>,
     /// What came of going there with its account and root directory.
     pub reach: Reach,
+    /// The file from which init starts another daemon, at whose socket the client looks.
+    pub started_from: Option<PathBuf>,
 }
 
 /// What the findings need to know of the machine.
@@ -107,7 +111,7 @@ fn judge_socket(machine: &Machine, OwnSocket { path, reach }: &OwnSocket) -> Fin
         Reach::Missing(missing) if *missing == machine.run_directory => {
             Finding::ok(format!("{} is missing; the daemon makes it with mode 0755", missing.display()))
         }
-        Reach::Missing(missing) => Finding::error(
+        Reach::Missing(missing) | Reach::LinkOut(missing) => Finding::error(
             format!("{shown} cannot be made: {} is missing", missing.display()),
             format!("`mkdir -p {}`", directory_word(path)),
         ),
@@ -151,14 +155,25 @@ pub fn judge_visits(machine: &Machine, visits: &[Visit]) -> Vec<Finding> {
 }
 
 fn judge_visit(machine: &Machine, visit: &Visit, somebody_is_served: bool) -> Finding {
-    let Visit { client, leads_to, reach } = visit;
+    let Visit { client, leads_to, reach, started_from } = visit;
     let (name, account, path) = (&client.name, &client.account, client.path());
     let shown = path.display();
-    let Some(own) = leads_to else { return leads_elsewhere(machine, client, somebody_is_served) };
+    let Some(own) = leads_to else {
+        return match (reach, started_from) {
+            (Reach::Answered(listener), _) => {
+                Finding::ok(format!("{name} asks another daemon, at {shown}: {}", listener.shown()))
+            }
+            (Reach::Missing(_) | Reach::Unserved, Some(file)) => {
+                Finding::ok(format!("{name} asks another daemon, at {shown}, by {}", file.display()))
+            }
+            _ => leads_elsewhere(machine, client, somebody_is_served),
+        };
+    };
     match reach {
         Reach::Answered(_) => Finding::ok(format!("{name}: {account} can connect to {shown}")),
         Reach::Full | Reach::Unserved => Finding::ok(format!("{name}: {account} may connect to {shown}")),
         Reach::Missing(_) => Finding::ok(format!("{name}: {account} will find {}", own.display())),
+        Reach::LinkOut(link) => link_out(client, own, link),
         Reach::Closed(inode) => {
             let place = outside(client, &inode.path);
             let what = if inode.is_directory { "enter" } else { "connect to" };
@@ -177,6 +192,26 @@ fn judge_visit(machine: &Machine, visit: &Visit, somebody_is_served: bool) -> Fi
             "run this as root, and see that the account exists",
         ),
     }
+}
+
+/// A link is followed below the root directory of whoever follows it.
+fn link_out(client: &Client, own: &Path, link: &Path) -> Finding {
+    let (link, directory) = (outside(client, link), shell_word(&client.directory().to_string_lossy()));
+    Finding::error(
+        format!(
+            "{}: the link {} leads out of the chroot {}, where it cannot be followed, so {} is not found",
+            client.name,
+            link.display(),
+            client.root.as_deref().unwrap_or_else(|| Path::new("/")).display(),
+            own.display(),
+        ),
+        format!(
+            "`rm {} && mkdir -p {directory} && mount --bind {} {directory}` until the next boot; for good, make the \
+             directory and give the daemon the run directory `-m {directory}`",
+            shell_word(&link.to_string_lossy()),
+            directory_word(own),
+        ),
+    )
 }
 
 fn outside(client: &Client, path: &Path) -> PathBuf {

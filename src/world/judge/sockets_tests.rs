@@ -25,7 +25,7 @@ fn closed(path: &str, mode: u32, group: Option<&str>, is_directory: bool) -> Rea
 }
 
 fn visit(reach: Reach) -> Visit {
-    Visit { client: client(None), leads_to: Some(USUAL_SOCKET.into()), reach }
+    Visit { client: client(None), leads_to: Some(USUAL_SOCKET.into()), reach, started_from: None }
 }
 
 fn told(finding: &Finding) -> String {
@@ -87,6 +87,7 @@ fn a_socket_that_is_looked_for_elsewhere_is_told_both_ways() {
         client: client(Some("/var/spool/postfix")),
         leads_to: None,
         reach: Reach::Missing("/var/run".into()),
+        started_from: None,
     };
     let found = judge_visits(&machine(), std::slice::from_ref(&chrooted));
     assert_eq!(found[0].severity, Severity::Error);
@@ -113,6 +114,40 @@ fn a_socket_that_is_looked_for_elsewhere_is_told_both_ways() {
         "{}",
         found[0]
     );
+}
+
+#[test]
+fn a_client_of_another_daemon_is_no_fault_of_this_one() {
+    let listener = Listener { process: 7, executable: Some("/usr/sbin/saslauthd".into()), is_own: false };
+    let file = PathBuf::from("/etc/default/saslauthd-postfix");
+    for (reach, started_from, words) in [
+        (
+            Reach::Answered(listener),
+            None,
+            "asks another daemon, at /var/run/saslauthd/mux: /usr/sbin/saslauthd",
+        ),
+        (Reach::Missing(RUN.into()), Some(file), "by /etc/default/saslauthd-postfix"),
+    ] {
+        let found = judge_visits(&machine(), &[Visit { leads_to: None, started_from, ..visit(reach) }]);
+        assert_eq!(found[0].severity, Severity::Ok, "{}", found[0]);
+        assert!(told(&found[0]).contains(words), "{}", found[0]);
+    }
+}
+
+#[test]
+fn a_link_out_of_the_chroot_is_told_with_two_remedies() {
+    let visit = Visit { client: client(Some("/var/spool/postfix")), ..visit(Reach::LinkOut(RUN.into())) };
+    let found = judge_visits(&machine(), &[visit]);
+    assert_eq!(found[0].severity, Severity::Error);
+    assert!(
+        told(&found[0]).contains("the link /var/spool/postfix/var/run/saslauthd leads out of the chroot")
+    );
+    assert!(
+        told(&found[0]).contains("`rm /var/spool/postfix/var/run/saslauthd && mkdir -p "),
+        "{}",
+        found[0]
+    );
+    assert!(told(&found[0]).contains("`-m /var/spool/postfix/var/run/saslauthd`"), "{}", found[0]);
 }
 
 #[test]

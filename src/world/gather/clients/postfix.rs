@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::{Found, OPTIONS, client, options_at};
+use crate::world::finding::Finding;
 use crate::world::gather::files::read;
 use crate::world::gather::within::{PATIENCE, within};
 use crate::world::judge::client::Client;
-use crate::world::judge::postfix::{Asking, asking, parameters};
+use crate::world::judge::postfix::{Asking, Parameters, asking, parameters};
 use crate::world::judge::sasl_options::OptionsFile;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,33 @@ const MAIN: &str = "/etc/postfix/main.cf";
 const MASTER: &str = "/etc/postfix/master.cf";
 const POSTCONF: &str = "/usr/sbin/postconf";
 
-/// Its smtpd, once for each way in which it looks for the socket.
-pub(super) fn gather() -> Option<Found> {
-    let main = parameters(&postconf(&[]).or_else(|| read(Path::new(MAIN)).ok())?);
-    let master = postconf(&["-M"]).or_else(|| read(Path::new(MASTER)).ok())?;
+/// Its smtpd, once for each way in which it looks for the socket; nothing where there is no Postfix. An smtpd that asks
+/// somebody else is told of where nobody `is_asking`, since then it was perhaps not meant.
+pub(super) fn gather(is_asking: bool) -> Option<Found> {
+    if !Path::new(MAIN).exists() {
+        return None;
+    }
+    let main = postconf(&[]).or_else(|| read(Path::new(MAIN)).ok());
+    let master = postconf(&["-M"]).or_else(|| read(Path::new(MASTER)).ok());
+    match (main, master) {
+        (Some(main), Some(master)) => Some(of_files(&parameters(&main), &master, is_asking)),
+        _ => Some((Vec::new(), vec![unknown()])),
+    }
+}
+
+fn unknown() -> Finding {
+    let text =
+        format!("whether Postfix asks this daemon is not known, since {MAIN} or {MASTER} cannot be read");
+    Finding::warning(text, "run this as root, and see what `postconf` says")
+}
+
+fn of_files(main: &Parameters, master: &str, is_asking: bool) -> Found {
     let (mut clients, mut findings) = (Vec::<Client>::new(), Vec::new());
-    for asking in asking(&main, &master) {
-        let options = options_of(&asking);
-        for finding in options.judge("smtpd") {
+    let all: Vec<_> = asking(main, master).into_iter().map(|asking| (options_of(&asking), asking)).collect();
+    let is_asking = is_asking || all.iter().any(|(options, _)| options.asks_saslauthd());
+    for (options, asking) in all {
+        let is_meant = is_asking && options.asks_somebody_else();
+        for finding in options.judge("smtpd").into_iter().filter(|_| !is_meant) {
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
@@ -37,7 +57,7 @@ pub(super) fn gather() -> Option<Found> {
             None => clients.push(client),
         }
     }
-    Some((clients, findings))
+    (clients, findings)
 }
 
 fn client_of(asking: &Asking, options: &OptionsFile) -> Client {
@@ -68,9 +88,6 @@ fn options_of(asking: &Asking) -> OptionsFile {
 
 /// What postconf(1) writes; nothing if it is not there, fails or takes too long.
 fn postconf(arguments: &[&str]) -> Option<String> {
-    if !Path::new(MAIN).exists() {
-        return None;
-    }
     let mut command = Command::new(POSTCONF);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
