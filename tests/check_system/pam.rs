@@ -29,6 +29,17 @@ fn a_service_without_a_file_where_other_denies_is_made_by_the_remedy() {
 }
 
 #[test]
+fn services_with_files_need_no_other_where_nobody_knows_who_asks() {
+    require!(Root, Mounts);
+    let site = Site::plain();
+    site.sh("rm -r /etc/postfix /etc/pam.d");
+    site.write("pam.d/imap", "auth required pam_unix.so\naccount required pam_unix.so\n");
+    site.is_well(&PAM);
+    site.remove("pam.d/imap");
+    site.is_cured(&PAM, "error", "no service that clients usually name has a file in /etc/pam.d");
+}
+
+#[test]
 fn the_service_that_postfix_names_is_the_one_that_is_looked_at() {
     require!(Root, Mounts);
     let site = Site::plain();
@@ -57,6 +68,19 @@ fn a_module_that_is_not_installed_is_told_however_deep_it_is() {
         return;
     }
     assert_eq!(command_of(line(&report, "pam_mysql.so")), "apt-get install libpam-mysql");
+}
+
+#[test]
+fn a_module_that_is_not_installed_is_no_fault_where_its_answer_does_not_count() {
+    require!(Root, Mounts);
+    let site = Site::plain();
+    let unix = "auth required pam_unix.so\naccount required pam_unix.so\n";
+    site.write("pam.d/smtp", &format!("auth optional pam_nonexistent.so\n{unix}"));
+    site.is_well(&PAM);
+    site.write("pam.d/smtp", &format!("auth sufficient pam_nonexistent.so\n{unix}"));
+    let report = site.check(&PAM);
+    assert_eq!(report.code, Some(0));
+    line(&report, "warning: the module pam_nonexistent.so, which /etc/pam.d/smtp asks, is not installed");
 }
 
 #[test]

@@ -34,8 +34,19 @@ pub struct Line {
     pub kind: String,
     /// As the file names it.
     pub module: String,
-    /// `-`: its absence is no fault.
-    pub may_be_missing: bool,
+    /// What comes of it where the module is not installed.
+    pub absence: Absence,
+}
+
+/// What PAM makes of a line whose module is not installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// The login is refused.
+    Refuses,
+    /// The line is passed over: who is known to that module alone cannot log in.
+    IsPassedOver,
+    /// The line says that the module may be missing, or that its answer does not count.
+    IsNoFault,
 }
 
 /// The names of the files that a file includes.
@@ -48,7 +59,7 @@ pub fn modules(text: &str) -> Vec<String> {
     rules(text)
         .filter(|words| include_of(words).is_none())
         .filter_map(|words| line_of(&words))
-        .filter(|line| !line.may_be_missing)
+        .filter(|line| line.absence != Absence::IsNoFault)
         .map(|line| line.module)
         .collect()
 }
@@ -139,8 +150,28 @@ fn kind_of(word: &str) -> String {
 }
 
 fn line_of(words: &[String]) -> Option<Line> {
-    let [kind, _, module, ..] = words else { return None };
-    Some(Line { kind: kind_of(kind), module: module.clone(), may_be_missing: kind.starts_with('-') })
+    let [kind, control, module, ..] = words else { return None };
+    let absence = if kind.starts_with('-') { Absence::IsNoFault } else { absence_of(control) };
+    Some(Line { kind: kind_of(kind), module: module.clone(), absence })
+}
+
+/// As pam.conf(5) spells the words out: `optional` and `sufficient` pass over whatever is no success.
+fn absence_of(control: &str) -> Absence {
+    let control = control.to_ascii_lowercase();
+    let action = |result: &str| {
+        let mut pairs =
+            control.trim_matches(['[', ']']).split_whitespace().filter_map(|pair| pair.split_once('='));
+        pairs.rfind(|(name, _)| *name == result).map(|(_, action)| action.to_owned())
+    };
+    match control.as_str() {
+        "optional" => Absence::IsNoFault,
+        "sufficient" => Absence::IsPassedOver,
+        _ if !control.starts_with('[') => Absence::Refuses,
+        _ => match action("module_unknown").or_else(|| action("default")).as_deref() {
+            Some("ignore") => Absence::IsPassedOver,
+            _ => Absence::Refuses,
+        },
+    }
 }
 
 /// The uncommented lines without the blanks around them.

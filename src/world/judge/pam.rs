@@ -1,7 +1,7 @@
 //! The PAM services of logins: whether they have a file, whether that lets anybody in, whether its modules are there.
 #![forbid(unsafe_code)]
 
-use crate::mechanism::pam::stacks::{FALLBACK, Line, ServiceFile, Stacks};
+use crate::mechanism::pam::stacks::{Absence, FALLBACK, Line, ServiceFile, Stacks};
 use crate::world::finding::Finding;
 use std::collections::BTreeSet;
 
@@ -23,6 +23,14 @@ fn judge_service(stacks: &Stacks, service: &str) -> Vec<Finding> {
         }
         Some(ServiceFile::There(_)) => service,
         None if stacks.files.contains_key(FALLBACK) => FALLBACK,
+        None if service == FALLBACK => {
+            return vec![Finding::error(
+                format!(
+                    "no service that clients usually name has a file in /etc/pam.d, nor is there a file {FALLBACK}"
+                ),
+                making(stacks, service),
+            )];
+        }
         None => {
             return vec![Finding::error(
                 format!(
@@ -60,18 +68,24 @@ fn judge_service(stacks: &Stacks, service: &str) -> Vec<Finding> {
 fn missing_of(stacks: &Stacks, name: &str, lines: &[Line]) -> Vec<Finding> {
     let counts = |line: &&Line| {
         matches!(line.kind.as_str(), "auth" | "account")
-            && !line.may_be_missing
+            && line.absence != Absence::IsNoFault
             && stacks.missing_modules.contains(&line.module)
     };
     let missing: BTreeSet<_> = lines.iter().filter(counts).map(|line| line.module.as_str()).collect();
+    let refuses = |module: &str| {
+        let mut lines = lines.iter().filter(counts).filter(|line| line.module == module);
+        lines.any(|line| line.absence == Absence::Refuses)
+    };
     let finding = |module: &str| {
-        Finding::error(
-            format!("the module {module}, which /etc/pam.d/{name} asks, is not installed"),
-            match package_of(module) {
-                Some(package) => format!("`apt-get install {package}`, or take the line out"),
-                None => "install the package that has it, or take the line out".to_owned(),
-            },
-        )
+        let text = format!("the module {module}, which /etc/pam.d/{name} asks, is not installed");
+        let remedy = match package_of(module) {
+            Some(package) => format!("`apt-get install {package}`, or take the line out"),
+            None => "install the package that has it, or take the line out".to_owned(),
+        };
+        match refuses(module) {
+            true => Finding::error(format!("{text}, which counts as a refusal"), remedy),
+            false => Finding::warning(format!("{text}, and PAM goes on without it"), remedy),
+        }
     };
     missing.into_iter().map(finding).collect()
 }

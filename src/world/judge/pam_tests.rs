@@ -84,10 +84,11 @@ fn a_module_that_is_missing_is_told_with_its_package() {
             "pam_mysql.so",
             Some("`apt-get install libpam-mysql`"),
         ),
-        ("auth [success=1 default=ignore] \\\n  pam_own.so\n", "pam_own.so", Some("install the package")),
+        ("auth [success=1 default=die] \\\n  pam_own.so\n", "pam_own.so", Some("install the package")),
         ("auth include deeper\n", "pam_mysql.so", Some("libpam-mysql")),
         ("-auth sufficient pam_mysql.so\n", "pam_mysql.so", None),
         ("session optional pam_mysql.so\n", "pam_mysql.so", None),
+        ("auth optional pam_mysql.so\nauth required pam_unix.so\n", "pam_mysql.so", None),
         ("# auth required pam_mysql.so\n", "pam_mysql.so", None),
         ("account include deeper\n", "pam_mysql.so", None),
     ] {
@@ -102,6 +103,20 @@ fn a_module_that_is_missing_is_told_with_its_package() {
             }
             None => assert_eq!(found[0].severity, Severity::Ok, "{text}: {}", found[0]),
         }
+    }
+}
+
+#[test]
+fn a_module_without_which_others_still_let_people_in_is_no_error() {
+    for control in
+        ["sufficient", "[success=1 default=ignore]", "[success=1 module_unknown=ignore default=die]"]
+    {
+        let smtp = format!("auth {control} pam_mysql.so\nauth required pam_unix.so\n");
+        let found = found(&missing(&[("smtp", &smtp)], "pam_mysql.so"), "smtp");
+        assert_eq!(found[0].severity, Severity::Warning, "{control}: {}", found[0]);
+        let both = format!("{smtp}auth required pam_mysql.so\n");
+        let found = judge(&missing(&[("smtp", &both)], "pam_mysql.so"), &BTreeSet::from(["smtp".to_owned()]));
+        assert_eq!(found[0].severity, Severity::Error, "{control}: {}", found[0]);
     }
 }
 
