@@ -33,7 +33,8 @@ pub fn look(config: &Config, loaded: &Loaded) -> Vec<Finding> {
     let defaults = gather::defaults::gather(|directory| is_same_directory(directory, &config.run_directory));
     let runs = sockets.iter().any(|socket| matches!(socket.reach, Reach::Answered(_) | Reach::Full));
     findings.extend(judge::sockets::judge_own(&machine, &sockets));
-    findings.extend(judge::sockets::judge_visits(&machine, &visits(&clients, loaded, &defaults)));
+    let clients: Vec<_> = clients.into_iter().filter_map(|client| of_this(client, loaded)).collect();
+    findings.extend(judge::visits::judge_visits(&machine, &visits(&clients, loaded, &defaults)));
     findings.extend(judge::host::judge_start(&defaults, &config.run_directory, runs));
     findings.extend(look_at_pam(&clients, loaded));
     findings.extend(judge::host::judge(&gather::host::gather(config, loaded)));
@@ -76,6 +77,17 @@ fn visits(clients: &[Client], loaded: &Loaded, defaults: &[Defaults]) -> Vec<Vis
         Visit { leads_to, client: client.clone(), reach: identified(reach), started_from }
     };
     clients.iter().map(visit).collect()
+}
+
+/// Nothing of one whose socket must be here to matter and is not; no services where the socket has its own.
+fn of_this(client: Client, loaded: &Loaded) -> Option<Client> {
+    if !client.only_here {
+        return Some(client);
+    }
+    let path = leads_to(&client.path(), loaded)?;
+    let mut sockets = loaded.site.endpoints.iter().filter(|endpoint| endpoint.path == path);
+    let has_service = sockets.any(|endpoint| endpoint.service.is_some());
+    Some(Client { services: if has_service { Vec::new() } else { client.services }, ..client })
 }
 
 /// The file of another daemon than this, of which the client's directory is the run directory.

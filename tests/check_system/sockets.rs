@@ -5,6 +5,7 @@ use super::{command_of, complaints, line};
 use crate::support::command::run;
 use crate::support::{Daemon, Finished, Launch, Program, eventually};
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -198,6 +199,27 @@ fn options_of_libsasl_that_ask_somebody_else_are_put_right_by_the_remedy() {
     }
     site.remove("postfix/sasl/smtpd.conf");
     site.is_cured(&PAM, "error", "/etc/postfix/sasl/smtpd.conf is missing");
+}
+
+#[test]
+fn a_socket_for_dovecots_protocol_that_postfix_cannot_open_is_told() {
+    require!(Root, Mounts);
+    let site = Site::chrooted();
+    site.sh("printf 'smtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n' >> /etc/postfix/main.cf");
+    // As the daemon of another program would have it, it is nobody's business here.
+    let report = site.check(&PAM);
+    assert!(!report.output.contains("Postfix's smtpd"), "{report:#?}");
+    let path = site.path("spool/private/auth");
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    let _listener = UnixListener::bind(&path).unwrap();
+    let socket = format!("--socket={},protocol=dovecot", path.display());
+    for (mode, owner, severity) in [("0660", "root", "error"), ("0660", "postfix", "ok")] {
+        site.sh(&format!("chown {owner} {0} && chmod {mode} {0}", path.display()));
+        let report = site.check(&["-a", "pam", &socket]);
+        let told = line(&report, "Postfix's smtpd (smtp/inet): ");
+        assert!(told.starts_with(&format!("{severity}: ")), "{told}");
+        assert_eq!(told.contains("add `owner=postfix` to the socket"), severity == "error", "{told}");
+    }
 }
 
 #[test]

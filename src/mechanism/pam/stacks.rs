@@ -159,9 +159,9 @@ fn line_of(words: &[String]) -> Option<Line> {
 fn absence_of(control: &str) -> Absence {
     let control = control.to_ascii_lowercase();
     let action = |result: &str| {
-        let pairs =
+        let mut pairs =
             control.trim_matches(['[', ']']).split_whitespace().filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(name, _)| *name == result).next_back().map(|(_, action)| action.to_owned())
+        pairs.rfind(|(name, _)| *name == result).map(|(_, action)| action.to_owned())
     };
     match control.as_str() {
         "optional" => Absence::IsNoFault,

@@ -89,6 +89,7 @@ fn exim() -> Option<Client> {
         root: None,
         socket: USUAL_SOCKET.into(),
         options: None,
+        only_here: false,
         services: Vec::new(),
         restart: "restart Exim",
     })
@@ -101,6 +102,7 @@ fn client(name: &str, options: &OptionsFile, restart: &'static str) -> Client {
         root: None,
         socket: options.socket().map_or_else(|| USUAL_SOCKET.into(), Path::to_owned),
         options: Some(options.path.clone()),
+        only_here: false,
         services: Vec::new(),
         restart,
     }

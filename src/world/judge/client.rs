@@ -16,6 +16,8 @@ pub struct Client {
     pub socket: PathBuf,
     /// The file that can name another path to it; `None` where the path is compiled in.
     pub options: Option<PathBuf>,
+    /// Whether it is nobody's business here unless that socket is one of this daemon's.
+    pub only_here: bool,
     /// The PAM services of its logins.
     pub services: Vec<String>,
     /// What makes it notice that its account has got into a group.
@@ -74,6 +76,7 @@ mod tests {
             root: Some("/var/spool/postfix".into()),
             socket: USUAL_SOCKET.into(),
             options: None,
+            only_here: false,
             services: Vec::new(),
             restart: "",
         };

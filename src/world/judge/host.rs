@@ -122,7 +122,7 @@ mod tests {
             ("# START=yes\n", Some(Severity::Warning)),
         ] {
             let file = defaults("saslauthd", text, true);
-            assert_eq!(started(&[file.clone()]).map(|finding| finding.severity), expected, "{text}");
+            assert_eq!(started(std::slice::from_ref(&file)).map(|finding| finding.severity), expected, "{text}");
             assert_eq!(started(&[Defaults { has_unit: true, ..file.clone() }]), None, "{text}");
             assert_eq!(judge_start(&[file], Path::new("/"), true), None, "somebody has started it: {text}");
         }

@@ -9,3 +9,4 @@ pub mod postfix;
 pub mod sasl_options;
 pub mod servers;
 pub mod sockets;
+pub mod visits;

@@ -29,7 +29,51 @@ pub fn asking(parameters: &Parameters, master: &str) -> Vec<Asking> {
     logical_lines(master).filter_map(|line| asking_of(parameters, &words(&line))).collect()
 }
 
-fn asking_of(main: &Parameters, words: &[String]) -> Option<Asking> {
+/// An smtpd that asks by Dovecot's protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskingDovecot {
+    /// The service of master.cf.
+    pub service: String,
+    /// The socket, from outside of any chroot.
+    pub socket: PathBuf,
+    /// The account of its process.
+    pub account: String,
+    /// The service of its logins.
+    pub login_service: String,
+}
+
+/// Every smtpd of master.cf that asks by Dovecot's protocol at a Unix socket.
+pub fn asking_dovecot(parameters: &Parameters, master: &str) -> Vec<AskingDovecot> {
+    logical_lines(master).filter_map(|line| asking_dovecot_of(parameters, &words(&line))).collect()
+}
+
+fn asking_dovecot_of(main: &Parameters, words: &[String]) -> Option<AskingDovecot> {
+    let Smtpd { service, unprivileged, all, .. } = smtpd(main, words, "dovecot")?;
+    let value = |name: &str, default: &str| expanded(&all, name, default);
+    let path = value("smtpd_sasl_path", "smtpd");
+    if path.starts_with("inet:") {
+        return None;
+    }
+    // A relative path is below the directory that each process of Postfix starts in, chrooted or not.
+    let queue = PathBuf::from(value("queue_directory", "/var/spool/postfix"));
+    Some(AskingDovecot {
+        service,
+        socket: queue.join(path.strip_prefix("unix:").unwrap_or(&path)),
+        account: account(&all, unprivileged),
+        login_service: value("smtpd_sasl_service", "smtp"),
+    })
+}
+
+/// An smtpd of master.cf.
+struct Smtpd<'a> {
+    service: String,
+    unprivileged: &'a str,
+    chroot: &'a str,
+    all: Parameters,
+}
+
+/// It, if it asks about logins, and by that type of SASL.
+fn smtpd<'a>(main: &Parameters, words: &'a [String], sasl_type: &str) -> Option<Smtpd<'a>> {
     let [name, kind, _, unprivileged, chroot, _, _, command, arguments @ ..] = words else { return None };
     if command != "smtpd" || kind == "unix" && name != "smtpd" {
         return None;
@@ -37,15 +81,25 @@ fn asking_of(main: &Parameters, words: &[String]) -> Option<Asking> {
     let mut all = main.clone();
     all.extend(overrides(arguments));
     let value = |name: &str, default: &str| expanded(&all, name, default);
-    if value("smtpd_sasl_auth_enable", "no") != "yes" || value("smtpd_sasl_type", "cyrus") != "cyrus" {
+    if value("smtpd_sasl_auth_enable", "no") != "yes" || value("smtpd_sasl_type", "cyrus") != sasl_type {
         return None;
     }
+    Some(Smtpd { service: format!("{name}/{kind}"), unprivileged, chroot, all })
+}
+
+fn account(all: &Parameters, unprivileged: &str) -> String {
+    if unprivileged == "n" { "root".to_owned() } else { expanded(all, "mail_owner", "postfix") }
+}
+
+fn asking_of(main: &Parameters, words: &[String]) -> Option<Asking> {
+    let Smtpd { service, unprivileged, chroot, all } = smtpd(main, words, "cyrus")?;
+    let value = |name: &str, default: &str| expanded(&all, name, default);
     let in_chroot = chroot == "y" || chroot == "-" && is_chroot_the_default(main);
     let directories = value("cyrus_sasl_config_path", "");
     Some(Asking {
-        service: format!("{name}/{kind}"),
+        service,
         root: in_chroot.then(|| PathBuf::from(value("queue_directory", "/var/spool/postfix"))),
-        account: if unprivileged == "n" { "root".to_owned() } else { value("mail_owner", "postfix") },
+        account: account(&all, unprivileged),
         options: value("smtpd_sasl_path", "smtpd"),
         directories: directories.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect(),
         login_service: value("smtpd_sasl_service", "smtp"),
@@ -130,6 +184,7 @@ fn expanded(all: &Parameters, name: &str, default: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     const ON: &str = "smtpd_sasl_auth_enable = yes\n";
 
@@ -183,6 +238,19 @@ mod tests {
         for master in ["", "smtp inet", "smtp inet n - y - - smtpd-wrapper"] {
             assert_eq!(of(ON, master), [], "{master}");
         }
+    }
+
+    #[test]
+    fn the_socket_of_dovecots_protocol_is_below_the_queue_directory() {
+        let main = parameters(&format!("{ON}smtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n"));
+        let master = "smtp inet n - y - - smtpd\n587 inet n - y - - smtpd -o smtpd_sasl_path=unix:/run/a\n\
+            588 inet n - y - - smtpd -o smtpd_sasl_path=inet:localhost:1\n\
+            589 inet n - y - - smtpd -o smtpd_sasl_type=cyrus\n";
+        let found = asking_dovecot(&main, master);
+        let sockets: Vec<_> = found.iter().map(|asking| asking.socket.as_path()).collect();
+        assert_eq!(sockets, [Path::new("/var/spool/postfix/private/auth"), Path::new("/run/a")]);
+        assert_eq!((found[0].account.as_str(), found[0].login_service.as_str()), ("postfix", "smtp"));
+        assert_eq!(asking(&main, master).len(), 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::world::finding::Severity;
 use crate::world::judge::client::USUAL_SOCKET;
+use crate::world::judge::visits::judge_visits;
 
 const RUN: &str = "/var/run/saslauthd";
 
@@ -15,6 +16,7 @@ fn client(root: Option<&str>) -> Client {
         root: root.map(PathBuf::from),
         socket: USUAL_SOCKET.into(),
         options: Some("/etc/postfix/sasl/smtpd.conf".into()),
+        only_here: false,
         services: vec!["smtp".into()],
         restart: "restart Postfix",
     }
@@ -67,6 +69,13 @@ fn who_is_kept_out_is_told_how_to_get_in() {
         assert_eq!(found[0].severity, Severity::Error);
         assert!(told(&found[0]).contains(&format!("Remedy: {remedy}")), "{}", found[0]);
     }
+}
+
+#[test]
+fn a_socket_that_the_daemon_makes_anew_is_opened_by_its_settings() {
+    let closed = closed("/var/spool/postfix/private/auth", 0o660, None, false);
+    let found = judge_visits(&machine(), &[visit(closed)]);
+    assert!(told(&found[0]).contains("Remedy: add `owner=postfix` to the socket"), "{}", found[0]);
 }
 
 #[test]

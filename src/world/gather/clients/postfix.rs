@@ -6,7 +6,7 @@ use crate::world::finding::Finding;
 use crate::world::gather::files::read;
 use crate::world::gather::within::{PATIENCE, within};
 use crate::world::judge::client::Client;
-use crate::world::judge::postfix::{Asking, Parameters, asking, parameters};
+use crate::world::judge::postfix::{Asking, AskingDovecot, Parameters, asking, asking_dovecot, parameters};
 use crate::world::judge::sasl_options::OptionsFile;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -50,14 +50,33 @@ fn of_files(main: &Parameters, master: &str, is_asking: bool) -> Found {
         if !options.asks_saslauthd() {
             continue;
         }
-        let client = client_of(&asking, &options);
-        let is_same = |other: &&mut Client| (&other.root, &other.socket) == (&client.root, &client.socket);
-        match clients.iter_mut().find(is_same) {
-            Some(other) => other.services.extend(client.services),
-            None => clients.push(client),
-        }
+        add(&mut clients, client_of(&asking, &options));
     }
+    asking_dovecot(main, master).into_iter().for_each(|asking| add(&mut clients, of_dovecot(asking)));
     (clients, findings)
+}
+
+/// One line is enough for several that go the same way.
+fn add(clients: &mut Vec<Client>, client: Client) {
+    let is_same = |other: &&mut Client| (&other.root, &other.socket) == (&client.root, &client.socket);
+    match clients.iter_mut().find(is_same) {
+        Some(other) => other.services.extend(client.services),
+        None => clients.push(client),
+    }
+}
+
+/// It may be Dovecot that it asks.
+fn of_dovecot(asking: AskingDovecot) -> Client {
+    Client {
+        name: format!("Postfix's smtpd ({})", asking.service),
+        account: asking.account,
+        root: None,
+        socket: asking.socket,
+        options: None,
+        only_here: true,
+        services: vec![asking.login_service],
+        restart: "restart Postfix",
+    }
 }
 
 fn client_of(asking: &Asking, options: &OptionsFile) -> Client {
