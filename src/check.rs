@@ -13,8 +13,8 @@ use crate::settings::file::Problem;
 use crate::strerror::strerror;
 use crate::supervisor::obstacles;
 use crate::sys::{memory, process};
-use crate::world;
-use crate::world::finding::{Finding, Severity};
+use crate::system_check;
+use crate::system_check::finding::{Finding, Severity};
 use mio::{Poll, Registry, Token};
 use std::io::Write;
 use std::path::Path;
@@ -70,7 +70,7 @@ fn tell_of_system(config: &Config, loaded: &Loaded) -> ExitCode {
         findings.push(Finding::ok("flags and files have no problems"));
     }
     if !loaded.problems.iter().any(Problem::is_error) {
-        findings.extend(world::look(config, loaded));
+        findings.extend(system_check::look(config, loaded));
     }
     let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
     let is_well =

@@ -45,10 +45,10 @@ mod skipped;
 mod strerror;
 pub mod supervisor;
 pub mod sys;
+pub mod system_check;
 pub mod testsaslauthd;
 pub mod wire;
 pub mod worker;
-pub mod world;
 
 use cli::saslauthd::Parsed;
 use std::ffi::{OsStr, OsString};

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["cli"],
     &["frontend", "saslauthdctl", "supervisor", "testsaslauthd", "worker"],
-    &["world"],
+    &["system_check"],
     &["check"],
 ];
 
@@ -66,9 +66,9 @@ const PURE: &[&str] = &[
     "supervisor::notify::report",
     "supervisor::succession",
     "wire",
-    "world::finding",
-    "world::judge",
-    "world::shell_word",
+    "system_check::finding",
+    "system_check::judge",
+    "system_check::shell_word",
 ];
 
 /// Parts of paths that are effects, or read what only effects should: files, sockets, processes, clocks, environment.

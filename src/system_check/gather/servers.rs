@@ -8,8 +8,8 @@ use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
 use crate::net::probe::Probed;
 use crate::registry::connect::probe;
 use crate::registry::load::Loaded;
+use crate::system_check::judge::servers::Contact;
 use crate::worker::do_errand;
-use crate::world::judge::servers::Contact;
 use std::time::Duration;
 
 /// A longer wait for a server's word is no use to whoever looks.

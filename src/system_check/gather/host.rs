@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::registry::load::Loaded;
 use crate::registry::named_files;
 use crate::sys::impersonation::Wish;
-use crate::world::judge::host::{Host, Unreadable};
+use crate::system_check::judge::host::{Host, Unreadable};
 use std::fs;
 use std::path::Path;
 

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::defaults::Defaults;
-use crate::world::finding::Finding;
-use crate::world::shell_word::shell_word;
+use crate::system_check::finding::Finding;
+use crate::system_check::shell_word::shell_word;
 use std::path::{Path, PathBuf};
 
 /// What was found of it.
@@ -101,7 +101,7 @@ fn is_not_started(file: &Defaults) -> Finding {
 #[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::world::finding::Severity;
+    use crate::system_check::finding::Severity;
 
     fn defaults(name: &str, text: &str, is_this: bool) -> Defaults {
         let path = format!("/etc/default/{name}").into();
@@ -122,7 +122,11 @@ mod tests {
             ("# START=yes\n", Some(Severity::Warning)),
         ] {
             let file = defaults("saslauthd", text, true);
-            assert_eq!(started(std::slice::from_ref(&file)).map(|finding| finding.severity), expected, "{text}");
+            assert_eq!(
+                started(std::slice::from_ref(&file)).map(|finding| finding.severity),
+                expected,
+                "{text}"
+            );
             assert_eq!(started(&[Defaults { has_unit: true, ..file.clone() }]), None, "{text}");
             assert_eq!(judge_start(&[file], Path::new("/"), true), None, "somebody has started it: {text}");
         }

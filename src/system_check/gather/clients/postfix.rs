@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use super::{Found, OPTIONS, client, options_at};
-use crate::world::finding::Finding;
-use crate::world::gather::files::read;
-use crate::world::gather::within::{PATIENCE, within};
-use crate::world::judge::client::Client;
-use crate::world::judge::postfix::{Asking, AskingDovecot, Parameters, asking, asking_dovecot, parameters};
-use crate::world::judge::sasl_options::OptionsFile;
+use crate::system_check::finding::Finding;
+use crate::system_check::gather::files::read;
+use crate::system_check::gather::within::{PATIENCE, within};
+use crate::system_check::judge::client::Client;
+use crate::system_check::judge::postfix::{
+    Asking, AskingDovecot, Parameters, asking, asking_dovecot, parameters,
+};
+use crate::system_check::judge::sasl_options::OptionsFile;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

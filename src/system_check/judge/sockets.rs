@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::client::Client;
-use crate::world::finding::Finding;
-use crate::world::shell_word::shell_word;
+use crate::system_check::finding::Finding;
+use crate::system_check::shell_word::shell_word;
 use std::path::{Path, PathBuf};
 
 /// What came of a try to connect.

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::files::read;
-use crate::world::judge::defaults::Defaults;
+use crate::system_check::judge::defaults::Defaults;
 use std::fs;
 use std::path::Path;
 

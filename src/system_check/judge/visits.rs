@@ -3,8 +3,8 @@
 
 use super::client::Client;
 use super::sockets::{Inode, Machine, Reach, Visit, directory_word};
-use crate::world::finding::Finding;
-use crate::world::shell_word::shell_word;
+use crate::system_check::finding::Finding;
+use crate::system_check::shell_word::shell_word;
 use std::path::{Path, PathBuf};
 
 /// What is to be said of the programs that ask.

@@ -3,7 +3,7 @@
 
 use crate::mechanism::pam::service_files;
 use crate::mechanism::pam::stacks::{ServiceFile, Stacks, modules};
-use crate::world::judge::pam::USUALLY_INCLUDED;
+use crate::system_check::judge::pam::USUALLY_INCLUDED;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::client::lines;
-use crate::world::finding::Finding;
-use crate::world::shell_word::shell_word;
+use crate::system_check::finding::Finding;
+use crate::system_check::shell_word::shell_word;
 use std::path::{Path, PathBuf};
 
 /// A file with options of libsasl.
@@ -140,7 +140,7 @@ impl OptionsFile {
 #[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::world::finding::Severity;
+    use crate::system_check::finding::Severity;
 
     fn file(text: Option<&str>, prefix: &'static str) -> OptionsFile {
         let text = text.map(str::to_owned);

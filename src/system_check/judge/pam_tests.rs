@@ -1,6 +1,6 @@
 use super::*;
 use crate::mechanism::pam::stacks::ServiceFile;
-use crate::world::finding::Severity;
+use crate::system_check::finding::Severity;
 
 const COMMON_AUTH: &str = "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth requisite pam_deny.so\n\
     auth required pam_permit.so\n";

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::mechanism::pam::stacks::{Absence, FALLBACK, Line, ServiceFile, Stacks};
-use crate::world::finding::Finding;
+use crate::system_check::finding::Finding;
 use std::collections::BTreeSet;
 
 /// What is to be said of these services.

@@ -8,7 +8,7 @@ use crate::sys::impersonation::{Wish, access, become_other};
 use crate::sys::socket::peer;
 use crate::sys::spawn::Account;
 use crate::sys::unix_stream::connect;
-use crate::world::judge::sockets::{Inode, Listener, Reach};
+use crate::system_check::judge::sockets::{Inode, Listener, Reach};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;

@@ -1,7 +1,7 @@
 use super::*;
-use crate::world::finding::Severity;
-use crate::world::judge::client::USUAL_SOCKET;
-use crate::world::judge::visits::judge_visits;
+use crate::system_check::finding::Severity;
+use crate::system_check::judge::client::USUAL_SOCKET;
+use crate::system_check::judge::visits::judge_visits;
 
 const RUN: &str = "/var/run/saslauthd";
 

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::net::exchange::FailureKind;
-use crate::world::finding::Finding;
-use crate::world::shell_word::shell_word;
+use crate::system_check::finding::Finding;
+use crate::system_check::shell_word::shell_word;
 
 /// How far it came at a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn remedy(contact: &Contact, kind: FailureKind, reason: &str) -> String {
 #[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::world::finding::Severity;
+    use crate::system_check::finding::Severity;
 
     fn contact(server: &str, reached: Result<(), (FailureKind, &str)>) -> Contact {
         Contact {
