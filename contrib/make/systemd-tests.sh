@@ -122,7 +122,7 @@ accepted_again() {
 notify_reload() {
     configure "$LDAP" 'Type=notify-reload
 ExecReload='
-    systemctl start "$unit" && before=$(frontend) && systemctl reload "$unit" && new_frontend "$before" &&
+    systemctl start "$unit" && before=$(frontend) && systemctl reload "$unit" && eventually new_frontend "$before" &&
         bad_configuration && systemctl reload "$unit" && status_has refused && is SubState running &&
         good_configuration
 }

@@ -68,8 +68,8 @@ fn while_a_frontend_is_replaced_the_status_has_no_old_numbers() {
     lines.wait_for("STATUS=Logins wait for a new frontend");
     eventually("its numbers are told", || {
         let all = lines.all();
-        let texts = all.iter().filter_map(|line| line.split("STATUS=").nth(1));
-        texts.last().is_some_and(|text| text.starts_with("0.0 logins/s")).then_some(())
+        let mut texts = all.iter().filter_map(|line| line.split("STATUS=").nth(1));
+        texts.next_back().is_some_and(|text| text.starts_with("0.0 logins/s")).then_some(())
     });
 }
 
