@@ -40,6 +40,8 @@ if have shellcheck "the shell scripts"; then
     shellcheck --external-sources contrib/make/test-deb/scenario.sh
 fi
 
+contrib/make/deb-functions.sh
+
 # The run directory is a setting of the build: src/config/run_directory.rs.
 if grep -rnE 'default_value.*/run/saslauthd' src; then
     echo "The run directory has to be that of the build: config::run_directory::DEFAULT_RUN_DIRECTORY" >&2

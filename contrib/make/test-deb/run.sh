@@ -43,8 +43,7 @@ END
 
 nspawn() {
     set -- --quiet --register=no --keep-unit --private-network --resolv-conf=off --timezone=off --directory="$root" "$@"
-    # With groups of processes as Debian boots; by the old ones, which this machine may have, a stop waits for its timeout.
-    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec setsid systemd-nspawn "$@" < /dev/null
+    exec setsid systemd-nspawn "$@" < /dev/null
 }
 
 # Copies the tree of a release, with what the scenario needs.
