@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Frontend;
-use crate::generated::build;
+use crate::generated::{COMMIT, build};
 use crate::metrics::snapshot::Snapshot;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ impl Frontend {
             totals.servers.entry((server.instance.clone(), server.server.clone())).or_default();
         }
         Snapshot {
-            version: format!("{} {}", build::PKG_VERSION, build::SHORT_COMMIT),
+            version: format!("{} {}", build::PKG_VERSION, COMMIT),
             pid: daemon.pid,
             started: daemon.started,
             configured: daemon.configured,
