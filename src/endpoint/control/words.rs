@@ -67,7 +67,7 @@ pub(super) fn printable(bytes: &[u8]) -> String {
     shown
 }
 
-/// The bytes that [`printable`] has shown so; others may be shown the same way only if they hold a `\xNN` themselves.
+/// The bytes that `printable` has shown so; others may be shown the same way only if they hold a `\xNN` themselves.
 pub fn unprintable(shown: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shown.len());
     let mut rest = shown;

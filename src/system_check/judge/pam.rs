@@ -104,7 +104,7 @@ fn making(stacks: &Stacks, service: &str) -> String {
     format!("`printf '{lines}' > /etc/pam.d/{service}`")
 }
 
-/// What the services of a system usually include, to be looked at for [`Stacks::making`].
+/// What the services of a system usually include, to be looked at so that a remedy can include it, too.
 pub const USUALLY_INCLUDED: [&str; 3] = ["common-auth", "password-auth", "system-auth"];
 
 /// Where Debian has it.
