@@ -11,6 +11,9 @@
 # SASLAUTHD_DEB: the package, without which the way `package` is not tried.
 set -eu
 
+# shellcheck source=contrib/make/booted.sh
+. contrib/make/booted.sh
+
 programs=$(realpath "$1")
 shift
 document=docs/MIGRATING.md
@@ -48,58 +51,18 @@ copy_source() {
     [ -z "${SASLAUTHD_DEB:-}" ] || install -D -m 0644 -t "$1/root/source/target/deb" "$SASLAUTHD_DEB"
 }
 
-# The first process of the container whose manager has the number $1, once it is there. The manager has another child
-# for a moment.
-first_process() {
-    for _ in $(seq 300); do
-        children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || children=
-        for child in $children; do
-            if grep -q '^NSpid:.*[[:space:]]1$' "/proc/$child/status" 2>/dev/null; then
-                echo "$child"
-                return
-            fi
-        done
-        sleep 0.1
-    done
-}
-
 inside() {
     nsenter -t "$first" -m -u -i -n -p -C env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
         HOME=/root sh -euc 'cd /root/source && exec "$@"' sh "$@"
 }
 
-wait_until_booted() {
-    for _ in $(seq 600); do
-        case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) return ;; esac
-        sleep 0.1
-    done
-    echo "The container did not boot:" >&2
-    cat "$directory/log" >&2
-    return 1
-}
-
-power_off() {
-    # SIGRTMIN+4, for which not every shell has a name.
-    [ -z "$first" ] || kill -s 38 "$first" 2>/dev/null || true
-    for _ in $(seq 200); do
-        kill -0 "$container" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    kill -KILL ${first:+"$first"} "$container" 2>/dev/null || true
-}
-
 boot() {
-    directory=$(mktemp -d "${TMPDIR:-/var/tmp}/saslauthd-migrating.XXXXXX") first='' container=''
-    trap 'power_off; rm -rf --one-file-system "$directory"' EXIT
+    directory=$(mktemp -d "${TMPDIR:-/var/tmp}/saslauthd-migrating.XXXXXX")
+    trap clean_up EXIT
     trap 'exit 1' HUP INT TERM
     cp -a "$tree" "$directory/tree"
     copy_source "$directory/tree"
-    setsid systemd-nspawn --quiet --directory="$directory/tree" --register=no --keep-unit --private-network --boot \
-        --machine="saslauthd-migrating-$$" > "$directory/log" 2>&1 < /dev/null &
-    container=$!
-    first=$(first_process "$container")
-    [ -n "$first" ] || skip "a container cannot be started here: $(tail -n 1 "$directory/log")"
-    wait_until_booted
+    boot_tree "saslauthd-migrating-$$" || skip "a container cannot be started here: $(tail -n 1 "$directory/log")"
 }
 
 # Runs the block of this mark as somebody would who pastes it into a shell.

@@ -9,6 +9,9 @@
 # SYSTEMD_TREES: where the trees are, or are made with mmdebstrap. They are copied, never changed.
 set -eu
 
+# shellcheck source=contrib/make/booted.sh
+. contrib/make/booted.sh
+
 programs=$(realpath "$1")
 shift
 trees=${SYSTEMD_TREES:-/var/tmp/saslauthd-trees}
@@ -45,58 +48,19 @@ install_into() {
     echo 5a51a0d0000000000000000000000000 > "$1/etc/machine-id"
 }
 
-# The first process of the container, once it is there: before it there is one that only prepares it.
-first_process() {
-    for _ in $(seq 300); do
-        children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || children=
-        for child in $children; do
-            if grep -q '^NSpid:.*[[:space:]]1$' "/proc/$child/status" 2>/dev/null; then
-                echo "$child"
-                return
-            fi
-        done
-        sleep 0.1
-    done
-}
-
 inside() {
     nsenter -t "$first" -m -u -i -n -p -C env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
 }
 
-wait_until_booted() {
-    for _ in $(seq 600); do
-        case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) return ;; esac
-        sleep 0.1
-    done
-    echo "$suite did not boot:" >&2
-    cat "$directory/log" >&2
-    return 1
-}
-
-power_off() {
-    # SIGRTMIN+4, for which not every shell has a name.
-    [ -z "$first" ] || kill -s 38 "$first" 2>/dev/null || true
-    for _ in $(seq 200); do
-        kill -0 "$container" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    kill -KILL ${first:+"$first"} "$container" 2>/dev/null || true
-}
-
 test_suite() {
-    suite=$1 first='' container=''
+    suite=$1
     [ -d "$trees/$suite" ] || make_tree "$suite"
     directory=$(mktemp -d "/var/tmp/saslauthd-$suite.XXXXXX")
-    trap 'power_off; rm -rf --one-file-system "$directory"' EXIT
+    trap clean_up EXIT
     trap 'exit 1' HUP INT TERM
     cp -a "$trees/$suite" "$directory/tree"
     install_into "$directory/tree"
-    setsid systemd-nspawn --quiet --directory="$directory/tree" --register=no --keep-unit --private-network --boot \
-        --machine="saslauthd-$suite-$$" > "$directory/log" 2>&1 < /dev/null &
-    container=$!
-    first=$(first_process "$container")
-    [ -n "$first" ] || skip "a container cannot be started here: $(tail -n 1 "$directory/log")"
-    wait_until_booted
+    boot_tree "saslauthd-$suite-$$" || skip "a container cannot be started here: $(tail -n 1 "$directory/log")"
     echo "== $suite: $(inside systemctl --version | head -n 1)"
     inside sh /root/contrib/systemd-tests.sh
 }
