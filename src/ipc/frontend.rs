@@ -1,28 +1,18 @@
 //! Between supervisor and frontend: the configuration, workers, the end.
 #![forbid(unsafe_code)]
 
+use super::LARGEST_MESSAGE;
 use super::codec::{Malformed, Reader, Writer, cut};
+use super::frontend_setup::{FrontendSetup, decode_setup, encode_setup};
 use super::listener::{EndpointKey, Listener, decode_listener, encode_listener, read_keys, write_keys};
 use super::totals::{read_daemon, read_totals, write_daemon, write_totals};
-use super::{LARGEST_MESSAGE, LARGEST_SETUP};
-use crate::config::ServerOrder;
 use crate::config::log_level::LogLevel;
-use crate::config::login_format::LoginFormat;
 use crate::config::site::PoolId;
-use crate::config::{
-    CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
-    WorkerFlag, WorkerSettings,
-};
 use crate::job::WorkerId;
 use crate::metrics::activity::Activity;
 use crate::metrics::daemon::Daemon;
 use crate::metrics::totals::Totals;
 use crate::secret::Secret;
-use crate::settings::file::Text;
-use crate::settings::raw_settings::RawSettings;
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 
 const SETUP: u8 = 1;
 const WORKER: u8 = 2;
@@ -40,23 +30,6 @@ const CLOSED: u8 = 13;
 const LISTENER: u8 = 14;
 const LOG_LEVEL: u8 = 16;
 const TOTALS: u8 = 15;
-
-/// What a frontend must know: its first message.
-#[derive(Debug, PartialEq, Eq)]
-pub struct FrontendSetup {
-    /// How logins are handled.
-    pub settings: FrontendSettings,
-    /// Where log lines go.
-    pub log: LogTargets,
-    /// How much is logged.
-    pub log_level: LogLevel,
-    /// What the site is worked out from, and mechanisms that ask servers are set up from.
-    pub sources: RawSettings,
-    /// How many sockets are coming, for its share of the descriptors.
-    pub listeners: usize,
-    /// Whether Dovecot's protocol is spoken at one of them.
-    pub has_auth_sockets: bool,
-}
 
 /// To a frontend.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,7 +89,7 @@ impl ToFrontend {
     /// The message to the frontend.
     pub fn encode(&self) -> Secret {
         match self {
-            Self::Setup(setup) => encode_setup(setup),
+            Self::Setup(setup) => encode_setup(SETUP, setup),
             Self::Listener(listener) => encode_listener(LISTENER, listener).finish(),
             Self::Accept => Writer::new(ACCEPT, 16).finish(),
             Self::Worker(worker, pool) => Writer::new(WORKER, 32).number(worker.0).size(pool.0).finish(),
@@ -204,117 +177,25 @@ fn decode_activity(reader: &mut Reader<'_>) -> Result<Activity, Malformed> {
     })
 }
 
-fn encode_setup(setup: &FrontendSetup) -> Secret {
-    let settings = &setup.settings;
-    let network = &settings.network;
-    // All of it at once, so that passwords are in one place only.
-    Writer::new(SETUP, LARGEST_SETUP)
-        .string(settings.mechanisms.join(",").as_bytes())
-        .option(settings.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
-        .option(settings.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
-        .size(settings.workers.most)
-        .size(settings.workers.ready)
-        .number(u64::from(settings.workers.requests_each))
-        .flag(settings.workers.flag == WorkerFlag::MaxProcesses)
-        .size(settings.limits.password)
-        .size(settings.limits.field)
-        .duration(settings.request_timeout)
-        .duration(settings.read_timeout)
-        .size(settings.max_connections)
-        .size(settings.max_auth_connections)
-        .flag(settings.on_unavailable == OnUnavailable::No)
-        .flag(settings.reply_text == ReplyText::Bare)
-        .duration(network.connect_timeout)
-        .duration(network.tls_timeout)
-        .duration(network.operation_timeout)
-        .duration(network.total_timeout)
-        .duration(network.retry_interval)
-        .duration(network.idle_time)
-        .size(network.most_connections)
-        .flag(network.order == ServerOrder::RoundRobin)
-        .flag(setup.log.syslog)
-        .flag(setup.log.stderr)
-        .log_level(setup.log_level)
-        .option(setup.sources.option.as_deref(), |writer, option| writer.string(option.as_bytes()))
-        .option(setup.sources.file.as_ref(), write_text)
-        .option(setup.sources.ldap_conf.as_ref(), write_text)
-        .size(setup.listeners)
-        .flag(setup.has_auth_sockets)
-        .finish()
-}
-
-fn write_text(writer: Writer, text: &Text) -> Writer {
-    writer.string(text.path.as_os_str().as_bytes()).string(text.bytes.as_bytes())
-}
-
-fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
-    let path = PathBuf::from(OsString::from_vec(reader.string()?.to_vec()));
-    Ok(Text { path, bytes: Secret::copy_of(reader.string()?) })
-}
-
-fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Malformed> {
-    let settings = FrontendSettings {
-        mechanisms: decode_names(&reader.text()?),
-        login_format: reader.option(|reader| LoginFormat::parse(&reader.text()?).map_err(|_| Malformed))?,
-        cache: reader
-            .option(|reader| Ok(CacheSettings { bytes: reader.size()?, lifetime: reader.duration()? }))?,
-        workers: WorkerSettings {
-            most: reader.size()?,
-            ready: reader.size()?,
-            requests_each: u32::try_from(reader.number()?).map_err(|_| Malformed)?,
-            flag: if reader.flag()? { WorkerFlag::MaxProcesses } else { WorkerFlag::Processes },
-        },
-        limits: Limits { password: reader.size()?, field: reader.size()? },
-        request_timeout: reader.duration()?,
-        read_timeout: reader.duration()?,
-        max_connections: reader.size()?,
-        max_auth_connections: reader.size()?,
-        on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
-        reply_text: if reader.flag()? { ReplyText::Bare } else { ReplyText::Full },
-        network: decode_network(reader)?,
-    };
-    let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
-    let log_level = reader.log_level()?;
-    let sources = RawSettings {
-        instance: None,
-        option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
-        file: reader.option(read_text)?,
-        ldap_conf: reader.option(read_text)?,
-    };
-    let listeners = reader.size()?;
-    let has_auth_sockets = reader.flag()?;
-    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets })
-}
-
-/// A name has no comma in it.
-fn decode_names(joined: &str) -> Vec<String> {
-    joined.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-fn decode_network(reader: &mut Reader<'_>) -> Result<NetworkSettings, Malformed> {
-    Ok(NetworkSettings {
-        connect_timeout: reader.duration()?,
-        tls_timeout: reader.duration()?,
-        operation_timeout: reader.duration()?,
-        total_timeout: reader.duration()?,
-        retry_interval: reader.duration()?,
-        idle_time: reader.duration()?,
-        most_connections: reader.size()?,
-        order: if reader.flag()? { ServerOrder::RoundRobin } else { ServerOrder::Listed },
-    })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::config::endpoint::{LONGEST_PATH, MOST_ALLOWED, MOST_LISTENERS};
+    use crate::config::login_format::LoginFormat;
     use crate::config::site::Protocol;
-    use crate::ipc::{Allowed, totals};
+    use crate::config::{
+        CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
+        ServerOrder, WorkerFlag, WorkerSettings,
+    };
+    use crate::ipc::{Allowed, LARGEST_SETUP, totals};
     use crate::secret;
-    use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF};
+    use crate::settings::file::Text;
+    use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF, RawSettings};
     use crate::sys::socket;
+    use std::ffi::OsString;
     use std::os::fd::AsFd;
+    use std::os::unix::ffi::OsStringExt;
     use std::time::Duration;
 
     fn setup(cache: Option<CacheSettings>) -> FrontendSetup {

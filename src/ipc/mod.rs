@@ -7,6 +7,7 @@
 mod codec;
 mod errand;
 mod frontend;
+mod frontend_setup;
 mod handover;
 mod listener;
 mod totals;
@@ -14,7 +15,8 @@ mod worker;
 
 pub use codec::Malformed;
 pub use errand::has_room_for;
-pub use frontend::{FromFrontend, FrontendSetup, ToFrontend};
+pub use frontend::{FromFrontend, ToFrontend};
+pub use frontend_setup::FrontendSetup;
 pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};
 pub use listener::{Allowed, EndpointKey, Listener};
 pub use totals::MOST_NAMES;
