@@ -14,6 +14,7 @@ use crate::strerror::strerror;
 use mio::Registry;
 use mio::event::Event;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// All there are, in the order in which the site has them.
@@ -50,6 +51,16 @@ impl Networks {
     pub(super) fn get(&mut self, instance: InstanceId) -> Option<&mut dyn Network> {
         let (_, network) = self.networks.iter_mut().find(|(id, _)| *id == instance)?;
         Some(network.as_mut())
+    }
+
+    /// Every TCP port that they may connect to, as a number or a name from /etc/services.
+    pub(super) fn ports(&self) -> impl Iterator<Item = String> + '_ {
+        self.networks.iter().flat_map(|(_, network)| network.ports())
+    }
+
+    /// The directories in which they look for authorities while they serve.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.networks.iter().flat_map(|(_, network)| network.authorities())
     }
 
     /// How all servers are, sorted by instance and name.

@@ -24,6 +24,7 @@ use crate::metrics::totals::ServerTotals;
 use crate::outcome::Verdict;
 use crate::policy::origin::Origin;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// A mechanism that asks servers, as the event loop sees it.
@@ -55,6 +56,12 @@ pub trait Network {
 
     /// The next thing to do.
     fn next_action(&mut self) -> Option<NetworkAction>;
+
+    /// Every TCP port that it may connect to, as a number or a name from /etc/services.
+    fn ports(&self) -> Vec<String>;
+
+    /// The directories in which OpenSSL looks for the authority of a server's certificate when it is there.
+    fn authorities(&self) -> Vec<PathBuf>;
 
     /// How each of its servers is, sorted by their names.
     fn servers(&self, now: Instant) -> Vec<ServerNow>;

@@ -147,6 +147,10 @@ impl Protocol for Ldap {
         self.pools.pool(pool)
     }
 
+    fn further_ports(&self) -> Vec<String> {
+        self.realms.all().flat_map(|realm| referral::ports(&realm.settings.referrals)).collect()
+    }
+
     fn session(&self, pool: PoolId, server: usize) -> LdapSession {
         // A place that is not in the list cannot be; if it were, no password could go there in clear.
         let known = self.pool(pool).servers.get(server).cloned();

@@ -20,11 +20,12 @@ use crate::job::{ErrandId, ErrandResult};
 use crate::metrics::ledger::label;
 use crate::metrics::snapshot::ServerNow;
 use crate::metrics::totals::ServerTotals;
-use crate::net::exchange::{Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
+use crate::net::exchange::{Address, Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
 use crate::policy::origin::Origin;
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Makes a mechanism ready to be asked by the event loop.
@@ -216,6 +217,21 @@ impl<P: Protocol> Network for Driver<P> {
 
     fn next_action(&mut self) -> Option<NetworkAction> {
         self.actions.pop_front()
+    }
+
+    fn ports(&self) -> Vec<String> {
+        let pools = self.protocol.pools().into_iter().map(|pool| self.protocol.pool(pool));
+        let servers = pools.flat_map(|pool| pool.servers.clone());
+        let ports = servers.filter_map(|server| match server.address {
+            Address::Host { service, .. } => Some(service),
+            Address::Path(_) => None,
+        });
+        ports.chain(self.protocol.further_ports()).collect()
+    }
+
+    fn authorities(&self) -> Vec<PathBuf> {
+        let pools = self.protocol.pools().into_iter().map(|pool| self.protocol.pool(pool));
+        pools.filter_map(|pool| pool.tls.authorities_directory.clone()).collect()
     }
 
     fn servers(&self, now: Instant) -> Vec<ServerNow> {

@@ -42,6 +42,11 @@ pub trait Protocol: 'static {
     /// The pool of that number, as a question named it.
     fn pool(&self, pool: PoolId) -> Rc<PoolSettings>;
 
+    /// Ports, as numbers or names from /etc/services, of servers that are in none of [`Self::pools`] and may yet be asked.
+    fn further_ports(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A session for a new connection to the server at that place in the pool's list.
     fn session(&self, pool: PoolId, server: usize) -> Self::Session;
 
