@@ -3,6 +3,7 @@
 
 mod fitness;
 
+use crate::config::sandbox::Rules;
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
@@ -14,7 +15,8 @@ use crate::registry::{self, Kind};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
-use crate::sys::{memory, process, process_tree, resolve, signals, socket, spawn};
+use crate::sys::time::LocalTime;
+use crate::sys::{memory, process, process_tree, resolve, sandbox, signals, socket, spawn};
 use fitness::{Completion, Fitness, Unfit};
 use std::fmt;
 use std::io;
@@ -126,6 +128,9 @@ impl Worker {
         };
         buffer.resize(largest_request(setup.limits));
         let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
+        if setup.sandbox {
+            enter_sandbox(&setup);
+        }
         Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness })
     }
 
@@ -231,6 +236,15 @@ fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, Mechani
         Some(Kind::Remote(..)) => Err(MechanismError(format!("{name} is asked without a worker"))),
         None => Err(MechanismError(format!("unknown authentication mechanism: {name}"))),
     }
+}
+
+/// Gives up what this worker needs no more.
+fn enter_sandbox(setup: &WorkerSetup) {
+    // libc reads the time zone now.
+    let _ = LocalTime::now();
+    let rules = if setup.mechanism.is_some() { Rules::checks() } else { Rules::errands() };
+    let in_force = sandbox::enter(&rules);
+    log::debug!(target: "sandbox", "in force: {in_force}");
 }
 
 /// The next message; `None` when the frontend is gone or has done with this worker. The buffer is wiped.

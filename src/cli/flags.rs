@@ -90,6 +90,8 @@ pub(super) struct Flags {
     pub(super) log: LogChoice,
     #[arg(long, value_parser = parser(account))]
     pub(super) user: Option<String>,
+    #[arg(long, default_value = "yes", action = clap::ArgAction::Set, value_parser = sandbox())]
+    pub(super) sandbox: bool,
     #[arg(long, value_parser = parser(config_file))]
     pub(super) config: Option<PathBuf>,
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "files", value_parser = check_scope())]
@@ -242,6 +244,10 @@ fn on_unavailable() -> impl TypedValueParser<Value = OnUnavailable> {
 
 fn reply_text() -> impl TypedValueParser<Value = ReplyText> {
     choice("--reply-text", [("full", ReplyText::Full), ("bare", ReplyText::Bare)])
+}
+
+fn sandbox() -> impl TypedValueParser<Value = bool> {
+    choice("--sandbox", [("yes", true), ("no", false)])
 }
 
 fn check_scope() -> impl TypedValueParser<Value = CheckScope> {

@@ -124,6 +124,7 @@ impl Flags {
             endpoints,
             foreground,
             user: self.user,
+            sandbox: self.sandbox,
             log: self.log.targets(foreground),
             log_level: if self.verbose || self.debug { LogLevel::Debug } else { LogLevel::Info },
             control,

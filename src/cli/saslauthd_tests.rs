@@ -38,6 +38,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     assert!(!config.foreground && config.log_level == LogLevel::Info && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
     assert_eq!(config.most_worker_growth, 256 << 20);
+    assert!(config.sandbox);
     let expected = FrontendSettings {
         mechanisms: vec!["pam".to_owned()],
         login_format: None,
@@ -90,7 +91,7 @@ fn the_default_cache_holds_fifty_thousand_names() {
 fn every_flag_lands_in_the_configuration() {
     let line = "-a shadow -O/etc/x -m/run/a -crd -s 10 -t 20 -n3 --request-timeout=7 --read-timeout 8 \
         --max-connections=9 --max-auth-connections=8 --max-password=65535 --max-field=16384 --requests-per-worker=11 \
-        --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
+        --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody --sandbox=no";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
     assert!(
@@ -99,6 +100,7 @@ fn every_flag_lands_in_the_configuration() {
     assert_eq!(config.user.as_deref(), Some("nobody"));
     assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
     assert_eq!(config.most_worker_growth, 64 << 20);
+    assert!(!config.sandbox);
     let cache = CacheSettings { bytes: 10_240, lifetime: Duration::from_secs(20) };
     assert_eq!(config.frontend.cache, Some(cache));
     let workers = WorkerSettings { most: 3, ready: 3, requests_each: 11, flag: WorkerFlag::Processes };

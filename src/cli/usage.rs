@@ -78,6 +78,9 @@ option information:
   --control=<path>|no           Socket for saslauthdctl, an absolute path (default control in
                                 the run directory; for root only)
   --user=<name>                 Account of the process that talks to clients
+  --sandbox=yes|no              Keep processes that need no privileges from files, ports and
+                                system calls that they have no use for, as far as the kernel
+                                can (default yes)
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
   --check[=system]              Check flags and files, print problems on the standard output,
                                 start nothing; exit 1 if there is any. With =system also

@@ -6,6 +6,7 @@ pub mod layers;
 pub mod log_level;
 pub mod login_format;
 pub mod run_directory;
+pub mod sandbox;
 pub mod selector;
 pub mod site;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub foreground: bool,
     /// `--user`: the account the frontend runs as; `None` keeps the one that started the daemon.
     pub user: Option<String>,
+    /// `--sandbox`: whether processes that need no privileges give up what they do not need.
+    pub sandbox: bool,
     /// Where log lines go.
     pub log: LogTargets,
     /// How much is logged: more with `-V` and `-d`, and what `saslauthdctl log-level` has said last.

@@ -24,6 +24,7 @@ mod predecessors;
 mod record;
 mod repeated_lines;
 mod requests;
+mod sandbox;
 mod snapshot;
 mod token;
 mod worker_events;
@@ -132,11 +133,14 @@ impl Frontend {
                 confinement::remark(&error)
             );
         }
+        let has_sandbox = setup.sandbox;
         let equipment = Equipment::make(setup, &control).map_err(|reason| {
             // Whoever waits for the daemon to start is told.
             control.send(FromFrontend::Failed(reason.clone()));
             io::Error::other(reason)
         })?;
+        // Before it is ready, and so before it has seen a client.
+        sandbox::enter(has_sandbox, &equipment.networks);
         Ok(Self {
             poll: equipment.poll,
             control,

@@ -233,6 +233,7 @@ mod tests {
             sources: RawSettings::default(),
             listeners: 3,
             has_auth_sockets: true,
+            sandbox: true,
         }
     }
 

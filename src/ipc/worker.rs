@@ -42,6 +42,8 @@ pub struct WorkerSetup {
     pub limits: Limits,
     /// `--max-worker-growth`, in bytes.
     pub most_growth: u64,
+    /// Whether it gives up what it does not need: `--sandbox`, for one that needs no privileges.
+    pub sandbox: bool,
 }
 
 /// To a worker.
@@ -76,6 +78,7 @@ impl WorkerSetup {
             .size(self.limits.password)
             .size(self.limits.field)
             .number(self.most_growth)
+            .flag(self.sandbox)
             .finish()
     }
 }
@@ -118,6 +121,7 @@ impl ToWorker {
                 log_level: reader.log_level()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
                 most_growth: reader.number()?,
+                sandbox: reader.flag()?,
             }),
             VERIFY => Self::Job(JobId(reader.number()?), Purpose::CheckLogin(decode_request(&mut reader)?)),
             LOG_LEVEL => Self::LogLevel(reader.log_level()?),
@@ -322,6 +326,7 @@ mod tests {
             log_level: LogLevel::Warning,
             limits: Limits::DEFAULT,
             most_growth: 1 << 40,
+            sandbox: true,
         };
         let Ok(ToWorker::Setup(arrived)) = ToWorker::decode(setup.encode().as_bytes()) else { panic!() };
         assert_eq!(arrived, setup);

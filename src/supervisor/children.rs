@@ -42,6 +42,7 @@ impl Frontend {
             sources: serving.settings.sources.copy(),
             listeners: serving.listening.len(),
             has_auth_sockets: serving.settings.site.has_auth_sockets(),
+            sandbox: config.sandbox,
         };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),
@@ -144,6 +145,8 @@ pub(super) fn start_worker(
         log_level: config.log_level,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,
+        // Mechanisms in workers need root, and what they load may do anything.
+        sandbox: config.sandbox && instance.is_none(),
     };
     socket::send(frontends.as_fd(), setup.encode().as_bytes())?;
     let process = Spawn {
@@ -199,6 +202,10 @@ pub(super) fn obstacle(error: &io::Error) -> String {
 /// How a child ended, for the log.
 pub(super) fn describe(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
+        // What a filter of system calls kills with.
+        (Some(libc::SIGSYS), _) => {
+            format!("was killed by signal {}: it made a system call that its sandbox forbids", libc::SIGSYS)
+        }
         (Some(signal), _) => format!("was killed by signal {signal}"),
         // What the dynamic loader ends with when a library is missing.
         (None, Some(127)) => "exited with status 127: a library may be missing".to_owned(),

@@ -17,6 +17,7 @@ pub mod process_tree;
 pub mod random;
 pub mod resolve;
 mod result;
+pub mod sandbox;
 pub mod shadow;
 pub mod signals;
 pub mod socket;

@@ -42,4 +42,5 @@ complete -c saslauthd -l server-order -x -a 'listed round-robin' -d 'Which serve
 complete -c saslauthd -l socket -r -F -d 'One more socket'
 complete -c saslauthd -l tls-timeout -x -d 'For a TLS handshake'
 complete -c saslauthd -l total-timeout -x -d 'For all that a login asks of servers'
+complete -c saslauthd -l sandbox -x -a 'no yes' -d 'Whether processes give up what they do not need'
 complete -c saslauthd -l user -x -a '(__fish_complete_users)' -d 'Account of the frontend'
