@@ -51,16 +51,23 @@ pub mod wire;
 pub mod worker;
 
 use cli::saslauthd::Parsed;
+use config::sandbox::Role;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 
 /// The daemon's `main`. The supervisor starts the same binary again for its children, under another name.
 pub fn saslauthd_main() -> ExitCode {
+    saslauthd_main_with(|_| ())
+}
+
+/// The same with something that each child does once it is set up, with its sandbox around it, and before it serves. That
+/// is for a test which lets an attacker in there (`tests/sandbox/intruder`); the daemon has nothing to do at that point.
+pub fn saslauthd_main_with(before_serving: fn(Role)) -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     match words.first().map(|name| name.as_os_str()) {
-        Some(name) if name == OsStr::new(supervisor::FRONTEND_ROLE) => frontend::run(),
-        Some(name) if name == OsStr::new(supervisor::WORKER_ROLE) => worker::run(),
+        Some(name) if name == OsStr::new(supervisor::FRONTEND_ROLE) => frontend::run(before_serving),
+        Some(name) if name == OsStr::new(supervisor::WORKER_ROLE) => worker::run(before_serving),
         _ => supervise(words),
     }
 }

@@ -3,7 +3,7 @@
 
 mod fitness;
 
-use crate::config::sandbox::Rules;
+use crate::config::sandbox::{Role, Rules};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
@@ -27,13 +27,14 @@ use std::time::{Duration, Instant};
 /// How often a syslog that is missing is looked for; each look costs some twenty system calls.
 const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 
-/// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`].
-pub fn run() -> ! {
+/// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`]. See
+/// [`saslauthd_main_with`](crate::saslauthd_main_with) for the argument.
+pub fn run(before_serving: fn(Role)) -> ! {
     process::set_name();
     memory::forbid_dumps();
     signals::keep_from_modules();
     process_tree::adopt_orphans();
-    let mut worker = Worker::set_up();
+    let mut worker = Worker::set_up().inspect(|worker| before_serving(worker.role()));
     let served = worker.as_mut().map_or(Ok(()), Worker::serve);
     let failed = worker.as_ref().err().or_else(|| served.as_ref().err()).filter(|error| !error.is_the_end());
     if let Some(error) = failed {
@@ -128,10 +129,15 @@ impl Worker {
         };
         buffer.resize(largest_request(setup.limits));
         let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
+        let worker = Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness };
         if setup.sandbox {
-            enter_sandbox(&setup);
+            enter_sandbox(worker.role());
         }
-        Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness })
+        Ok(worker)
+    }
+
+    fn role(&self) -> Role {
+        if self.mechanism.is_some() { Role::Checks } else { Role::Errands }
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
@@ -239,12 +245,12 @@ fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, Mechani
 }
 
 /// Gives up what this worker needs no more.
-fn enter_sandbox(setup: &WorkerSetup) {
+fn enter_sandbox(role: Role) {
     // libc reads the time zone now.
     let _ = LocalTime::now();
-    let rules = if setup.mechanism.is_some() { Rules::checks() } else { Rules::errands() };
+    let rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
     let in_force = sandbox::enter(&rules);
-    log::debug!(target: "sandbox", "in force: {in_force}");
+    log::debug!(target: "worker", "sandbox in force: {in_force}");
 }
 
 /// The next message; `None` when the frontend is gone or has done with this worker. The buffer is wiped.

@@ -31,6 +31,7 @@ mod worker_events;
 mod workers;
 
 use crate::config::log_level::LogLevel;
+use crate::config::sandbox::Role;
 use crate::config::site::{Protocol, Site};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -64,12 +65,13 @@ const EVENTS: usize = 256;
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
-pub fn run() -> ! {
+/// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`]. See
+/// [`saslauthd_main_with`](crate::saslauthd_main_with) for the argument.
+pub fn run(before_serving: fn(Role)) -> ! {
     process::set_name();
     memory::forbid_dumps();
     signals::ignore();
-    let mut frontend = Frontend::set_up();
+    let mut frontend = Frontend::set_up().inspect(|_| before_serving(Role::Frontend));
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
     if let Ok(frontend) = &mut frontend {
         record::write_sums(&frontend.outages.take_all(Instant::now()));

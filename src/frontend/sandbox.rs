@@ -10,14 +10,14 @@ use std::fs;
 /// Gives up all that this process needs no more, for good, and says what is in force; `enabled` is `--sandbox`.
 pub(super) fn enter(enabled: bool, networks: &Networks) {
     if !enabled {
-        log::info!(target: "sandbox", "nothing is in force (--sandbox=no)");
+        log::info!(target: "frontend", "no sandbox is in force (--sandbox=no)");
         return;
     }
     // libc reads the time zone now.
     let _ = LocalTime::now();
     let rules = rules(networks);
     let in_force = sandbox::enter(&rules);
-    log::info!(target: "sandbox", "in force: {in_force}");
+    log::info!(target: "frontend", "sandbox in force: {in_force}");
 }
 
 fn rules(networks: &Networks) -> Rules {
@@ -29,7 +29,7 @@ fn rules(networks: &Networks) -> Rules {
         let text = if is_number { "" } else { services.get_or_insert_with(read_services) };
         if !rules.allow_port(&port, text) {
             log::warn!(
-                target: "sandbox",
+                target: "frontend",
                 "The port {port} is not in {SERVICES}, so connections to servers are not restricted to ports"
             );
         }
