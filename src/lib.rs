@@ -61,6 +61,7 @@ pub fn saslauthd_main() -> ExitCode {
     match words.first().map(|name| name.as_os_str()) {
         Some(name) if name == OsStr::new(supervisor::FRONTEND_ROLE) => frontend::run(),
         Some(name) if name == OsStr::new(supervisor::WORKER_ROLE) => worker::run(),
+        Some(name) if name == OsStr::new(supervisor::TRIAL_ROLE) => sys::spawn::be_tried(),
         _ => supervise(words),
     }
 }
