@@ -11,6 +11,7 @@ mod frontends;
 mod log_levels;
 mod notify;
 mod obstacles;
+mod opener;
 mod pid_file;
 mod run_directory;
 mod settings;
