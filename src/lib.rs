@@ -68,6 +68,7 @@ pub fn saslauthd_main_with(before_serving: fn(Role)) -> ExitCode {
     match words.first().map(|name| name.as_os_str()) {
         Some(name) if name == OsStr::new(supervisor::FRONTEND_ROLE) => frontend::run(before_serving),
         Some(name) if name == OsStr::new(supervisor::WORKER_ROLE) => worker::run(before_serving),
+        Some(name) if name == OsStr::new(supervisor::TRIAL_ROLE) => sys::spawn::be_tried(),
         _ => supervise(words),
     }
 }

@@ -1,6 +1,7 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
+mod file;
 mod fitness;
 
 use crate::config::sandbox::{Role, Rules};
@@ -9,7 +10,8 @@ use crate::ipc::{
 };
 use crate::job::{Answer, Errand, ErrandResult, Purpose};
 use crate::log as logging;
-use crate::mechanism::{LocalMechanism, MechanismError, pbkdf2, schemes};
+use crate::mechanism::file::FileSource;
+use crate::mechanism::{LocalMechanism, Means, MechanismError, pbkdf2, schemes};
 use crate::outcome::{Outcome, Verdict};
 use crate::registry::{self, Kind};
 use crate::secret::Secret;
@@ -17,6 +19,7 @@ use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::time::LocalTime;
 use crate::sys::{memory, process, process_tree, resolve, sandbox, signals, socket, spawn};
+use file::FromSupervisor;
 use fitness::{Completion, Fitness, Unfit};
 use std::fmt;
 use std::io;
@@ -111,16 +114,14 @@ impl Worker {
         }
         let mut buffer = Secret::default();
         buffer.resize(LARGEST_MESSAGE);
-        let Some(ToWorker::Setup(setup)) = receive(&socket, &mut buffer)? else {
-            return Err(WorkerError::Malformed);
-        };
+        let (setup, file) = receive_setup(&socket, &mut buffer)?;
         let line = Arc::clone(&socket);
         let send = move |datagram: &[u8]| {
             // The frontend is gone when this fails, and this process is about to be.
             let _ = socket::send(line.as_fd(), &[&[OWN_LOG_LINE], datagram].concat());
         };
         logging::worker::init(Box::new(send), setup.log_level);
-        let mechanism = match start(&setup) {
+        let mechanism = match start(&setup, file) {
             Ok(mechanism) => mechanism,
             Err(error) => {
                 say(&socket, &FromWorker::Failed(error.to_string()))?;
@@ -235,10 +236,13 @@ pub fn do_errand(errand: Errand) -> ErrandResult {
     done.unwrap_or_else(ErrandResult::Failed)
 }
 
-fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
+fn start(
+    setup: &WorkerSetup,
+    file: Option<Box<dyn FileSource>>,
+) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
     let Some(name) = &setup.mechanism else { return Ok(None) };
     match registry::find(name).map(|mechanism| &mechanism.kind) {
-        Some(Kind::Local(local)) => (local.start)(setup.option.as_deref()).map(Some),
+        Some(Kind::Local(local)) => (local.start)(Means { option: setup.option.as_deref(), file }).map(Some),
         Some(Kind::Remote(..)) => Err(MechanismError(format!("{name} is asked without a worker"))),
         None => Err(MechanismError(format!("unknown authentication mechanism: {name}"))),
     }
@@ -251,6 +255,21 @@ fn enter_sandbox(role: Role) {
     let rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
     let in_force = sandbox::enter(&rules);
     log::debug!(target: "worker", "sandbox in force: {in_force}");
+}
+
+/// The first message, which is the supervisor's, and the socket that comes with it if the mechanism has a file.
+fn receive_setup(
+    socket: &OwnedFd,
+    buffer: &mut Secret,
+) -> Result<(WorkerSetup, Option<Box<dyn FileSource>>), WorkerError> {
+    let received = socket::receive_with_descriptor(socket.as_fd(), buffer.as_mut_bytes())?;
+    let (length, file) = received.ok_or(WorkerError::Malformed)?;
+    match ToWorker::decode(buffer.as_bytes().get(..length).unwrap_or_default())? {
+        ToWorker::Setup(setup) => {
+            Ok((setup, file.map(|file| Box::new(FromSupervisor(file)) as Box<dyn FileSource>)))
+        }
+        _ => Err(WorkerError::Malformed),
+    }
 }
 
 /// The next message; `None` when the frontend is gone or has done with this worker. The buffer is wiped.

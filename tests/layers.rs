@@ -64,6 +64,7 @@ const PURE: &[&str] = &[
     "supervisor::counters",
     "supervisor::log_levels",
     "supervisor::notify::report",
+    "supervisor::opener::pace",
     "supervisor::succession",
     "wire",
     "system_check::finding",

@@ -48,6 +48,17 @@ pub struct Pool {
     pub instance: Option<InstanceId>,
     /// How many there are and how long each lives.
     pub workers: WorkerSettings,
+    /// What they may do.
+    pub privileges: Privileges,
+}
+
+/// What a worker may do beyond what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privileges {
+    /// All that the daemon was started with: its mechanism reads what root alone may, or runs code that does.
+    Root,
+    /// As little as the frontend: it runs as the account of `--user`, or the usual one.
+    Unprivileged,
 }
 
 /// The place of a pool in [`Site::pools`].

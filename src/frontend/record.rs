@@ -163,7 +163,7 @@ fn write_end(names: &Names, outcome: &Outcome) {
 mod tests {
     use super::*;
     use crate::config::WorkerSettings;
-    use crate::config::site::{Continuation, Instance, Pool, Route, Step};
+    use crate::config::site::{Continuation, Instance, Pool, Privileges, Route, Step};
     use crate::policy::route::chain::Asked;
     use std::rc::Rc;
     use std::time::Duration;
@@ -182,7 +182,7 @@ mod tests {
         let instance =
             |name: &&str| Instance { name: (*name).to_owned(), mechanism: "pam", option: None, line: None };
         let workers = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
-        let pool = |instance| Pool { instance, workers: workers.clone() };
+        let pool = |instance| Pool { instance, workers: workers.clone(), privileges: Privileges::Root };
         Site {
             instances: instances.iter().map(instance).collect(),
             pools: (0..instances.len()).map(|place| pool(Some(InstanceId(place)))).collect(),

@@ -6,6 +6,7 @@
 
 mod codec;
 mod errand;
+mod file;
 mod frontend;
 mod frontend_setup;
 mod handover;
@@ -15,6 +16,7 @@ mod worker;
 
 pub use codec::Malformed;
 pub use errand::has_room_for;
+pub use file::{FILE_ANSWER, FILE_WANTED, OpenError, decode_opened, encode_opened};
 pub use frontend::{FromFrontend, ToFrontend};
 pub use frontend_setup::FrontendSetup;
 pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::credentials::Credentials;
-use crate::mechanism::{getpwent, shadow};
+use crate::mechanism::{Means, getpwent, shadow};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use crate::skipped;
@@ -136,6 +136,6 @@ fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {
         client: None,
     };
     let local = if mechanism == "shadow" { shadow::LOCAL } else { getpwent::LOCAL };
-    let mut mechanism = (local.start)(None).unwrap();
+    let mut mechanism = (local.start)(Means::default()).unwrap();
     mechanism.verify(&credentials).outcome
 }

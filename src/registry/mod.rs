@@ -8,6 +8,7 @@ pub mod named_files;
 pub mod site;
 
 use crate::config::NetworkSettings;
+use crate::config::site::Instance;
 use crate::mechanism::{
     FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
 };
@@ -19,6 +20,7 @@ use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 /// One way to check a password, as chosen with `-a`.
 pub struct Mechanism {
@@ -121,6 +123,14 @@ fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: Ev
 
 fn probed<P: Protocol>(protocol: &P, do_errand: DoErrand) -> Result<Vec<Probed>, MechanismError> {
     probe(protocol, do_errand).map_err(|error| MechanismError(strerror(&error)))
+}
+
+/// The file that the instance reads in its workers, if it does: the supervisor opens it for them.
+pub fn file_of(instance: &Instance) -> Option<PathBuf> {
+    match &find(instance.mechanism)?.kind {
+        Kind::Local(local) => (local.file)(instance.option.as_deref()),
+        Kind::Remote(..) => None,
+    }
 }
 
 /// The mechanism called `name`, in any case, as the C daemon compares it.

@@ -132,11 +132,12 @@ impl Frontend {
 }
 
 /// Starts a worker for an instance or, without one, for errands; also returns the end of its socket that belongs to the
-/// frontend.
+/// frontend. `file` is the socket at which it gets its file, if it has one.
 pub(super) fn start_worker(
     config: &Config,
     instance: Option<&Instance>,
     account: Option<&Account>,
+    file: Option<BorrowedFd<'_>>,
 ) -> io::Result<(Child, OwnedFd)> {
     let (frontends, workers) = socket::pair()?;
     let setup = WorkerSetup {
@@ -148,7 +149,11 @@ pub(super) fn start_worker(
         // Mechanisms in workers need root, and what they load may do anything.
         sandbox: config.sandbox && instance.is_none(),
     };
-    socket::send(frontends.as_fd(), setup.encode().as_bytes())?;
+    let setup = setup.encode();
+    match file {
+        Some(file) => socket::send_with_descriptor(frontends.as_fd(), setup.as_bytes(), file)?,
+        None => socket::send(frontends.as_fd(), setup.as_bytes())?,
+    }
     let process = Spawn {
         role: OsStr::new(WORKER_ROLE),
         control: workers.as_fd(),

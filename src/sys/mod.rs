@@ -1,6 +1,7 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
 
 pub mod activation;
+pub mod capabilities;
 pub mod confinement;
 pub mod crypt;
 pub mod daemon;

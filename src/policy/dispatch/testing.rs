@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Routes, Step};
+use crate::config::site::{Continuation, Instance, InstanceId, Pool, Privileges, Route, Routes, Step};
 use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings};
 use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
@@ -49,7 +49,7 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         option: None,
         line: None,
     };
-    let pool = |instance| Pool { instance, workers: service.workers.clone() };
+    let pool = |instance| Pool { instance, workers: service.workers.clone(), privileges: Privileges::Root };
     let local = (0..instances.len()).filter(|place| instances[*place] == Works::InWorkers);
     let errands = instances.contains(&Works::AtServers).then(|| pool(None));
     let all: Vec<_> = (0..instances.len()).collect();

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::instances::{Found, Instances};
-use crate::config::site::{InstanceId, Pool, Route};
+use crate::config::site::{InstanceId, Pool, Privileges, Route};
 use crate::config::{WorkerFlag, WorkerSettings};
 use crate::registry::{Kind, find};
 
@@ -20,14 +20,23 @@ pub(super) fn of(instances: &Instances<'_>, default: &Route, workers: &WorkerSet
             let own = with_own_number(workers, found.workers);
             // With `-n 0` a process is started for each login.
             let all = if workers.flag == WorkerFlag::MaxProcesses { 1 } else { own.most };
-            Pool { instance: Some(id), workers: WorkerSettings { ready: ready(id, default, all), ..own } }
+            let workers = WorkerSettings { ready: ready(id, default, all), ..own };
+            Pool { instance: Some(id), workers, privileges: privileges_of(found) }
         })
         .collect();
     if instances.iter().any(|(_, found)| is_remote(found)) {
         let workers = WorkerSettings { ready: 1, ..workers.clone() };
-        pools.push(Pool { instance: None, workers });
+        pools.push(Pool { instance: None, workers, privileges: Privileges::Unprivileged });
     }
     pools
+}
+
+fn privileges_of(found: &Found) -> Privileges {
+    match find(found.instance.mechanism).map(|mechanism| &mechanism.kind) {
+        Some(Kind::Local(local)) => local.privileges,
+        // Those have no pool.
+        Some(Kind::Remote(..)) | None => Privileges::Unprivileged,
+    }
 }
 
 fn with_own_number(workers: &WorkerSettings, own: Option<usize>) -> WorkerSettings {

@@ -1,6 +1,8 @@
 //! Sites of all kinds, and which route of theirs a request takes.
 
-use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Routes, Selector, Site, Step};
+use crate::config::site::{
+    Continuation, Instance, InstanceId, Pool, Privileges, Route, Routes, Selector, Site, Step,
+};
 use crate::config::{WorkerFlag, WorkerSettings};
 use crate::simulation::Random;
 use std::rc::Rc;
@@ -40,7 +42,7 @@ fn pool(random: &mut Random, instance: Option<InstanceId>) -> Pool {
         requests_each: if one_each { 1 } else { 1 + random.below(20) as u32 },
         flag: WorkerFlag::Processes,
     };
-    Pool { instance, workers }
+    Pool { instance, workers, privileges: Privileges::Root }
 }
 
 fn selector(random: &mut Random) -> Selector {
