@@ -4,7 +4,7 @@
 use super::endpoints::Listening;
 use super::settings::Serving;
 use crate::config::Config;
-use crate::config::site::Instance;
+use crate::config::site::{Instance, Privileges};
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
 use crate::metrics::reasons::WorkerDeath;
 use crate::strerror::strerror;
@@ -136,6 +136,7 @@ impl Frontend {
 pub(super) fn start_worker(
     config: &Config,
     instance: Option<&Instance>,
+    privileges: Privileges,
     account: Option<&Account>,
     file: Option<BorrowedFd<'_>>,
 ) -> io::Result<(Child, OwnedFd)> {
@@ -146,8 +147,8 @@ pub(super) fn start_worker(
         log_level: config.log_level,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,
-        // Mechanisms in workers need root, and what they load may do anything.
-        sandbox: config.sandbox && instance.is_none(),
+        // Who needs the rights of root may load modules that do anything.
+        sandbox: config.sandbox && privileges == Privileges::Unprivileged,
     };
     let setup = setup.encode();
     match file {

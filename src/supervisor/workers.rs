@@ -79,7 +79,8 @@ impl Workers {
         let path = instance.and_then(registry::file_of);
         let (opener, file) = path.map(|path| self.open(path, &settings.workers)).transpose()?.unzip();
         let account = self.account.as_ref().filter(|_| settings.privileges == Privileges::Unprivileged);
-        let (process, socket) = start_worker(config, instance, account, file.as_ref().map(AsFd::as_fd))?;
+        let file = file.as_ref().map(AsFd::as_fd);
+        let (process, socket) = start_worker(config, instance, settings.privileges, account, file)?;
         log::debug!(target: "have_baby", "forked child: {}", process.id());
         self.last += 1;
         let id = WorkerId(self.last);

@@ -20,7 +20,8 @@ pub static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
 pub fn name_of(role: Role) -> &'static str {
     match role {
         Role::Frontend => "frontend",
-        Role::Errands | Role::Checks => "worker",
+        Role::Errands => "worker for errands",
+        Role::Checks => "worker of passwdfile",
     }
 }
 

@@ -16,7 +16,7 @@ const SECRET: &str = "secret";
 pub struct Plan {
     /// The directory of the plan.
     pub directory: PathBuf,
-    /// Who is to try the fatal attempt: `frontend` or `worker`.
+    /// The process that is to try the fatal attempt.
     pub victim: String,
     /// The fatal attempt, by name; empty for none.
     pub fatal: String,
