@@ -83,6 +83,7 @@ const ALWAYS_OLD: &[Number] = &[];
 /// What workers look at and put right in themselves between two jobs, and where their syslog leads.
 const WORKERS: &[Number] = &[
     libc::SYS_dup3,
+    libc::SYS_eventfd2,
     libc::SYS_getresuid,
     libc::SYS_getresgid,
     libc::SYS_getgroups,
@@ -102,7 +103,6 @@ const NAME_SERVICES: &[Number] = &[
     libc::SYS_socketpair,
     libc::SYS_pipe2,
     libc::SYS_dup,
-    libc::SYS_eventfd2,
     libc::SYS_epoll_create1,
     libc::SYS_timerfd_create,
     libc::SYS_timerfd_settime,

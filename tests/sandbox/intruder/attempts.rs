@@ -31,7 +31,8 @@ type Attempt = fn(&Plan) -> io::Result<()>;
 /// All of these, by name.
 pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("read /etc/shadow", |_| fs::read("/etc/shadow").map(drop)),
-    ("read a file that everybody may read", |plan| fs::read(plan.secret()).map(drop)),
+    ("read a keytab that everybody may read", |plan| fs::read(plan.secret()).map(drop)),
+    ("read the passwords of the configuration", |plan| fs::read(plan.directory.join("conf")).map(drop)),
     ("list a directory", |plan| fs::read_dir(&plan.directory).map(drop)),
     ("read the memory of the parent", |plan| open_of_parent(plan, "mem")),
     ("read the environment of the parent", |plan| open_of_parent(plan, "environ")),

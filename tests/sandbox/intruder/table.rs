@@ -19,7 +19,8 @@ pub const PROCESSES: [&str; 3] = ["frontend", "worker for errands", "worker of p
 /// Each attempt, and what becomes of it in each process.
 pub const TABLE: &[(&str, Outcome, Outcome, Outcome)] = &[
     ("read /etc/shadow", Fails(EACCES), Fails(EACCES), Fails(EACCES)),
-    ("read a file that everybody may read", Fails(EACCES), Fails(EACCES), Fails(EACCES)),
+    ("read a keytab that everybody may read", Fails(EACCES), Fails(EACCES), Fails(EACCES)),
+    ("read the passwords of the configuration", Fails(EACCES), Fails(EACCES), Fails(EACCES)),
     ("list a directory", Fails(EACCES), Fails(EACCES), Fails(EACCES)),
     ("read the memory of the parent", Fails(EACCES), Fails(EACCES), Fails(EACCES)),
     ("read the environment of the parent", Fails(EACCES), Fails(EACCES), Fails(EACCES)),

@@ -93,7 +93,7 @@ fn without_a_sandbox_the_attempts_succeed() {
         return;
     };
     for what in [
-        "read a file that everybody may read",
+        "read a keytab that everybody may read",
         "list a directory",
         "write to a file that everybody may write",
         "make a file",
