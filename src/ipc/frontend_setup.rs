@@ -32,6 +32,8 @@ pub struct FrontendSetup {
     pub listeners: usize,
     /// Whether Dovecot's protocol is spoken at one of them.
     pub has_auth_sockets: bool,
+    /// How many pipes come next with the files for TLS: [`super::ToFrontend::TlsFiles`].
+    pub pipes: usize,
 }
 
 /// The message with that tag.
@@ -71,6 +73,7 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .option(setup.sources.ldap_conf.as_ref(), write_text)
         .size(setup.listeners)
         .flag(setup.has_auth_sockets)
+        .size(setup.pipes)
         .finish()
 }
 
@@ -115,7 +118,8 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
     };
     let listeners = reader.size()?;
     let has_auth_sockets = reader.flag()?;
-    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets })
+    let pipes = reader.size()?;
+    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets, pipes })
 }
 
 /// A name has no comma in it.
