@@ -1,8 +1,6 @@
 //! The functions that are called, by library, and their types: those of the headers of OpenSSL 3.0.
 #![allow(non_camel_case_types, non_snake_case)]
 
-use super::error::OpenSslError;
-use super::library::Library;
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::ptr::NonNull;
 
@@ -42,17 +40,22 @@ macro_rules! functions {
         }
 
         impl $table {
-            /// Finds all of them.
+            /// Finds all of them by their names, which end in NUL.
             ///
             /// # Errors
-            /// Names the first that is missing.
-            pub(super) fn find(library: &Library) -> Result<Self, OpenSslError> {
+            /// That of the first that is missing.
+            ///
+            /// # Safety
+            /// `address_of` must give the addresses of the functions of that name in a library of OpenSSL 3.
+            pub(super) unsafe fn find<E>(
+                address_of: impl Fn(&'static str) -> Result<NonNull<c_void>, E>,
+            ) -> Result<Self, E> {
                 Ok(Self {
                     $($name: {
                         type Function = unsafe extern "C" fn($($argument),*) $(-> $result)?;
-                        let address = library.address_of(concat!(stringify!($name), "\0"))?;
-                        // SAFETY: a pointer to a function has the size of one to data, and this one is no null. It is
-                        // the function of that name in OpenSSL 3, whose type the headers have as it is written here.
+                        let address = address_of(concat!(stringify!($name), "\0"))?;
+                        // SAFETY: a pointer to a function has the size of one to data, and this one is no null. By the
+                        // caller's promise it is the function of that name, whose type the headers have as it is here.
                         unsafe { std::mem::transmute::<NonNull<c_void>, Function>(address) }
                     },)*
                 })

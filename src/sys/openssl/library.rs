@@ -33,7 +33,9 @@ pub(super) fn crypto() -> Result<&'static Crypto, OpenSslError> {
     if let Some(crypto) = CRYPTO.get() {
         return Ok(crypto);
     }
-    let crypto = Crypto::find(&Library::open(LIBCRYPTO)?)?;
+    let library = Library::open(LIBCRYPTO)?;
+    // SAFETY: the addresses are those of OpenSSL 3, by the name of the library.
+    let crypto = unsafe { Crypto::find(|name| library.address_of(name)) }?;
     // SAFETY: the second argument may be null. What of openssl.cnf cannot be used is no reason to compute nothing.
     unsafe { (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null()) };
     Ok(CRYPTO.get_or_init(|| crypto))
@@ -46,14 +48,16 @@ pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
         return Ok(tls);
     }
     crypto()?;
-    let tls = Tls::find(&Library::open(LIBSSL)?)?;
+    let library = Library::open(LIBSSL)?;
+    // SAFETY: as above.
+    let tls = unsafe { Tls::find(|name| library.address_of(name)) }?;
     // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
     unsafe { (tls.OPENSSL_init_ssl)(0, null()) };
     Ok(TLS.get_or_init(|| tls))
 }
 
 /// A library that stays mapped as long as the process lives, since pointers to its functions are everywhere.
-pub(super) struct Library {
+struct Library {
     name: &'static CStr,
     handle: NonNull<c_void>,
 }
@@ -69,7 +73,7 @@ impl Library {
     }
 
     /// Where the function of that name is; the name ends in NUL.
-    pub(super) fn address_of(&self, name: &'static str) -> Result<NonNull<c_void>, OpenSslError> {
+    fn address_of(&self, name: &'static str) -> Result<NonNull<c_void>, OpenSslError> {
         let name = CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or_default();
         // SAFETY: the handle is dlopen's, and is never closed; the name ends in NUL.
         let address = unsafe { libc::dlsym(self.handle.as_ptr(), name.as_ptr()) };
