@@ -2,11 +2,11 @@
 
 use super::context::ContextBuilder;
 use super::functions::{CONSTANTS, Crypto, Tls};
-use super::stream::Connection;
+use super::stream::{Connection, Stream, StreamError};
 use super::{OpenSslError, digest};
 use digest::{Hash, Hasher};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
 /// The types of C that stand for those of Rust, where the names differ.
@@ -154,4 +154,47 @@ fn a_context_lives_as_long_as_what_was_made_of_it() {
     let mut connection = Connection::new(&context).unwrap();
     drop((context, copy));
     assert!(connection.name_server("localhost").is_ok() && connection.expect_name("localhost").is_ok());
+}
+
+/// A socket that answers every read and write with the same.
+struct Same(fn() -> io::Result<usize>);
+
+impl Read for Same {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        (self.0)()
+    }
+}
+
+impl Write for Same {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What is written at first goes its way.
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn handshake(socket: Same) -> (Stream<Same>, StreamError) {
+    let connection = Connection::new(&ContextBuilder::new().unwrap().build()).unwrap();
+    let mut stream = Stream::new(connection, socket).unwrap();
+    let error = stream.connect().unwrap_err();
+    (stream, error)
+}
+
+#[test]
+fn what_befalls_the_socket_is_told_as_what_it_is() {
+    let (mut stream, error) = handshake(Same(|| Err(io::ErrorKind::WouldBlock.into())));
+    assert!(matches!(error, StreamError::Blocked), "{error:?}");
+    assert!(stream.session().is_none(), "before the handshake there is nothing to resume");
+    assert!(stream.certificate_problem().is_none());
+    stream.socket_mut().0 = || Err(io::Error::from_raw_os_error(libc::ECONNRESET));
+    let error = stream.connect().unwrap_err();
+    assert!(
+        matches!(&error, StreamError::Socket(error) if error.raw_os_error() == Some(libc::ECONNRESET)),
+        "{error:?}"
+    );
+    let (_, error) = handshake(Same(|| Ok(0)));
+    assert!(matches!(error, StreamError::Ended), "{error:?}");
 }
