@@ -33,8 +33,9 @@ BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
 ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 
-# Debian packages. Without the first nothing can be built; without the second tests are skipped.
-BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
+# Debian packages. Without the first nothing can be built, without the second no test; without the third tests are skipped.
+BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev
+TEST_HEADERS   = libssl-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 strace \
                  dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish
 
@@ -55,7 +56,7 @@ DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 export CARGO
 
 .PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools \
-        msrv cross deny bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-packages
+        msrv cross deny bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-headers test-packages
 
 all: build
 
@@ -67,11 +68,11 @@ demo: build-packages
 	contrib/make/demo.sh $(TARGET)/release
 
 # The lints need a certain toolchain, which is the business of CI and of `make check`, not of every user.
-test: build-packages test-packages
+test: build-packages test-headers test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
 
-test-system: build-packages
+test-system: build-packages test-headers
 	@contrib/make/packages.sh wanted $(SYSTEM_PACKAGES)
 	sh tests/system/layers.sh $(TARGET)/tmp/system
 	$(CARGO) test --locked --test system
@@ -125,7 +126,7 @@ msrv:
 cross:
 	@for target in x86_64-unknown-linux-musl aarch64-unknown-linux-gnu; do \
 	    if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
-	        PKG_CONFIG_ALLOW_CROSS=1 CC_x86_64_unknown_linux_musl=cc CC_aarch64_unknown_linux_gnu=cc \
+	        CC_x86_64_unknown_linux_musl=cc CC_aarch64_unknown_linux_gnu=cc \
 	            CARGO_TARGET_DIR=$(TARGET)/cross $(CARGO) check --locked --target $$target || exit 1; \
 	    else \
 	        echo "Not compiled for $$target: get it with \"rustup target add $$target\"." >&2; \
@@ -139,7 +140,7 @@ deny:
 	    echo 'The dependencies were not checked: get the tool with "cargo install --locked cargo-deny".' >&2; \
 	fi
 
-bench: build-packages
+bench: build-packages test-headers
 	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
 	@mkdir -p $(TARGET)
 	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS)) > $(TARGET)/bench.md; \
@@ -209,6 +210,9 @@ clean:
 
 build-packages:
 	@contrib/make/packages.sh needed $(BUILD_PACKAGES)
+
+test-headers:
+	@contrib/make/packages.sh needed $(TEST_HEADERS)
 
 test-packages:
 	@contrib/make/packages.sh wanted $(TEST_PACKAGES)

@@ -19,6 +19,7 @@ use mio::{Poll, Registry, Token};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// Writes every problem to the standard output, one a line. Exits 1 if there is any, a warning included.
 ///
@@ -96,8 +97,12 @@ fn try_start(config: &Config, loaded: &Loaded) -> Option<Problem> {
 fn connect_all(config: &Config, loaded: &Loaded, registry: &Registry) -> Result<(), MechanismError> {
     for (_, instance) in loaded.site.remote_instances() {
         let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
-        let event_loop =
-            EventLoopHandle { registry, token: Box::new(|_| Token(0)), instance: instance.name.clone() };
+        let event_loop = EventLoopHandle {
+            registry,
+            token: Box::new(|_| Token(0)),
+            instance: instance.name.clone(),
+            tls_files: Rc::default(),
+        };
         connect(instance, &loaded.sources, &config.frontend.network, event_loop).transpose()?;
     }
     Ok(())

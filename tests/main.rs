@@ -53,5 +53,6 @@ mod summed_outages;
 mod supervisord;
 mod surroundings;
 mod testsaslauthd;
+mod tls_files;
 mod wire;
 mod workers;

@@ -15,6 +15,7 @@ use crate::policy::dispatch::Dispatcher;
 use crate::policy::room::{Demand, Room, TooFewDescriptors};
 use crate::registry::site;
 use crate::settings::file::Problem;
+use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
 use crate::sys::{descriptor, random};
 use mio::Poll;
@@ -37,7 +38,7 @@ pub(super) struct Equipment {
 
 impl Equipment {
     /// The sentence says why it cannot be had.
-    pub(super) fn make(setup: FrontendSetup, control: &Control) -> Result<Self, String> {
+    pub(super) fn make(setup: FrontendSetup, tls_files: TlsFiles, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
         let mut service = setup.settings.clone();
         let (site, problems) = site::resolve(&service, &[], &setup.sources);
@@ -50,7 +51,8 @@ impl Equipment {
         let poll = Poll::new().map_err(cannot)?;
         let registry = || poll.registry().try_clone().map_err(cannot);
         let site = Rc::new(site);
-        let networks = Networks::new(&site, &service.network, &setup.sources, poll.registry())?;
+        let tls_files = Rc::new(tls_files);
+        let networks = Networks::new(&site, &service.network, &setup.sources, &tls_files, poll.registry())?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::bytes().map_err(cannot)?;
         let before_first = JobId::before_first_of(std::process::id());

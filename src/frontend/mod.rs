@@ -123,7 +123,7 @@ struct Frontend {
 impl Frontend {
     fn set_up() -> io::Result<Self> {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
-        let setup = control.receive_setup()?;
+        let (setup, tls_files) = control.receive_setup()?;
         let (log_level, has_cache) = (setup.log_level, setup.settings.cache.is_some());
         logging::init(setup.log, log_level);
         if let Err(error) = process::lead_own_group() {
@@ -136,7 +136,7 @@ impl Frontend {
             );
         }
         let has_sandbox = setup.sandbox;
-        let equipment = Equipment::make(setup, &control).map_err(|reason| {
+        let equipment = Equipment::make(setup, tls_files, &control).map_err(|reason| {
             // Whoever waits for the daemon to start is told.
             control.send(FromFrontend::Failed(reason.clone()));
             io::Error::other(reason)
@@ -268,7 +268,9 @@ impl Frontend {
     fn handle_control(&mut self, now: Instant) -> io::Result<()> {
         while let Some((message, descriptor)) = self.control.receive()? {
             match message {
-                ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
+                ToFrontend::Setup(_) | ToFrontend::TlsFiles => {
+                    return Err(io::Error::other("the configuration came twice"));
+                }
                 ToFrontend::Listener(listener) => {
                     let socket = descriptor.ok_or(io::ErrorKind::NotFound)?;
                     self.listeners.add(listener, socket)?;

@@ -10,11 +10,13 @@ use crate::metrics::totals::ServerTotals;
 use crate::net::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::registry::connect::connect;
 use crate::settings::raw_settings::RawSettings;
+use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
 use mio::Registry;
 use mio::event::Event;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// All there are, in the order in which the site has them.
@@ -31,6 +33,7 @@ impl Networks {
         site: &Site,
         settings: &NetworkSettings,
         sources: &RawSettings,
+        tls_files: &Rc<TlsFiles>,
         registry: &Registry,
     ) -> Result<Self, String> {
         let count = site.remote_instances().count();
@@ -39,7 +42,12 @@ impl Networks {
             let failed = |error: MechanismError| failed_to_initialize(&instance.name, &error);
             let registry = registry.try_clone().map_err(|error| failed(MechanismError(strerror(&error))))?;
             let token = Box::new(move |connection| token::of_connection(number(connection, place, count)));
-            let event_loop = EventLoopHandle { registry, token, instance: instance.name.clone() };
+            let event_loop = EventLoopHandle {
+                registry,
+                token,
+                instance: instance.name.clone(),
+                tls_files: Rc::clone(tls_files),
+            };
             if let Some(connected) = connect(instance, sources, settings, event_loop) {
                 networks.push((id, connected.map_err(failed)?));
             }

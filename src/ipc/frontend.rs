@@ -30,12 +30,16 @@ const CLOSED: u8 = 13;
 const LISTENER: u8 = 14;
 const LOG_LEVEL: u8 = 16;
 const TOTALS: u8 = 15;
+const TLS_FILES: u8 = 17;
 
 /// To a frontend.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ToFrontend {
     /// How to serve; first and once.
     Setup(Box<FrontendSetup>),
+    /// What is in the files for TLS, or a part of it, is in the pipe that comes with the message; behind `Setup`, which says
+    /// how many of these there are. See [`super::encode_tls_files`].
+    TlsFiles,
     /// One of the sockets to take connections from, which comes with the message; before `Accept`.
     Listener(Listener),
     /// Take connections from the sockets from now on, and those that have not said anything from the frontend
@@ -92,6 +96,7 @@ impl ToFrontend {
             Self::Setup(setup) => encode_setup(SETUP, setup),
             Self::Listener(listener) => encode_listener(LISTENER, listener).finish(),
             Self::Accept => Writer::new(ACCEPT, 16).finish(),
+            Self::TlsFiles => Writer::new(TLS_FILES, 16).finish(),
             Self::Worker(worker, pool) => Writer::new(WORKER, 32).number(worker.0).size(pool.0).finish(),
             Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
             Self::StartFailed(pool) => Writer::new(START_FAILED, 16).size(pool.0).finish(),
@@ -113,6 +118,7 @@ impl ToFrontend {
             SETUP => Self::Setup(Box::new(decode_setup(&mut reader)?)),
             LISTENER => Self::Listener(decode_listener(&mut reader)?),
             ACCEPT => Self::Accept,
+            TLS_FILES => Self::TlsFiles,
             WORKER => Self::Worker(WorkerId(reader.number()?), PoolId(reader.size()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed(PoolId(reader.size()?)),
@@ -234,6 +240,7 @@ mod tests {
             listeners: 3,
             has_auth_sockets: true,
             sandbox: true,
+            pipes: 2,
         }
     }
 
@@ -253,6 +260,7 @@ mod tests {
                 ..setup(None)
             })),
             ToFrontend::Accept,
+            ToFrontend::TlsFiles,
             ToFrontend::LogLevel(LogLevel::Error),
             ToFrontend::Worker(WorkerId(3), PoolId(2)),
             ToFrontend::StartFailed(PoolId(1)),

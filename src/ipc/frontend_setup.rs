@@ -34,6 +34,8 @@ pub struct FrontendSetup {
     pub has_auth_sockets: bool,
     /// `--sandbox`
     pub sandbox: bool,
+    /// How many pipes come next with the files for TLS: [`super::ToFrontend::TlsFiles`].
+    pub pipes: usize,
 }
 
 /// The message with that tag.
@@ -74,6 +76,7 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .size(setup.listeners)
         .flag(setup.has_auth_sockets)
         .flag(setup.sandbox)
+        .size(setup.pipes)
         .finish()
 }
 
@@ -119,7 +122,8 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
     let listeners = reader.size()?;
     let has_auth_sockets = reader.flag()?;
     let sandbox = reader.flag()?;
-    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets, sandbox })
+    let pipes = reader.size()?;
+    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets, sandbox, pipes })
 }
 
 /// A name has no comma in it.

@@ -10,6 +10,7 @@ mod socket;
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod testing;
 pub mod tls;
+pub mod tls_files;
 mod tls_sessions;
 mod transport;
 pub mod upstream;
@@ -23,8 +24,10 @@ use crate::metrics::snapshot::ServerNow;
 use crate::metrics::totals::ServerTotals;
 use crate::outcome::Verdict;
 use crate::policy::origin::Origin;
+use crate::settings::tls_files::TlsFiles;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// A mechanism that asks servers, as the event loop sees it.
@@ -86,4 +89,6 @@ pub struct EventLoopHandle {
     pub token: Box<dyn Fn(ConnectionId) -> mio::Token>,
     /// The name of the mechanism's instance, the target of its log lines.
     pub instance: String,
+    /// What the settings name for TLS, as far as it was handed over.
+    pub tls_files: Rc<TlsFiles>,
 }

@@ -19,6 +19,7 @@ use crate::net::{EventLoopHandle, Network};
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
+use crate::sys::openssl;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -87,6 +88,9 @@ pub static MECHANISMS: [Mechanism; 7] = [
             ldap::REMOTE,
             Driven {
                 start: |settings, network, event_loop| {
+                    // Proofs and stored passwords are computed with it, and a referral may lead to TLS: it has to be there
+                    // before the process gives up its access to files. Who needs none of that does without.
+                    let _ = openssl::load();
                     connected(ldap::protocol(settings, network)?, network, event_loop)
                 },
                 probe: |settings, network, do_errand| probed(&ldap::protocol(settings, network)?, do_errand),

@@ -1,7 +1,13 @@
-//! Files that `saslauthd.conf` names for TLS: whether they can be read, also those that nothing needs yet.
+//! Files that `saslauthd.conf` and `ldap.conf` name for TLS: whether they can be read, also those that nothing needs yet, and
+//! what is in them.
 #![forbid(unsafe_code)]
 
+use crate::config::site::Site;
+use crate::mechanism::ldap::ldap_conf::LdapConf;
+use crate::net::tls_files;
 use crate::settings::file::{Entry, Problem, Severity, Text};
+use crate::settings::raw_settings::RawSettings;
+use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -34,6 +40,14 @@ pub fn paths(text: &Text, mechanisms: &[&str]) -> Vec<PathBuf> {
     paths.sort_unstable();
     paths.dedup();
     paths
+}
+
+/// What is in the files that mechanisms of the site may need; those of `ldap.conf` included.
+pub fn read(sources: &RawSettings, site: &Site) -> TlsFiles {
+    let mechanisms: Vec<_> = site.remote_instances().map(|(_, instance)| instance.mechanism).collect();
+    let mut named = sources.file.as_ref().map(|text| paths(text, &mechanisms)).unwrap_or_default();
+    named.extend(sources.ldap_conf.iter().flat_map(LdapConf::files));
+    named.into_iter().map(|path| (path.clone(), tls_files::read(&path))).collect()
 }
 
 fn names_file(entry: &Entry, mechanisms: &[&str]) -> bool {

@@ -2,14 +2,15 @@
 #![forbid(unsafe_code)]
 
 use super::endpoints::Listening;
-use super::settings::Serving;
+use super::settings::{Serving, Settings};
 use crate::config::Config;
 use crate::config::site::{Instance, Privileges};
-use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
+use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup, encode_tls_files};
 use crate::metrics::reasons::WorkerDeath;
+use crate::registry::named_files;
 use crate::strerror::strerror;
 use crate::sys::spawn::{Account, Spawn};
-use crate::sys::{confinement, socket};
+use crate::sys::{confinement, pipe, socket};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
@@ -21,6 +22,16 @@ use std::process::{Child, ExitStatus};
 pub const FRONTEND_ROLE: &str = "saslauthd: frontend";
 /// The name of a worker.
 pub const WORKER_ROLE: &str = "saslauthd: worker";
+
+/// What is in the files for TLS, which the frontend may not be able to read: in pipes, so that the keys among them are
+/// nowhere for longer than it takes.
+fn tls_files(settings: &Settings) -> io::Result<Vec<OwnedFd>> {
+    let files = named_files::read(&settings.sources, &settings.site);
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    pipe::filled_with(encode_tls_files(&files).as_bytes())
+}
 
 /// A running frontend and the socket to it.
 pub(super) struct Frontend {
@@ -35,6 +46,7 @@ impl Frontend {
     /// When there are no processes, descriptors or memory left, or it has ended already.
     pub(super) fn start(config: &Config, serving: &Serving, account: Option<&Account>) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
+        let pipes = tls_files(&serving.settings)?;
         let setup = FrontendSetup {
             settings: config.frontend.clone(),
             log: config.log,
@@ -43,6 +55,7 @@ impl Frontend {
             listeners: serving.listening.len(),
             has_auth_sockets: serving.settings.site.has_auth_sockets(),
             sandbox: config.sandbox,
+            pipes: pipes.len(),
         };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),
@@ -55,6 +68,9 @@ impl Frontend {
         let mut frontend = Self { process, socket };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
             .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))))
+            .and_then(|()| {
+                pipes.iter().try_for_each(|pipe| frontend.send_with(&ToFrontend::TlsFiles, pipe.as_fd()))
+            })
             .and_then(|()| frontend.hand_over_all(&serving.listening));
         let Err(error) = told else { return Ok(frontend) };
         match frontend.kill_and_reap() {

@@ -10,8 +10,10 @@ pub mod impersonation;
 pub mod inherited;
 pub mod inode;
 pub mod memory;
+pub mod openssl;
 pub mod own_binary;
 pub mod pam;
+pub mod pipe;
 pub mod process;
 pub mod process_state;
 pub mod process_tree;
@@ -30,6 +32,5 @@ mod terminated;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod testing;
 pub mod time;
-pub mod tls_session;
 pub mod unix_listener;
 pub mod unix_stream;

@@ -92,13 +92,24 @@ enum Sender {
 }
 
 impl<P: Protocol> Driver<P> {
-    fn new(protocol: P, settings: &NetworkSettings, event_loop: EventLoopHandle) -> Result<Self, TlsError> {
-        let mut contexts = Contexts::default();
+    fn new(
+        protocol: P,
+        settings: &NetworkSettings,
+        mut event_loop: EventLoopHandle,
+    ) -> Result<Self, TlsError> {
+        let mut contexts = Contexts::new(std::mem::take(&mut event_loop.tls_files));
+        let mut have_all_tls = true;
         for pool in protocol.pools() {
             let pool = protocol.pool(pool);
             if pool.servers.iter().any(|server| server.tls != TlsMode::Off) {
                 contexts.context(&pool.tls)?;
+            } else {
+                // A referral may lead from here to a server with TLS.
+                have_all_tls = false;
             }
+        }
+        if have_all_tls {
+            contexts.forget_files();
         }
         Ok(Self {
             protocol,

@@ -51,6 +51,7 @@ impl Rig {
             registry: poll.registry().try_clone().unwrap(),
             token: Box::new(token),
             instance: "lines".into(),
+            tls_files: Rc::default(),
         };
         let network = drive(lines, &NetworkSettings::DEFAULT, event_loop).unwrap();
         Self { poll, network, decided: Vec::new(), errands: Vec::new() }
