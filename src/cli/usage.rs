@@ -77,7 +77,8 @@ option information:
   --no-mux                      Create no socket mux in the run directory
   --control=<path>|no           Socket for saslauthdctl, an absolute path (default control in
                                 the run directory; for root only)
-  --user=<name>                 Account of the process that talks to clients
+  --user=<name>                 Account of the process that talks to clients (default as root:
+                                saslauthd, saslauth or nobody)
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
   --check[=system]              Check flags and files, print problems on the standard output,
                                 start nothing; exit 1 if there is any. With =system also
