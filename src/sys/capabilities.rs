@@ -124,11 +124,12 @@ pub(super) fn empty_bounding_set() {
 /// Gives up all that are left, inheritable and with them ambient ones too. Makes only system calls.
 ///
 /// # Errors
-/// Those of capset(2), unless there is nothing to be given up: a unit's filter may refuse that call.
+/// Those of capset(2), if there is any that has an effect: a unit's filter may refuse that call. What is only inheritable
+/// is of use for programs that have such capabilities as attributes of their files.
 pub(super) fn give_up_all() -> io::Result<()> {
-    match read_own() {
-        Some([0, 0, 0, 0, 0, 0]) => Ok(()),
-        _ => set_own([0; 6]),
+    match (set_own([0; 6]), read_own()) {
+        (Err(_), Some([0, 0, _, 0, 0, _])) => Ok(()),
+        (result, _) => result,
     }
 }
 
