@@ -41,6 +41,7 @@ mod pam;
 mod passwdfile;
 mod peers;
 mod places;
+mod privileges;
 mod rimap;
 mod sandbox;
 mod secrets;

@@ -77,7 +77,8 @@ option information:
   --no-mux                      Create no socket mux in the run directory
   --control=<path>|no           Socket for saslauthdctl, an absolute path (default control in
                                 the run directory; for root only)
-  --user=<name>                 Account of the process that talks to clients
+  --user=<name>                 Account of the process that talks to clients (default as root:
+                                saslauthd, saslauth or nobody)
   --sandbox=yes|no              Keep processes that need no privileges from files, ports and
                                 system calls that they have no use for, as far as the kernel
                                 can (default yes)

@@ -13,6 +13,7 @@ mod notify;
 mod obstacles;
 mod opener;
 mod pid_file;
+mod rights;
 mod run_directory;
 mod settings;
 mod signals;
@@ -155,6 +156,9 @@ impl Daemon {
         let choice = Choice::make(config.user.as_deref())?;
         if let Some((level, line)) = choice.line() {
             log::log!(target: "supervisor", level, "{line}");
+        }
+        if choice.account().is_some() {
+            rights::keep_what_is_needed();
         }
         let opened = endpoints.open(&settings.site.endpoints, config.control.as_ref(), Occasion::Start);
         let listening = opened.map_err(StartError::Endpoint)?;

@@ -52,10 +52,14 @@ pub(super) type Sets = [u32; 6];
 
 /// Those of this process; zeros if the kernel does not tell.
 pub(super) fn own() -> Sets {
+    read_own().unwrap_or_default()
+}
+
+fn read_own() -> Option<Sets> {
     let (mut header, mut sets) = ([VERSION_3, 0], [0; 6]);
     // SAFETY: the header is two numbers of 32 bits, the version and 0 for this process; that version writes six.
-    unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
-    sets
+    let result = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
+    (result == 0).then_some(sets)
 }
 
 fn set_own(sets: Sets) -> io::Result<()> {
@@ -73,7 +77,7 @@ pub fn missing(wanted: &[Capability]) -> Vec<Capability> {
 }
 
 /// Gives up all but `kept`, as far as this thread and those that it starts are concerned. A program that root executes has
-/// all of the bounding set again, unless [`has_no_new_privileges`].
+/// all of the bounding set again if [`are_given_back_to_root`].
 ///
 /// # Errors
 /// Those of capset(2); what was to be given up is still there then.
@@ -96,10 +100,14 @@ const fn halves(set: u64) -> [u32; 2] {
     [set as u32, (set >> 32) as u32]
 }
 
-/// Whether a program that this process executes gets no more rights than it has itself: PR_SET_NO_NEW_PRIVS.
-pub fn has_no_new_privileges() -> bool {
+/// Whether a program that root executes here has all capabilities of the bounding set, whatever this process has itself:
+/// neither PR_SET_NO_NEW_PRIVS nor SECBIT_NOROOT is in force.
+pub fn are_given_back_to_root() -> bool {
+    const SECBIT_NOROOT: libc::c_int = 1;
     // SAFETY: the arguments are numbers.
-    unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 }
+    let (no_new, bits) =
+        unsafe { (libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), libc::prctl(libc::PR_GET_SECUREBITS)) };
+    no_new == 0 && bits != -1 && bits & SECBIT_NOROOT == 0
 }
 
 /// Takes from the bounding set what is in it, so that no program can give it back; a refusal leaves it. Makes only
@@ -116,9 +124,13 @@ pub(super) fn empty_bounding_set() {
 /// Gives up all that are left, inheritable and with them ambient ones too. Makes only system calls.
 ///
 /// # Errors
-/// Those of capset(2).
+/// Those of capset(2), if there is any that has an effect: a unit's filter may refuse that call. What is only inheritable
+/// is of use for programs that have such capabilities as attributes of their files.
 pub(super) fn give_up_all() -> io::Result<()> {
-    set_own([0; 6])
+    match (set_own([0; 6]), read_own()) {
+        (Err(_), Some([0, 0, _, 0, 0, _])) => Ok(()),
+        (result, _) => result,
+    }
 }
 
 #[cfg(test)]

