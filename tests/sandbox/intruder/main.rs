@@ -7,6 +7,7 @@
 //!
 //! The attacker makes system calls that no safe function makes; they are in `attempts`, each with its reason.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
