@@ -1,5 +1,5 @@
 //! The functions that are called, by library, and their types: those of the headers of OpenSSL 3.0.
-#![allow(non_camel_case_types, non_snake_case)]
+#![allow(non_camel_case_types, non_snake_case, clippy::upper_case_acronyms)]
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::ptr::NonNull;

@@ -150,6 +150,6 @@ pub fn private_key(pem: &[u8]) -> Result<PrivateKey, OpenSslError> {
 }
 
 /// There is none. Left to itself OpenSSL asks for it on the terminal.
-unsafe extern "C" fn no_password(_: *mut c_char, _: c_int, _: c_int, _: *mut c_void) -> c_int {
+extern "C" fn no_password(_: *mut c_char, _: c_int, _: c_int, _: *mut c_void) -> c_int {
     0
 }

@@ -77,6 +77,10 @@ unsafe fn below<'a, S>(bio: *mut BIO) -> Option<&'a mut Below<S>> {
     unsafe { (crypto.BIO_get_data)(bio).cast::<Below<S>>().as_mut() }
 }
 
+/// What OpenSSL calls to read.
+///
+/// # Safety
+/// As [`below`], and `buffer` must have room for `length` bytes.
 unsafe extern "C" fn read<S: Read>(bio: *mut BIO, buffer: *mut c_char, length: c_int) -> c_int {
     // SAFETY: this is called on BIOs of the method for S only, by functions of OpenSSL.
     let Some(below) = (unsafe { below::<S>(bio) }) else { return -1 };
@@ -93,6 +97,10 @@ unsafe extern "C" fn read<S: Read>(bio: *mut BIO, buffer: *mut c_char, length: c
     below.tell(bio, BIO_FLAGS_READ, done)
 }
 
+/// What OpenSSL calls to write.
+///
+/// # Safety
+/// As [`below`], and `bytes` must lead to `length` bytes.
 unsafe extern "C" fn write<S: Write>(bio: *mut BIO, bytes: *const c_char, length: c_int) -> c_int {
     // SAFETY: this is called on BIOs of the method for S only, by functions of OpenSSL.
     let Some(below) = (unsafe { below::<S>(bio) }) else { return -1 };
@@ -106,7 +114,7 @@ unsafe extern "C" fn write<S: Write>(bio: *mut BIO, bytes: *const c_char, length
 }
 
 /// Nothing is kept here that would have to be flushed; all other questions are answered with no.
-unsafe extern "C" fn control(_: *mut BIO, what: c_int, _: c_long, _: *mut c_void) -> c_long {
+extern "C" fn control(_: *mut BIO, what: c_int, _: c_long, _: *mut c_void) -> c_long {
     c_long::from(what == BIO_CTRL_FLUSH)
 }
 

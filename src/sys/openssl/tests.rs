@@ -179,6 +179,7 @@ impl Write for Same {
 fn handshake(socket: Same) -> (Stream<Same>, StreamError) {
     let connection = Connection::new(&ContextBuilder::new().unwrap().build()).unwrap();
     let mut stream = Stream::new(connection, socket).unwrap();
+    assert!(stream.session().is_none(), "before the handshake there is nothing to resume");
     let error = stream.connect().unwrap_err();
     (stream, error)
 }
@@ -187,7 +188,6 @@ fn handshake(socket: Same) -> (Stream<Same>, StreamError) {
 fn what_befalls_the_socket_is_told_as_what_it_is() {
     let (mut stream, error) = handshake(Same(|| Err(io::ErrorKind::WouldBlock.into())));
     assert!(matches!(error, StreamError::Blocked), "{error:?}");
-    assert!(stream.session().is_none(), "before the handshake there is nothing to resume");
     assert!(stream.certificate_problem().is_none());
     stream.socket_mut().0 = || Err(io::Error::from_raw_os_error(libc::ECONNRESET));
     let error = stream.connect().unwrap_err();
