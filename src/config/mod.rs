@@ -95,6 +95,8 @@ pub struct FrontendSettings {
     pub login_format: Option<LoginFormat>,
     /// `-c`: the credential cache; `None` without it.
     pub cache: Option<CacheSettings>,
+    /// `--negative-cache-ttl`: how long a refusal is remembered; zero for never.
+    pub negative_cache_ttl: Duration,
     /// `-n` and the options of the worker processes.
     pub workers: WorkerSettings,
     /// Sizes of the fields of a request.
@@ -163,13 +165,15 @@ pub enum ServerOrder {
     RoundRobin,
 }
 
-/// `-s` and `-t`.
+/// `-s`, `-t` and `--stale-if-unavailable`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheSettings {
     /// The bound of the cache in bytes.
     pub bytes: usize,
     /// How long an acceptance is remembered.
     pub lifetime: Duration,
+    /// `--stale-if-unavailable`: for how long beyond that it is used while no mechanism can be asked; zero for never.
+    pub stale: Duration,
 }
 
 /// How many workers there are and how long each lives.

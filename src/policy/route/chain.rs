@@ -32,7 +32,7 @@ pub enum Progress {
 }
 
 /// What has become of a login.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The answers of all steps together.
     pub outcome: Outcome,
@@ -42,6 +42,21 @@ pub struct Decision {
     pub delay: Duration,
     /// Whether one has refused the login that leaves the delay to the daemon, whatever came of it in the end.
     pub owes_failure_delay: bool,
+    /// Whether any has refused the login, whatever came of it in the end.
+    pub is_refused: bool,
+    /// Who says so.
+    pub source: Source,
+}
+
+/// Who says what has become of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The mechanisms that were asked, just now.
+    Mechanisms,
+    /// The negative cache: what they have said a moment ago.
+    NegativeCache,
+    /// The cache: none of them could be asked, and its acceptance has expired not long ago.
+    StaleCache,
 }
 
 /// Some steps of a route, in order.
@@ -149,7 +164,9 @@ impl Chain {
     fn accepted(&self, outcome: Outcome) -> Decision {
         let steps = self.asked.saturating_sub(1)..self.asked;
         let asked = Asked { route: Rc::clone(&self.route), steps };
-        Decision { outcome, asked, delay: Duration::ZERO, owes_failure_delay: false }
+        let source = Source::Mechanisms;
+        let delay = Duration::ZERO;
+        Decision { outcome, asked, delay, owes_failure_delay: false, is_refused: false, source }
     }
 
     fn refused(&self) -> Decision {
@@ -159,7 +176,13 @@ impl Chain {
     }
 
     fn failed(&self, outcome: Outcome) -> Decision {
-        let (delay, owes_failure_delay) = (self.delay, self.owes_failure_delay);
-        Decision { outcome, asked: self.all_asked(), delay, owes_failure_delay }
+        Decision {
+            outcome,
+            asked: self.all_asked(),
+            delay: self.delay,
+            owes_failure_delay: self.owes_failure_delay,
+            is_refused: self.refusal.is_some(),
+            source: Source::Mechanisms,
+        }
     }
 }
