@@ -1,5 +1,5 @@
 //! What a queue that grows costs those who wait in it, with and without telling early who will not be served.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_precision_loss)]
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
 
 use super::testing::{SECOND, credentials, id, service, site};
 use super::*;
@@ -10,7 +10,7 @@ use crate::simulation::Random;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-const WORKERS: usize = 4;
+const WORKERS: u32 = 4;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What has become of the requests.
@@ -71,7 +71,7 @@ struct Crowd {
 
 impl Crowd {
     fn new(seed: u64, work: Work, sheds: bool) -> Self {
-        let settings = FrontendSettings { request_timeout: TIMEOUT, ..service(WORKERS, false) };
+        let settings = FrontendSettings { request_timeout: TIMEOUT, ..service(WORKERS as usize, false) };
         let site = Rc::new(site(&settings, &[Works::InWorkers]));
         let now = Instant::now();
         let mut dispatcher = Dispatcher::new(&settings, site, &[7; 32], now);
@@ -176,7 +176,7 @@ impl Crowd {
 fn flooded(seed: u64, work: Work) -> (Result, Result) {
     let run = |sheds| {
         let crowd = Crowd::new(seed, work, sheds);
-        crowd.come(3 * WORKERS as u32 * 300, Duration::ZERO, 300 * SECOND).run()
+        crowd.come(3 * WORKERS * 300, Duration::ZERO, 300 * SECOND).run()
     };
     let (with, without) = (run(true), run(false));
     println!(
@@ -230,8 +230,7 @@ fn a_burst_that_the_workers_can_serve_in_time_is_served_to_the_last_one() {
 #[test]
 fn a_load_just_below_what_can_be_served_loses_nobody() {
     for seed in 0..5 {
-        let result =
-            Crowd::new(seed, even, true).come(95 * 3 * WORKERS as u32, Duration::ZERO, 300 * SECOND).run();
+        let result = Crowd::new(seed, even, true).come(95 * 3 * WORKERS, Duration::ZERO, 300 * SECOND).run();
         assert_eq!(result.served, result.asked);
     }
 }
@@ -241,6 +240,6 @@ fn those_who_come_after_a_flood_are_all_served() {
     for seed in 0..5 {
         let crowd = Crowd::new(seed, even, true).come(600, Duration::ZERO, 10 * SECOND);
         let result = crowd.come(100, 40 * SECOND, 30 * SECOND).run();
-        assert!(result.served >= 100 + 15 * WORKERS, "{result:?}");
+        assert!(result.served >= 100 + 15 * WORKERS as usize, "{result:?}");
     }
 }
