@@ -28,6 +28,7 @@ mod fairness;
 mod faults;
 mod flags;
 mod floods;
+mod guessing;
 mod httpform;
 mod layers;
 mod ldap;

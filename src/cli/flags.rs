@@ -62,6 +62,13 @@ pub(super) struct Flags {
     pub(super) verbose: bool,
     #[arg(long, default_value_t = 60, value_parser = number("--request-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) request_timeout: u32,
+    /// Seconds: what PAM's modules and Dovecot take.
+    #[arg(long, default_value_t = 2, value_parser = number("--failure-delay", 0..=LONGEST_FAILURE_DELAY))]
+    pub(super) failure_delay: u32,
+    #[arg(long, default_value_t = 0, value_parser = number("--negative-cache-ttl", 0..=LONGEST_NEGATIVE_TTL))]
+    pub(super) negative_cache_ttl: u32,
+    #[arg(long, default_value_t = 0, value_parser = number("--stale-if-unavailable", 0..=LONGEST_STALENESS))]
+    pub(super) stale_if_unavailable: u32,
     #[arg(long, default_value_t = 30, value_parser = number("--read-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) read_timeout: u32,
     #[arg(long, default_value_t = 4096, value_parser = number("--max-connections", 1..=1_000_000))]
@@ -148,6 +155,15 @@ const LARGEST_GROWTH: u32 = 1 << 20;
 
 /// A day, in seconds: a longer time-out is a mistake.
 const LONGEST_TIMEOUT: u32 = 86_400;
+
+/// `--failure-delay` in seconds: half of what the usual clients wait for an answer at all.
+const LONGEST_FAILURE_DELAY: u32 = 30;
+
+/// `--negative-cache-ttl` in seconds: a password that was just made right is refused for that long.
+const LONGEST_NEGATIVE_TTL: u32 = 300;
+
+/// `--stale-if-unavailable` in seconds: a week. What lasts longer is no outage any more.
+const LONGEST_STALENESS: u32 = 604_800;
 
 /// `-s` in kilobytes stays below 4 GiB, where the C daemon's arithmetic wraps around.
 const LARGEST_CACHE: u32 = 4_194_303;

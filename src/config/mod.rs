@@ -98,12 +98,17 @@ pub struct FrontendSettings {
     pub login_format: Option<LoginFormat>,
     /// `-c`: the credential cache; `None` without it.
     pub cache: Option<CacheSettings>,
+    /// `--negative-cache-ttl`: how long a refusal is remembered; zero for never.
+    pub negative_cache_ttl: Duration,
     /// `-n` and the options of the worker processes.
     pub workers: WorkerSettings,
     /// Sizes of the fields of a request.
     pub limits: Limits,
     /// `--request-timeout`: from the complete request to its answer.
     pub request_timeout: Duration,
+    /// `--failure-delay`: from the complete request to the answer that it failed, where the mechanism has no delay of its
+    /// own; zero for none.
+    pub failure_delay: Duration,
     /// `--read-timeout`: from the connection to the complete request.
     pub read_timeout: Duration,
     /// `--max-connections`
@@ -163,13 +168,15 @@ pub enum ServerOrder {
     RoundRobin,
 }
 
-/// `-s` and `-t`.
+/// `-s`, `-t` and `--stale-if-unavailable`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheSettings {
     /// The bound of the cache in bytes.
     pub bytes: usize,
     /// How long an acceptance is remembered.
     pub lifetime: Duration,
+    /// `--stale-if-unavailable`: for how long beyond that it is used while no mechanism can be asked; zero for never.
+    pub stale: Duration,
 }
 
 /// How many workers there are and how long each lives.

@@ -60,7 +60,7 @@ impl Frontend {
     }
 
     fn flush_cache(&mut self, id: ClientId, login: Option<&[u8]>) -> Reply {
-        if !self.has_cache {
+        if !self.has_cache && !self.has_negative_cache {
             return Reply::Error(NO_CACHE.to_owned());
         }
         let mut flushed = self.dispatcher.flush_cache(login);

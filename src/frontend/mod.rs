@@ -104,6 +104,8 @@ struct Frontend {
     log_level: LogLevel,
     /// `-c`
     has_cache: bool,
+    /// `--negative-cache-ttl`
+    has_negative_cache: bool,
     /// Logins that were decided.
     decided: u64,
     /// Whether the supervisor knows that logins are served.
@@ -125,6 +127,7 @@ impl Frontend {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
         let (setup, tls_files) = control.receive_setup()?;
         let (log_level, has_cache) = (setup.log_level, setup.settings.cache.is_some());
+        let has_negative_cache = !setup.settings.negative_cache_ttl.is_zero();
         logging::init(setup.log, log_level);
         if let Err(error) = process::lead_own_group() {
             log::warn!(
@@ -158,6 +161,7 @@ impl Frontend {
             request_timeout: equipment.request_timeout,
             log_level,
             has_cache,
+            has_negative_cache,
             decided: 0,
             announced: false,
             draining: false,

@@ -12,9 +12,10 @@ use crate::credentials::Credentials;
 use crate::endpoint::dovecot::{RefusalReason, Refused, Request};
 use crate::job::JobId;
 use crate::outcome::Outcome;
-use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
+use crate::policy::dispatch::{DecidedBy, Event, Names, Shed, Waiting};
 use line::{Line, Mechanisms, shown};
 use log::Level;
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// Writes the line of an event at that site, unless it is one too many of an outage.
@@ -23,15 +24,18 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
         Event::Decided(names, outcome, by) => {
             let mechanisms = match by {
                 DecidedBy::Cache => None,
-                DecidedBy::Mechanisms(asked) => Some(Mechanisms::Asked(asked, site)),
+                DecidedBy::Mechanisms(asked)
+                | DecidedBy::NegativeCache(asked)
+                | DecidedBy::StaleCache(asked) => Some(Mechanisms::Asked(asked, site)),
             };
             write_end(names, outcome);
-            write_decision(names, outcome, mechanisms, |kind| {
+            write_decision(names, outcome, by, mechanisms, |kind| {
                 write_sums(&outages.take_due(now));
                 outages.is_written(kind, now)
             });
         }
         Event::Waiting(waiting) => log::warn!(target: "frontend", "{}", queue(waiting, site)),
+        Event::Shed(shed) => log::warn!(target: "frontend", "{}", told_early(shed, site)),
         Event::WorkerOutOfTurn(_) => {
             log::error!(target: "frontend", "A worker answered what it was not asked and is replaced")
         }
@@ -83,40 +87,64 @@ pub(super) fn write_refusal(refused: &Refused, origin: &Origin<'_>) {
 
 fn queue(waiting: &Waiting, site: &Site) -> String {
     let Waiting { pool, logins, longest, flag } = waiting;
-    let flag = match flag {
-        WorkerFlag::Processes => "-n",
-        WorkerFlag::MaxProcesses => "--max-processes",
-        WorkerFlag::Key => "workers: in saslauthd.conf",
-    };
-    let whose = if site.pools.len() > 1 { format!(" {}", whose(*pool, site)) } else { String::new() };
+    let (flag, whose) = (name(*flag), whose(*pool, site));
     let seconds = longest.as_secs();
     format!(
         "{logins} logins wait for a free process{whose}, the first for {seconds} s; a larger {flag} would help"
     )
 }
 
-/// What the processes of a pool are for.
+fn told_early(shed: &Shed, site: &Site) -> String {
+    let Shed { pool, logins, flag } = shed;
+    let (flag, whose) = (name(*flag), whose(*pool, site));
+    let logins = if *logins == 1 { "1 login".to_owned() } else { format!("{logins} logins") };
+    format!(
+        "{logins} could not have been served in time and had no need to wait for it: there are more than the \
+         processes{whose} can do; a larger {flag} would help, if there are processors for it"
+    )
+}
+
+/// What sets the number of processes.
+fn name(flag: WorkerFlag) -> &'static str {
+    match flag {
+        WorkerFlag::Processes => "-n",
+        WorkerFlag::MaxProcesses => "--max-processes",
+        WorkerFlag::Key => "workers: in saslauthd.conf",
+    }
+}
+
+/// What the processes of a pool are for, where there are others.
 fn whose(pool: PoolId, site: &Site) -> String {
+    if site.pools.len() <= 1 {
+        return String::new();
+    }
     let instance = site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance?.0));
-    instance.map_or_else(|| "for names and hashes".to_owned(), |instance| format!("of {}", instance.name))
+    instance.map_or_else(|| " for names and hashes".to_owned(), |instance| format!(" of {}", instance.name))
 }
 
 fn write_decision(
     names: &Names,
     outcome: &Outcome,
+    by: &DecidedBy,
     mechanisms: Option<Mechanisms<'_>>,
     is_written: impl FnOnce(Kind) -> bool,
 ) {
     let line = |reason| Line { names, mechanisms, reason };
     match outcome {
-        Outcome::Accept(_) if mechanisms.is_none() => {
+        Outcome::Accept(_) if *by == DecidedBy::Cache => {
             log::debug!(target: "do_auth", "auth success (cached): {}", line(None));
+        }
+        // For all to see: the mechanisms are down.
+        Outcome::Accept(_) if matches!(by, DecidedBy::StaleCache(_)) => {
+            log::info!(target: "do_auth", "auth success (cached, stale): {}", line(None));
         }
         Outcome::Accept(_) => log::debug!(target: "do_auth", "auth success: {}", line(None)),
         // Each of them, in a flood too: programs count these lines.
         Outcome::Reject(refusal) => {
-            let reason = if refusal.reason.is_empty() { "Unknown" } else { &refusal.reason };
-            log::info!(target: "do_auth", "auth failure: {}", line(Some(reason)));
+            let reason: &str = if refusal.reason.is_empty() { "Unknown" } else { &refusal.reason };
+            let is_cached = matches!(by, DecidedBy::NegativeCache(_));
+            let reason = if is_cached { Cow::Owned(format!("{reason} (cached)")) } else { reason.into() };
+            log::info!(target: "do_auth", "auth failure: {}", line(Some(&reason)));
         }
         // Not "auth failure": programs that ban on that must not ban for an outage.
         Outcome::Unavailable(refusal) => {

@@ -218,6 +218,8 @@ mod tests {
                 },
                 limits: Limits::DEFAULT,
                 request_timeout: Duration::from_secs(60),
+                failure_delay: Duration::from_secs(2),
+                negative_cache_ttl: Duration::from_secs(5),
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
                 max_auth_connections: 4096,
@@ -246,7 +248,11 @@ mod tests {
 
     #[test]
     fn every_message_to_a_frontend_arrives_as_it_was_sent() {
-        let cache = CacheSettings { bytes: 6_553_600, lifetime: Duration::from_secs(28800) };
+        let cache = CacheSettings {
+            bytes: 6_553_600,
+            lifetime: Duration::from_secs(28800),
+            stale: Duration::from_secs(60),
+        };
         for message in [
             ToFrontend::Setup(Box::new(setup(Some(cache)))),
             ToFrontend::Setup(Box::new(setup(None))),

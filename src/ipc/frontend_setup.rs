@@ -46,7 +46,9 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
     Writer::new(tag, LARGEST_SETUP)
         .string(settings.mechanisms.join(",").as_bytes())
         .option(settings.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
-        .option(settings.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
+        .option(settings.cache.as_ref(), |writer, cache| {
+            writer.size(cache.bytes).duration(cache.lifetime).duration(cache.stale)
+        })
         .size(settings.workers.most)
         .size(settings.workers.ready)
         .number(u64::from(settings.workers.requests_each))
@@ -67,6 +69,8 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .duration(network.idle_time)
         .size(network.most_connections)
         .flag(network.order == ServerOrder::RoundRobin)
+        .duration(settings.failure_delay)
+        .duration(settings.negative_cache_ttl)
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
         .log_level(setup.log_level)
@@ -94,8 +98,10 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
     let settings = FrontendSettings {
         mechanisms: decode_names(&reader.text()?),
         login_format: reader.option(|reader| LoginFormat::parse(&reader.text()?).map_err(|_| Malformed))?,
-        cache: reader
-            .option(|reader| Ok(CacheSettings { bytes: reader.size()?, lifetime: reader.duration()? }))?,
+        cache: reader.option(|reader| {
+            let (bytes, lifetime, stale) = (reader.size()?, reader.duration()?, reader.duration()?);
+            Ok(CacheSettings { bytes, lifetime, stale })
+        })?,
         workers: WorkerSettings {
             most: reader.size()?,
             ready: reader.size()?,
@@ -110,6 +116,8 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
         reply_text: if reader.flag()? { ReplyText::Bare } else { ReplyText::Full },
         network: decode_network(reader)?,
+        failure_delay: reader.duration()?,
+        negative_cache_ttl: reader.duration()?,
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     let log_level = reader.log_level()?;

@@ -31,6 +31,11 @@ pub(super) fn write_totals(writer: Writer, totals: &Totals) -> Writer {
         .number(totals.cache_hits)
         .number(totals.cache_misses)
         .number(totals.cache_flushed)
+        .number(totals.stale_hits)
+        .number(totals.negative_hits)
+        .number(totals.negative_flushed)
+        .number(totals.failures_delayed)
+        .number(totals.logins_shed)
         .number(totals.reloads.succeeded)
         .number(totals.reloads.failed)
         .number(totals.log_lines_dropped)
@@ -63,6 +68,11 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
         cache_hits: reader.number()?,
         cache_misses: reader.number()?,
         cache_flushed: reader.number()?,
+        stale_hits: reader.number()?,
+        negative_hits: reader.number()?,
+        negative_flushed: reader.number()?,
+        failures_delayed: reader.number()?,
+        logins_shed: reader.number()?,
         reloads: Reloads { succeeded: reader.number()?, failed: reader.number()? },
         log_lines_dropped: reader.number()?,
     })

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub servers: Vec<ServerNow>,
     /// `None` without `-c`.
     pub cache: Option<CacheNow>,
+    /// `None` without `--negative-cache-ttl`.
+    pub negative_cache: Option<NegativeCacheNow>,
     /// Connections that are open, at all sockets but this one.
     pub clients: usize,
     /// Requests without a reply: those that wait for a worker or a server and those that are held back.
@@ -99,6 +101,15 @@ pub enum ServerState {
     Silent,
     /// It cannot be connected to.
     Down,
+}
+
+/// The negative cache.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct NegativeCacheNow {
+    /// Refusals that are in it.
+    pub entries: usize,
+    /// How long each lives.
+    pub lifetime: Duration,
 }
 
 /// The credential cache.

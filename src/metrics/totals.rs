@@ -18,6 +18,17 @@ pub struct Totals {
     pub cache_misses: u64,
     /// Entries that were removed by hand.
     pub cache_flushed: u64,
+    /// Acceptances by entries of the cache that have expired, while no mechanism could be asked; `mechanisms` does not count
+    /// them.
+    pub stale_hits: u64,
+    /// Refusals from the negative cache, which `mechanisms` does not count.
+    pub negative_hits: u64,
+    /// Its entries that were removed by hand.
+    pub negative_flushed: u64,
+    /// Failures whose answer was held back.
+    pub failures_delayed: u64,
+    /// Logins that were told early that they would not be served in time.
+    pub logins_shed: u64,
     /// From the complete request to its reply, for all requests.
     pub durations: Histogram,
     /// From the wish for a worker to the moment that one took the job.
@@ -50,6 +61,11 @@ impl Totals {
             (&mut self.cache_hits, more.cache_hits),
             (&mut self.cache_misses, more.cache_misses),
             (&mut self.cache_flushed, more.cache_flushed),
+            (&mut self.stale_hits, more.stale_hits),
+            (&mut self.negative_hits, more.negative_hits),
+            (&mut self.negative_flushed, more.negative_flushed),
+            (&mut self.failures_delayed, more.failures_delayed),
+            (&mut self.logins_shed, more.logins_shed),
             (&mut self.reloads.succeeded, more.reloads.succeeded),
             (&mut self.reloads.failed, more.reloads.failed),
             (&mut self.log_lines_dropped, more.log_lines_dropped),
@@ -76,7 +92,10 @@ impl Totals {
     /// How many logins were decided, whether or not by a mechanism.
     pub fn logins(&self) -> u64 {
         let decided = self.mechanisms.values().map(Verdicts::sum);
-        decided.fold(self.cache_hits, u64::saturating_add)
+        [self.stale_hits, self.negative_hits]
+            .into_iter()
+            .chain(decided)
+            .fold(self.cache_hits, u64::saturating_add)
     }
 
     /// Whether nothing was counted.

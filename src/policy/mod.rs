@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod dispatch;
 pub mod fair_queue;
+pub mod negative_cache;
 pub mod origin;
 pub mod pool;
 pub mod room;

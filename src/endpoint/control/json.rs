@@ -3,7 +3,9 @@
 
 use super::words::printable;
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
+use crate::metrics::snapshot::{
+    CacheNow, MechanismNow, NegativeCacheNow, PoolNow, ServerNow, ServerState, Snapshot,
+};
 use crate::metrics::totals::{Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -90,6 +92,10 @@ pub fn status(snapshot: &Snapshot) -> String {
         .raw("pools", &list(snapshot.pools.iter().map(pool)))
         .raw("servers", &list(snapshot.servers.iter().map(|one| server(one, &snapshot.totals))))
         .raw("cache", &snapshot.cache.as_ref().map_or_else(|| "null".to_owned(), cache))
+        .raw(
+            "negative_cache",
+            &snapshot.negative_cache.as_ref().map_or_else(|| "null".to_owned(), negative_cache),
+        )
         .raw("totals", &totals(&snapshot.totals))
         .finish()
         + "\n"
@@ -153,6 +159,10 @@ fn cache(now: &CacheNow) -> String {
         .finish()
 }
 
+fn negative_cache(now: &NegativeCacheNow) -> String {
+    Object::default().count("entries", now.entries).seconds("lifetime_seconds", now.lifetime).finish()
+}
+
 fn totals(totals: &Totals) -> String {
     let logins = totals.mechanisms.iter().fold(Object::default(), |object, (name, verdicts)| {
         object.raw(&printable(name.as_bytes()), &verdicts_of(verdicts))
@@ -165,6 +175,11 @@ fn totals(totals: &Totals) -> String {
         .number("cache_hits", totals.cache_hits)
         .number("cache_misses", totals.cache_misses)
         .number("cache_flushed", totals.cache_flushed)
+        .number("stale_hits", totals.stale_hits)
+        .number("negative_hits", totals.negative_hits)
+        .number("negative_flushed", totals.negative_flushed)
+        .number("failures_delayed", totals.failures_delayed)
+        .number("logins_shed", totals.logins_shed)
         .raw("durations", &durations.finish())
         .raw("clients_refused", &by_reason(&totals.clients_refused))
         .raw("invalid_requests", &by_reason(&totals.invalid_requests))

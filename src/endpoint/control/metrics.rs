@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 31] = [
+const FAMILIES: [(&str, Kind, &str); 37] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
     (
@@ -68,6 +68,20 @@ const FAMILIES: [(&str, Kind, &str); 31] = [
     ("cache_bytes_limit", Kind::Gauge, "What they may take (-s)."),
     ("cache_lookups_total", Kind::Counter, "Requests that the cache was asked about, by result."),
     ("cache_flushed_total", Kind::Counter, "Logins that were flushed by hand."),
+    (
+        "cache_stale_hits_total",
+        Kind::Counter,
+        "Logins that were accepted by an expired entry while no mechanism could be asked.",
+    ),
+    ("negative_cache_entries", Kind::Gauge, "Refusals that the negative cache remembers."),
+    ("negative_cache_hits_total", Kind::Counter, "Logins that the negative cache refused."),
+    ("negative_cache_flushed_total", Kind::Counter, "Refusals that were flushed by hand."),
+    (
+        "logins_shed_total",
+        Kind::Counter,
+        "Logins that were told early that they would not be served in time.",
+    ),
+    ("failures_delayed_total", Kind::Counter, "Failures whose answer was held back."),
     ("log_lines_dropped_total", Kind::Counter, "Log lines that could not be delivered."),
     ("recent_logins", Kind::Gauge, "Logins that were decided in the last minute or so."),
     ("recent_seconds", Kind::Gauge, "How long that minute was."),
@@ -145,6 +159,14 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
             samples.add(&[("result", "miss")], totals.cache_misses);
         }
         "cache_flushed_total" => samples.add(&[], totals.cache_flushed),
+        "cache_stale_hits_total" => samples.add(&[], totals.stale_hits),
+        "negative_cache_entries" => {
+            snapshot.negative_cache.iter().for_each(|cache| samples.add(&[], cache.entries));
+        }
+        "negative_cache_hits_total" => samples.add(&[], totals.negative_hits),
+        "negative_cache_flushed_total" => samples.add(&[], totals.negative_flushed),
+        "logins_shed_total" => samples.add(&[], totals.logins_shed),
+        "failures_delayed_total" => samples.add(&[], totals.failures_delayed),
         "log_lines_dropped_total" => samples.add(&[], totals.log_lines_dropped),
         "recent_logins" => samples.add(&[], snapshot.recent_logins.0),
         "recent_seconds" => samples.add(&[], snapshot.recent_logins.1.as_secs_f64()),
@@ -156,7 +178,8 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
 fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
     let mut mechanisms = totals.mechanisms.clone();
     let unasked = mechanisms.entry(String::new()).or_default();
-    unasked.accept = unasked.accept.saturating_add(totals.cache_hits);
+    unasked.accept = unasked.accept.saturating_add(totals.cache_hits).saturating_add(totals.stale_hits);
+    unasked.reject = unasked.reject.saturating_add(totals.negative_hits);
     for (name, verdicts) in &mechanisms {
         for (outcome, number) in
             [("accept", verdicts.accept), ("reject", verdicts.reject), ("unavailable", verdicts.unavailable)]
@@ -249,7 +272,13 @@ mod tests {
             "saslauthd_start_time_seconds 1700000000",
             "saslauthd_reloads_total{result=\"failure\"} 1",
             "saslauthd_logins_total{mech=\"pam\",outcome=\"accept\"} 1234567",
-            "saslauthd_logins_total{mech=\"\",outcome=\"accept\"} 9000",
+            "saslauthd_logins_total{mech=\"\",outcome=\"accept\"} 9002",
+            "saslauthd_logins_total{mech=\"\",outcome=\"reject\"} 50",
+            "saslauthd_cache_stale_hits_total 2",
+            "saslauthd_negative_cache_entries 12",
+            "saslauthd_negative_cache_hits_total 50",
+            "saslauthd_failures_delayed_total 8000",
+            "saslauthd_logins_shed_total 6",
             "saslauthd_login_duration_seconds_bucket{le=\"0.0001\"} 0",
             "saslauthd_login_duration_seconds_bucket{le=\"0.005\"} 99",
             "saslauthd_login_duration_seconds_bucket{le=\"+Inf\"} 100",

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
+use crate::metrics::snapshot::{
+    CacheNow, MechanismNow, NegativeCacheNow, PoolNow, ServerNow, ServerState, Snapshot,
+};
 use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
 
@@ -56,6 +58,7 @@ pub(super) fn snapshot() -> Snapshot {
             bytes: 157_952,
             most_bytes: 6_553_600,
         }),
+        negative_cache: Some(NegativeCacheNow { entries: 12, lifetime: Duration::from_secs(10) }),
         clients: 17,
         requests: 15,
         draining: 1,
@@ -77,6 +80,11 @@ fn totals(durations: Histogram) -> Totals {
         cache_hits: 9000,
         cache_misses: 1000,
         cache_flushed: 3,
+        stale_hits: 2,
+        negative_hits: 50,
+        negative_flushed: 1,
+        failures_delayed: 8000,
+        logins_shed: 6,
         durations: durations.clone(),
         waits: durations,
         clients_refused: one("too_many", 4),

@@ -1,7 +1,7 @@
 //! What the dispatcher wants done.
 #![forbid(unsafe_code)]
 
-use super::Waiting;
+use super::{Shed, Waiting};
 use crate::config::site::{InstanceId, PoolId};
 use crate::credentials::Credentials;
 use crate::job::{ErrandId, ErrandResult, Purpose};
@@ -65,6 +65,8 @@ pub enum Event {
     Decided(Rc<Names>, Outcome, DecidedBy),
     /// Logins wait for a worker.
     Waiting(Waiting),
+    /// Logins were told early that no worker would take them in time.
+    Shed(Shed),
     /// A worker answered what it was not asked; it is killed.
     WorkerOutOfTurn(WorkerId),
     /// A worker did not become ready in time; it is killed.
@@ -80,6 +82,10 @@ pub enum DecidedBy {
     Mechanisms(Asked),
     /// The cache.
     Cache,
+    /// The negative cache: these have refused the same a moment ago.
+    NegativeCache(Asked),
+    /// The cache by an acceptance that has expired: none of these could be asked.
+    StaleCache(Asked),
 }
 
 /// What the log says of a request; never the password.

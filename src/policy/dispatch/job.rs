@@ -46,7 +46,7 @@ pub(super) enum Place {
 /// A login that is being decided, for one request or several that are the same.
 pub(super) struct Login {
     pub(super) names: Rc<Names>,
-    /// With a cache only.
+    /// With a cache or a negative one only.
     pub(super) fingerprint: Option<Fingerprint>,
     pub(super) chain: Chain,
     /// While somebody works on it and a further step may follow.

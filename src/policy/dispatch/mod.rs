@@ -1,7 +1,7 @@
 //! The heart: from a request to its one reply.
 //!
-//! route → `-r`, `--login-format` → cache → an identical request in flight → its mechanisms, step by step → delay owed for
-//! a failure → reply
+//! route → `-r`, `--login-format` → cache, negative cache → an identical request in flight → its mechanisms, step by step →
+//! where none could be asked, an expired acceptance → delay owed for a failure → reply
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -12,8 +12,15 @@ mod activity;
 #[cfg(test)]
 mod chain_tests;
 mod counters;
+mod delays;
+#[cfg(test)]
+mod guessing_tests;
 mod job;
+mod memory;
 mod observation;
+mod overload;
+#[cfg(test)]
+mod overload_tests;
 mod pools;
 mod queue_watch;
 mod replies;
@@ -28,6 +35,7 @@ mod tests;
 mod workers;
 
 pub use action::{Action, ClientId, DecidedBy, Event, Names, RequestId};
+pub use overload::Shed;
 pub use queue_watch::Waiting;
 
 use crate::config::site::{InstanceId, PoolId, Site};
@@ -35,9 +43,11 @@ use crate::config::{FrontendSettings, Limits};
 use crate::ipc;
 use crate::job::{Errand, ErrandId, ErrandResult, JobId, Purpose};
 use crate::outcome::{Refusal, Verdict};
-use crate::policy::cache::{Cache, Fingerprint};
+use crate::policy::cache::{Cache, Fingerprint, Fingerprints};
+use crate::policy::negative_cache::NegativeCache;
 use crate::policy::origin::Origin;
 use counters::Counters;
+use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -50,7 +60,10 @@ pub struct Dispatcher {
     limits: Limits,
     /// The longest that a job may take, whatever the deadlines of its requests.
     request_timeout: Duration,
+    /// With a cache of either kind.
+    fingerprints: Option<Fingerprints>,
     cache: Option<Cache>,
+    negative_cache: Option<NegativeCache>,
     pools: Pools,
     /// Where each instance of the site works.
     places: Vec<Place>,
@@ -62,7 +75,10 @@ pub struct Dispatcher {
     requests: HashMap<RequestId, Waits>,
     timers: BTreeSet<(Instant, Timer)>,
     last_job: u64,
+    /// Whether logins are given up that would not be served in time; always, but where tests compare.
+    sheds: bool,
     actions: VecDeque<Action>,
+    delays: Delays,
     counters: Counters,
 }
 
@@ -73,10 +89,14 @@ impl Dispatcher {
             let instance = InstanceId(place);
             site.pool_of(instance).map_or(Place::Network(instance), Place::Pool)
         };
+        let has_negative = !settings.negative_cache_ttl.is_zero();
+        let is_remembering = settings.cache.is_some() || has_negative;
         let mut dispatcher = Self {
             limits: settings.limits,
             request_timeout: settings.request_timeout,
-            cache: settings.cache.as_ref().map(|settings| Cache::new(settings, key)),
+            fingerprints: is_remembering.then(|| Fingerprints::new(key)),
+            cache: settings.cache.as_ref().map(Cache::new),
+            negative_cache: has_negative.then(|| NegativeCache::new(settings.negative_cache_ttl)),
             pools: Pools::new(&site, settings.request_timeout / 2),
             places: (0..site.instances.len()).map(place).collect(),
             errand_pool: site.errand_pool(),
@@ -85,7 +105,9 @@ impl Dispatcher {
             requests: HashMap::new(),
             timers: BTreeSet::new(),
             last_job: 0,
+            sheds: true,
             actions: VecDeque::new(),
+            delays: Delays::new(settings.failure_delay, key),
             counters: Counters::new(&site, now),
             site,
         };
@@ -147,7 +169,10 @@ impl Dispatcher {
             }
         }
         self.pools.handle_timeout(now);
-        self.pools.ids().for_each(|pool| self.watch_queue(pool, now));
+        for pool in self.pools.ids() {
+            self.shed(pool, now);
+            self.watch_queue(pool, now);
+        }
     }
 
     fn handle_request_timer(&mut self, request: RequestId, now: Instant) {
@@ -161,13 +186,15 @@ impl Dispatcher {
     /// From now on mechanisms are asked about every request: others serve by newer settings already, and what was
     /// found by the old ones, or is being found, answers no request that comes after that.
     pub fn forget_all(&mut self) {
-        self.cache = None;
+        (self.fingerprints, self.cache, self.negative_cache) = (None, None, None);
         self.in_flight.clear();
         self.jobs.values_mut().filter_map(Job::login).for_each(|login| login.fingerprint = None);
     }
 
-    /// Answers everybody who waits for a mechanism as unavailable, and those held back at once.
+    /// Answers everybody who waits for a mechanism as unavailable, and those held back at once. The cache makes up for
+    /// mechanisms that are down, and not for a daemon that is.
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
+        self.forget_all();
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.abandon(job, now);
             self.end(job, Refusal::broken_off(reason), now);

@@ -43,7 +43,8 @@ impl Dispatcher {
                 return None;
             }
         }
-        let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
+        let fingerprint =
+            self.fingerprints.as_ref().map(|fingerprints| fingerprints.of(&credentials, route_id));
         match self.known(request, &mut credentials, fingerprint.as_ref(), deadline, now) {
             Known::No => {}
             Known::Answered => return None,
@@ -71,13 +72,10 @@ impl Dispatcher {
         deadline: Instant,
         now: Instant,
     ) -> Known {
-        let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return Known::No };
-        if cache.lookup(fingerprint, now) {
-            self.counters.note_hit();
-            self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache, now);
+        let Some(fingerprint) = fingerprint else { return Known::No };
+        if self.answer_from_memory(request, credentials, fingerprint, deadline, now) {
             return Known::Answered;
         }
-        self.counters.note_miss();
         let Some(&id) = self.in_flight.get(fingerprint) else { return Known::No };
         self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(credentials));
         self.join(id, request, deadline, now);
@@ -132,7 +130,9 @@ impl Dispatcher {
         };
         let asker = Asker::Requests(Box::new(login));
         let id = self.add(Purpose::CheckLogin(credentials), asker, origin, place, now);
-        self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        if self.cache.is_some() {
+            self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        }
         id
     }
 

@@ -109,6 +109,7 @@ impl Dispatcher {
     fn drop_unheard(&mut self, id: JobId) {
         if let Some(Job { asker: Asker::Requests(login), .. }) = self.forget(id) {
             self.log_unheard(&login);
+            self.forget_if_refused(&login, login.chain.refusal().is_some());
         }
     }
 
@@ -151,8 +152,8 @@ impl Dispatcher {
     pub(super) fn time_out_request(&mut self, id: JobId, request: RequestId, now: Instant) {
         let Some(job) = self.jobs.get(&id) else { return };
         let Asker::Requests(login) = &job.asker else { return };
-        let (names, decision) =
-            (Rc::clone(&login.names), login.chain.cut_short(Refusal::internal(job.why_late())));
+        let decision = login.chain.cut_short(Refusal::internal(job.why_late()));
+        let (names, decision) = (Rc::clone(&login.names), self.or_stale(decision, login, now));
         self.answer(request, &names, &decision, now);
         self.jobs.get_mut(&id).and_then(Job::login).into_iter().for_each(|login| login.has_been_late = true);
         self.leave(id, request, now);

@@ -15,7 +15,11 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
     FrontendSettings {
         mechanisms: vec!["pam".into()],
         login_format: None,
-        cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
+        cache: cache.then_some(CacheSettings {
+            bytes: 1 << 20,
+            lifetime: Duration::from_secs(100),
+            stale: Duration::ZERO,
+        }),
         workers: WorkerSettings {
             most: workers,
             ready: workers,
@@ -24,6 +28,8 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
         },
         limits: Limits::DEFAULT,
         request_timeout: Duration::from_secs(60),
+        failure_delay: Duration::ZERO,
+        negative_cache_ttl: Duration::ZERO,
         read_timeout: Duration::from_secs(30),
         max_connections: 100,
         max_auth_connections: 100,

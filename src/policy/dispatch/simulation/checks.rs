@@ -16,7 +16,8 @@ pub(super) struct History {
     pub(super) question: Question,
     /// Of its steps so far, in order.
     pub(super) answers: Vec<Outcome>,
-    deadline: Instant,
+    pub(super) owes_failure_delay: bool,
+    pub(super) deadline: Instant,
 }
 
 /// What follows that answer to that step.
@@ -30,7 +31,7 @@ fn continuation(step: &Step, answer: &Outcome) -> Continuation {
 }
 
 /// The outcome of a chain of which all these steps have answered, if it ends with that.
-fn end(route: &Route, answers: &[Outcome]) -> Option<Outcome> {
+pub(super) fn end(route: &Route, answers: &[Outcome]) -> Option<Outcome> {
     let last = answers.len().checked_sub(1)?;
     let goes_on = continuation(&route.steps[last], &answers[last]) == Continuation::Next;
     if goes_on && answers.len() < route.steps.len() {
@@ -57,6 +58,7 @@ impl World {
         let history = self.histories.entry(*job).or_insert_with(|| History {
             question: asked.question.clone(),
             answers: Vec::new(),
+            owes_failure_delay: false,
             deadline,
         });
         assert_eq!(history.question, asked.question, "joined another question");
@@ -138,9 +140,25 @@ impl World {
                 let cached = self.service.cache.as_ref().is_some_and(|cache| {
                     self.accepted.get(&asked.question).is_some_and(|when| self.now < *when + cache.lifetime)
                 });
-                assert!(decided_now || cached, "OK for credentials that nothing on the route accepted");
+                let stale =
+                    history.is_some_and(|history| self.may_be_stale(&asked.question, &history.answers));
+                assert!(
+                    decided_now || cached || stale,
+                    "OK for credentials that nothing on the route accepted"
+                );
             }
-            Outcome::Reject(_) => assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said"),
+            Outcome::Reject(_) => {
+                let known = asked.known.iter().find(|known| known.outcome == *outcome);
+                let owes_delay = match history {
+                    Some(history) => {
+                        assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said");
+                        history.owes_failure_delay
+                    }
+                    None => known.expect("refused although nobody was asked").owes_failure_delay,
+                };
+                let held_until = (asked.since + self.service.failure_delay * 3 / 4).min(asked.deadline);
+                assert!(!owes_delay || self.now >= held_until || self.is_stopping, "refused too early");
+            }
             Outcome::Unavailable(_) => {
                 let history = history.expect("somebody was asked");
                 let an_outage =
@@ -175,6 +193,7 @@ impl World {
         }
         self.check_secrets();
         self.check_bounds();
+        self.check_memory();
     }
 
     /// Invariant 7: what is counted is what the log was told and clients were answered.
@@ -182,6 +201,9 @@ impl World {
         self.counted.add(&self.dispatcher.take_totals());
         assert_eq!(self.counted.mechanisms, self.told.mechanisms);
         assert_eq!(self.counted.cache_hits, self.told.cache_hits);
+        assert_eq!(self.counted.negative_hits, self.told.negative_hits);
+        assert_eq!(self.counted.stale_hits, self.told.stale_hits);
+        assert_eq!(self.counted.logins_shed, self.shed);
         let (hits, misses) = (self.counted.cache_hits, self.counted.cache_misses);
         assert_eq!(hits + misses, self.looked_up);
         let delayed = self.dispatcher.requests.values().filter(|waits| matches!(waits, Waits::Delay(..)));

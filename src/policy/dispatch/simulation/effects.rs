@@ -46,6 +46,8 @@ impl World {
     fn note_told(&mut self, outcome: &Outcome, by: &DecidedBy) {
         let asked = match by {
             DecidedBy::Cache => return self.told.cache_hits += 1,
+            DecidedBy::NegativeCache(_) => return self.told.negative_hits += 1,
+            DecidedBy::StaleCache(_) => return self.told.stale_hits += 1,
             DecidedBy::Mechanisms(asked) => asked,
         };
         let last = asked.instances().last().expect("somebody was asked");

@@ -29,7 +29,8 @@ impl World {
         let credentials = credentials(&question.login, &question.password);
         let credentials = Credentials { service: service.into(), ..credentials };
         let uid = self.random.below(3) as u32;
-        self.asked.insert(request, Asked { question, deadline, job: None });
+        let known = self.may_be_refused(&question);
+        self.asked.insert(request, Asked { question, since: self.now, deadline, job: None, known });
         self.looked_up += u64::from(self.service.cache.is_some());
         self.dispatcher.handle_request(request, endpoint, credentials, || Some(uid), deadline, self.now);
         self.note_job(request);
@@ -86,8 +87,15 @@ impl World {
                 self.accepted.insert(question, self.now);
             }
         }
+        let delay = if self.random.one_in(2) { None } else { Some(SECOND * self.random.below(4) as u32) };
+        if let (Outcome::Reject(_), None, Some(history)) = (&outcome, delay, self.histories.get_mut(&job)) {
+            history.owes_failure_delay = true;
+        }
         self.note_answer(job, outcome.clone());
-        Verdict { outcome, delay: SECOND * self.random.below(4) as u32 }
+        if !self.unremembered.contains(&job) {
+            self.note_remembered(job);
+        }
+        Verdict { outcome, delay }
     }
 
     /// The servers decide; now and then about a login that nobody waits for any more, or that others are asked about.
@@ -198,6 +206,7 @@ impl World {
         let deciding = self.histories.iter().filter(|(_, history)| is_meant(&history.question));
         self.unremembered.extend(deciding.map(|(job, _)| *job));
         self.accepted.retain(|question, _| !is_meant(question));
+        self.memory.forget(is_meant);
         self.dispatcher.flush_cache(login.as_deref().map(str::as_bytes));
         let mut logins = self.dispatcher.cached_logins(self.now);
         assert!(!logins.any(|cached| login.as_ref().is_none_or(|login| login.as_bytes() == cached.login)));
@@ -205,6 +214,7 @@ impl World {
 
     pub(super) fn forget_all(&mut self) {
         self.service.cache = None;
+        self.service.negative_cache_ttl = Duration::ZERO;
         self.dispatcher.forget_all();
     }
 
@@ -213,6 +223,12 @@ impl World {
         // Like the event loop: never later than the dispatcher wants to be woken.
         let due = self.dispatcher.next_timeout().unwrap_or(self.now + jump);
         self.now = due.min(self.now + jump).max(self.now);
+        self.wake();
+    }
+
+    pub(super) fn wake(&mut self) {
+        let waiting = self.waiting_logins();
         self.dispatcher.handle_timeout(self.now);
+        self.note_shed(waiting);
     }
 }

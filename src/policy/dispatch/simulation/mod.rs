@@ -13,6 +13,8 @@
 mod checks;
 mod effects;
 mod events;
+mod memory;
+mod overload;
 mod sites;
 
 use super::testing::{SECOND, service};
@@ -23,6 +25,7 @@ use crate::metrics::totals::Totals;
 use crate::secret;
 use crate::simulation::{Random, of_all_seeds};
 use checks::History;
+use memory::{Memory, Refused};
 use std::collections::BTreeMap;
 
 const STEPS: usize = 400;
@@ -52,8 +55,11 @@ type Origins = (Option<u32>, String);
 /// A request that has no reply yet.
 struct Asked {
     question: Question,
+    since: Instant,
     deadline: Instant,
     job: Option<JobId>,
+    /// What the negative cache could say when it came.
+    known: Vec<Refused>,
 }
 
 /// What must be the same for two requests to have one answer.
@@ -100,6 +106,7 @@ struct World {
     accepted: HashMap<Question, Instant>,
     /// Logins that are not to be remembered: the cache was emptied while they were being decided.
     unremembered: BTreeSet<JobId>,
+    memory: Memory,
     /// What the log was told.
     told: Totals,
     /// What the dispatcher has counted.
@@ -109,6 +116,8 @@ struct World {
     looked_up: u64,
     /// Questions that were accepted, not yet replied to.
     verdicts: Vec<Question>,
+    /// How many logins were given up that waited for a worker.
+    shed: u64,
     is_stopping: bool,
 }
 
@@ -119,7 +128,10 @@ impl World {
         service.cache = service.cache.map(|_| CacheSettings {
             bytes: 160 * (1 + random.below(6) as usize),
             lifetime: SECOND * (1 + random.below(90) as u32),
+            stale: SECOND * random.below(60) as u32,
         });
+        service.failure_delay = SECOND * random.below(4) as u32;
+        service.negative_cache_ttl = SECOND * (random.below(3) * random.below(20)) as u32;
         service.request_timeout = SECOND * (1 + random.below(60) as u32);
         let site = Rc::new(sites::random(&mut random));
         let hanging = PoolId(random.below(2 * site.pools.len() as u64) as usize);
@@ -147,11 +159,13 @@ impl World {
             histories: HashMap::new(),
             accepted: HashMap::new(),
             unremembered: BTreeSet::new(),
+            memory: Memory::default(),
             told: Totals::default(),
             counted: Totals::default(),
             answered: 0,
             looked_up: 0,
             verdicts: Vec::new(),
+            shed: 0,
             is_stopping: false,
         }
     }
@@ -198,7 +212,7 @@ impl World {
             assert!(turns < 10_000, "it wants to be woken again and again for nothing");
             let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
             self.now = self.now.max(due);
-            self.dispatcher.handle_timeout(self.now);
+            self.wake();
             self.carry_out();
             self.check();
         }
