@@ -1,7 +1,7 @@
 //! OpenSSL of the system, mapped when it is first needed and by the processes that need it: a library that is linked costs
 //! every process its relocations, half a megabyte of memory of its own.
 //!
-//! What is called, and with which types, is in [`functions`] and nowhere else. `tests` compiles that table against the
+//! What is called, and with which types, is in `functions` and nowhere else. `tests` compiles that table against the
 //! headers. The rest gives it safe signatures: [`digest`], [`pem`], [`context`] and [`stream`].
 
 pub mod context;
