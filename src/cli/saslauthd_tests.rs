@@ -52,6 +52,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: NetworkSettings::DEFAULT,
+        guessing: GuessingSettings { penalty: true, trusted_networks: "127.0.0.0/8,::1".parse().unwrap() },
     };
     assert_eq!(config.frontend, expected);
 }

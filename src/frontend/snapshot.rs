@@ -30,6 +30,7 @@ impl Frontend {
             pools: self.dispatcher.pools(now),
             servers,
             cache: self.dispatcher.cache(),
+            penalties: self.dispatcher.has_penalties().then(|| self.dispatcher.penalties(now)),
             clients: self.clients.len() + self.auth_clients.len(),
             requests: self.dispatcher.waiting_requests(),
             draining: daemon.draining,

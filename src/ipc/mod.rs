@@ -10,6 +10,7 @@ mod frontend;
 mod frontend_setup;
 mod handover;
 mod listener;
+mod penalties;
 mod totals;
 mod worker;
 
@@ -19,6 +20,9 @@ pub use frontend::{FromFrontend, ToFrontend};
 pub use frontend_setup::FrontendSetup;
 pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};
 pub use listener::{Allowed, EndpointKey, Listener};
+pub use penalties::{
+    ADDRESSES_AT_ONCE, HandedAddress, HandedLogin, HandedPenalties, LARGEST_PENALTIES, LOGINS_AT_ONCE,
+};
 pub use totals::MOST_NAMES;
 pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job, encode_log_level};
 

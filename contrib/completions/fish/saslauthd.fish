@@ -33,6 +33,7 @@ complete -c saslauthd -l max-worker-growth -x -d 'Replace a worker that has grow
 complete -c saslauthd -l no-mux -d 'Create no socket mux'
 complete -c saslauthd -l on-unavailable -x -a 'close no' -d 'Answer when a login cannot be checked'
 complete -c saslauthd -l operation-timeout -x -d 'For an answer of a server'
+complete -c saslauthd -l penalty -x -a 'no yes' -d 'Hold back refusals of those who guess'
 complete -c saslauthd -l read-timeout -x -d 'For the request of a client'
 complete -c saslauthd -l reply-text -x -a 'bare full' -d 'Text of replies'
 complete -c saslauthd -l request-timeout -x -d 'For a login, from request to answer'
@@ -42,4 +43,5 @@ complete -c saslauthd -l server-order -x -a 'listed round-robin' -d 'Which serve
 complete -c saslauthd -l socket -r -F -d 'One more socket'
 complete -c saslauthd -l tls-timeout -x -d 'For a TLS handshake'
 complete -c saslauthd -l total-timeout -x -d 'For all that a login asks of servers'
+complete -c saslauthd -l trusted-networks -x -d 'Client addresses without penalties'
 complete -c saslauthd -l user -x -a '(__fish_complete_users)' -d 'Account of the frontend'

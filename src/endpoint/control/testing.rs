@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
-use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::snapshot::{
+    CacheNow, MechanismNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
+};
+use crate::metrics::totals::{Penalties, Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
 
 pub(super) fn snapshot() -> Snapshot {
@@ -56,6 +58,7 @@ pub(super) fn snapshot() -> Snapshot {
             bytes: 157_952,
             most_bytes: 6_553_600,
         }),
+        penalties: Some(PenaltiesNow { addresses: 2, logins: 1, held: 5 }),
         clients: 17,
         requests: 15,
         draining: 1,
@@ -84,6 +87,7 @@ fn totals(durations: Histogram) -> Totals {
         worker_deaths: one("crash", 1),
         servers: [(key, ServerTotals { answered: 5, failed: 9 })].into(),
         reloads: Reloads { succeeded: 2, failed: 1 },
+        penalties: Penalties { by_address: 40, by_login: 8, waived: 3, logins: 1 },
         log_lines_dropped: 7,
     }
 }

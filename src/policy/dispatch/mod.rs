@@ -1,7 +1,7 @@
 //! The heart: from a request to its one reply.
 //!
 //! route → `-r`, `--login-format` → cache → an identical request in flight → its mechanisms, step by step → delay owed for
-//! a failure → reply
+//! a failure, longer by a penalty → reply
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -15,6 +15,9 @@ mod counters;
 mod delays;
 mod job;
 mod observation;
+mod penalties;
+#[cfg(test)]
+mod penalty_tests;
 mod pools;
 mod queue_watch;
 mod replies;
@@ -38,9 +41,11 @@ use crate::job::{Errand, ErrandId, ErrandResult, JobId, Purpose};
 use crate::outcome::{Refusal, Verdict};
 use crate::policy::cache::{Cache, Fingerprint};
 use crate::policy::origin::Origin;
+use crate::policy::penalty::Penalties;
 use counters::Counters;
 use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
+use penalties::Punishment;
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -66,6 +71,7 @@ pub struct Dispatcher {
     last_job: u64,
     actions: VecDeque<Action>,
     delays: Delays,
+    punishment: Punishment,
     counters: Counters,
 }
 
@@ -90,6 +96,7 @@ impl Dispatcher {
             last_job: 0,
             actions: VecDeque::new(),
             delays: Delays::new(settings.failure_delay, key),
+            punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
             counters: Counters::new(&site, now),
             site,
         };

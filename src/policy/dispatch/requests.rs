@@ -74,6 +74,8 @@ impl Dispatcher {
         let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return Known::No };
         if cache.lookup(fingerprint, now) {
             self.counters.note_hit();
+            let Credentials { client, login, realm, .. } = &*credentials;
+            self.punishment.note_success(*client, login, realm, now);
             self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache, now);
             return Known::Answered;
         }
@@ -92,7 +94,10 @@ impl Dispatcher {
                 self.timers.remove(&(deadline, Timer::Request(request)));
                 self.leave(id, request, now);
             }
-            Some(Waits::Delay(.., until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
+            Some(Waits::Delay(.., until)) => {
+                self.punishment.release(request);
+                self.timers.remove(&(until, Timer::Request(request)));
+            }
             None => {}
         }
     }
@@ -124,6 +129,7 @@ impl Dispatcher {
         let login = Login {
             names: Rc::new(Names::copy_of(&credentials, self.next_job())),
             fingerprint: fingerprint.clone(),
+            attempt: self.punishment.attempt(&credentials),
             chain,
             credentials: None,
             requests: BTreeSet::new(),

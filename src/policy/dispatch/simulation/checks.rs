@@ -9,13 +9,18 @@ use crate::outcome::{Outcome, Refusal};
 use crate::policy::pool::START_TIME;
 use crate::secret;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Of those of an address.
+const LONGEST_PENALTY: Duration = Duration::from_secs(15);
 
 /// What has become of a login.
 pub(super) struct History {
     pub(super) question: Question,
     /// Of its steps so far, in order.
     pub(super) answers: Vec<Outcome>,
+    /// When the last of these came.
+    answered_at: Instant,
     deadline: Instant,
 }
 
@@ -57,6 +62,7 @@ impl World {
         let history = self.histories.entry(*job).or_insert_with(|| History {
             question: asked.question.clone(),
             answers: Vec::new(),
+            answered_at: self.now,
             deadline,
         });
         assert_eq!(history.question, asked.question, "joined another question");
@@ -75,7 +81,9 @@ impl World {
 
     /// A step has ended.
     pub(super) fn note_answer(&mut self, job: JobId, outcome: Outcome) {
-        self.histories.get_mut(&job).unwrap().answers.push(outcome);
+        let history = self.histories.get_mut(&job).unwrap();
+        history.answers.push(outcome);
+        history.answered_at = self.now;
     }
 
     /// A worker will never answer what it has.
@@ -139,8 +147,14 @@ impl World {
                     self.accepted.get(&asked.question).is_some_and(|when| self.now < *when + cache.lifetime)
                 });
                 assert!(decided_now || cached, "OK for credentials that nothing on the route accepted");
+                // Invariant 8: no penalty holds back a right password.
+                assert!(decided_now || asked.job.is_none(), "held back although it is right");
             }
-            Outcome::Reject(_) => assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said"),
+            Outcome::Reject(_) => {
+                assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said");
+                let held = history.map(|history| self.now - history.answered_at);
+                assert!(held.is_none_or(|held| held <= LONGEST_PENALTY), "held back for too long");
+            }
             Outcome::Unavailable(_) => {
                 let history = history.expect("somebody was asked");
                 let an_outage =
@@ -211,6 +225,10 @@ impl World {
     /// Invariant 6: everything is bounded.
     fn check_bounds(&self) {
         assert_eq!(self.dispatcher.requests.len(), self.asked.len());
+        let delayed = self.dispatcher.requests.values().filter(|waits| matches!(waits, Waits::Delay(..)));
+        assert!(
+            self.dispatcher.penalties(self.now).held <= delayed.count().min(self.service.max_connections / 4)
+        );
         let jobs = || self.dispatcher.jobs.values();
         let unwanted = jobs().filter(|job| is_unwanted(job));
         assert!(unwanted.clone().all(|job| job.purpose.is_none()), "kept although nobody waits");
