@@ -40,6 +40,7 @@ mod outages;
 mod pam;
 mod passwdfile;
 mod peers;
+mod penalty;
 mod places;
 mod rimap;
 mod secrets;

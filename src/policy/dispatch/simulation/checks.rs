@@ -147,7 +147,7 @@ impl World {
                     self.accepted.get(&asked.question).is_some_and(|when| self.now < *when + cache.lifetime)
                 });
                 assert!(decided_now || cached, "OK for credentials that nothing on the route accepted");
-                // Invariant 8: no penalty holds back a right password.
+                // Invariant 9.
                 assert!(decided_now || asked.job.is_none(), "held back although it is right");
             }
             Outcome::Reject(_) => {
