@@ -67,6 +67,7 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
     use crate::simulation::{Random, of_all_seeds};

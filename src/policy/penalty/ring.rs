@@ -8,7 +8,7 @@ pub(super) const LENGTH: usize = 10;
 pub(super) struct Ring<T> {
     /// The oldest is at `next` when all are taken.
     items: [Option<T>; LENGTH],
-    next: u8,
+    next: usize,
 }
 
 impl<T: Copy> Default for Ring<T> {
@@ -20,14 +20,14 @@ impl<T: Copy> Default for Ring<T> {
 impl<T: Copy> Ring<T> {
     /// The oldest makes room, and is returned.
     pub(super) fn push(&mut self, item: T) -> Option<T> {
-        let place = self.items.get_mut(usize::from(self.next))?;
-        self.next = (self.next + 1) % LENGTH as u8;
+        let place = self.items.get_mut(self.next)?;
+        self.next = (self.next + 1) % LENGTH;
         place.replace(item)
     }
 
     /// The oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        let (newer, older) = self.items.split_at(usize::from(self.next).min(LENGTH));
+        let (newer, older) = self.items.split_at(self.next.min(LENGTH));
         older.iter().chain(newer).flatten()
     }
 

@@ -1,7 +1,7 @@
 //! Penalties beside a plain account of what has happened, kept without any bound.
 //!
 //! A failing seed is printed; `SASLAUTHD_SIMULATION_SEED=n cargo test penalty` replays it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
 use crate::secret::Secret;
