@@ -28,7 +28,7 @@ pub enum NotNetworks {
     Malformed(String),
     /// This part has bits set behind its prefix; what was probably meant.
     HostBits(String, Network),
-    /// There are more than [`MOST`].
+    /// There are more than a list can have.
     TooMany,
 }
 
