@@ -41,6 +41,7 @@ mod outages;
 mod pam;
 mod passwdfile;
 mod peers;
+mod penalty;
 mod places;
 mod privileges;
 mod rimap;

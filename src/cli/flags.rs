@@ -6,11 +6,12 @@ use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::ServerOrder;
 use crate::config::endpoint::LONGEST_PATH;
 use crate::config::login_format::LoginFormat;
+use crate::config::networks::{Networks, NotNetworks};
 use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use crate::config::site::Endpoint;
 use crate::config::{CheckScope, LogTargets, OnUnavailable, ReplyText};
-use clap::Parser;
 use clap::builder::TypedValueParser;
+use clap::{ArgAction, Parser};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,10 @@ pub(super) struct Flags {
     pub(super) on_unavailable: OnUnavailable,
     #[arg(long, default_value = "full", value_parser = reply_text())]
     pub(super) reply_text: ReplyText,
+    #[arg(long, action = ArgAction::Set, default_value = "yes", value_parser = penalty())]
+    pub(super) penalty: bool,
+    #[arg(long, default_value = Networks::LOOPBACK, value_parser = parser(trusted_networks))]
+    pub(super) trusted_networks: Networks,
     #[arg(long, value_parser = parser(login_format))]
     pub(super) login_format: Option<LoginFormat>,
     #[arg(long, default_value = "auto", value_parser = log_choice())]
@@ -274,6 +279,16 @@ fn login_format(value: &OsStr) -> Result<LoginFormat, InvalidValue> {
     let refused = |why: String| InvalidValue(format!("--login-format cannot be {}: {why}", shown(value)));
     let text = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
     LoginFormat::parse(text).map_err(|error| refused(error.to_string()))
+}
+
+fn penalty() -> impl TypedValueParser<Value = bool> {
+    choice("--penalty", [("yes", true), ("no", false)])
+}
+
+fn trusted_networks(value: &OsStr) -> Result<Networks, InvalidValue> {
+    let refused = |why: String| InvalidValue(format!("--trusted-networks cannot be {}: {why}", shown(value)));
+    let text = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
+    text.parse().map_err(|error: NotNetworks| refused(error.to_string()))
 }
 
 fn log_choice() -> impl TypedValueParser<Value = LogChoice> {

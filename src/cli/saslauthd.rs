@@ -10,8 +10,8 @@ use super::{diagnostic, help, read_flags};
 use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag,
-    WorkerSettings,
+    CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, GuessingSettings, Limits,
+    NetworkSettings, WorkerFlag, WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
 use crate::registry::{Kind, Mechanism};
@@ -212,6 +212,10 @@ impl Flags {
             on_unavailable: self.on_unavailable,
             reply_text: self.reply_text,
             network: self.network(),
+            guessing: GuessingSettings {
+                penalty: self.penalty,
+                trusted_networks: self.trusted_networks.clone(),
+            },
         }
     }
 

@@ -54,8 +54,21 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: NetworkSettings::DEFAULT,
+        guessing: GuessingSettings { penalty: true, trusted_networks: "127.0.0.0/8,::1".parse().unwrap() },
     };
     assert_eq!(config.frontend, expected);
+}
+
+#[test]
+fn penalties_can_be_left_out_and_networks_be_trusted() {
+    let guessing = |line: &str| config(&format!("-a pam {line}")).frontend.guessing;
+    assert!(!guessing("--penalty=no").penalty && guessing("--penalty=yes").penalty);
+    let trusted = |line: &str| guessing(line).trusted_networks.to_string();
+    assert_eq!(trusted(""), "127.0.0.0/8,::1/128");
+    assert_eq!(trusted("--trusted-networks=192.0.2.7,2001:db8::/32"), "192.0.2.7/32,2001:db8::/32");
+    assert_eq!(trusted("--trusted-networks="), "");
+    assert!(error("-a pam --penalty=on").contains("--penalty takes one of yes, no, not \"on\""));
+    assert!(error("-a pam --trusted-networks=10.0.0.1/8").contains("the network is 10.0.0.0/8"));
 }
 
 #[test]

@@ -59,6 +59,11 @@ option information:
                                 With -c: while no mechanism can be asked, use an acceptance
                                 that expired no longer ago; 0 is never (default 0, at most
                                 604800)
+  --penalty=yes|no              Hold back the answer to one wrong password after the other from
+                                the same client address, up to 15 seconds (default yes)
+  --trusted-networks=<list>     Client addresses that many users share, as a webmail's:
+                                no penalty, such as 127.0.0.0/8,::1,192.0.2.0/24
+                                (default 127.0.0.0/8,::1)
   --max-connections=<number>    Most clients at the same time (default 4096)
   --max-auth-connections=<number>
                                 Most connections to sockets with protocol=dovecot (default 4096)

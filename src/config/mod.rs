@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod layers;
 pub mod log_level;
 pub mod login_format;
+pub mod networks;
 pub mod run_directory;
 pub mod sandbox;
 pub mod selector;
@@ -12,6 +13,7 @@ pub mod site;
 
 use log_level::LogLevel;
 use login_format::LoginFormat;
+use networks::Networks;
 use site::Endpoint;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -121,6 +123,17 @@ pub struct FrontendSettings {
     pub reply_text: ReplyText,
     /// How servers are asked, by mechanisms that ask any.
     pub network: NetworkSettings,
+    /// What those who guess passwords come up against.
+    pub guessing: GuessingSettings,
+}
+
+/// What those who guess passwords come up against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuessingSettings {
+    /// `--penalty`: whether refusals are answered later after other wrong passwords of the same address or login.
+    pub penalty: bool,
+    /// `--trusted-networks`: addresses that many users share, such as a webmail's; none of their own counts for them.
+    pub trusted_networks: Networks,
 }
 
 /// How servers are asked.

@@ -10,6 +10,7 @@ mod clients;
 mod control;
 mod control_answers;
 mod control_clients;
+mod control_penalties;
 mod counters;
 mod effects;
 mod endpoint;

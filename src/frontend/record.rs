@@ -13,6 +13,7 @@ use crate::endpoint::dovecot::{RefusalReason, Refused, Request};
 use crate::job::JobId;
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{DecidedBy, Event, Names, Shed, Waiting};
+use crate::policy::penalty::{MANY, WITHIN};
 use line::{Line, Mechanisms, shown};
 use log::Level;
 use std::borrow::Cow;
@@ -42,6 +43,14 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
         Event::NeverReady(_) => {
             log::error!(target: "frontend", "A worker has not become ready in time and is replaced")
         }
+        Event::ManyFailures(names) => log::warn!(
+            target: "frontend",
+            "Many failures for [user={}]: {MANY} different wrong passwords within {} s, the last{}; each refusal takes \
+             longer for now",
+            shown(&names.login),
+            WITHIN.as_secs(),
+            names.client.map(|client| format!(" from {client}")).unwrap_or_default()
+        ),
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
             "The login of [user={}] took longer than --request-timeout={}; its worker is replaced",

@@ -31,6 +31,7 @@ impl Frontend {
             servers,
             cache: self.dispatcher.cache(),
             negative_cache: self.dispatcher.negative_cache(now),
+            penalties: self.dispatcher.has_penalties().then(|| self.dispatcher.penalties(now)),
             clients: self.clients.len() + self.auth_clients.len(),
             requests: self.dispatcher.waiting_requests(),
             draining: daemon.draining,

@@ -191,8 +191,8 @@ mod tests {
     use crate::config::login_format::LoginFormat;
     use crate::config::site::Protocol;
     use crate::config::{
-        CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
-        ServerOrder, WorkerFlag, WorkerSettings,
+        CacheSettings, FrontendSettings, GuessingSettings, Limits, LogTargets, NetworkSettings,
+        OnUnavailable, ReplyText, ServerOrder, WorkerFlag, WorkerSettings,
     };
     use crate::ipc::{Allowed, LARGEST_SETUP, totals};
     use crate::secret;
@@ -234,6 +234,10 @@ mod tests {
                     idle_time: Duration::from_secs(6),
                     most_connections: 7,
                     order: ServerOrder::RoundRobin,
+                },
+                guessing: GuessingSettings {
+                    penalty: true,
+                    trusted_networks: "10.0.0.0/8,::1".parse().unwrap(),
                 },
             },
             log: LogTargets { syslog: true, stderr: false },

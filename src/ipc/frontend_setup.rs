@@ -7,8 +7,8 @@ use crate::config::ServerOrder;
 use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
-    WorkerFlag, WorkerSettings,
+    CacheSettings, FrontendSettings, GuessingSettings, Limits, LogTargets, NetworkSettings, OnUnavailable,
+    ReplyText, WorkerFlag, WorkerSettings,
 };
 use crate::secret::Secret;
 use crate::settings::file::Text;
@@ -71,6 +71,8 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .flag(network.order == ServerOrder::RoundRobin)
         .duration(settings.failure_delay)
         .duration(settings.negative_cache_ttl)
+        .flag(settings.guessing.penalty)
+        .string(settings.guessing.trusted_networks.to_string().as_bytes())
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
         .log_level(setup.log_level)
@@ -118,6 +120,10 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
         network: decode_network(reader)?,
         failure_delay: reader.duration()?,
         negative_cache_ttl: reader.duration()?,
+        guessing: GuessingSettings {
+            penalty: reader.flag()?,
+            trusted_networks: reader.text()?.parse().map_err(|_| Malformed)?,
+        },
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     let log_level = reader.log_level()?;

@@ -7,7 +7,7 @@ use crate::metrics::daemon::Daemon;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::ledger::label;
 use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
-use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::totals::{Penalties, Reloads, ServerTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 
 /// How many mechanisms, and how many servers, a message can name; see [`Totals::into_parts`].
@@ -39,6 +39,10 @@ pub(super) fn write_totals(writer: Writer, totals: &Totals) -> Writer {
         .number(totals.reloads.succeeded)
         .number(totals.reloads.failed)
         .number(totals.log_lines_dropped)
+        .number(totals.penalties.by_address)
+        .number(totals.penalties.by_login)
+        .number(totals.penalties.waived)
+        .number(totals.penalties.logins)
 }
 
 fn write_all<K, V>(writer: Writer, all: &BTreeMap<K, V>, write: impl Fn(Writer, &K, &V) -> Writer) -> Writer {
@@ -75,6 +79,12 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
         logins_shed: reader.number()?,
         reloads: Reloads { succeeded: reader.number()?, failed: reader.number()? },
         log_lines_dropped: reader.number()?,
+        penalties: Penalties {
+            by_address: reader.number()?,
+            by_login: reader.number()?,
+            waived: reader.number()?,
+            logins: reader.number()?,
+        },
     })
 }
 
@@ -162,6 +172,7 @@ pub(super) mod tests {
         totals.durations.record(Duration::from_secs(4));
         totals.waits.record(Duration::MAX);
         totals.reloads = Reloads { succeeded: 1, failed: 2 };
+        totals.penalties = Penalties { by_address: 3, by_login: 4, waived: 5, logins: u64::MAX };
         totals
     }
 

@@ -43,6 +43,8 @@ pub struct Totals {
     pub servers: BTreeMap<(String, String), ServerTotals>,
     /// Reloads that were taken into use, and that were refused.
     pub reloads: Reloads,
+    /// What came of guessing.
+    pub penalties: Penalties,
     /// Log lines that could not be delivered and were given up.
     pub log_lines_dropped: u64,
 }
@@ -57,6 +59,7 @@ impl Totals {
         add_all(&mut self.worker_deaths, &more.worker_deaths, add_count);
         self.durations.add(&more.durations);
         self.waits.add(&more.waits);
+        self.penalties.add(&more.penalties);
         for (mine, theirs) in [
             (&mut self.cache_hits, more.cache_hits),
             (&mut self.cache_misses, more.cache_misses),
@@ -160,6 +163,29 @@ impl ServerTotals {
     pub fn add(&mut self, more: &Self) {
         self.answered = self.answered.saturating_add(more.answered);
         self.failed = self.failed.saturating_add(more.failed);
+    }
+}
+
+/// What came of guessing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Penalties {
+    /// Refusals that were held back for their client address.
+    pub by_address: u64,
+    /// And for their login.
+    pub by_login: u64,
+    /// Those that were not, since too many were already.
+    pub waived: u64,
+    /// Logins with many different wrong passwords, as often as the log was told.
+    pub logins: u64,
+}
+
+impl Penalties {
+    /// Adds others.
+    pub fn add(&mut self, more: &Self) {
+        self.by_address = self.by_address.saturating_add(more.by_address);
+        self.by_login = self.by_login.saturating_add(more.by_login);
+        self.waived = self.waived.saturating_add(more.waived);
+        self.logins = self.logins.saturating_add(more.logins);
     }
 }
 

@@ -7,6 +7,7 @@ pub mod dispatch;
 pub mod fair_queue;
 pub mod negative_cache;
 pub mod origin;
+pub mod penalty;
 pub mod pool;
 pub mod room;
 pub mod route;

@@ -164,7 +164,7 @@ impl Launch {
         command.args(&words[1..]);
         if self.program == Program::Ours {
             // As C; a test that says something else says it behind that.
-            command.arg("--failure-delay=0");
+            command.args(["--failure-delay=0", "--penalty=no"]);
         }
         command.args(&self.arguments).arg("-m").arg(self.run_directory());
         // With `-d` C ends its whole process group when it ends.

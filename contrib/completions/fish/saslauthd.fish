@@ -35,6 +35,7 @@ complete -c saslauthd -l negative-cache-ttl -x -d 'Refuse the same wrong passwor
 complete -c saslauthd -l no-mux -d 'Create no socket mux'
 complete -c saslauthd -l on-unavailable -x -a 'close no' -d 'Answer when a login cannot be checked'
 complete -c saslauthd -l operation-timeout -x -d 'For an answer of a server'
+complete -c saslauthd -l penalty -x -a 'no yes' -d 'Hold back refusals of those who guess'
 complete -c saslauthd -l read-timeout -x -d 'For the request of a client'
 complete -c saslauthd -l reply-text -x -a 'bare full' -d 'Text of replies'
 complete -c saslauthd -l request-timeout -x -d 'For a login, from request to answer'
@@ -46,4 +47,5 @@ complete -c saslauthd -l stale-if-unavailable -x -d 'Use expired acceptances in 
 complete -c saslauthd -l tls-timeout -x -d 'For a TLS handshake'
 complete -c saslauthd -l total-timeout -x -d 'For all that a login asks of servers'
 complete -c saslauthd -l sandbox -x -a 'no yes' -d 'Whether processes give up what they do not need'
+complete -c saslauthd -l trusted-networks -x -d 'Client addresses without penalties'
 complete -c saslauthd -l user -x -a '(__fish_complete_users)' -d 'Account of the frontend'

@@ -4,7 +4,7 @@
 use super::words::printable;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{
-    CacheNow, MechanismNow, NegativeCacheNow, PoolNow, ServerNow, ServerState, Snapshot,
+    CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
 };
 use crate::metrics::totals::{Totals, Verdicts};
 use std::collections::BTreeMap;
@@ -96,6 +96,7 @@ pub fn status(snapshot: &Snapshot) -> String {
             "negative_cache",
             &snapshot.negative_cache.as_ref().map_or_else(|| "null".to_owned(), negative_cache),
         )
+        .raw("penalties", &snapshot.penalties.as_ref().map_or_else(|| "null".to_owned(), penalties))
         .raw("totals", &totals(&snapshot.totals))
         .finish()
         + "\n"
@@ -163,6 +164,14 @@ fn negative_cache(now: &NegativeCacheNow) -> String {
     Object::default().count("entries", now.entries).seconds("lifetime_seconds", now.lifetime).finish()
 }
 
+fn penalties(now: &PenaltiesNow) -> String {
+    Object::default()
+        .count("addresses", now.addresses)
+        .count("logins", now.logins)
+        .count("answers_held", now.held)
+        .finish()
+}
+
 fn totals(totals: &Totals) -> String {
     let logins = totals.mechanisms.iter().fold(Object::default(), |object, (name, verdicts)| {
         object.raw(&printable(name.as_bytes()), &verdicts_of(verdicts))
@@ -186,6 +195,10 @@ fn totals(totals: &Totals) -> String {
         .raw("worker_deaths", &by_reason(&totals.worker_deaths))
         .number("reloads_succeeded", totals.reloads.succeeded)
         .number("reloads_failed", totals.reloads.failed)
+        .number("penalties_by_address", totals.penalties.by_address)
+        .number("penalties_by_login", totals.penalties.by_login)
+        .number("penalties_waived", totals.penalties.waived)
+        .number("many_failures", totals.penalties.logins)
         .number("log_lines_dropped", totals.log_lines_dropped)
         .finish()
 }
@@ -226,6 +239,8 @@ mod tests {
             "\"cache\":{\"entries\":1234,\"most\":51200,\"lifetime_seconds\":28800,\"bytes\":157952,\"most_bytes\":6553600}",
             "\"logins\":{\"\":{\"accept\":0,\"reject\":0,\"unavailable\":2},\"ldap\":{",
             "\"worker_deaths\":{\"crash\":1}",
+            "\"penalties\":{\"addresses\":2,\"logins\":1,\"answers_held\":5}",
+            "\"penalties_by_address\":40,\"penalties_by_login\":8,\"penalties_waived\":3,\"many_failures\":1",
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }

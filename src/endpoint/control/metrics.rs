@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 37] = [
+const FAMILIES: [(&str, Kind, &str); 43] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
     (
@@ -82,6 +82,20 @@ const FAMILIES: [(&str, Kind, &str); 37] = [
         "Logins that were told early that they would not be served in time.",
     ),
     ("failures_delayed_total", Kind::Counter, "Failures whose answer was held back."),
+    ("penalties_total", Kind::Counter, "Refusals that were held back for a penalty, by whose it was."),
+    (
+        "penalties_waived_total",
+        Kind::Counter,
+        "Refusals that were not held back for a penalty, since too many were already.",
+    ),
+    (
+        "many_failures_total",
+        Kind::Counter,
+        "How often the log was told of many different wrong passwords for one login.",
+    ),
+    ("penalty_addresses", Kind::Gauge, "Client addresses that have a penalty."),
+    ("penalty_logins", Kind::Gauge, "Logins that have a penalty."),
+    ("penalty_answers_held", Kind::Gauge, "Refusals that are held back for a penalty."),
     ("log_lines_dropped_total", Kind::Counter, "Log lines that could not be delivered."),
     ("recent_logins", Kind::Gauge, "Logins that were decided in the last minute or so."),
     ("recent_seconds", Kind::Gauge, "How long that minute was."),
@@ -167,6 +181,15 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
         "negative_cache_flushed_total" => samples.add(&[], totals.negative_flushed),
         "logins_shed_total" => samples.add(&[], totals.logins_shed),
         "failures_delayed_total" => samples.add(&[], totals.failures_delayed),
+        "penalties_total" => {
+            samples.add(&[("by", "address")], totals.penalties.by_address);
+            samples.add(&[("by", "login")], totals.penalties.by_login);
+        }
+        "penalties_waived_total" => samples.add(&[], totals.penalties.waived),
+        "many_failures_total" => samples.add(&[], totals.penalties.logins),
+        "penalty_addresses" => snapshot.penalties.iter().for_each(|now| samples.add(&[], now.addresses)),
+        "penalty_logins" => snapshot.penalties.iter().for_each(|now| samples.add(&[], now.logins)),
+        "penalty_answers_held" => snapshot.penalties.iter().for_each(|now| samples.add(&[], now.held)),
         "log_lines_dropped_total" => samples.add(&[], totals.log_lines_dropped),
         "recent_logins" => samples.add(&[], snapshot.recent_logins.0),
         "recent_seconds" => samples.add(&[], snapshot.recent_logins.1.as_secs_f64()),
@@ -289,6 +312,8 @@ mod tests {
             "saslauthd_server_up{mech=\"ldap\",server=\"ldap3.example.org:389\"} 0",
             "saslauthd_server_requests_total{mech=\"ldap\",server=\"ldap2.example.org:389\",result=\"failed\"} 9",
             "saslauthd_cache_lookups_total{result=\"hit\"} 9000",
+            "saslauthd_penalties_total{by=\"login\"} 8",
+            "saslauthd_penalty_answers_held 5",
             "saslauthd_worker_deaths_total{reason=\"crash\"} 1",
             "saslauthd_worker_deaths_total{reason=\"killed\"} 0",
             "saslauthd_recent_seconds 60",

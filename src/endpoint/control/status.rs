@@ -4,7 +4,7 @@
 use super::json::state;
 use super::words::{count, grouped, long, printable, short};
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{PoolNow, Snapshot};
+use crate::metrics::snapshot::{PenaltiesNow, PoolNow, Snapshot};
 use crate::metrics::totals::{Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub fn table(snapshot: &Snapshot) -> String {
         servers(snapshot),
         cache(snapshot),
         negative_cache(snapshot),
+        penalties(snapshot),
         troubles(&snapshot.totals),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -195,6 +196,20 @@ fn negative_cache(snapshot: &Snapshot) -> String {
     )
 }
 
+/// If somebody has one.
+fn penalties(snapshot: &Snapshot) -> String {
+    let Some(now) = snapshot.penalties.filter(|now| *now != PenaltiesNow::default()) else {
+        return String::new();
+    };
+    format!(
+        "{:<NAMES$} {}, {}; {} held back\n",
+        "PENALTIES",
+        count(now.addresses, "address", "addresses"),
+        count(now.logins, "login", "logins"),
+        count(now.held, "answer", "answers"),
+    )
+}
+
 /// What should not happen, if it has.
 fn troubles(totals: &Totals) -> String {
     let mut text = by_reason("closed unanswered", &totals.clients_refused);
@@ -260,6 +275,7 @@ CACHE                1,234 logins of 51,200 kept, each for 8 h 0 min
                      9,000 hits of 10,000 look-ups (90 %), 3 flushed
 
 NEGATIVE CACHE       12 refusals kept, each for 10 s, 1 flushed
+PENALTIES            2 addresses, 1 login; 5 answers held back
 
 TROUBLES
 closed unanswered    too_many 4

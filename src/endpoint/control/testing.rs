@@ -3,9 +3,9 @@
 
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{
-    CacheNow, MechanismNow, NegativeCacheNow, PoolNow, ServerNow, ServerState, Snapshot,
+    CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
 };
-use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::totals::{Penalties, Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
 
 pub(super) fn snapshot() -> Snapshot {
@@ -59,6 +59,7 @@ pub(super) fn snapshot() -> Snapshot {
             most_bytes: 6_553_600,
         }),
         negative_cache: Some(NegativeCacheNow { entries: 12, lifetime: Duration::from_secs(10) }),
+        penalties: Some(PenaltiesNow { addresses: 2, logins: 1, held: 5 }),
         clients: 17,
         requests: 15,
         draining: 1,
@@ -92,6 +93,7 @@ fn totals(durations: Histogram) -> Totals {
         worker_deaths: one("crash", 1),
         servers: [(key, ServerTotals { answered: 5, failed: 9 })].into(),
         reloads: Reloads { succeeded: 2, failed: 1 },
+        penalties: Penalties { by_address: 40, by_login: 8, waived: 3, logins: 1 },
         log_lines_dropped: 7,
     }
 }

@@ -71,6 +71,8 @@ pub enum Event {
     WorkerOutOfTurn(WorkerId),
     /// A worker did not become ready in time; it is killed.
     NeverReady(WorkerId),
+    /// There were many different wrong passwords for that login within a short time.
+    ManyFailures(Rc<Names>),
     /// A worker took longer than `--request-timeout` over a request.
     TimedOut(Rc<Names>, Duration),
 }

@@ -6,8 +6,9 @@ use crate::metrics::histogram::Histogram;
 use crate::metrics::ledger::label;
 use crate::metrics::reasons::{WorkerDeath, WorkerDeaths};
 use crate::metrics::recent::Recent;
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::totals::{Penalties, Totals, Verdicts};
 use crate::outcome::Outcome;
+use crate::policy::penalty::Owed;
 use crate::policy::route::chain::Source;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub(super) struct Counters {
     delayed: u64,
     shed: u64,
     durations: Histogram,
+    penalties: Penalties,
     worker_deaths: WorkerDeaths,
     /// Of requests.
     recent: Recent,
@@ -52,6 +54,7 @@ impl Counters {
             delayed: 0,
             shed: 0,
             durations: Histogram::default(),
+            penalties: Penalties::default(),
             worker_deaths: WorkerDeaths::default(),
             recent: Recent::new(LATELY, now),
             recent_checks: vec![Recent::new(LATELY_EACH, now); instances],
@@ -117,6 +120,23 @@ impl Counters {
         self.negative_flushed = self.negative_flushed.saturating_add(refused as u64);
     }
 
+    /// An answer is held back for a penalty: for the longer one.
+    pub(super) fn note_penalty(&mut self, owed: Owed) {
+        let is_of_address = owed.by_address >= owed.by_login;
+        let count = if is_of_address { &mut self.penalties.by_address } else { &mut self.penalties.by_login };
+        *count = count.saturating_add(1);
+    }
+
+    /// One is not, since too many are.
+    pub(super) fn note_waived_penalty(&mut self) {
+        self.penalties.waived = self.penalties.waived.saturating_add(1);
+    }
+
+    /// There are many failures for a login.
+    pub(super) fn note_many_failures(&mut self) {
+        self.penalties.logins = self.penalties.logins.saturating_add(1);
+    }
+
     pub(super) fn note_death(&mut self, reason: WorkerDeath) {
         self.worker_deaths.note(reason);
     }
@@ -143,6 +163,7 @@ impl Counters {
             failures_delayed: std::mem::take(&mut self.delayed),
             logins_shed: std::mem::take(&mut self.shed),
             durations: std::mem::take(&mut self.durations),
+            penalties: std::mem::take(&mut self.penalties),
             ..Totals::default()
         };
         std::mem::take(&mut self.worker_deaths).add_to_counts(&mut totals.worker_deaths);

@@ -8,6 +8,7 @@ use crate::job::{ErrandId, JobId, Purpose};
 use crate::outcome::Outcome;
 use crate::policy::cache::Fingerprint;
 use crate::policy::origin::Origin;
+use crate::policy::penalty::Attempt;
 use crate::policy::route::chain::Chain;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -48,6 +49,8 @@ pub(super) struct Login {
     pub(super) names: Rc<Names>,
     /// With a cache or a negative one only.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// With penalties only.
+    pub(super) attempt: Option<Attempt>,
     pub(super) chain: Chain,
     /// While somebody works on it and a further step may follow.
     pub(super) credentials: Option<Credentials>,

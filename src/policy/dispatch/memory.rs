@@ -23,6 +23,8 @@ impl Dispatcher {
         if let Some(cache) = &mut self.cache {
             if cache.lookup(fingerprint, now) {
                 self.counters.note_hit();
+                let Credentials { client, login, realm, .. } = &*credentials;
+                self.punishment.note_success(*client, login, realm, now);
                 self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache, now);
                 return true;
             }

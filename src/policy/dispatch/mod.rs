@@ -1,7 +1,8 @@
 //! The heart: from a request to its one reply.
 //!
 //! route → `-r`, `--login-format` → cache, negative cache → an identical request in flight → its mechanisms, step by step →
-//! where none could be asked, an expired acceptance → delay owed for a failure → reply
+//! where none could be asked, an expired acceptance → delay owed for a failure, longer by a
+//! penalty → reply
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -21,6 +22,9 @@ mod observation;
 mod overload;
 #[cfg(test)]
 mod overload_tests;
+mod penalties;
+#[cfg(test)]
+mod penalty_tests;
 mod pools;
 mod queue_watch;
 mod replies;
@@ -46,9 +50,11 @@ use crate::outcome::{Refusal, Verdict};
 use crate::policy::cache::{Cache, Fingerprint, Fingerprints};
 use crate::policy::negative_cache::NegativeCache;
 use crate::policy::origin::Origin;
+use crate::policy::penalty::Penalties;
 use counters::Counters;
 use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
+use penalties::Punishment;
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -79,6 +85,7 @@ pub struct Dispatcher {
     sheds: bool,
     actions: VecDeque<Action>,
     delays: Delays,
+    punishment: Punishment,
     counters: Counters,
 }
 
@@ -108,6 +115,7 @@ impl Dispatcher {
             sheds: true,
             actions: VecDeque::new(),
             delays: Delays::new(settings.failure_delay, key),
+            punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
             counters: Counters::new(&site, now),
             site,
         };

@@ -14,8 +14,9 @@ impl Dispatcher {
     /// The login is decided: everybody who waits for it is answered.
     pub(super) fn finish(&mut self, id: JobId, decision: Decision, now: Instant) {
         let Some(Job { asker: Asker::Requests(mut login), .. }) = self.forget(id) else { return };
+        self.note_end(&login, &decision.outcome, now);
         match &decision.outcome {
-            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login),
+            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login, now),
             _ if login.requests.is_empty() => self.log_decision(&login.names, &decision),
             _ => {}
         }
@@ -53,6 +54,7 @@ impl Dispatcher {
     ) {
         self.counters.note_duration(now.saturating_duration_since(since), now);
         let owed = self.delay_owed(names, decision, since, now);
+        let owed = self.delay_with_penalty(request, names, &decision.outcome, owed, deadline, now);
         let held_until = now.checked_add(owed).unwrap_or(deadline).min(deadline);
         if held_until > now {
             self.counters.note_delayed();
@@ -69,6 +71,7 @@ impl Dispatcher {
     /// Sends what was held back.
     pub(super) fn release(&mut self, request: RequestId) {
         if let Some(Waits::Delay(names, outcome, _)) = self.requests.remove(&request) {
+            self.punishment.release(request);
             self.actions.push_back(Action::Reply(request, names, outcome));
         }
     }
@@ -88,10 +91,11 @@ impl Dispatcher {
         self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
     }
 
-    /// Log readers count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
+    /// Log readers and penalties count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
     /// mechanism that was next, it is none: that one might have accepted.
-    pub(super) fn log_unheard(&mut self, login: &Login) {
+    pub(super) fn log_unheard(&mut self, login: &Login, now: Instant) {
         if let Some(refusal) = login.chain.refusal().filter(|_| !login.has_been_late) {
+            self.note_failure(login, now);
             self.log_decision(&login.names, &refusal);
         }
     }

@@ -90,7 +90,10 @@ impl Dispatcher {
                 self.timers.remove(&(deadline, Timer::Request(request)));
                 self.leave(id, request, now);
             }
-            Some(Waits::Delay(.., until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
+            Some(Waits::Delay(.., until)) => {
+                self.punishment.release(request);
+                self.timers.remove(&(until, Timer::Request(request)));
+            }
             None => {}
         }
     }
@@ -122,6 +125,7 @@ impl Dispatcher {
         let login = Login {
             names: Rc::new(Names::copy_of(&credentials, self.next_job())),
             fingerprint: fingerprint.clone(),
+            attempt: self.punishment.attempt(&credentials),
             chain,
             credentials: None,
             requests: BTreeSet::new(),

@@ -95,7 +95,7 @@ impl Dispatcher {
         match place {
             Place::Pool(pool) => {
                 if self.pools.get(pool).is_some_and(|pool| pool.withdraw(id, now)) {
-                    self.drop_unheard(id);
+                    self.drop_unheard(id, now);
                 }
             }
             Place::Network(instance) => {
@@ -106,9 +106,9 @@ impl Dispatcher {
     }
 
     /// Nobody hears of the login, but what a step has found goes to the log.
-    fn drop_unheard(&mut self, id: JobId) {
+    fn drop_unheard(&mut self, id: JobId, now: Instant) {
         if let Some(Job { asker: Asker::Requests(login), .. }) = self.forget(id) {
-            self.log_unheard(&login);
+            self.log_unheard(&login, now);
             self.forget_if_refused(&login, login.chain.refusal().is_some());
         }
     }

@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::config::site::{Continuation, Instance, InstanceId, Pool, Privileges, Route, Routes, Step};
-use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings};
+use crate::config::{
+    CacheSettings, GuessingSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings,
+};
 use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
 use crate::outcome::Outcome;
@@ -36,6 +38,7 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: crate::config::NetworkSettings::DEFAULT,
+        guessing: GuessingSettings { penalty: true, trusted_networks: "127.0.0.0/8".parse().unwrap() },
     }
 }
 

@@ -9,7 +9,10 @@ use crate::outcome::{Outcome, Refusal};
 use crate::policy::pool::START_TIME;
 use crate::secret;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Of those of an address.
+const LONGEST_PENALTY: Duration = Duration::from_secs(15);
 
 /// What has become of a login.
 pub(super) struct History {
@@ -17,6 +20,8 @@ pub(super) struct History {
     /// Of its steps so far, in order.
     pub(super) answers: Vec<Outcome>,
     pub(super) owes_failure_delay: bool,
+    /// When the last of these came.
+    answered_at: Instant,
     pub(super) deadline: Instant,
 }
 
@@ -59,6 +64,7 @@ impl World {
             question: asked.question.clone(),
             answers: Vec::new(),
             owes_failure_delay: false,
+            answered_at: self.now,
             deadline,
         });
         assert_eq!(history.question, asked.question, "joined another question");
@@ -77,7 +83,9 @@ impl World {
 
     /// A step has ended.
     pub(super) fn note_answer(&mut self, job: JobId, outcome: Outcome) {
-        self.histories.get_mut(&job).unwrap().answers.push(outcome);
+        let history = self.histories.get_mut(&job).unwrap();
+        history.answers.push(outcome);
+        history.answered_at = self.now;
     }
 
     /// A worker will never answer what it has.
@@ -146,6 +154,8 @@ impl World {
                     decided_now || cached || stale,
                     "OK for credentials that nothing on the route accepted"
                 );
+                // Invariant 9.
+                assert!(decided_now || stale || asked.job.is_none(), "held back although it is right");
             }
             Outcome::Reject(_) => {
                 let known = asked.known.iter().find(|known| known.outcome == *outcome);
@@ -158,6 +168,9 @@ impl World {
                 };
                 let held_until = (asked.since + self.service.failure_delay * 3 / 4).min(asked.deadline);
                 assert!(!owes_delay || self.now >= held_until || self.is_stopping, "refused too early");
+                let held = history.map(|history| self.now - history.answered_at);
+                let longest = LONGEST_PENALTY.max(self.service.failure_delay * 5 / 4);
+                assert!(held.is_none_or(|held| held <= longest), "held back for too long");
             }
             Outcome::Unavailable(_) => {
                 let history = history.expect("somebody was asked");
@@ -233,6 +246,10 @@ impl World {
     /// Invariant 6: everything is bounded.
     fn check_bounds(&self) {
         assert_eq!(self.dispatcher.requests.len(), self.asked.len());
+        let delayed = self.dispatcher.requests.values().filter(|waits| matches!(waits, Waits::Delay(..)));
+        assert!(
+            self.dispatcher.penalties(self.now).held <= delayed.count().min(self.service.max_connections / 4)
+        );
         let jobs = || self.dispatcher.jobs.values();
         let unwanted = jobs().filter(|job| is_unwanted(job));
         assert!(unwanted.clone().all(|job| job.purpose.is_none()), "kept although nobody waits");

@@ -22,12 +22,16 @@ impl World {
             service,
             login: format!("user{}", self.random.below(8)),
             password: format!("password{}", self.random.below(3)),
+            client: self
+                .random
+                .pick(&[None, Some([192, 0, 2, 7].into()), Some([192, 0, 2, 8].into())])
+                .unwrap(),
         };
         let longest = self.service.request_timeout;
         let time = if self.random.one_in(3) { longest.mul_f64(0.25) } else { longest };
         let deadline = self.now + time;
         let credentials = credentials(&question.login, &question.password);
-        let credentials = Credentials { service: service.into(), ..credentials };
+        let credentials = Credentials { service: service.into(), client: question.client, ..credentials };
         let uid = self.random.below(3) as u32;
         let known = self.may_be_refused(&question);
         self.asked.insert(request, Asked { question, since: self.now, deadline, job: None, known });

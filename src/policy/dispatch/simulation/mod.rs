@@ -27,6 +27,7 @@ use crate::simulation::{Random, of_all_seeds};
 use checks::History;
 use memory::{Memory, Refused};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 const STEPS: usize = 400;
 
@@ -70,6 +71,7 @@ struct Question {
     service: &'static str,
     login: String,
     password: String,
+    client: Option<IpAddr>,
 }
 
 /// The world around a dispatcher, and what it remembers to judge it by.
@@ -219,6 +221,7 @@ impl World {
         self.check_counts();
         assert_eq!(secret::alive(), self.secrets_before);
         assert!(self.dispatcher.in_flight.is_empty() && self.dispatcher.timers.is_empty());
+        assert_eq!(self.dispatcher.penalties(self.now).held, 0, "nothing is held back for nobody");
     }
 
     fn workers_that(&self, wanted: impl Fn(&Process) -> bool) -> Vec<WorkerId> {
