@@ -345,4 +345,16 @@ mod tests {
         assert!(message.len() <= LARGEST_MESSAGE);
         assert!(FromWorker::decode(message.as_bytes()).is_ok());
     }
+
+    #[test]
+    fn a_verdict_that_nobody_knows_is_none() {
+        let verdict = |kind| {
+            let writer = Writer::new(VERDICT, 64).number(7).duration(Duration::ZERO).number(kind);
+            FromWorker::decode(writer.string(b"").string(b"").finish().as_bytes()).is_ok()
+        };
+        for kind in 0..300 {
+            assert_eq!(verdict(kind), kind <= UNKNOWN_LOGIN, "{kind}");
+        }
+        assert!(!verdict(u64::MAX) && !verdict(1 << 32));
+    }
 }
