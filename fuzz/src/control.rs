@@ -5,8 +5,8 @@ use crate::memory::most_held;
 use saslauthd::config::endpoint::LONGEST_REQUEST;
 use saslauthd::endpoint::control::{Command, Reply, Session};
 
-/// A line, its answer and what the answer says of it.
-const MOST_HELD: usize = 64 * 1024;
+/// A line in a buffer that doubles, the command that is made of it, and the answer.
+const MOST_HELD: usize = 8 * LONGEST_REQUEST;
 
 /// Whatever is said: the same comes of it in whatever pieces; one line is one command at the most; and there is one answer,
 /// `ok` with its length or one line of an error.
@@ -15,7 +15,8 @@ pub fn check(bytes: &[u8]) {
     let times = 1 << input.choose(14);
     let said = input.rest(times).concat();
     let mut results = ways_to_cut(said.len()).into_iter().map(|mut way| {
-        let (result, held) = most_held(|| play(way.cut(&said)));
+        let pieces = way.cut(&said);
+        let (result, held) = most_held(|| play(&pieces));
         assert!(held <= MOST_HELD, "{held} bytes held");
         result
     });
@@ -23,7 +24,7 @@ pub fn check(bytes: &[u8]) {
     results.for_each(|other| assert_eq!(other, result, "in other pieces"));
 }
 
-fn play(pieces: Vec<&[u8]>) -> (Option<Command>, Vec<u8>) {
+fn play(pieces: &[&[u8]]) -> (Option<Command>, Vec<u8>) {
     let mut session = Session::default();
     let mut asked = None;
     for piece in pieces {

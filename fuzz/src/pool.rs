@@ -226,11 +226,17 @@ impl World {
             }
             self.start(false);
             self.carry_out();
-            let due = self.pool.next_timeout().map_or(self.now, |due| due.max(self.now));
-            self.pass(due - self.now);
-            self.carry_out();
+            // As the event loop does it: woken only when the pool wants to be.
+            if let Some(due) = self.pool.next_timeout() {
+                self.pass(due.saturating_duration_since(self.now));
+                self.carry_out();
+            }
             self.check();
         }
-        panic!("jobs are never done");
+        let (idle, due) = (self.pool.idle(), self.pool.next_timeout().map(|due| due - self.now));
+        panic!(
+            "jobs are never done: {:?} by {:?}, {} ordered, {idle} idle, due in {due:?}",
+            self.jobs, self.workers, self.ordered
+        );
     }
 }

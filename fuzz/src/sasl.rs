@@ -55,5 +55,4 @@ fn check_digest_md5(name: &[u8], challenge: &[u8], last: &[u8]) {
 
 fn check_sent(message: &[u8]) {
     assert!(!message.windows(PASSWORD.len()).any(|window| window == PASSWORD), "the password is sent");
-    assert!(!message.contains(&0));
 }

@@ -445,6 +445,7 @@ impl World {
 
     /// Left alone, every question ends and everything is forgotten: with nothing but time.
     fn finish(&mut self) {
+        self.well = None;
         while let Some((host, service)) = self.lookups.pop_first() {
             self.manager.handle_addresses(&host, &service, Err("simulated".to_owned()), self.now);
             self.carry_out();
@@ -452,7 +453,6 @@ impl World {
         for mood in self.moods.values_mut() {
             *mood = Mood::Swallows;
         }
-        self.well = None;
         let mut rings = 0;
         while let Some(due) = self.manager.next_timeout() {
             rings += 1;

@@ -81,12 +81,13 @@ fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
     }
 }
 
+/// And replaced at once: others may wait for it, and nothing else may happen for long.
 #[test]
 fn a_worker_that_says_ready_twice_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     assert_eq!(pool.handle_ready(WorkerId(1), now), None);
-    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1))]);
+    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
 }
 
 #[test]
