@@ -53,11 +53,6 @@ pub fn dovecot(bytes: &[u8]) {
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    #[cfg(test)]
-    pub(crate) fn next(&mut self) -> u64 {
-        script::draw(u64::MAX).unwrap_or_else(|| self.mixed())
-    }
-
     fn mixed(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;

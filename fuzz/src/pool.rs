@@ -216,6 +216,8 @@ impl World {
             if self.jobs.is_empty() {
                 return;
             }
+            // Before time passes: who is ordered comes, and is ready.
+            self.start(false);
             for worker in self.workers.keys().copied().collect::<Vec<_>>() {
                 match self.workers.get(&worker) {
                     Some(Worker::Starting) => self.make_ready(worker),
@@ -224,8 +226,6 @@ impl World {
                 }
                 self.carry_out();
             }
-            self.start(false);
-            self.carry_out();
             // As the event loop does it: woken only when the pool wants to be.
             if let Some(due) = self.pool.next_timeout() {
                 self.pass(due.saturating_duration_since(self.now));
