@@ -9,6 +9,9 @@
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
+#   make fuzz-coverage how much of the sources the corpora of fuzzing reach (rustup component llvm-tools)
+#   make mutants       breaks one promise after the other in a copy of the sources and sees a test notice (some 20 minutes); MUTANTS names some
+#   make valgrind      the unit tests of all that calls C, under valgrind; `make asan` with AddressSanitizer and a nightly Rust
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make pictures      draw the tables of docs/PERFORMANCE.md again
 #   make install       programs, man pages and completions below DESTDIR/PREFIX; `make uninstall` takes them away
@@ -55,8 +58,9 @@ DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 
 export CARGO
 
-.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools \
-        msrv cross deny bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-headers test-packages
+.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz fuzz-coverage mutants valgrind asan \
+        check lint lint-files lint-tools msrv cross deny sbom bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean \
+        build-packages test-headers test-packages
 
 all: build
 
@@ -98,7 +102,21 @@ fuzz: build-packages
 	    $(CARGO) test --locked --manifest-path fuzz/Cargo.toml --no-default-features
 	contrib/make/fuzz.sh $(TARGET) $(FUZZ_SECONDS) $(TARGET)/fuzz/found
 
-check: lint msrv cross deny
+mutants: build-packages
+	@contrib/make/packages.sh needed python3
+	contrib/make/mutants.py run $(TARGET)/mutants $(MUTANTS)
+
+fuzz-coverage: build-packages
+	contrib/make/fuzz-coverage.sh $(TARGET) $(TARGET)/fuzz/found
+
+valgrind: build-packages
+	@contrib/make/packages.sh needed valgrind
+	contrib/make/valgrind.sh $(TARGET)
+
+asan: build-packages
+	contrib/make/asan.sh $(TARGET)
+
+check: lint msrv cross deny sbom
 
 lint: lint-files lint-tools
 	$(CARGO) fmt --check
@@ -139,6 +157,10 @@ deny:
 	else \
 	    echo 'The dependencies were not checked: get the tool with "cargo install --locked cargo-deny".' >&2; \
 	fi
+
+# That it can be made of what there is; a release carries it.
+sbom:
+	@contrib/make/crates.py check
 
 bench: build-packages test-headers
 	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd

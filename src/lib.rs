@@ -37,9 +37,9 @@ pub mod registry;
 pub mod saslauthdctl;
 pub mod secret;
 pub mod settings;
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 #[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
-mod simulation;
+pub mod simulation;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod skipped;

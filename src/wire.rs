@@ -257,6 +257,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_request_is_kept_once_it_is_decoded() {
+        for bytes in [request(&[b"anna", b"secret", b"smtp", b""]), request(&[b"anna", b"", b"smtp", b""])] {
+            let mut decoder = Decoder::new(Limits::DEFAULT);
+            let (first, rest) = bytes.split_at(9);
+            assert!(matches!(decoder.decode(first), Decoded::Incomplete));
+            assert!(!decoder.is_untouched());
+            assert!(!matches!(decoder.decode(rest), Decoded::Incomplete));
+            assert!(decoder.is_untouched());
+        }
+    }
+
+    #[test]
     fn every_beginning_of_a_request_is_incomplete_and_not_invalid() {
         let bytes = request(&[b"anna", b"secret", b"", b""]);
         for length in 0..bytes.len() {

@@ -6,6 +6,7 @@ mod source;
 mod tree;
 
 use checks::{Exception, circles, effects, upward_names};
+use std::fs;
 use std::path::Path;
 use tree::Tree;
 
@@ -124,6 +125,24 @@ fn unsafe_code_is_in_src_sys_only() {
     let found: Vec<_> = tree.unsafe_files().filter(|file| !file.starts_with("sys/")).collect();
     assert!(found.is_empty(), "{found:?}");
     assert!(tree.unsafe_files().next().is_some(), "the search finds what is there");
+}
+
+/// A block that comes or goes is seen in a review by its line in the list.
+#[test]
+fn the_unsafe_blocks_are_those_that_are_listed_each_with_its_reason() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tree = source();
+    let blocks = tree.unsafe_blocks();
+    let mut list = String::new();
+    for (file, count) in &blocks {
+        let text = fs::read_to_string(folder.join("src").join(file)).unwrap();
+        let reasons = text.lines().filter(|line| line.trim_start().starts_with("// SAFETY: ")).count();
+        assert!(reasons >= *count, "{file} has {count} unsafe blocks and {reasons} lines with // SAFETY:");
+        list.push_str(&format!("{count:3} {file}\n"));
+    }
+    list.push_str(&format!("{:3} in all\n", blocks.values().sum::<usize>()));
+    let listed = fs::read_to_string(folder.join("tests/layers/unsafe_blocks.txt")).unwrap();
+    assert!(list == listed, "tests/layers/unsafe_blocks.txt should be:\n{list}");
 }
 
 /// Every part of the tables is used, so that none of them holds for something that has another name by now.

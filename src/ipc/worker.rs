@@ -351,4 +351,36 @@ mod tests {
         assert!(message.len() <= LARGEST_MESSAGE);
         assert!(FromWorker::decode(message.as_bytes()).is_ok());
     }
+
+    #[test]
+    fn a_verdict_arrives_with_its_outcome_and_delay() {
+        let delay = Duration::from_micros(1_234_567);
+        for outcome in [
+            Outcome::ACCEPT,
+            Outcome::reject("PAM auth error"),
+            Outcome::unknown_login("Invalid username", "no such account"),
+            Outcome::unavailable("PAM start error", "no such file"),
+        ] {
+            let verdict = Verdict { outcome: outcome.clone(), delay };
+            let sent = FromWorker::Answer(JobId(7), Answer::Verdict(verdict)).encode();
+            let Ok(FromWorker::Answer(JobId(7), Answer::Verdict(arrived))) =
+                FromWorker::decode(sent.as_bytes())
+            else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!((arrived.outcome, arrived.delay), (outcome, delay));
+        }
+    }
+
+    #[test]
+    fn a_verdict_that_nobody_knows_is_none() {
+        let verdict = |kind| {
+            let writer = Writer::new(VERDICT, 64).number(7).duration(Duration::ZERO).number(kind);
+            FromWorker::decode(writer.string(b"").string(b"").finish().as_bytes()).is_ok()
+        };
+        for kind in 0..300 {
+            assert_eq!(verdict(kind), kind <= UNKNOWN_LOGIN, "{kind}");
+        }
+        assert!(!verdict(u64::MAX) && !verdict(1 << 32));
+    }
 }

@@ -18,7 +18,7 @@ mod run_directory;
 mod settings;
 mod signals;
 mod start_error;
-mod succession;
+pub(crate) mod succession;
 mod upgrade;
 mod workers;
 

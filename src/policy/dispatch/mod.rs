@@ -29,10 +29,10 @@ mod pools;
 mod queue_watch;
 mod replies;
 mod requests;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) mod simulation;
 mod steps;
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! A dispatcher with a clock that the tests turn, and settings and sites for it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![cfg_attr(not(test), allow(dead_code))] // the simulation wants a part of it
 
 use super::*;
 use crate::config::site::{Continuation, Instance, InstanceId, Pool, Privileges, Route, Routes, Step};

@@ -470,3 +470,34 @@ fn a_pool_tells_who_works_who_waits_and_since_when() {
     assert_eq!((pool.most, pool.longest_wait), (2, 2 * SECOND));
     assert_eq!(scene.dispatcher.waiting_requests(), 4);
 }
+
+/// A frontend that drains would end, and its client never hear.
+#[test]
+fn a_reply_that_is_held_back_is_still_to_be_given() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "wrong");
+    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: SECOND });
+    assert!(!scene.dispatcher.is_idle());
+    scene.pass(SECOND);
+    assert!(scene.dispatcher.is_idle());
+}
+
+#[test]
+fn jobs_are_numbered_from_behind_those_of_the_process_before() {
+    let mut scene = Scene::new(service(1, false));
+    scene.dispatcher = scene.dispatcher.numbering_after(JobId(41));
+    scene.ask(1, "anna", "secret");
+    assert_eq!(scene.dispatcher.jobs.keys().copied().collect::<Vec<_>>(), [JobId(42)]);
+}
+
+#[test]
+fn the_login_of_a_worker_that_answers_another_is_unavailable_at_once() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    let (worker, JobId(job)) = scene.sent[0];
+    let verdict = Answer::Verdict(Outcome::ACCEPT.into());
+    scene.dispatcher.handle_answer(worker, JobId(job + 1), verdict, scene.now);
+    scene.settle();
+    assert_eq!(scene.replies, [(1, Outcome::internal_failure("the worker answered something else"))]);
+    assert_eq!(scene.killed, [worker]);
+}

@@ -143,7 +143,9 @@ impl Pool {
     pub fn handle_ready(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
         let starting = |worker: &&mut Worker| matches!(worker.state, State::Starting(_));
         let Some(worker) = self.workers.get_mut(&id).filter(starting) else {
-            return self.kill(id, now);
+            let lost = self.kill(id, now);
+            self.start_missing(now);
+            return lost;
         };
         worker.state = State::Idle;
         self.has_been_ready = true;

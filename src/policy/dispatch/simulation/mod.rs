@@ -23,7 +23,9 @@ use crate::config::CacheSettings;
 use crate::job::WorkerId;
 use crate::metrics::totals::Totals;
 use crate::secret;
-use crate::simulation::{Random, of_all_seeds};
+#[cfg(test)]
+use crate::simulation::of_all_seeds;
+use crate::simulation::{Random, is_over};
 use checks::History;
 use memory::{Memory, Refused};
 use std::collections::BTreeMap;
@@ -33,7 +35,12 @@ const STEPS: usize = 400;
 
 #[test]
 fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
-    of_all_seeds(|seed| World::new(seed).run());
+    of_all_seeds(run);
+}
+
+/// A world of that seed, to its end.
+pub(crate) fn run(seed: u64) {
+    World::new(seed).run();
 }
 
 /// A worker as the simulated kernel knows it.
@@ -174,7 +181,7 @@ impl World {
 
     fn run(mut self) {
         self.carry_out();
-        for _ in 0..STEPS {
+        for _ in (0..STEPS).take_while(|_| !is_over()) {
             self.step();
             self.carry_out();
             self.check();
