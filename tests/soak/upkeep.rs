@@ -1,0 +1,133 @@
+//! What an administrator does while logins go on: reloads, changes of the file of logins, looks with saslauthdctl.
+
+use super::disturbances::Cause;
+use super::faults::LEFT_ALONE;
+use super::run::{MARGIN, Run};
+use super::simulation::Random;
+use super::site::MARK;
+use crate::support::command;
+use crate::support::within;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A reload every so often.
+const BETWEEN_RELOADS: Duration = Duration::from_secs(20);
+
+/// How long a reload may take in all, with frontends that are killed meanwhile and a machine that has other work.
+const RELOAD_TIME: Duration = Duration::from_secs(90);
+
+const TAKEN_OVER: &str = "a new frontend has taken over";
+const NOT_USED: &str = "The new configuration is not used";
+
+/// Reloads with another configuration, with the same and with one that is broken.
+pub fn reloads(run: &Run) {
+    let mut random = Random(run.seed.wrapping_add(3 << 56));
+    let mut count = 0;
+    let mut next = Instant::now();
+    loop {
+        next += BETWEEN_RELOADS;
+        let _ = within(next.saturating_duration_since(Instant::now()), || (!run.goes_on()).then_some(()));
+        if !run.goes_on() || run.is_beyond(LEFT_ALONE) {
+            return;
+        }
+        count += 1;
+        let season = run.site.seasons.latest();
+        match (count, random.below(10)) {
+            (2, _) | (_, 0..2) => refused_reload(run, season),
+            (_, 2..4) => reload(run, season, season),
+            _ => reload(run, season, 1 - season),
+        }
+    }
+}
+
+/// A file that is broken leaves everything as it was.
+fn refused_reload(run: &Run, season: u64) {
+    run.site.write("conf", &format!("{}mechanisms: nobody-knows-it\n", run.site.configuration(season)));
+    if hang_up(run, &[NOT_USED]).is_none() {
+        run.report.fail("a reload with a broken file was not refused", None, &run.disturbances);
+    }
+    run.site.write("conf", &run.site.configuration(season));
+}
+
+fn reload(run: &Run, before: u64, after: u64) {
+    if after != before {
+        run.site.seasons.begin(after);
+    }
+    run.site.write("conf", &run.site.configuration(after));
+    let start = Instant::now();
+    let during = run.disturbances.begin(Cause::Reload);
+    match hang_up(run, &[TAKEN_OVER, NOT_USED]) {
+        Some(TAKEN_OVER) => run.site.seasons.settle(after),
+        Some(_) => {
+            if !has_excuse(run, start, |cause| cause.closes_silent_connections()) {
+                run.report.fail("a reload with a good file was refused", None, &run.disturbances);
+            }
+            run.site.seasons.begin(before);
+            run.site.seasons.settle(before);
+        }
+        None => run.report.fail("a reload came to no end", None, &run.disturbances),
+    }
+    run.disturbances.end(during);
+}
+
+/// Sends HUP and waits for the line that says what has become of it.
+fn hang_up<'a>(run: &Run, endings: &[&'a str]) -> Option<&'a str> {
+    let before = run.daemon.log_length();
+    run.daemon.process.signal("HUP");
+    within(RELOAD_TIME, || endings.iter().copied().find(|ending| run.daemon.logged(ending, before)))
+}
+
+/// Gives some users other passwords, by a file that takes the place of the old one.
+pub fn rotations(run: &Run) {
+    let mut random = Random(run.seed.wrapping_add(4 << 56));
+    let mut turn = 0;
+    while run.goes_on() {
+        let _ = within(Duration::from_secs(3) + random.milliseconds(6000), || (!run.goes_on()).then_some(()));
+        turn += 1;
+        run.site.turns.begin(turn);
+        run.site.write_users(turn);
+        run.site.turns.settle(turn);
+    }
+}
+
+/// Looks at it, empties its cache, and has it say more and less.
+pub fn control(run: &Run) {
+    let mut random = Random(run.seed.wrapping_add(5 << 56));
+    const WORDS: [&[&str]; 9] = [
+        &["status"],
+        &["status", "--json"],
+        &["metrics"],
+        &["ping"],
+        &["cache", "list"],
+        &["cache", "flush"],
+        &["cache", "flush", "file0"],
+        &["log-level", "debug"],
+        &["log-level", "info"],
+    ];
+    while run.goes_on() {
+        let _ =
+            within(Duration::from_millis(500) + random.milliseconds(2000), || (!run.goes_on()).then_some(()));
+        let words = random.pick(&WORDS).unwrap();
+        let start = Instant::now();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthdctl"));
+        command.args(["--timeout=15", "--control"]).arg(run.daemon.file("control")).args(words);
+        let finished = command::run(command);
+        let disturbs = |cause: Cause| {
+            matches!(cause, Cause::FrontendKilled | Cause::FrontendStopped | Cause::NoDescriptors)
+        };
+        if finished.code != Some(0) && !has_excuse(run, start, disturbs) {
+            let what = format!("saslauthdctl {} failed: {finished:?}", words.join(" "));
+            run.report.fail(&what, None, &run.disturbances);
+        }
+        if finished.output.contains(MARK) {
+            let what = format!("saslauthdctl {} shows a password", words.join(" "));
+            run.report.fail(&what, None, &run.disturbances);
+        }
+    }
+}
+
+/// Whether one of these was done since `start`, or a little before.
+fn has_excuse(run: &Run, start: Instant, is_excuse: impl Fn(Cause) -> bool) -> bool {
+    let from = start.checked_sub(MARGIN / 10).unwrap_or(start);
+    run.disturbances.during(from, Instant::now()).iter().any(|(_, it)| is_excuse(it.cause))
+}
