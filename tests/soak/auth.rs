@@ -4,9 +4,9 @@ use super::auth_connection::{AuthConnection, Event};
 use super::daemon::AUTH_TIMEOUT;
 use super::judge::{Asked, Reply};
 use super::questions;
+use super::random::Random;
 use super::report::History;
 use super::run::{MARGIN, Run, pause};
-use super::simulation::Random;
 use super::truth::{Needs, Question};
 use openssl::base64::encode_block;
 use std::collections::HashMap;
@@ -17,13 +17,13 @@ const BATCH: u64 = 20;
 
 /// One connection after the other until the end, with all chance from the seed and `number`.
 pub fn clients(run: &Run, number: u64) {
-    let mut random = Random(run.seed.wrapping_add(number << 32).wrapping_add(1 << 48));
+    let mut random = Random::of(run.seed, 1000 + number);
     let mut count = 0;
     while run.goes_on() {
         count += 1;
         let history = run.report.history(&format!("client {number} of the auth socket, connection {count}"));
         match AuthConnection::connect(&run.site.path("auth")) {
-            Ok(connection) => Client::new(run, connection, history, Random(random.next())).live(),
+            Ok(connection) => Client::new(run, connection, history, Random::of(random.next(), 0)).live(),
             Err(error) => {
                 let what = format!("nobody listens at the auth socket: {error}");
                 run.report.fail(&what, Some(&history), &run.disturbances);

@@ -44,6 +44,15 @@ impl Cause {
         self.excuses(needs) || is_slow && self.closes_silent_connections()
     }
 
+    /// Whether a login that needs these may wait for so long because of it that its time is over.
+    pub fn may_delay(self, needs: Needs) -> bool {
+        match self {
+            Self::FrontendStopped => true,
+            Self::WorkerStopped => needs.workers,
+            other => other.excuses(needs),
+        }
+    }
+
     /// Whether a connection that has nothing to wait for may be closed because of it.
     pub fn closes_silent_connections(self) -> bool {
         matches!(self, Self::FrontendKilled | Self::NoDescriptors | Self::Crowd)

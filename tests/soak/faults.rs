@@ -5,8 +5,8 @@ use super::disturbances::Cause;
 use super::judge::Reply;
 use super::mux;
 use super::questions;
+use super::random::Random;
 use super::run::{MARGIN, Run, pause};
-use super::simulation::Random;
 use crate::support::command;
 use crate::support::{Connection, Process, within};
 use std::os::unix::net::UnixStream;
@@ -58,7 +58,7 @@ pub fn slow_faults(run: &Run) {
 }
 
 fn of_a_deck<'a>(run: &'a Run, deck: &[Fault<'a>], number: u64, pause_between: Duration) {
-    let mut faults = Faults { run, random: Random(run.seed.wrapping_add(number << 56)) };
+    let mut faults = Faults { run, random: Random::of(run.seed, number) };
     let mut left: Vec<Fault<'a>> = Vec::new();
     while run.goes_on() {
         let time = pause_between + faults.random.milliseconds(2000);
@@ -229,8 +229,7 @@ impl Faults<'_> {
 
     fn one_of(&mut self, role: &str) -> Option<Process> {
         let all = self.run.daemon.children(role);
-        let place = self.random.below(all.len().max(1) as u64);
-        all.get(usize::try_from(place).unwrap()).cloned()
+        self.random.pick(&all).cloned()
     }
 
     fn end_when_all_is_back(&self, disturbance: usize) {

@@ -51,7 +51,7 @@ pub enum Judgement {
     Right,
     /// Nobody could be asked, because of this: the number of the disturbance.
     Excused(Cause, usize),
-    /// Nobody could be asked in time: the answer came no earlier than the deadline.
+    /// Nobody could be asked in time, and something went on that takes time: told no earlier than at the deadline.
     Late,
     /// It could not be checked, and nothing is known that would explain it. Looked at again when all that was done
     /// is known.
@@ -73,7 +73,6 @@ pub fn judge(asked: &Asked<'_>, disturbances: &Disturbances) -> Judgement {
         Reply::Refused => Judgement::Wrong("a right password was refused"),
         Reply::Missing => Judgement::Wrong("neither an answer nor a close"),
         Reply::Broken(_) => Judgement::Wrong("not one whole answer"),
-        Reply::Unavailable if asked.time_taken() + EARLY >= asked.deadline => Judgement::Late,
         Reply::Unavailable => excuse(asked, disturbances),
     }
 }
@@ -81,10 +80,14 @@ pub fn judge(asked: &Asked<'_>, disturbances: &Disturbances) -> Judgement {
 /// What affects fewest logins comes first, so that a killed worker is not blamed for what an outage explains.
 fn excuse(asked: &Asked<'_>, disturbances: &Disturbances) -> Judgement {
     let during = disturbances.during(asked.sent, asked.answered);
-    let is_excuse = |cause: Cause| cause.is_excuse(asked.question.needs, asked.is_slow);
+    let Question { needs, .. } = asked.question;
+    let is_excuse = |cause: Cause| cause.is_excuse(needs, asked.is_slow);
+    let may_delay = |cause: Cause| cause.may_delay(needs);
     let mut excuses: Vec<_> = during.iter().filter(|(_, it)| is_excuse(it.cause)).collect();
     excuses.sort_by_key(|(number, it)| (it.cause == Cause::WorkerKilled, *number));
+    let is_late = asked.time_taken() + EARLY >= asked.deadline;
     match excuses.first() {
+        _ if is_late && during.iter().any(|(_, it)| may_delay(it.cause)) => Judgement::Late,
         Some((number, it)) => Judgement::Excused(it.cause, *number),
         None => Judgement::Unexplained,
     }
@@ -140,7 +143,10 @@ mod tests {
         let unavailable =
             |disturbances: &Disturbances, took| judged(Truth::Right, Reply::Unavailable, took, disturbances);
         assert_eq!(unavailable(&disturbances, Duration::ZERO), Judgement::Unexplained);
+        assert_eq!(unavailable(&disturbances, Duration::from_secs(20)), Judgement::Unexplained);
+        disturbances.begin(Cause::FrontendStopped);
         assert_eq!(unavailable(&disturbances, Duration::from_secs(20)), Judgement::Late);
+        assert_eq!(unavailable(&disturbances, Duration::ZERO), Judgement::Unexplained);
         let out = disturbances.begin(Cause::DirectoryOut);
         let judgement = unavailable(&disturbances, Duration::ZERO);
         assert_eq!(judgement, Judgement::Excused(Cause::DirectoryOut, out));

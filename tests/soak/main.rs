@@ -39,18 +39,17 @@ mod support {
     pub use system::System;
     pub use waiting::{PATIENCE, eventually, within};
 }
-#[allow(dead_code, reason = "the simulations use the rest")]
-#[path = "../../src/simulation.rs"]
-mod simulation;
 
 mod auth;
 mod auth_connection;
+mod control;
 mod daemon;
 mod disturbances;
 mod faults;
 mod judge;
 mod mux;
 mod questions;
+mod random;
 mod report;
 mod run;
 mod site;
@@ -75,7 +74,7 @@ fn whatever_happens_no_answer_is_wrong_none_is_lost_and_nothing_grows() {
     if let Some(missing) = missing() {
         return support::skipped::skip("the soak", missing);
     }
-    let seed = from_environment("SOAK_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = from_environment("SOAK_SEED").unwrap_or_else(any_seed);
     let duration = Duration::from_secs(from_environment("SOAK_SECONDS").unwrap_or(SECONDS));
     say(&format!("soak of {} s, SOAK_SEED={seed}", duration.as_secs()));
     let run = Run::start(seed, duration);
@@ -127,7 +126,7 @@ fn under_load(run: &Run) -> watch::Watched {
         scope.spawn(|| faults::slow_faults(run));
         scope.spawn(|| upkeep::reloads(run));
         scope.spawn(|| upkeep::rotations(run));
-        scope.spawn(|| upkeep::control(run));
+        scope.spawn(|| control::control(run));
         watch::watch(run)
     })
 }
@@ -171,6 +170,11 @@ fn compare(fresh: Option<[(u64, u64); 2]>, old: Option<[(u64, u64); 2]>, complai
 
 /// What a process that has worked may have in KiB beyond one that has not: buffers, heap that is not given back, caches.
 const MORE_MEMORY: u64 = 8 * 1024;
+
+/// Another one each time, and short enough to be typed.
+fn any_seed() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_millis() as u64 % 1_000_000)
+}
 
 fn from_environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;

@@ -3,9 +3,9 @@
 use super::daemon::{MUX_TIMEOUT, READ_TIMEOUT};
 use super::judge::{Asked, Reply};
 use super::questions;
+use super::random::Random;
 use super::report::History;
 use super::run::{MARGIN, Run, pause};
-use super::simulation::Random;
 use super::truth::{Needs, Question};
 use crate::support::{Answer, Connection, Request};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const SLOW_KINDS: [&str; 2] = [IN_PIECES, BYTE_BY_BYTE];
 
 /// One client after the other until the end, with all chance from the seed and `number`.
 pub fn clients(run: &Run, number: u64) {
-    let random = Random(run.seed.wrapping_add(number << 32));
+    let random = Random::of(run.seed, 100 + number);
     let mut client = Client { run, number, random, count: 0 };
     while run.goes_on() {
         client.come();

@@ -1,7 +1,7 @@
 //! Logins to ask about, each with what is known of it.
 
 use super::daemon::{MEMORY, MUX_TIMEOUT};
-use super::simulation::Random;
+use super::random::Random;
 use super::site::{CHANGING, HOST_ACCOUNT, MARK, Site, USERS, password};
 use super::truth::{Needs, Question, Truth};
 use std::time::Duration;
@@ -142,10 +142,10 @@ fn of_the_season<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
     account.named(Truth::While { timeline: &site.seasons, value, memory: Duration::ZERO })
 }
 
-/// Of a user whose password changes: today's, or one that was.
+/// Of a user whose password changes: today's, or one of the last minute.
 fn of_the_turn<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
     let latest = site.turns.latest();
-    let value = latest.saturating_sub(if random.one_in(2) { 0 } else { 1 + random.below(2) });
+    let value = latest.saturating_sub(if random.one_in(2) { 0 } else { 1 + random.below(8) });
     let account = Account {
         user: format!("turn{}", random.below(CHANGING)),
         password: password("turn", value),

@@ -1,13 +1,10 @@
-//! What an administrator does while logins go on: reloads, changes of the file of logins, looks with saslauthdctl.
+//! What an administrator does while logins go on: reloads, and changes of the file of logins.
 
 use super::disturbances::Cause;
 use super::faults::LEFT_ALONE;
+use super::random::Random;
 use super::run::{MARGIN, Run};
-use super::simulation::Random;
-use super::site::MARK;
-use crate::support::command;
 use crate::support::within;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A reload every so often.
@@ -21,7 +18,7 @@ const NOT_USED: &str = "The new configuration is not used";
 
 /// Reloads with another configuration, with the same and with one that is broken.
 pub fn reloads(run: &Run) {
-    let mut random = Random(run.seed.wrapping_add(3 << 56));
+    let mut random = Random::of(run.seed, 3);
     let mut count = 0;
     let mut next = Instant::now();
     loop {
@@ -79,7 +76,7 @@ fn hang_up<'a>(run: &Run, endings: &[&'a str]) -> Option<&'a str> {
 
 /// Gives some users other passwords, by a file that takes the place of the old one.
 pub fn rotations(run: &Run) {
-    let mut random = Random(run.seed.wrapping_add(4 << 56));
+    let mut random = Random::of(run.seed, 4);
     let mut turn = 0;
     while run.goes_on() {
         let _ = within(Duration::from_secs(3) + random.milliseconds(6000), || (!run.goes_on()).then_some(()));
@@ -90,44 +87,8 @@ pub fn rotations(run: &Run) {
     }
 }
 
-/// Looks at it, empties its cache, and has it say more and less.
-pub fn control(run: &Run) {
-    let mut random = Random(run.seed.wrapping_add(5 << 56));
-    const WORDS: [&[&str]; 9] = [
-        &["status"],
-        &["status", "--json"],
-        &["metrics"],
-        &["ping"],
-        &["cache", "list"],
-        &["cache", "flush"],
-        &["cache", "flush", "file0"],
-        &["log-level", "debug"],
-        &["log-level", "info"],
-    ];
-    while run.goes_on() {
-        let _ =
-            within(Duration::from_millis(500) + random.milliseconds(2000), || (!run.goes_on()).then_some(()));
-        let words = random.pick(&WORDS).unwrap();
-        let start = Instant::now();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthdctl"));
-        command.args(["--timeout=15", "--control"]).arg(run.daemon.file("control")).args(words);
-        let finished = command::run(command);
-        let disturbs = |cause: Cause| {
-            matches!(cause, Cause::FrontendKilled | Cause::FrontendStopped | Cause::NoDescriptors)
-        };
-        if finished.code != Some(0) && !has_excuse(run, start, disturbs) {
-            let what = format!("saslauthdctl {} failed: {finished:?}", words.join(" "));
-            run.report.fail(&what, None, &run.disturbances);
-        }
-        if finished.output.contains(MARK) {
-            let what = format!("saslauthdctl {} shows a password", words.join(" "));
-            run.report.fail(&what, None, &run.disturbances);
-        }
-    }
-}
-
 /// Whether one of these was done since `start`, or a little before.
-fn has_excuse(run: &Run, start: Instant, is_excuse: impl Fn(Cause) -> bool) -> bool {
+pub fn has_excuse(run: &Run, start: Instant, is_excuse: impl Fn(Cause) -> bool) -> bool {
     let from = start.checked_sub(MARGIN / 10).unwrap_or(start);
     run.disturbances.during(from, Instant::now()).iter().any(|(_, it)| is_excuse(it.cause))
 }
