@@ -51,6 +51,8 @@ struct Open<'a> {
     question: Question<'a>,
     sent: Instant,
     complete: Instant,
+    /// Whether the server may wait for its client meanwhile, and let somebody else have the place.
+    is_slow: bool,
     /// What is to be said when the server asks to go on, the last first.
     steps: Vec<String>,
 }
@@ -99,6 +101,7 @@ impl<'a> Client<'a> {
                 self.connection.send(piece);
                 pause(Duration::from_millis(1));
             }
+            self.open.values_mut().for_each(|open| open.is_slow = true);
         } else {
             self.connection.send(bytes.as_bytes());
         }
@@ -133,7 +136,8 @@ impl<'a> Client<'a> {
             ("auth, PLAIN", format!("{head}PLAIN{fields}\tresp={response}\n"), Vec::new())
         };
         let now = Instant::now();
-        self.open.insert(id, Open { kind, question, sent: now, complete: now, steps });
+        let is_slow = !steps.is_empty();
+        self.open.insert(id, Open { kind, question, sent: now, complete: now, is_slow, steps });
         line
     }
 
@@ -192,9 +196,11 @@ impl<'a> Client<'a> {
     }
 
     fn answer(&mut self, id: u32, reply: Reply) {
-        let Some(Open { kind, question, sent, complete, .. }) = self.open.remove(&id) else { return };
+        let Some(Open { kind, question, sent, complete, is_slow, .. }) = self.open.remove(&id) else {
+            return;
+        };
         let (answered, deadline) = (Instant::now(), AUTH_TIMEOUT);
-        let asked = Asked { question, sent, complete, answered, deadline, is_slow: false, reply };
+        let asked = Asked { question, sent, complete, answered, deadline, is_slow, reply };
         self.run.report.judge(kind, &asked, &self.run.disturbances, &self.history);
     }
 
@@ -212,6 +218,7 @@ impl<'a> Client<'a> {
         open.sort_by_key(|open| open.complete);
         let needs = open.iter().map(|open| open.question.needs).chain(self.withdrawn.values().copied());
         let needs = needs.fold(Needs::default(), Needs::or);
+        let is_slow = open.iter().any(|open| open.is_slow);
         let mut open = open.into_iter();
         let Some(first) = open.next() else {
             return self.run.report.silent_connection_closed(what, needs, from, &self.history);
@@ -220,7 +227,7 @@ impl<'a> Client<'a> {
         let Open { kind, mut question, sent, complete, .. } = first;
         question.needs = needs;
         let (answered, deadline, reply) = (Instant::now(), AUTH_TIMEOUT, Reply::Unavailable);
-        let asked = Asked { question, sent, complete, answered, deadline, is_slow: false, reply };
+        let asked = Asked { question, sent, complete, answered, deadline, is_slow, reply };
         self.run.report.judge(kind, &asked, &self.run.disturbances, &self.history);
     }
 

@@ -31,7 +31,7 @@ pub struct Asked<'a> {
     pub answered: Instant,
     /// How long the daemon may take.
     pub deadline: Duration,
-    /// Whether it took its time to ask, and may have had to make room meanwhile.
+    /// Whether the daemon may have waited for this client, which then has to make room for others.
     pub is_slow: bool,
     /// What was said.
     pub reply: Reply,
