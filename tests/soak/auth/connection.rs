@@ -26,7 +26,7 @@ impl AuthConnection {
     /// Connects and says nothing.
     pub fn connect(socket: &Path) -> std::io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
-        stream.set_write_timeout(Some(super::run::MARGIN))?;
+        stream.set_write_timeout(Some(crate::run::MARGIN))?;
         Ok(Self { stream, received: Vec::new() })
     }
 
