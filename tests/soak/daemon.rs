@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub const AUTH_TIMEOUT: Duration = Duration::from_secs(15);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an accepted login is remembered.
-pub const MEMORY: Duration = Duration::from_secs(5);
+pub const MEMORY: Duration = Duration::from_secs(2);
 
 /// Processes of each pool.
 pub const WORKERS: usize = 3;
@@ -35,7 +35,7 @@ const FLAGS: &[&str] = &[
     "-V",
     "-c",
     "-t",
-    "5",
+    "2",
     "-n",
     "3",
     "--log=stderr",
@@ -60,6 +60,7 @@ pub struct Daemon {
     pub process: Process,
     child: Mutex<Child>,
     run_directory: PathBuf,
+    log_file: PathBuf,
     log: Mutex<Log>,
     seen: Mutex<HashMap<u32, Process>>,
 }
@@ -68,16 +69,17 @@ impl Daemon {
     /// Starts it.
     pub fn start(site: &Site) -> Self {
         let run_directory = site.path("run");
-        let log = site.path("log");
+        let log_file = site.path("log");
         let prefix = site.system.prefix();
         let mut command = Command::new(&prefix[0]);
         command.args(&prefix[1..]).arg(Program::Ours.daemon()).args(FLAGS);
         command.arg("-m").arg(&run_directory).arg("--config").arg(site.path("conf"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log_file).unwrap());
         let child = command.process_group(0).spawn().unwrap();
         let process = Process::find(child.id()).expect("it runs");
-        let log = Mutex::new(Log { file: File::open(log).unwrap(), part: Vec::new(), lines: Vec::new() });
-        Self { process, child: Mutex::new(child), run_directory, log, seen: Mutex::default() }
+        let log = Log { file: File::open(&log_file).unwrap(), part: Vec::new(), lines: Vec::new() };
+        let (child, log) = (Mutex::new(child), Mutex::new(log));
+        Self { process, child, run_directory, log_file, log, seen: Mutex::default() }
     }
 
     /// A file in its run directory: `mux`, `control`.
@@ -114,12 +116,11 @@ impl Daemon {
         log.lines.iter().filter(|line| is_suspicious(line)).cloned().collect()
     }
 
-    /// The last lines of the log, for who wants to know what went on.
-    pub fn last_lines(&self, count: usize) -> Vec<String> {
-        let mut log = self.log.lock().unwrap();
-        log.read_on();
-        let skipped = log.lines.len().saturating_sub(count);
-        log.lines[skipped..].to_vec()
+    /// Puts its whole log where it stays.
+    pub fn keep_log(&self) -> PathBuf {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("soak.log");
+        fs::copy(&self.log_file, &kept).unwrap();
+        kept
     }
 
     /// Whether it still runs.

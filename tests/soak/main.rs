@@ -90,8 +90,7 @@ fn whatever_happens_no_answer_is_wrong_none_is_lost_and_nothing_grows() {
     complaints.extend(run.report.failures(&run.disturbances));
     say(&format!("{}\n{}", run.report.table(&run.disturbances), watched.table()));
     if !complaints.is_empty() {
-        let last = run.daemon.last_lines(60).join("\n");
-        say(&format!("the last of the daemon's log:\n{last}\n"));
+        say(&format!("the daemon's log is in {}\n", run.daemon.keep_log().display()));
         let count = complaints.len();
         // Its servers would show all their lines.
         drop(run);

@@ -8,6 +8,7 @@ use super::report::History;
 use super::run::{MARGIN, Run, pause};
 use super::truth::{Needs, Question};
 use crate::support::{Answer, Connection, Request};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const IN_PIECES: &str = "mux, in pieces";
@@ -227,10 +228,12 @@ fn reply(answer: Option<Answer>) -> Reply {
     }
 }
 
-/// A login by somebody who is not part of the load.
+/// A login by somebody who is not part of the load; of a service of its own, or it would be answered from the cache.
 pub fn ask_once(run: &Run, question: &Question<'_>) -> Reply {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let login = format!("{}@{}", question.login, question.realm);
-    let request = Request::new(login, &question.password).service("probe");
+    let service = format!("probe{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let request = Request::new(login, &question.password).service(service);
     let Ok(mut connection) = Connection::try_new(&run.daemon.file("mux")) else { return Reply::Missing };
     // When the daemon has closed already, the close is the answer.
     let _ = connection.try_send(&request.bytes());

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use tempfile::TempDir;
 
 /// How many users each mechanism has.
-pub const USERS: u64 = 20;
+pub const USERS: u64 = 100;
 
 /// How many users have passwords that change.
 pub const CHANGING: u64 = 4;
