@@ -52,7 +52,6 @@ fn reload(run: &Run, before: u64, after: u64) {
     }
     run.site.write("conf", &run.site.configuration(after));
     let start = Instant::now();
-    let during = run.disturbances.begin(Cause::Reload);
     match hang_up(run, &[TAKEN_OVER, NOT_USED]) {
         Some(TAKEN_OVER) => run.site.seasons.settle(after),
         Some(_) => {
@@ -64,14 +63,17 @@ fn reload(run: &Run, before: u64, after: u64) {
         }
         None => run.report.fail("a reload came to no end", None, &run.disturbances),
     }
-    run.disturbances.end(during);
 }
 
 /// Sends HUP and waits for the line that says what has become of it.
 fn hang_up<'a>(run: &Run, endings: &[&'a str]) -> Option<&'a str> {
     let before = run.daemon.log_length();
+    let during = run.disturbances.begin(Cause::Reload);
     run.daemon.process.signal("HUP");
-    within(RELOAD_TIME, || endings.iter().copied().find(|ending| run.daemon.logged(ending, before)))
+    let ending =
+        within(RELOAD_TIME, || endings.iter().copied().find(|ending| run.daemon.logged(ending, before)));
+    run.disturbances.end(during);
+    ending
 }
 
 /// Gives some users other passwords, by a file that takes the place of the old one.

@@ -20,13 +20,13 @@ type Fault<'a> = fn(&mut Faults<'a>);
 fn deck<'a>() -> Vec<Fault<'a>> {
     vec![
         Faults::kill_a_worker,
-        Faults::kill_a_worker,
-        Faults::kill_a_worker,
+        Faults::kill_a_busy_worker,
+        Faults::kill_a_busy_worker,
         Faults::kill_all_workers,
         Faults::stop_a_worker,
         Faults::stop_a_worker,
         Faults::kill_a_frontend,
-        Faults::kill_a_frontend,
+        Faults::kill_a_busy_frontend,
         Faults::stop_a_frontend,
         Faults::stop_a_frontend,
         Faults::restart_the_directory,

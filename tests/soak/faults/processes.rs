@@ -14,6 +14,13 @@ impl Faults<'_> {
         }
     }
 
+    /// One that stands still has a login, since each has its turn.
+    pub(super) fn kill_a_busy_worker(&mut self) {
+        if let Some(worker) = self.one_of("worker") {
+            self.kill_when_busy(&worker, Cause::WorkerKilled);
+        }
+    }
+
     pub(super) fn kill_all_workers(&mut self) {
         let workers = self.run.daemon.children("worker");
         self.kill(&workers, Cause::WorkerKilled);
@@ -29,6 +36,14 @@ impl Faults<'_> {
     pub(super) fn kill_a_frontend(&mut self) {
         if let Some(frontend) = self.one_of("frontend").filter(|_| !self.run.is_beyond(LEFT_ALONE)) {
             self.kill(&[frontend], Cause::FrontendKilled);
+            self.wait_until_all_is_back();
+        }
+    }
+
+    /// One that stands still has clients that wait.
+    pub(super) fn kill_a_busy_frontend(&mut self) {
+        if let Some(frontend) = self.one_of("frontend").filter(|_| !self.run.is_beyond(LEFT_ALONE)) {
+            self.kill_when_busy(&frontend, Cause::FrontendKilled);
             self.wait_until_all_is_back();
         }
     }
@@ -63,6 +78,15 @@ impl Faults<'_> {
             self.wait_for_the_end_of(process);
             self.run.disturbances.end(during);
         }
+    }
+
+    fn kill_when_busy(&mut self, process: &Process, cause: Cause) {
+        let during = self.run.disturbances.begin(cause);
+        process.signal("STOP");
+        self.wait_a_moment();
+        process.signal("KILL");
+        self.wait_for_the_end_of(process);
+        self.run.disturbances.end(during);
     }
 
     fn stop_for_a_moment(&mut self, process: &Process, cause: Cause, if_it_ends: Cause) {
