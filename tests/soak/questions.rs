@@ -1,6 +1,6 @@
 //! Logins to ask about, each with what is known of it.
 
-use super::daemon::{MEMORY, MUX_TIMEOUT};
+use super::daemon::MEMORY;
 use super::random::Random;
 use super::site::{CHANGING, HOST_ACCOUNT, MARK, Site, USERS, password};
 use super::truth::{Needs, Question, Truth};
@@ -12,6 +12,10 @@ const IMAP: Needs = Needs { workers: false, directory: false, imap: true };
 const WORKERS_OR_DIRECTORY: Needs = Needs { workers: true, directory: true, imap: false };
 const WORKERS_OR_IMAP: Needs = Needs { workers: true, directory: false, imap: true };
 const DIRECTORY_OR_IMAP: Needs = Needs { workers: false, directory: true, imap: true };
+
+/// What was right when a worker looked is remembered from the answer on. Both worker and frontend may stand still in
+/// between, for three seconds each and what the machine adds.
+const LONGEST_STOP: Duration = Duration::from_secs(8);
 
 /// Logins of the set-up that [`Site`] describes, by all its routes; half of them with the right password.
 pub fn any<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
@@ -152,6 +156,5 @@ fn of_the_turn<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
         realm: String::new(),
         needs: WORKERS,
     };
-    // What was right when it was asked is remembered from the answer on.
-    account.named(Truth::While { timeline: &site.turns, value, memory: MEMORY + MUX_TIMEOUT })
+    account.named(Truth::While { timeline: &site.turns, value, memory: MEMORY + LONGEST_STOP })
 }
