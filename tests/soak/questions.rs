@@ -146,12 +146,13 @@ fn of_the_season<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
     account.named(Truth::While { timeline: &site.seasons, value, memory: Duration::ZERO })
 }
 
-/// Of a user whose password changes: today's, or one of the last minute.
+/// Of a user whose password changes: the present one, or one that was. Each is tried with another user, so that nothing
+/// newer takes the place of what may be remembered of it.
 fn of_the_turn<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
     let latest = site.turns.latest();
-    let value = latest.saturating_sub(if random.one_in(2) { 0 } else { 1 + random.below(8) });
+    let value = latest.saturating_sub(if random.one_in(2) { 0 } else { random.below(CHANGING) });
     let account = Account {
-        user: format!("turn{}", random.below(CHANGING)),
+        user: format!("turn{}", value % CHANGING),
         password: password("turn", value),
         realm: String::new(),
         needs: WORKERS,
