@@ -8,6 +8,7 @@
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
+#   make soak          half an hour of mixed load and faults (root, Debian): SOAK_SECONDS (1800), SOAK_SEED
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make fuzz-coverage how much of the sources the corpora of fuzzing reach (rustup component llvm-tools)
 #   make mutants       breaks one promise after the other in a copy of the sources and sees a test notice (some 20 minutes); MUTANTS names some
@@ -53,12 +54,15 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 FUZZ_CASES   ?= 50000
 
+# Of `make soak`; `make test` takes three minutes for it.
+SOAK_SECONDS ?= 1800
+
 # Not optimized: it measures nothing.
 DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 
 export CARGO
 
-.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz fuzz-coverage mutants valgrind asan \
+.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist soak fuzz fuzz-coverage mutants valgrind asan \
         check lint lint-files lint-tools msrv cross deny sbom bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean \
         build-packages test-headers test-packages
 
@@ -95,6 +99,11 @@ test-mac: build-packages
 test-migrating: build
 	@contrib/make/packages.sh wanted mmdebstrap systemd-container
 	contrib/make/migrating.sh $(TARGET)/release
+
+# Says which seed it has; SOAK_SEED repeats one.
+soak: build-packages
+	@contrib/make/packages.sh wanted util-linux dovecot-imapd slapd
+	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --locked --test soak
 
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++
