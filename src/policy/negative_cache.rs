@@ -92,7 +92,8 @@ impl NegativeCache {
         }
     }
 
-    /// Forgets the refusals of a login, or all; returns how many entries that were. See [`CachedNames::are_of`].
+    /// Forgets the refusals of a login, or all; returns how many entries that were. It is named as for the cache, see
+    /// [`is_named`](crate::policy::cache::is_named).
     pub fn flush(&mut self, login: Option<&[u8]>) -> usize {
         let before = self.entries.len();
         match login {

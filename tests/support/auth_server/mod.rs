@@ -111,7 +111,7 @@ impl AuthLaunch {
         self
     }
 
-    /// Answers a wrong password only after so many seconds, if it is Dovecot.
+    /// Answers a wrong password only after so many seconds.
     pub fn slow_to_refuse(mut self, seconds: u32) -> Self {
         self.failure_delay = seconds;
         self

@@ -20,8 +20,8 @@ impl World {
         let question = Question {
             route: sites::route_of(&self.site, endpoint, service),
             service,
-            login: format!("user{}", self.random.below(8)),
-            password: format!("password{}", self.random.below(3)),
+            login: format!("user{}", self.random.below(if self.outages { 2 } else { 8 })),
+            password: format!("password{}", self.random.below(if self.outages { 2 } else { 3 })),
             client: self
                 .random
                 .pick(&[None, Some([192, 0, 2, 7].into()), Some([192, 0, 2, 8].into())])
@@ -78,6 +78,7 @@ impl World {
             0 => Outcome::reject(text),
             1 => Outcome::unknown_login("", text),
             2 => Outcome::unavailable("PAM start error", text),
+            3 | 4 if self.outages => Outcome::unavailable("PAM start error", text),
             _ => Outcome::ACCEPT,
         };
         if outcome == Outcome::ACCEPT {

@@ -90,6 +90,8 @@ struct World {
     dispatcher: Dispatcher,
     /// Secrets alive when the world began: other tests run in other threads with counters of their own.
     secrets_before: usize,
+    /// Mechanisms are often down, and few logins are asked about again and again.
+    outages: bool,
     /// Its workers never answer.
     hanging: Option<PoolId>,
     processes: BTreeMap<WorkerId, (PoolId, Process)>,
@@ -139,6 +141,11 @@ impl World {
             lifetime: SECOND * (1 + random.below(90) as u32),
             stale: SECOND * random.below(60) as u32,
         });
+        let outages = random.one_in(3);
+        if let (Some(cache), true) = (&mut service.cache, outages) {
+            // Much is asked about what has expired.
+            *cache = CacheSettings { bytes: 1 << 16, lifetime: SECOND / 10, stale: SECOND * 300 };
+        }
         service.failure_delay = SECOND * random.below(4) as u32;
         service.negative_cache_ttl = SECOND * (random.below(3) * random.below(20)) as u32;
         service.request_timeout = SECOND * (1 + random.below(60) as u32);
@@ -149,6 +156,7 @@ impl World {
         Self {
             dispatcher: Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now),
             hanging: (site.pools.len() > 1 && hanging.0 < site.pools.len()).then_some(hanging),
+            outages,
             random,
             now,
             service,
