@@ -22,6 +22,7 @@ pub mod config;
 pub mod credentials;
 pub mod endpoint;
 pub mod frontend;
+pub mod http;
 pub mod ipc;
 pub mod job;
 pub mod log;

@@ -1,10 +1,10 @@
 //! One login: one request, one reply.
 #![forbid(unsafe_code)]
 
-use super::head::Reply;
 use super::status::{Meaning, Statuses};
 use super::template::Template;
 use crate::credentials::Credentials;
+use crate::http::head::Reply;
 use crate::job::ErrandResult;
 use crate::mechanism::alert;
 use crate::net::exchange::{Failure, FailureKind, PoolId, Step};

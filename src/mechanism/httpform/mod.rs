@@ -3,25 +3,22 @@
 //! As auth_httpform.c does it, and besides: https, several servers, connections that are kept, JSON, other statuses.
 #![forbid(unsafe_code)]
 
-mod body;
 mod escape;
 mod exchange;
-mod head;
-mod reply;
 mod session;
 mod settings;
 mod status;
-mod target;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use exchange::Exchange;
-pub use head::Reply;
 pub use session::Session;
 
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
+use crate::http::head::Reply;
+use crate::http::target::Target;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
 use crate::secret::Secret;
@@ -86,7 +83,7 @@ pub struct Httpform {
 
 impl Httpform {
     fn new(settings: Settings, network: &NetworkSettings) -> Self {
-        let head = |target: &target::Target| target.head(&settings.content_type, settings.keep_alive).into();
+        let head = |target: &Target| target.head(&settings.content_type, settings.keep_alive).into();
         let heads = settings.targets.iter().map(head).collect();
         let pool = PoolSettings {
             servers: settings.targets.into_iter().map(|target| target.server).collect(),

@@ -1,9 +1,9 @@
 //! One connection to an HTTP server: requests out, replies in, one at a time.
 #![forbid(unsafe_code)]
 
-use super::head::Reply;
-use super::reply::{Reader, Whole};
 use super::status::{Meaning, Statuses};
+use crate::http::head::Reply;
+use crate::http::reply::{Reader, Whole};
 use crate::job::ErrandResult;
 use crate::net::exchange::{Failure, FailureKind, QuestionId, SessionEvent};
 use crate::secret::Secret;
@@ -99,15 +99,15 @@ impl crate::net::exchange::Session for Session {
 
     fn handle_end(&mut self) {
         let State::Waiting(id, reader) = std::mem::replace(&mut self.state, State::Over) else { return };
-        if let Some(reply) = reader.handle_end() {
-            self.answer(id, Whole { reply, reusable: false });
+        if let Some(whole) = reader.handle_end() {
+            self.answer(id, whole);
         }
     }
 
     fn handle_errand(&mut self, _: ErrandResult) {}
 
     fn ask(&mut self, id: QuestionId, body: &Secret) {
-        self.state = State::Waiting(id, Reader::new());
+        self.state = State::Waiting(id, Reader::of_head());
         self.output.extend_from_slice(self.head.as_bytes());
         self.output.extend_from_slice(format!("{}\r\n\r\n", body.len()).as_bytes());
         self.output.extend_from_slice(body.as_bytes());
