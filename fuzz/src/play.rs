@@ -66,7 +66,7 @@ pub fn is_accepted(record: &[Happening]) -> bool {
     record.iter().any(|happening| matches!(happening, Happening::Decided(Outcome::Accept(_))))
 }
 
-impl<P: Protocol> Play<'_, P> {
+impl<P: Protocol<Request = Credentials>> Play<'_, P> {
     /// Plays it.
     pub fn play(&self, mut way: Pieces) -> Vec<Happening> {
         let credentials = Credentials {

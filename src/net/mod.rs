@@ -26,10 +26,10 @@ use crate::policy::origin::Origin;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// A mechanism that asks servers, as the event loop sees it.
-pub trait Network {
-    /// Checks one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
-    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant);
+/// A mechanism that asks servers, as the event loop sees it; or what else asks servers about a `Request`.
+pub trait Network<Request = Credentials> {
+    /// Decides one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
+    fn ask(&mut self, login: JobId, origin: Origin, request: Request, now: Instant);
 
     /// Nobody waits for the login any more.
     fn abandon(&mut self, login: JobId, now: Instant);

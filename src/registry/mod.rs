@@ -8,6 +8,7 @@ pub mod named_files;
 pub mod site;
 
 use crate::config::NetworkSettings;
+use crate::credentials::Credentials;
 use crate::mechanism::{
     FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
 };
@@ -115,7 +116,11 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];
 
-fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: EventLoopHandle) -> Connected {
+fn connected<P: Protocol<Request = Credentials>>(
+    protocol: P,
+    network: &NetworkSettings,
+    event_loop: EventLoopHandle,
+) -> Connected {
     drive(protocol, network, event_loop).map_err(|error| MechanismError(error.to_string()))
 }
 

@@ -105,6 +105,7 @@ impl Httpform {
 }
 
 impl Protocol for Httpform {
+    type Request = Credentials;
     type Question = Secret;
     type Answer = Reply;
     type Session = Session;

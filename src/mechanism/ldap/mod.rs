@@ -134,6 +134,7 @@ impl Ldap {
 }
 
 impl Protocol for Ldap {
+    type Request = Credentials;
     type Question = Question;
     type Answer = Answer;
     type Session = LdapSession;

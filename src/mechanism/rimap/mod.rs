@@ -96,6 +96,7 @@ impl Rimap {
 }
 
 impl Protocol for Rimap {
+    type Request = Credentials;
     type Question = Question;
     type Answer = Answer;
     type Session = ImapSession;

@@ -14,7 +14,6 @@ use super::tls_sessions::Sessions;
 use super::upstream::UpstreamManager;
 use super::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::config::NetworkSettings;
-use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{ErrandId, ErrandResult};
 use crate::metrics::ledger::label;
@@ -35,7 +34,7 @@ pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
     event_loop: EventLoopHandle,
-) -> Result<Box<dyn Network>, TlsError> {
+) -> Result<Box<dyn Network<P::Request>>, TlsError> {
     Ok(Box::new(Driver::new(protocol, settings, event_loop)?))
 }
 
@@ -121,9 +120,9 @@ impl<P: Protocol> Driver<P> {
     }
 }
 
-impl<P: Protocol> Network for Driver<P> {
-    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant) {
-        let exchange = self.protocol.exchange(credentials);
+impl<P: Protocol> Network<P::Request> for Driver<P> {
+    fn ask(&mut self, login: JobId, origin: Origin, request: P::Request, now: Instant) {
+        let exchange = self.protocol.exchange(request);
         let deadline = now + self.total_timeout;
         self.step(login, exchange, origin, deadline, now, Exchange::begin);
         self.carry_out(now);

@@ -8,7 +8,6 @@ pub mod pool_settings;
 
 pub use pool_settings::{Address, PoolSettings, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};
 
-use crate::credentials::Credentials;
 use crate::job::{Errand, ErrandResult};
 use crate::outcome::Verdict;
 use crate::secret::Secret;
@@ -25,6 +24,8 @@ pub struct QuestionId(pub u64);
 
 /// A mechanism that asks servers.
 pub trait Protocol: 'static {
+    /// What is to be decided: credentials, unless it is no mechanism.
+    type Request;
     /// One thing to ask. Kept until it is answered, since it may have to be asked again on another connection.
     type Question;
     /// What the server said, as far as the exchange needs it.
@@ -45,8 +46,8 @@ pub trait Protocol: 'static {
     /// A session for a new connection to the server at that place in the pool's list.
     fn session(&self, pool: PoolId, server: usize) -> Self::Session;
 
-    /// The exchange that checks these credentials.
-    fn exchange(&self, credentials: Credentials) -> Self::Exchange;
+    /// The exchange that decides that request.
+    fn exchange(&self, request: Self::Request) -> Self::Exchange;
 }
 
 /// One connection: what is to be written, and what the bytes read mean.

@@ -21,6 +21,7 @@ pub(in crate::net) struct Lines {
 }
 
 impl Protocol for Lines {
+    type Request = Credentials;
     type Question = Secret;
     type Answer = Vec<u8>;
     type Session = LineSession;
