@@ -5,4 +5,5 @@
 pub mod body;
 pub mod head;
 pub mod reply;
+pub mod session;
 pub mod target;

@@ -3,21 +3,22 @@
 //! As auth_httpform.c does it, and besides: https, several servers, connections that are kept, JSON, other statuses.
 #![forbid(unsafe_code)]
 
+mod dialogue;
 mod escape;
 mod exchange;
-mod session;
 mod settings;
 mod status;
 mod template;
 #[cfg(test)]
 mod tests;
 
+pub use dialogue::Forms;
 pub use exchange::Exchange;
-pub use session::Session;
 
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::http::head::Reply;
+use crate::http::session;
 use crate::http::target::Target;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
@@ -72,6 +73,9 @@ pub fn protocol(sources: &RawSettings, network: &NetworkSettings) -> Result<Http
     })
 }
 
+/// One connection.
+pub type Session = session::Session<Forms>;
+
 /// The mechanism, as [`Protocol`] wants it.
 pub struct Httpform {
     pool: Rc<PoolSettings>,
@@ -117,7 +121,7 @@ impl Protocol for Httpform {
 
     fn session(&self, _: PoolId, server: usize) -> Session {
         let head = self.heads.get(server).map_or_else(|| "".into(), Rc::clone);
-        Session::new(head, Rc::clone(&self.statuses))
+        Session::new(Forms::new(head, Rc::clone(&self.statuses)))
     }
 
     fn exchange(&self, credentials: Credentials) -> Exchange {
