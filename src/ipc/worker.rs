@@ -136,6 +136,7 @@ fn decode_request(reader: &mut Reader<'_>) -> Result<Credentials, Malformed> {
         service: reader.string()?.to_vec(),
         realm: reader.string()?.to_vec(),
         client: reader.option(read_address)?,
+        connection: None,
     })
 }
 
@@ -302,6 +303,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: Some("2001:db8::7".parse().unwrap()),
+            connection: None,
         };
         let message = encode_request(JobId(9), &credentials);
         let Ok(ToWorker::Job(JobId(9), Purpose::CheckLogin(arrived))) = ToWorker::decode(message.as_bytes())

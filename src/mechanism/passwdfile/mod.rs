@@ -158,6 +158,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         let verdict = mechanism.verify(&credentials);
         assert!(verdict.delay.is_zero());

@@ -70,6 +70,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
             client: None,
+            connection: None,
         })
     }
 

@@ -81,6 +81,7 @@ pub(super) fn credentials(login: &str, password: &str) -> Credentials {
         service: b"smtp".to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     }
 }
 
