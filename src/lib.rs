@@ -48,6 +48,7 @@ pub mod supervisor;
 pub mod sys;
 pub mod system_check;
 pub mod testsaslauthd;
+pub mod weakforced;
 pub mod wire;
 pub mod worker;
 

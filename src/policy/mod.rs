@@ -6,6 +6,7 @@ pub mod cache;
 pub mod dispatch;
 pub mod fair_queue;
 pub mod origin;
+pub mod policy_server;
 pub mod pool;
 pub mod room;
 pub mod route;
