@@ -62,6 +62,9 @@ pub(super) struct Flags {
     pub(super) verbose: bool,
     #[arg(long, default_value_t = 60, value_parser = number("--request-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) request_timeout: u32,
+    /// Seconds: what PAM's modules and Dovecot take.
+    #[arg(long, default_value_t = 2, value_parser = number("--failure-delay", 0..=LONGEST_FAILURE_DELAY))]
+    pub(super) failure_delay: u32,
     #[arg(long, default_value_t = 30, value_parser = number("--read-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) read_timeout: u32,
     #[arg(long, default_value_t = 4096, value_parser = number("--max-connections", 1..=1_000_000))]
@@ -146,6 +149,9 @@ const LARGEST_GROWTH: u32 = 1 << 20;
 
 /// A day, in seconds: a longer time-out is a mistake.
 const LONGEST_TIMEOUT: u32 = 86_400;
+
+/// `--failure-delay` in seconds: half of what the usual clients wait for an answer at all.
+const LONGEST_FAILURE_DELAY: u32 = 30;
 
 /// `-s` in kilobytes stays below 4 GiB, where the C daemon's arithmetic wraps around.
 const LARGEST_CACHE: u32 = 4_194_303;

@@ -199,6 +199,7 @@ impl Flags {
             cache: self.cache.then(|| self.cache_settings()),
             limits: Limits { password: size(self.max_password), field: size(self.max_field) },
             request_timeout: seconds(self.request_timeout),
+            failure_delay: seconds(self.failure_delay),
             read_timeout: seconds(self.read_timeout),
             max_connections: size(self.max_connections),
             max_auth_connections: size(self.max_auth_connections),

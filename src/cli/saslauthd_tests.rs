@@ -45,6 +45,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         workers: WorkerSettings { most: 5, ready: 5, requests_each: 10_000, flag: WorkerFlag::Processes },
         limits: Limits::DEFAULT,
         request_timeout: Duration::from_secs(60),
+        failure_delay: Duration::from_secs(2),
         read_timeout: Duration::from_secs(30),
         max_connections: 4096,
         max_auth_connections: 4096,

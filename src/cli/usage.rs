@@ -49,6 +49,9 @@ option information:
 
   --request-timeout=<seconds>   From a complete request to its answer (default 60)
   --read-timeout=<seconds>      From the connection to a complete request (default 30)
+  --failure-delay=<seconds>     From a request to the answer that it failed, a quarter more or
+                                less, unless the mechanism has a delay of its own as pam does;
+                                0 is none, as in C (default 2, at most 30)
   --max-connections=<number>    Most clients at the same time (default 4096)
   --max-auth-connections=<number>
                                 Most connections to sockets with protocol=dovecot (default 4096)

@@ -101,6 +101,9 @@ pub struct FrontendSettings {
     pub limits: Limits,
     /// `--request-timeout`: from the complete request to its answer.
     pub request_timeout: Duration,
+    /// `--failure-delay`: from the complete request to the answer that it failed, where the mechanism has no delay of its
+    /// own; zero for none.
+    pub failure_delay: Duration,
     /// `--read-timeout`: from the connection to the complete request.
     pub read_timeout: Duration,
     /// `--max-connections`

@@ -212,6 +212,7 @@ mod tests {
                 },
                 limits: Limits::DEFAULT,
                 request_timeout: Duration::from_secs(60),
+                failure_delay: Duration::from_secs(2),
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
                 max_auth_connections: 4096,

@@ -63,6 +63,7 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .duration(network.idle_time)
         .size(network.most_connections)
         .flag(network.order == ServerOrder::RoundRobin)
+        .duration(settings.failure_delay)
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
         .log_level(setup.log_level)
@@ -104,6 +105,7 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
         reply_text: if reader.flag()? { ReplyText::Bare } else { ReplyText::Full },
         network: decode_network(reader)?,
+        failure_delay: reader.duration()?,
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     let log_level = reader.log_level()?;

@@ -172,7 +172,8 @@ impl FromWorker {
 }
 
 fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
-    let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0).duration(verdict.delay);
+    let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0);
+    let writer = writer.option(verdict.delay, Writer::duration);
     let writer = match &verdict.outcome {
         Outcome::Accept(text) => writer.number(ACCEPT).string(cut(text)).string(b""),
         Outcome::Reject(Refusal { text, reason, is_unknown_login, .. }) => {
@@ -187,7 +188,7 @@ fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
 }
 
 fn decode_verdict(reader: &mut Reader<'_>) -> Result<Verdict, Malformed> {
-    let delay = reader.duration()?;
+    let delay = reader.option(Reader::duration)?;
     let kind = reader.number()?;
     let (text, reason) = (reader.text()?, reader.text()?);
     let outcome = match kind {
@@ -266,7 +267,7 @@ mod tests {
 
     /// Verdicts, to be compared as bytes: an answer may hold a secret and so cannot be compared itself.
     fn messages() -> Vec<FromWorker> {
-        let delay = Duration::from_micros(1_234_567);
+        let delay = Some(Duration::from_micros(1_234_567));
         [
             Outcome::ACCEPT,
             Outcome::Accept("remote authentication successful".into()),

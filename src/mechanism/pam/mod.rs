@@ -70,7 +70,7 @@ impl Pam {
         if matches!(outcome, Outcome::Reject(_)) {
             self.explain_refusal(service);
         }
-        Verdict { outcome, delay: transaction.delay_owed() }
+        Verdict { outcome, delay: Some(transaction.delay_owed()) }
     }
 
     /// Tells once of a service that nobody has made a file for, if that is why all its logins are refused.

@@ -12,6 +12,7 @@ mod activity;
 #[cfg(test)]
 mod chain_tests;
 mod counters;
+mod delays;
 mod job;
 mod observation;
 mod pools;
@@ -38,6 +39,7 @@ use crate::outcome::{Refusal, Verdict};
 use crate::policy::cache::{Cache, Fingerprint};
 use crate::policy::origin::Origin;
 use counters::Counters;
+use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -63,6 +65,7 @@ pub struct Dispatcher {
     timers: BTreeSet<(Instant, Timer)>,
     last_job: u64,
     actions: VecDeque<Action>,
+    delays: Delays,
     counters: Counters,
 }
 
@@ -86,6 +89,7 @@ impl Dispatcher {
             timers: BTreeSet::new(),
             last_job: 0,
             actions: VecDeque::new(),
+            delays: Delays::new(settings.failure_delay, key),
             counters: Counters::new(&site, now),
             site,
         };

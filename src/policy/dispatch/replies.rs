@@ -31,8 +31,8 @@ impl Dispatcher {
         }
     }
 
-    /// Answers one request. A failure, unavailable too, is held back as long as is owed: some logins bring that about,
-    /// and guessing by them must not be for free.
+    /// Answers one request. A failure is held back as long as is owed, also one of which nobody could tell in the end where
+    /// its login brings that about: guessing by such logins must not be for free.
     pub(super) fn answer(
         &mut self,
         request: RequestId,
@@ -43,7 +43,8 @@ impl Dispatcher {
         let Some(Waits::Job(_, deadline, since)) = self.requests.remove(&request) else { return };
         self.counters.note_duration(now.saturating_duration_since(since), now);
         self.timers.remove(&(deadline, Timer::Request(request)));
-        let held_until = now.checked_add(decision.delay).unwrap_or(deadline).min(deadline);
+        let owed = self.delay_owed(names, decision, since, now);
+        let held_until = now.checked_add(owed).unwrap_or(deadline).min(deadline);
         if held_until > now {
             self.log_decision(names, decision);
             self.requests

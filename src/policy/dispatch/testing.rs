@@ -24,6 +24,7 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
         },
         limits: Limits::DEFAULT,
         request_timeout: Duration::from_secs(60),
+        failure_delay: Duration::ZERO,
         read_timeout: Duration::from_secs(30),
         max_connections: 100,
         max_auth_connections: 100,

@@ -87,7 +87,7 @@ impl World {
             }
         }
         self.note_answer(job, outcome.clone());
-        Verdict { outcome, delay: SECOND * self.random.below(4) as u32 }
+        Verdict { outcome, delay: Some(SECOND * self.random.below(4) as u32) }
     }
 
     /// The servers decide; now and then about a login that nobody waits for any more, or that others are asked about.
