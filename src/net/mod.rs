@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// A mechanism that asks servers, as the event loop sees it; or what else asks servers about a `Request`.
-pub trait Network<Request = Credentials> {
+pub trait Network<Request = Credentials, Decided = Verdict> {
     /// Decides one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
     fn ask(&mut self, login: JobId, origin: Origin, request: Request, now: Instant);
 
@@ -54,7 +54,7 @@ pub trait Network<Request = Credentials> {
     fn flush(&mut self, now: Instant);
 
     /// The next thing to do.
-    fn next_action(&mut self) -> Option<NetworkAction>;
+    fn next_action(&mut self) -> Option<NetworkAction<Decided>>;
 
     /// How each of its servers is, sorted by their names.
     fn servers(&self, now: Instant) -> Vec<ServerNow>;
@@ -64,9 +64,9 @@ pub trait Network<Request = Credentials> {
 }
 
 /// What the event loop must do for the driver.
-pub enum NetworkAction {
+pub enum NetworkAction<Decided = Verdict> {
     /// A login is decided.
-    Decided(JobId, Verdict),
+    Decided(JobId, Decided),
     /// A worker is to do this, for one login or for all; answered by [`Network::handle_errand`].
     Errand(ErrandId, Errand, Option<JobId>),
 }

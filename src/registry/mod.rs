@@ -16,6 +16,7 @@ use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
 use crate::net::probe::{DoErrand, Probed, probe};
 use crate::net::{EventLoopHandle, Network};
+use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
@@ -116,7 +117,7 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];
 
-fn connected<P: Protocol<Request = Credentials>>(
+fn connected<P: Protocol<Request = Credentials, Verdict = Verdict>>(
     protocol: P,
     network: &NetworkSettings,
     event_loop: EventLoopHandle,

@@ -12,7 +12,7 @@ const LONGEST_MESSAGE: usize = 200;
 
 /// An answer, as far as it counts.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Reply {
     /// Below 0: the login is refused. Otherwise the seconds before it is to be checked.
     pub status: i64,
     /// What the server has to say for the log, cut; often empty.
@@ -52,7 +52,7 @@ impl std::error::Error for Fault {}
 ///
 /// # Errors
 /// When it is no answer.
-pub fn read(body: &[u8]) -> Result<Answer, Fault> {
+pub fn read(body: &[u8]) -> Result<Reply, Fault> {
     let text = std::str::from_utf8(body).map_err(|_| Fault::NotJson)?;
     let mut reader = Reader { rest: text };
     let (mut status, mut message) = (None, None);
@@ -71,7 +71,7 @@ pub fn read(body: &[u8]) -> Result<Answer, Fault> {
     if !reader.rest.is_empty() {
         return Err(Fault::NotJson);
     }
-    Ok(Answer { status: status.ok_or(Fault::NoStatus)?, message: message.unwrap_or_default() })
+    Ok(Reply { status: status.ok_or(Fault::NoStatus)?, message: message.unwrap_or_default() })
 }
 
 fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Fault> {
@@ -244,8 +244,8 @@ fn behind_digits(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn answer(status: i64, message: &str) -> Result<Answer, Fault> {
-        Ok(Answer { status, message: message.to_owned() })
+    fn answer(status: i64, message: &str) -> Result<Reply, Fault> {
+        Ok(Reply { status, message: message.to_owned() })
     }
 
     #[test]

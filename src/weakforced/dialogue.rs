@@ -1,7 +1,7 @@
 //! Requests on the wire, and what replies mean.
 #![forbid(unsafe_code)]
 
-use super::answer::{self, Answer};
+use super::answer::{self, Reply};
 use super::{basic, body::body};
 use crate::http::reply::{Reader, Whole};
 use crate::http::session::Dialogue;
@@ -78,7 +78,7 @@ impl Questions {
 
 impl Dialogue for Questions {
     type Question = Question;
-    type Answer = Answer;
+    type Answer = Reply;
     type Asked = Asked;
 
     fn write(&self, question: &Question, output: &mut Secret) -> Asked {
@@ -98,12 +98,12 @@ impl Dialogue for Questions {
         Reader::of_body(LONGEST_ANSWER)
     }
 
-    fn judge(&self, asked: Asked, Whole { reply, content, .. }: Whole) -> Result<Answer, Failure> {
+    fn judge(&self, asked: Asked, Whole { reply, content, .. }: Whole) -> Result<Reply, Failure> {
         if !(200..300).contains(&reply.status) {
             return Err(Failure::new(FailureKind::Refused, reply.to_string()));
         }
         if asked == Asked::Report {
-            return Ok(Answer::default());
+            return Ok(Reply::default());
         }
         let unexpected = |reason: String| Failure::new(FailureKind::Unexpected, reason);
         let content = content.ok_or_else(|| unexpected("the answer is cut or too long".to_owned()))?;

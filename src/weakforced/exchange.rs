@@ -1,15 +1,14 @@
 //! One question about a login, or one report.
 #![forbid(unsafe_code)]
 
-use super::answer::Answer;
+use super::answer::Reply;
 use super::{ALLOW, REPORT};
 use crate::job::ErrandResult;
 use crate::net::exchange::{Failure, FailureKind, Step};
-use crate::outcome::{Outcome, Refusal, Verdict};
-use crate::policy::policy_server::Question;
+use crate::policy::policy_server::{Answer, Question};
 use std::time::Duration;
 
-/// A question, as [`Exchange`](crate::net::exchange::Exchange) wants it. Its verdict is what [`Question`] says.
+/// A question, as [`Exchange`](crate::net::exchange::Exchange) wants it.
 pub struct Exchange {
     question: Question,
 }
@@ -20,23 +19,23 @@ impl Exchange {
     }
 }
 
-fn verdict(answer: Answer) -> Verdict {
-    match u64::try_from(answer.status) {
-        Ok(seconds) => Verdict { outcome: Outcome::ACCEPT, delay: Duration::from_secs(seconds) },
-        // The client never sees the message: it may say what only administrators should know.
-        Err(_) => Outcome::Reject(Refusal::with_reason("", answer.message)).into(),
+fn meaning(reply: Reply) -> Answer {
+    match u64::try_from(reply.status) {
+        Ok(seconds) => Answer::Allow(Duration::from_secs(seconds)),
+        Err(_) => Answer::Refuse(reply.message),
     }
 }
 
-fn failed(failure: Failure) -> Step<Question> {
-    Step::Done(Outcome::unavailable("", failure.reason).into())
+fn failed(failure: Failure) -> Step<Question, Answer> {
+    Step::Done(Answer::Failed(failure.reason))
 }
 
 impl crate::net::exchange::Exchange for Exchange {
     type Question = Question;
-    type Answer = Answer;
+    type Answer = Reply;
+    type Verdict = Answer;
 
-    fn begin(&mut self) -> Step<Question> {
+    fn begin(&mut self) -> Step<Question, Answer> {
         let pool = match self.question {
             Question::Allow(_) => ALLOW,
             Question::Report(..) => REPORT,
@@ -44,11 +43,11 @@ impl crate::net::exchange::Exchange for Exchange {
         Step::Ask(pool, self.question.clone())
     }
 
-    fn handle_answer(&mut self, answer: Result<Answer, Failure>) -> Step<Question> {
-        answer.map_or_else(failed, |answer| Step::Done(verdict(answer)))
+    fn handle_answer(&mut self, reply: Result<Reply, Failure>) -> Step<Question, Answer> {
+        reply.map_or_else(failed, |reply| Step::Done(meaning(reply)))
     }
 
-    fn handle_errand(&mut self, _: ErrandResult) -> Step<Question> {
+    fn handle_errand(&mut self, _: ErrandResult) -> Step<Question, Answer> {
         failed(Failure::new(FailureKind::Internal, "a worker has answered what nobody asked"))
     }
 }

@@ -10,7 +10,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Fault, read as read_answer};
+pub use answer::{Fault, Reply, read as read_reply};
 pub use dialogue::Questions;
 pub use exchange::Exchange;
 pub use settings::{KEYS, PASSWORDS, PREFIX};
@@ -19,7 +19,7 @@ use crate::config::NetworkSettings;
 use crate::http::session;
 use crate::mechanism::MechanismError;
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
-use crate::policy::policy_server::{PolicySettings, Question};
+use crate::policy::policy_server::{Answer, PolicySettings, Question};
 use crate::secret::Secret;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
@@ -112,8 +112,9 @@ pub struct Weakforced {
 
 impl Protocol for Weakforced {
     type Request = Question;
+    type Verdict = Answer;
     type Question = Question;
-    type Answer = Answer;
+    type Answer = Reply;
     type Session = session::Session<Questions>;
     type Exchange = Exchange;
 

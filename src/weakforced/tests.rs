@@ -6,7 +6,6 @@ use crate::credentials::MailConnection;
 use crate::net::exchange::{
     Exchange as _, Failure, FailureKind, QuestionId, Session as _, SessionEvent, Step,
 };
-use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::policy::policy_server::{Attempt, Report};
 use crate::settings::file::Text;
 
@@ -40,7 +39,7 @@ fn written(file: &str, question: Question) -> String {
 }
 
 /// What becomes of a question that is replied to with these bytes, after which the server hangs up.
-fn verdict(question: Question, reply: &str) -> Result<Verdict, String> {
+fn verdict(question: Question, reply: &str) -> Answer {
     let weakforced = weakforced(FILE);
     let mut exchange = weakforced.exchange(question);
     let Step::Ask(pool, question) = exchange.begin() else { panic!("it asks") };
@@ -55,10 +54,7 @@ fn verdict(question: Question, reply: &str) -> Result<Verdict, String> {
         _ => Err(Failure::new(FailureKind::Unexpected, "hung up")),
     };
     match exchange.handle_answer(answer) {
-        Step::Done(Verdict { outcome: Outcome::Unavailable(refusal), .. }) => {
-            Err(refusal.reason.into_owned())
-        }
-        Step::Done(verdict) => Ok(verdict),
+        Step::Done(answer) => answer,
         Step::Ask(..) | Step::Errand(_) => panic!("it asks once"),
     }
 }
@@ -89,15 +85,15 @@ fn a_report_goes_to_its_own_command_and_without_an_account_there_is_no_authoriza
 
 #[test]
 fn the_status_decides() {
-    let allowed = |seconds| Verdict { outcome: Outcome::ACCEPT, delay: Duration::from_secs(seconds) };
-    let refused = |message: &str| Outcome::Reject(Refusal::with_reason("", message.to_owned())).into();
+    let allowed = |seconds| Answer::Allow(Duration::from_secs(seconds));
+    let refused = |message: &str| Answer::Refuse(message.to_owned());
     for (body, expected) in [
         (r#"{"status":0,"msg":""}"#, allowed(0)),
         (r#"{"status":3}"#, allowed(3)),
         (r#"{"status":-1,"msg":"too many"}"#, refused("too many")),
         (r#"{"status":-2}"#, refused("")),
     ] {
-        assert_eq!(verdict(Question::Allow(attempt()), &reply(body)), Ok(expected), "{body}");
+        assert_eq!(verdict(Question::Allow(attempt()), &reply(body)), expected, "{body}");
     }
 }
 
@@ -123,7 +119,11 @@ fn a_reply_that_says_nothing_is_no_answer() {
         ("* OK IMAP4rev1\r\n".to_owned(), "the server does not speak HTTP/1.1"),
         (String::new(), "hung up"),
     ] {
-        assert_eq!(verdict(Question::Allow(attempt()), &reply), Err(reason.to_owned()), "{reply:?}");
+        assert_eq!(
+            verdict(Question::Allow(attempt()), &reply),
+            Answer::Failed(reason.to_owned()),
+            "{reply:?}"
+        );
     }
 }
 
@@ -131,20 +131,17 @@ fn a_reply_that_says_nothing_is_no_answer() {
 fn an_answer_that_ends_with_its_connection_counts() {
     for head in ["HTTP/1.0 200 OK", "HTTP/1.1 200 OK\r\nConnection: close"] {
         let reply = format!("{head}\r\n\r\n{{\"status\":-1}}");
-        assert!(matches!(
-            verdict(Question::Allow(attempt()), &reply),
-            Ok(Verdict { outcome: Outcome::Reject(_), .. })
-        ));
+        assert_eq!(verdict(Question::Allow(attempt()), &reply), Answer::Refuse(String::new()));
     }
 }
 
 #[test]
 fn a_report_is_heard_whatever_the_body_of_the_reply_says() {
     for body in [r#"{"status":"ok"}"#, "", "junk"] {
-        assert_eq!(verdict(report(), &reply(body)), Ok(Outcome::ACCEPT.into()), "{body}");
+        assert_eq!(verdict(report(), &reply(body)), Answer::Allow(Duration::ZERO), "{body}");
     }
     let failed = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(verdict(report(), failed), Err("HTTP status 404 Not Found".to_owned()));
+    assert_eq!(verdict(report(), failed), Answer::Failed("HTTP status 404 Not Found".to_owned()));
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::http::session;
 use crate::http::target::Target;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
+use crate::outcome::Verdict;
 use crate::secret::Secret;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
@@ -110,6 +111,7 @@ impl Httpform {
 
 impl Protocol for Httpform {
     type Request = Credentials;
+    type Verdict = Verdict;
     type Question = Secret;
     type Answer = Reply;
     type Session = Session;

@@ -34,7 +34,7 @@ pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
     event_loop: EventLoopHandle,
-) -> Result<Box<dyn Network<P::Request>>, TlsError> {
+) -> Result<Box<dyn Network<P::Request, P::Verdict>>, TlsError> {
     Ok(Box::new(Driver::new(protocol, settings, event_loop)?))
 }
 
@@ -52,7 +52,7 @@ pub struct Driver<P: Protocol> {
     errands: HashMap<ErrandId, Sender>,
     last_question: u64,
     last_errand: u64,
-    actions: VecDeque<NetworkAction>,
+    actions: VecDeque<NetworkAction<P::Verdict>>,
     /// Connections with something to write.
     unflushed: Vec<ConnectionId>,
     /// Connections with more to read, when all others have had their turn.
@@ -120,7 +120,7 @@ impl<P: Protocol> Driver<P> {
     }
 }
 
-impl<P: Protocol> Network<P::Request> for Driver<P> {
+impl<P: Protocol> Network<P::Request, P::Verdict> for Driver<P> {
     fn ask(&mut self, login: JobId, origin: Origin, request: P::Request, now: Instant) {
         let exchange = self.protocol.exchange(request);
         let deadline = now + self.total_timeout;
@@ -213,7 +213,7 @@ impl<P: Protocol> Network<P::Request> for Driver<P> {
         }
     }
 
-    fn next_action(&mut self) -> Option<NetworkAction> {
+    fn next_action(&mut self) -> Option<NetworkAction<P::Verdict>> {
         self.actions.pop_front()
     }
 

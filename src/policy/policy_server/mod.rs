@@ -44,11 +44,21 @@ pub enum OnUnavailable {
 /// What the server is asked or told.
 #[derive(Clone)]
 pub enum Question {
-    /// Whether a login may be checked. The answer is a verdict: an acceptance, maybe with a delay before the check; a
-    /// refusal whose reason is the server's message; or that it could not be asked.
+    /// Whether a login may be checked.
     Allow(Rc<Attempt>),
-    /// What came of it. Any acceptance says that it was heard.
+    /// What came of it, which only has to be heard.
     Report(Rc<Attempt>, Report),
+}
+
+/// What the server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The login may be checked, not sooner than that from now. A report was heard.
+    Allow(Duration),
+    /// The login is to be refused, and what the server says of that: for the log, maybe empty.
+    Refuse(String),
+    /// It did not, and why.
+    Failed(String),
 }
 
 /// How a login has ended.
