@@ -20,6 +20,7 @@ use crate::http::session;
 use crate::mechanism::MechanismError;
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
 use crate::policy::policy_server::{Answer, PolicySettings, Question};
+use crate::policy::room::{POLICY_CONNECTIONS_FOR_QUESTIONS, POLICY_CONNECTIONS_FOR_REPORTS};
 use crate::secret::Secret;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
@@ -29,16 +30,6 @@ use std::time::Duration;
 
 /// How the log, the status and the metrics call what asks policy servers. No mechanism can have that name.
 pub const NAME: &str = "(policy)";
-
-/// Connections for questions about logins. One carries a question at a time, so with an answer in 10 ms these are 6,400
-/// logins a second.
-const MOST_CONNECTIONS: usize = 64;
-
-/// Connections for reports, for which nobody waits.
-const MOST_CONNECTIONS_FOR_REPORTS: usize = 4;
-
-/// Connections that may be open to each server.
-pub const CONNECTIONS: usize = MOST_CONNECTIONS + MOST_CONNECTIONS_FOR_REPORTS;
 
 /// Questions about logins go to one pool and reports to another, so that these keep no login waiting.
 const ALLOW: PoolId = PoolId(0);
@@ -99,7 +90,7 @@ fn parts(settings: Settings, network: &NetworkSettings) -> (Weakforced, PolicySe
         tls: Rc::new(tls.clone()),
         credential_scope: 0,
     };
-    let pools = [pool(MOST_CONNECTIONS), pool(MOST_CONNECTIONS_FOR_REPORTS)].map(Rc::new);
+    let pools = [pool(POLICY_CONNECTIONS_FOR_QUESTIONS), pool(POLICY_CONNECTIONS_FOR_REPORTS)].map(Rc::new);
     (Weakforced { pools, heads }, policy)
 }
 

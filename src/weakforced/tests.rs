@@ -147,6 +147,6 @@ fn a_report_is_heard_whatever_the_body_of_the_reply_says() {
 #[test]
 fn reports_have_connections_of_their_own() {
     let weakforced = weakforced(FILE);
-    assert_eq!(weakforced.pool(ALLOW).most_connections, MOST_CONNECTIONS);
-    assert_eq!(weakforced.pool(REPORT).most_connections, MOST_CONNECTIONS_FOR_REPORTS);
+    assert_eq!(weakforced.pool(ALLOW).most_connections, POLICY_CONNECTIONS_FOR_QUESTIONS);
+    assert_eq!(weakforced.pool(REPORT).most_connections, POLICY_CONNECTIONS_FOR_REPORTS);
 }

@@ -3,7 +3,7 @@
 
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
-use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::totals::{PolicyTotals, Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
 
 pub(super) fn snapshot() -> Snapshot {
@@ -83,6 +83,15 @@ fn totals(durations: Histogram) -> Totals {
         invalid_requests: one("too_long", 5),
         worker_deaths: one("crash", 1),
         servers: [(key, ServerTotals { answered: 5, failed: 9 })].into(),
+        policy: PolicyTotals {
+            allowed: 70,
+            delayed: 4,
+            refused: 12,
+            failed: 3,
+            skipped: 2,
+            reported: 85,
+            dropped: 1,
+        },
         reloads: Reloads { succeeded: 2, failed: 1 },
         log_lines_dropped: 7,
     }

@@ -1,7 +1,7 @@
 //! The heart: from a request to its one reply.
 //!
-//! route → `-r`, `--login-format` → cache → an identical request in flight → its mechanisms, step by step → delay owed for
-//! a failure → reply
+//! route → `-r`, `--login-format` → cache → an identical request in flight → the policy server → its mechanisms, step by step
+//! → delay owed for a failure → reply → report to the policy server
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -15,6 +15,9 @@ mod counters;
 mod delays;
 mod job;
 mod observation;
+mod policy_server;
+#[cfg(test)]
+mod policy_server_tests;
 mod pools;
 mod queue_watch;
 mod replies;
@@ -41,6 +44,7 @@ use crate::policy::origin::Origin;
 use counters::Counters;
 use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
+use policy_server::PolicyServer;
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -66,6 +70,7 @@ pub struct Dispatcher {
     last_job: u64,
     actions: VecDeque<Action>,
     delays: Delays,
+    policy_server: Option<PolicyServer>,
     counters: Counters,
 }
 
@@ -90,6 +95,7 @@ impl Dispatcher {
             last_job: 0,
             actions: VecDeque::new(),
             delays: Delays::new(settings.failure_delay, key),
+            policy_server: None,
             counters: Counters::new(&site, now),
             site,
         };
@@ -147,6 +153,7 @@ impl Dispatcher {
             self.timers.remove(&(due, timer));
             match timer {
                 Timer::Job(job) => self.time_out(job, now),
+                Timer::Policy(job) => self.handle_policy_timer(job, now),
                 Timer::Request(request) => self.handle_request_timer(request, now),
             }
         }
@@ -180,6 +187,7 @@ impl Dispatcher {
             self.release(request);
         }
         self.timers.clear();
+        self.policy_server.iter_mut().for_each(PolicyServer::give_up);
     }
 
     /// When [`Self::handle_timeout`] must be called at the latest.
@@ -209,9 +217,26 @@ impl Dispatcher {
         JobId(self.last_job + 1)
     }
 
-    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
+    /// A number that no job has.
+    fn take_number(&mut self) -> JobId {
         let id = self.next_job();
         self.last_job = id.0;
+        id
+    }
+
+    /// The job goes to another place, whose time begins.
+    fn put_at(&mut self, id: JobId, place: Place, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut job.place, place);
+        job.since = now;
+        if let Some(timer) = before.timer(id) {
+            self.timers.remove(&timer);
+        }
+        self.timers.extend(place.timer(id));
+    }
+
+    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
+        let id = self.take_number();
         let deadline = now + self.request_timeout;
         let job = Job { purpose: Some(purpose), asker, origin, place, since: now, deadline };
         self.jobs.insert(id, job);
@@ -222,6 +247,9 @@ impl Dispatcher {
     fn forget(&mut self, id: JobId) -> Option<Job> {
         let mut job = self.jobs.remove(&id)?;
         self.timers.remove(&(job.deadline, Timer::Job(id)));
+        if let Some(timer) = job.place.timer(id) {
+            self.timers.remove(&timer);
+        }
         if let Some(fingerprint) = job.login().and_then(|login| login.fingerprint.as_ref()) {
             self.in_flight.remove(fingerprint);
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 impl Dispatcher {
     /// The login is decided: everybody who waits for it is answered.
     pub(super) fn finish(&mut self, id: JobId, decision: Decision, now: Instant) {
-        let Some(Job { asker: Asker::Requests(mut login), .. }) = self.forget(id) else { return };
+        let Some(Job { asker: Asker::Requests(mut login), origin, .. }) = self.forget(id) else { return };
         if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &decision.outcome) {
             let Names { login: name, realm, service, .. } = &*login.names;
             if let Some(fingerprint) = login.fingerprint.take() {
@@ -29,6 +29,7 @@ impl Dispatcher {
         for request in login.requests {
             self.answer(request, &login.names, &decision, now);
         }
+        self.report_decision(login.attempt, origin, &decision);
     }
 
     /// Answers one request. A failure is held back as long as is owed, also one of which nobody could tell in the end where

@@ -7,6 +7,7 @@ use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag,
 use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
 use crate::outcome::Outcome;
+use crate::policy::policy_server::{self, Question};
 use crate::secret::Secret;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -59,6 +60,7 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         pools: local.map(|place| pool(Some(InstanceId(place)))).chain(errands).collect(),
         routes: Routes { default: route(&all), ..Routes::default() },
         endpoints: Vec::new(),
+        has_policy_server: false,
     }
 }
 
@@ -104,6 +106,9 @@ pub(super) struct Scene {
     pub(super) withdrawn: Vec<(InstanceId, JobId)>,
     pub(super) reports: Vec<(ErrandId, ErrandResult)>,
     pub(super) events: Vec<Event>,
+    /// What the policy server was asked and told, and what of it was given up.
+    pub(super) put_to_policy: Vec<(JobId, Question)>,
+    pub(super) abandoned_by_policy: Vec<JobId>,
     workers: u64,
 }
 
@@ -133,6 +138,8 @@ impl Scene {
             withdrawn: Vec::new(),
             reports: Vec::new(),
             events: Vec::new(),
+            put_to_policy: Vec::new(),
+            abandoned_by_policy: Vec::new(),
             workers: 0,
         };
         scene.settle();
@@ -162,6 +169,8 @@ impl Scene {
                 }
                 Action::Withdraw(instance, job) => self.withdrawn.push((instance, job)),
                 Action::Abandon(instance, job) => self.abandoned.push((instance, job)),
+                Action::AskPolicyServer(id, _, question) => self.put_to_policy.push((id, question)),
+                Action::AbandonPolicyQuestion(id) => self.abandoned_by_policy.push(id),
                 Action::Report(_, id, result) => self.reports.push((id, result)),
                 Action::Log(event) => self.events.push(event),
             }
@@ -205,6 +214,13 @@ impl Scene {
     pub(super) fn decide(&mut self, index: usize, verdict: impl Into<Verdict>) {
         let (instance, job) = self.asked[index];
         self.dispatcher.handle_decision(instance, job, verdict.into(), self.now);
+        self.settle();
+    }
+
+    /// The answer to what the policy server was asked or told as the one of that index.
+    pub(super) fn say(&mut self, index: usize, answer: policy_server::Answer) {
+        let id = self.put_to_policy[index].0;
+        self.dispatcher.handle_policy_answer(id, answer, self.now);
         self.settle();
     }
 

@@ -10,6 +10,7 @@ use crate::registry::load::Loaded;
 use crate::registry::named_files;
 use crate::sys::impersonation::Wish;
 use crate::system_check::judge::host::{Host, Unreadable};
+use crate::weakforced;
 use std::fs;
 use std::path::Path;
 
@@ -36,7 +37,9 @@ fn shadow(loaded: &Loaded) -> Option<Unreadable> {
 /// Certificates and keys, which the frontend reads as the account of `--user`.
 fn named(config: &Config, loaded: &Loaded) -> Vec<Unreadable> {
     let (Some(user), Some(text)) = (config.user.clone(), &loaded.sources.file) else { return Vec::new() };
-    let mechanisms: Vec<_> = loaded.site.remote_instances().map(|(_, instance)| instance.mechanism).collect();
+    let mechanisms = loaded.site.remote_instances().map(|(_, instance)| instance.mechanism);
+    let mechanisms: Vec<_> =
+        mechanisms.chain(loaded.site.has_policy_server.then_some(weakforced::PREFIX)).collect();
     let name = user.clone();
     let Some(account) = within(PATIENCE, move || account(&name)).flatten() else { return Vec::new() };
     // It has its own group only.

@@ -22,12 +22,13 @@ impl World {
             service,
             login: format!("user{}", self.random.below(8)),
             password: format!("password{}", self.random.below(3)),
+            client: self.client(),
         };
         let longest = self.service.request_timeout;
         let time = if self.random.one_in(3) { longest.mul_f64(0.25) } else { longest };
         let deadline = self.now + time;
         let credentials = credentials(&question.login, &question.password);
-        let credentials = Credentials { service: service.into(), ..credentials };
+        let credentials = Credentials { service: service.into(), client: question.client, ..credentials };
         let uid = self.random.below(3) as u32;
         self.asked.insert(request, Asked { question, deadline, job: None });
         self.looked_up += u64::from(self.service.cache.is_some());
@@ -106,7 +107,8 @@ impl World {
     }
 
     pub(super) fn send_an_errand(&mut self) {
-        let drivers: Vec<_> = self.site.remote_instances().map(|(id, _)| id).collect();
+        let policy_server = self.site.has_policy_server.then_some(InstanceId::POLICY_SERVER);
+        let drivers: Vec<_> = self.site.remote_instances().map(|(id, _)| id).chain(policy_server).collect();
         let Some(instance) = self.random.pick(&drivers).filter(|_| self.errands.len() < 20) else { return };
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);

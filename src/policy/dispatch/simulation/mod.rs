@@ -13,6 +13,7 @@
 mod checks;
 mod effects;
 mod events;
+mod policy_server;
 mod sites;
 
 use super::testing::{SECOND, service};
@@ -23,7 +24,9 @@ use crate::metrics::totals::Totals;
 use crate::secret;
 use crate::simulation::{Random, of_all_seeds};
 use checks::History;
+use policy_server::Policy;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 const STEPS: usize = 400;
 
@@ -64,6 +67,7 @@ struct Question {
     service: &'static str,
     login: String,
     password: String,
+    client: Option<IpAddr>,
 }
 
 /// The world around a dispatcher, and what it remembers to judge it by.
@@ -110,6 +114,7 @@ struct World {
     /// Questions that were accepted, not yet replied to.
     verdicts: Vec<Question>,
     is_stopping: bool,
+    policy: Policy,
 }
 
 impl World {
@@ -124,9 +129,12 @@ impl World {
         let site = Rc::new(sites::random(&mut random));
         let hanging = PoolId(random.below(2 * site.pools.len() as u64) as usize);
         let now = Instant::now();
+        let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now);
+        let (policy, dispatcher) = Policy::of(&site, &mut random, dispatcher);
         let secrets_before = secret::alive();
         Self {
-            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now),
+            dispatcher,
+            policy,
             hanging: (site.pools.len() > 1 && hanging.0 < site.pools.len()).then_some(hanging),
             random,
             now,
@@ -172,11 +180,12 @@ impl World {
             5..=6 if !self.network.is_empty() => self.decide(),
             5..=8 => self.answer(),
             9 => self.kill_a_worker(),
-            10 => self.speak_out_of_turn(),
-            11..=12 => self.start_a_worker(),
+            10 if self.random.one_in(2) => self.speak_out_of_turn(),
+            12 => self.start_a_worker(),
             13 => self.make_a_worker_ready(),
             14 if self.random.one_in(40) => self.forget_all(),
             15 if self.random.one_in(2) => self.flush(),
+            10..=11 if self.site.has_policy_server => self.answer_for_policy(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
             18..=19 => self.hang_up(),
