@@ -30,6 +30,7 @@ impl Frontend {
             pools: self.dispatcher.pools(now),
             servers,
             cache: self.dispatcher.cache(),
+            has_policy_server: self.site.has_policy_server,
             clients: self.clients.len() + self.auth_clients.len(),
             requests: self.dispatcher.waiting_requests(),
             draining: daemon.draining,

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub servers: Vec<ServerNow>,
     /// `None` without `-c`.
     pub cache: Option<CacheNow>,
+    /// Whether logins are put to a policy server.
+    pub has_policy_server: bool,
     /// Connections that are open, at all sockets but this one.
     pub clients: usize,
     /// Requests without a reply: those that wait for a worker or a server and those that are held back.

@@ -4,7 +4,7 @@
 use super::words::printable;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -166,12 +166,25 @@ fn totals(totals: &Totals) -> String {
         .number("cache_misses", totals.cache_misses)
         .number("cache_flushed", totals.cache_flushed)
         .raw("durations", &durations.finish())
+        .raw("policy", &policy(&totals.policy))
         .raw("clients_refused", &by_reason(&totals.clients_refused))
         .raw("invalid_requests", &by_reason(&totals.invalid_requests))
         .raw("worker_deaths", &by_reason(&totals.worker_deaths))
         .number("reloads_succeeded", totals.reloads.succeeded)
         .number("reloads_failed", totals.reloads.failed)
         .number("log_lines_dropped", totals.log_lines_dropped)
+        .finish()
+}
+
+fn policy(counted: &PolicyTotals) -> String {
+    Object::default()
+        .number("allowed", counted.allowed)
+        .number("delayed", counted.delayed)
+        .number("refused", counted.refused)
+        .number("failed", counted.failed)
+        .number("skipped", counted.skipped)
+        .number("reported", counted.reported)
+        .number("dropped", counted.dropped)
         .finish()
 }
 

