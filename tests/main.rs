@@ -41,6 +41,7 @@ mod pam;
 mod passwdfile;
 mod peers;
 mod places;
+mod policy_server;
 mod rimap;
 mod secrets;
 mod server_faults;

@@ -14,13 +14,14 @@ pub mod ldap_session;
 pub mod memory;
 pub mod mux_request;
 pub mod play;
+pub mod policy_reply;
 pub mod random;
 
 /// A check, which takes any bytes.
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 8] = [
+pub const CHECKS: [(&str, Check); 9] = [
     ("conffile", conffile::check),
     ("dovecot", dovecot::check),
     ("http_reply", http_reply::check),
@@ -29,4 +30,5 @@ pub const CHECKS: [(&str, Check); 8] = [
     ("ldap_message", ldap_message::check),
     ("ldap_session", ldap_session::check),
     ("mux_request", mux_request::check),
+    ("policy_reply", policy_reply::check),
 ];
