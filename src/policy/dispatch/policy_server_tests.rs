@@ -253,7 +253,7 @@ fn reports_that_nobody_takes_are_dropped_and_counted() {
         let index =
             scene.put_to_policy.iter().rposition(|(_, question)| matches!(question, Question::Allow(_)));
         scene.say(index.unwrap(), ALLOW);
-        scene.answer(client as usize, Outcome::reject("no"));
+        scene.answer(scene.sent.len() - 1, Outcome::reject("no"));
     }
     assert_eq!(scene.reports().len(), MOST_REPORTS);
     let totals = scene.dispatcher.take_totals().policy;
