@@ -23,6 +23,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod frontend;
 pub mod hash;
+pub mod http;
 pub mod ipc;
 pub mod job;
 pub mod log;
@@ -48,6 +49,7 @@ pub mod supervisor;
 pub mod sys;
 pub mod system_check;
 pub mod testsaslauthd;
+pub mod weakforced;
 pub mod wire;
 pub mod worker;
 

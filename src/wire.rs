@@ -162,6 +162,7 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
         service: service.to_vec(),
         realm: realm.to_vec(),
         client,
+        connection: None,
     })
 }
 

@@ -43,6 +43,7 @@ mod passwdfile;
 mod peers;
 mod penalty;
 mod places;
+mod policy_server;
 mod privileges;
 mod rimap;
 mod sandbox;

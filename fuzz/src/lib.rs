@@ -22,6 +22,7 @@ pub mod memory;
 pub mod mux_request;
 pub mod operations;
 pub mod play;
+pub mod policy_reply;
 pub mod pool;
 pub mod random;
 pub mod sasl;
@@ -34,7 +35,7 @@ use saslauthd::simulation;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 23] = [
+pub const CHECKS: [(&str, Check); 24] = [
     ("cache", cache::check),
     ("command_line", command_line::check),
     ("conffile", conffile::check),
@@ -52,6 +53,7 @@ pub const CHECKS: [(&str, Check); 23] = [
     ("log_text", log_text::check),
     ("login_format", login_format::check),
     ("mux_request", mux_request::check),
+    ("policy_reply", policy_reply::check),
     ("pool", pool::check),
     ("sasl", sasl::check),
     ("stored_passwords", stored_passwords::check),

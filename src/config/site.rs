@@ -22,6 +22,8 @@ pub struct Site {
     pub routes: Routes,
     /// The sockets.
     pub endpoints: Vec<Endpoint>,
+    /// Whether logins are put to a policy server.
+    pub has_policy_server: bool,
 }
 
 /// A mechanism with a name and settings of its own: `-a pam` is one, called `pam`; `[mechanism corp]` another.
@@ -40,6 +42,11 @@ pub struct Instance {
 /// The place of an instance in [`Site::instances`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(pub usize);
+
+impl InstanceId {
+    /// Of the policy server, which is no mechanism and is asked as one that asks servers.
+    pub const POLICY_SERVER: Self = Self(usize::MAX);
+}
 
 /// Workers of one kind. A pool that hangs takes nothing from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::settings::file::Problem;
 use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
 use crate::sys::{descriptor, random};
+use crate::weakforced;
 use mio::Poll;
 use std::io;
 use std::rc::Rc;
@@ -53,17 +54,23 @@ impl Equipment {
         let site = Rc::new(site);
         let tls_files = Rc::new(tls_files);
         let networks = Networks::new(&site, &service.network, &setup.sources, &tls_files, poll.registry())?;
+        let policy =
+            weakforced::client(&setup.sources, &service.network).map_err(|error| error.to_string())?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::bytes().map_err(cannot)?;
         let before_first = JobId::before_first_of(std::process::id());
+        let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now());
+        let dispatcher = match policy {
+            Some((_, policy)) => dispatcher.asking(policy),
+            None => dispatcher,
+        };
         Ok(Self {
             clients: Clients::new(&service, room.beyond, registry()?),
             auth_clients: AuthClients::new(&service, room.auth_clients, registry()?),
             control_clients: ControlClients::new(room.control_clients, registry()?),
             workers: Workers::new(setup.log_level, registry()?),
             networks,
-            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now())
-                .numbering_after(before_first),
+            dispatcher: dispatcher.numbering_after(before_first),
             site,
             request_timeout: service.request_timeout,
             poll,

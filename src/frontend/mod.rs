@@ -207,6 +207,7 @@ impl Frontend {
         self.draining
             && self.handover.is_none()
             && self.dispatcher.is_idle()
+            && (self.give_up_at.is_some() || !self.dispatcher.has_reports())
             && self.clients.are_all_answered()
             && self.auth_clients.is_empty()
             && self.control_clients.is_empty()

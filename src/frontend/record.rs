@@ -14,6 +14,7 @@ use crate::job::JobId;
 use crate::outcome::Outcome;
 use crate::policy::dispatch::{DecidedBy, Event, Names, Shed, Waiting};
 use crate::policy::penalty::{MANY, WITHIN};
+use crate::policy::policy_server::OnUnavailable;
 use line::{Line, Mechanisms, shown};
 use log::Level;
 use std::borrow::Cow;
@@ -51,6 +52,23 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
             WITHIN.as_secs(),
             names.client.map(|client| format!(" from {client}")).unwrap_or_default()
         ),
+        Event::PolicyServerFailed(reason, on_unavailable) => {
+            let meanwhile = match on_unavailable {
+                OnUnavailable::Allow => "logins are checked without it",
+                OnUnavailable::Unavailable => "logins with a client address cannot be decided",
+            };
+            let reason = shown(reason.as_bytes());
+            log::warn!(target: "frontend", "The policy server cannot be asked, and {meanwhile}: {reason}");
+        }
+        Event::PolicyServerRecovered => log::info!(target: "frontend", "The policy server answers again"),
+        Event::ReportFailed(reason) => {
+            let reason = shown(reason.as_bytes());
+            log::warn!(target: "frontend", "The policy server has not heard what came of a login: {reason}");
+        }
+        Event::PolicyWouldRefuse(names, message) => {
+            let line = Line { names, mechanisms: None, reason: Some(message) };
+            log::info!(target: "frontend", "The policy server would refuse a login, which is only logged: {line}");
+        }
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
             "The login of [user={}] took longer than --request-timeout={}; its worker is replaced",

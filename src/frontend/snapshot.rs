@@ -32,6 +32,7 @@ impl Frontend {
             cache: self.dispatcher.cache(),
             negative_cache: self.dispatcher.negative_cache(now),
             penalties: self.dispatcher.has_penalties().then(|| self.dispatcher.penalties(now)),
+            has_policy_server: self.site.has_policy_server,
             clients: self.clients.len() + self.auth_clients.len(),
             requests: self.dispatcher.waiting_requests(),
             draining: daemon.draining,

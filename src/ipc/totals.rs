@@ -7,7 +7,7 @@ use crate::metrics::daemon::Daemon;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::ledger::label;
 use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
-use crate::metrics::totals::{Penalties, Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::totals::{Penalties, PolicyTotals, Reloads, ServerTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 
 /// How many mechanisms, and how many servers, a message can name; see [`Totals::into_parts`].
@@ -27,6 +27,9 @@ pub(super) fn write_totals(writer: Writer, totals: &Totals) -> Writer {
         write_all(writer, reasons, |writer, word, count| writer.string(word.as_bytes()).number(*count))
     });
     let writer = [&totals.durations, &totals.waits].into_iter().fold(writer, write_histogram);
+    let policy = &totals.policy;
+    let asked = [policy.allowed, policy.delayed, policy.refused, policy.failed, policy.skipped];
+    let writer = asked.into_iter().chain([policy.reported, policy.dropped]).fold(writer, Writer::number);
     writer
         .number(totals.cache_hits)
         .number(totals.cache_misses)
@@ -69,6 +72,7 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
         worker_deaths: read_reasons(reader, &WorkerDeath::WORDS)?,
         durations: read_histogram(reader)?,
         waits: read_histogram(reader)?,
+        policy: read_policy(reader)?,
         cache_hits: reader.number()?,
         cache_misses: reader.number()?,
         cache_flushed: reader.number()?,
@@ -85,6 +89,18 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
             waived: reader.number()?,
             logins: reader.number()?,
         },
+    })
+}
+
+fn read_policy(reader: &mut Reader<'_>) -> Result<PolicyTotals, Malformed> {
+    Ok(PolicyTotals {
+        allowed: reader.number()?,
+        delayed: reader.number()?,
+        refused: reader.number()?,
+        failed: reader.number()?,
+        skipped: reader.number()?,
+        reported: reader.number()?,
+        dropped: reader.number()?,
     })
 }
 

@@ -140,6 +140,7 @@ fn decode_request(reader: &mut Reader<'_>) -> Result<Credentials, Malformed> {
         service: reader.string()?.to_vec(),
         realm: reader.string()?.to_vec(),
         client: reader.option(read_address)?,
+        connection: None,
     })
 }
 
@@ -307,6 +308,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: Some("2001:db8::7".parse().unwrap()),
+            connection: None,
         };
         let message = encode_request(JobId(9), &credentials);
         let Ok(ToWorker::Job(JobId(9), Purpose::CheckLogin(arrived))) = ToWorker::decode(message.as_bytes())
@@ -361,14 +363,14 @@ mod tests {
             Outcome::unknown_login("Invalid username", "no such account"),
             Outcome::unavailable("PAM start error", "no such file"),
         ] {
-            let verdict = Verdict { outcome: outcome.clone(), delay };
+            let verdict = Verdict { outcome: outcome.clone(), delay: Some(delay) };
             let sent = FromWorker::Answer(JobId(7), Answer::Verdict(verdict)).encode();
             let Ok(FromWorker::Answer(JobId(7), Answer::Verdict(arrived))) =
                 FromWorker::decode(sent.as_bytes())
             else {
                 panic!("{outcome:?}")
             };
-            assert_eq!((arrived.outcome, arrived.delay), (outcome, delay));
+            assert_eq!((arrived.outcome, arrived.delay), (outcome, Some(delay)));
         }
     }
 

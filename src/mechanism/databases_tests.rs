@@ -134,6 +134,7 @@ fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {
         service: b"smtp".to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     };
     let local = if mechanism == "shadow" { shadow::LOCAL } else { getpwent::LOCAL };
     let mut mechanism = (local.start)(Means::default()).unwrap();

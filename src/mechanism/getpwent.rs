@@ -66,6 +66,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         Getpwent.verify(&credentials).outcome
     }

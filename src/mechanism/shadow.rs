@@ -184,6 +184,7 @@ mod tests {
             service: Vec::new(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         assert_eq!(Shadow.verify(&credentials).outcome, password::invalid_username());
     }

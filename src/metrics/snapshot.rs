@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub negative_cache: Option<NegativeCacheNow>,
     /// Those that are in force; `None` with `--penalty=no`.
     pub penalties: Option<PenaltiesNow>,
+    /// Whether logins are put to a policy server.
+    pub has_policy_server: bool,
     /// Connections that are open, at all sockets but this one.
     pub clients: usize,
     /// Requests without a reply: those that wait for a worker or a server and those that are held back.

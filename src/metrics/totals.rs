@@ -41,6 +41,8 @@ pub struct Totals {
     pub worker_deaths: BTreeMap<String, u64>,
     /// By instance and server, as the log names it.
     pub servers: BTreeMap<(String, String), ServerTotals>,
+    /// Questions and reports to the policy server.
+    pub policy: PolicyTotals,
     /// Reloads that were taken into use, and that were refused.
     pub reloads: Reloads,
     /// What came of guessing.
@@ -69,6 +71,13 @@ impl Totals {
             (&mut self.negative_flushed, more.negative_flushed),
             (&mut self.failures_delayed, more.failures_delayed),
             (&mut self.logins_shed, more.logins_shed),
+            (&mut self.policy.allowed, more.policy.allowed),
+            (&mut self.policy.delayed, more.policy.delayed),
+            (&mut self.policy.refused, more.policy.refused),
+            (&mut self.policy.failed, more.policy.failed),
+            (&mut self.policy.skipped, more.policy.skipped),
+            (&mut self.policy.reported, more.policy.reported),
+            (&mut self.policy.dropped, more.policy.dropped),
             (&mut self.reloads.succeeded, more.reloads.succeeded),
             (&mut self.reloads.failed, more.reloads.failed),
             (&mut self.log_lines_dropped, more.log_lines_dropped),
@@ -187,6 +196,25 @@ impl Penalties {
         self.waived = self.waived.saturating_add(more.waived);
         self.logins = self.logins.saturating_add(more.logins);
     }
+}
+
+/// What was put to the policy server.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyTotals {
+    /// Logins that it has let be checked at once.
+    pub allowed: u64,
+    /// Logins that it has let be checked later.
+    pub delayed: u64,
+    /// Logins that it has refused.
+    pub refused: u64,
+    /// Logins that it has said nothing of.
+    pub failed: u64,
+    /// Logins about which it was not asked, since it was silent.
+    pub skipped: u64,
+    /// Reports that it has heard.
+    pub reported: u64,
+    /// Reports that it has not heard.
+    pub dropped: u64,
 }
 
 /// Reloads.

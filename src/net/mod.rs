@@ -30,10 +30,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// A mechanism that asks servers, as the event loop sees it.
-pub trait Network {
-    /// Checks one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
-    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant);
+/// A mechanism that asks servers, as the event loop sees it; or what else asks servers about a `Request`.
+pub trait Network<Request = Credentials, Decided = Verdict> {
+    /// Decides one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
+    fn ask(&mut self, login: JobId, origin: Origin, request: Request, now: Instant);
 
     /// Nobody waits for the login any more.
     fn abandon(&mut self, login: JobId, now: Instant);
@@ -58,7 +58,7 @@ pub trait Network {
     fn flush(&mut self, now: Instant);
 
     /// The next thing to do.
-    fn next_action(&mut self) -> Option<NetworkAction>;
+    fn next_action(&mut self) -> Option<NetworkAction<Decided>>;
 
     /// Every TCP port that it may connect to, as a number or a name from /etc/services.
     fn ports(&self) -> Vec<String>;
@@ -74,9 +74,9 @@ pub trait Network {
 }
 
 /// What the event loop must do for the driver.
-pub enum NetworkAction {
+pub enum NetworkAction<Decided = Verdict> {
     /// A login is decided.
-    Decided(JobId, Verdict),
+    Decided(JobId, Decided),
     /// A worker is to do this, for one login or for all; answered by [`Network::handle_errand`].
     Errand(ErrandId, Errand, Option<JobId>),
 }

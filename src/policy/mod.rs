@@ -8,6 +8,7 @@ pub mod fair_queue;
 pub mod negative_cache;
 pub mod origin;
 pub mod penalty;
+pub mod policy_server;
 pub mod pool;
 pub mod room;
 pub mod route;

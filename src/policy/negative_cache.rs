@@ -166,6 +166,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         Fingerprints::new(&[7; 32]).of(&credentials, RouteId::DEFAULT)
     }

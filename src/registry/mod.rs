@@ -9,6 +9,7 @@ pub mod site;
 
 use crate::config::NetworkSettings;
 use crate::config::site::Instance;
+use crate::credentials::Credentials;
 use crate::mechanism::{
     FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
 };
@@ -16,6 +17,7 @@ use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
 use crate::net::probe::{DoErrand, Probed, probe};
 use crate::net::{EventLoopHandle, Network};
+use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
@@ -121,7 +123,11 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];
 
-fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: EventLoopHandle) -> Connected {
+fn connected<P: Protocol<Request = Credentials, Verdict = Verdict>>(
+    protocol: P,
+    network: &NetworkSettings,
+    event_loop: EventLoopHandle,
+) -> Connected {
     drive(protocol, network, event_loop).map_err(|error| MechanismError(error.to_string()))
 }
 

@@ -9,6 +9,7 @@ use crate::settings::file::{Entry, Problem, Severity, Text};
 use crate::settings::raw_settings::RawSettings;
 use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
+use crate::weakforced;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
@@ -44,8 +45,9 @@ pub fn paths(text: &Text, mechanisms: &[&str]) -> Vec<PathBuf> {
 
 /// What is in the files that mechanisms of the site may need; those of `ldap.conf` included.
 pub fn read(sources: &RawSettings, site: &Site) -> TlsFiles {
-    let mechanisms: Vec<_> = site.remote_instances().map(|(_, instance)| instance.mechanism).collect();
-    let mut named = sources.file.as_ref().map(|text| paths(text, &mechanisms)).unwrap_or_default();
+    let mechanisms = site.remote_instances().map(|(_, instance)| instance.mechanism);
+    let prefixes: Vec<_> = mechanisms.chain(site.has_policy_server.then_some(weakforced::PREFIX)).collect();
+    let mut named = sources.file.as_ref().map(|text| paths(text, &prefixes)).unwrap_or_default();
     named.extend(sources.ldap_conf.iter().flat_map(LdapConf::files));
     named.into_iter().map(|path| (path.clone(), tls_files::read(&path))).collect()
 }

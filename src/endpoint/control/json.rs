@@ -6,7 +6,7 @@ use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{
     CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
 };
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -190,6 +190,7 @@ fn totals(totals: &Totals) -> String {
         .number("failures_delayed", totals.failures_delayed)
         .number("logins_shed", totals.logins_shed)
         .raw("durations", &durations.finish())
+        .raw("policy", &policy(&totals.policy))
         .raw("clients_refused", &by_reason(&totals.clients_refused))
         .raw("invalid_requests", &by_reason(&totals.invalid_requests))
         .raw("worker_deaths", &by_reason(&totals.worker_deaths))
@@ -200,6 +201,18 @@ fn totals(totals: &Totals) -> String {
         .number("penalties_waived", totals.penalties.waived)
         .number("many_failures", totals.penalties.logins)
         .number("log_lines_dropped", totals.log_lines_dropped)
+        .finish()
+}
+
+fn policy(counted: &PolicyTotals) -> String {
+    Object::default()
+        .number("allowed", counted.allowed)
+        .number("delayed", counted.delayed)
+        .number("refused", counted.refused)
+        .number("failed", counted.failed)
+        .number("skipped", counted.skipped)
+        .number("reported", counted.reported)
+        .number("dropped", counted.dropped)
         .finish()
 }
 

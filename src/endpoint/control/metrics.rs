@@ -5,7 +5,7 @@
 use crate::metrics::histogram::{BOUNDS, Histogram};
 use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
 use crate::metrics::snapshot::{PoolNow, ServerState, Snapshot};
-use crate::metrics::totals::Totals;
+use crate::metrics::totals::{PolicyTotals, Totals};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 43] = [
+const FAMILIES: [(&str, Kind, &str); 45] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
     (
@@ -62,6 +62,8 @@ const FAMILIES: [(&str, Kind, &str); 43] = [
     ("server_requests_total", Kind::Counter, "Questions to the server, by result."),
     ("server_connections", Kind::Gauge, "Open connections to the server."),
     ("server_requests_open", Kind::Gauge, "Questions that the server has not answered yet."),
+    ("policy_requests_total", Kind::Counter, "Logins that were to be put to the policy server, by result."),
+    ("policy_reports_total", Kind::Counter, "Reports to the policy server, by result."),
     ("cache_entries", Kind::Gauge, "Logins that the cache remembers."),
     ("cache_entries_limit", Kind::Gauge, "How many it can remember."),
     ("cache_bytes", Kind::Gauge, "What they take."),
@@ -164,6 +166,7 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
             }
         }
         "server_up" | "server_connections" | "server_requests_open" => write_servers(samples, snapshot),
+        "policy_requests_total" | "policy_reports_total" => write_policy(samples, &totals.policy),
         "cache_entries" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.entries)),
         "cache_entries_limit" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.most)),
         "cache_bytes" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.bytes)),
@@ -210,6 +213,19 @@ fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
             samples.add(&[("mech", name), ("outcome", outcome)], number);
         }
     }
+}
+
+fn write_policy(samples: &mut Samples<'_>, policy: &PolicyTotals) {
+    let requests = [
+        ("allowed", policy.allowed),
+        ("delayed", policy.delayed),
+        ("refused", policy.refused),
+        ("failed", policy.failed),
+        ("skipped", policy.skipped),
+    ];
+    let reports = [("told", policy.reported), ("dropped", policy.dropped)];
+    let counted = if samples.name == "policy_requests_total" { requests.as_slice() } else { &reports };
+    counted.iter().for_each(|(result, number)| samples.add(&[("result", result)], number));
 }
 
 fn write_pool(samples: &mut Samples<'_>, pool: &PoolNow) {
@@ -314,6 +330,8 @@ mod tests {
             "saslauthd_cache_lookups_total{result=\"hit\"} 9000",
             "saslauthd_penalties_total{by=\"login\"} 8",
             "saslauthd_penalty_answers_held 5",
+            "saslauthd_policy_requests_total{result=\"refused\"} 12",
+            "saslauthd_policy_reports_total{result=\"dropped\"} 1",
             "saslauthd_worker_deaths_total{reason=\"crash\"} 1",
             "saslauthd_worker_deaths_total{reason=\"killed\"} 0",
             "saslauthd_recent_seconds 60",

@@ -5,7 +5,7 @@ use super::json::state;
 use super::words::{count, grouped, long, printable, short};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{PenaltiesNow, PoolNow, Snapshot};
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ pub fn table(snapshot: &Snapshot) -> String {
         logins(snapshot),
         pools(&snapshot.pools),
         servers(snapshot),
+        policy(snapshot),
         cache(snapshot),
         negative_cache(snapshot),
         penalties(snapshot),
@@ -166,6 +167,22 @@ fn server_row(instance: &str, server: &str, connections: &str, in_flight: &str, 
     format!("{name:<36} {connections:>9} {in_flight:>6}  {state}\n")
 }
 
+fn policy(snapshot: &Snapshot) -> String {
+    let PolicyTotals { allowed, delayed, refused, failed, skipped, reported, dropped } =
+        snapshot.totals.policy;
+    if !snapshot.has_policy_server {
+        return String::new();
+    }
+    let [allowed, delayed, refused] = [allowed, delayed, refused].map(grouped);
+    let [failed, skipped, reported, dropped] = [failed, skipped, reported, dropped].map(grouped);
+    format!(
+        "POLICY               {allowed} let through, {delayed} delayed, {refused} refused\n\
+         {:NAMES$} {failed} without an answer, {skipped} not asked about\n\
+         {:NAMES$} {reported} reports, {dropped} dropped\n",
+        "", "",
+    )
+}
+
 fn cache(snapshot: &Snapshot) -> String {
     let Some(cache) = snapshot.cache else { return String::new() };
     let Totals { cache_hits: hits, cache_misses: misses, cache_flushed: flushed, .. } = snapshot.totals;
@@ -270,6 +287,10 @@ SERVERS                              connected  asked  state
 ldap ldap1.example.org:389                   3      1  up
 ldap ldap2.example.org:389                   0      0  down: Connection refused
 ldap ldap3.example.org:389                   0      0  silent: no answer within 20 s
+
+POLICY               70 let through, 4 delayed, 12 refused
+                     3 without an answer, 2 not asked about
+                     85 reports, 1 dropped
 
 CACHE                1,234 logins of 51,200 kept, each for 8 h 0 min
                      9,000 hits of 10,000 look-ups (90 %), 3 flushed

@@ -5,7 +5,7 @@ use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{
     CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
 };
-use crate::metrics::totals::{Penalties, Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::totals::{Penalties, PolicyTotals, Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
 
 pub(super) fn snapshot() -> Snapshot {
@@ -51,6 +51,7 @@ pub(super) fn snapshot() -> Snapshot {
             server(2, ServerState::Down, "Connection refused"),
             server(3, ServerState::Silent, "no answer within 20 s"),
         ],
+        has_policy_server: true,
         cache: Some(CacheNow {
             entries: 1234,
             most: 51_200,
@@ -92,6 +93,15 @@ fn totals(durations: Histogram) -> Totals {
         invalid_requests: one("too_long", 5),
         worker_deaths: one("crash", 1),
         servers: [(key, ServerTotals { answered: 5, failed: 9 })].into(),
+        policy: PolicyTotals {
+            allowed: 70,
+            delayed: 4,
+            refused: 12,
+            failed: 3,
+            skipped: 2,
+            reported: 85,
+            dropped: 1,
+        },
         reloads: Reloads { succeeded: 2, failed: 1 },
         penalties: Penalties { by_address: 40, by_login: 8, waived: 3, logins: 1 },
         log_lines_dropped: 7,

@@ -35,6 +35,7 @@ use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Server, TlsMode};
+use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use exchange::Check;
@@ -134,6 +135,8 @@ impl Ldap {
 }
 
 impl Protocol for Ldap {
+    type Request = Credentials;
+    type Verdict = Verdict;
     type Question = Question;
     type Answer = Answer;
     type Session = LdapSession;

@@ -44,6 +44,7 @@ fn credentials(service: &[u8]) -> Credentials {
         service: service.to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     }
 }
 

@@ -169,6 +169,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         let verdict = mechanism.verify(&credentials);
         assert_eq!(verdict.delay, None, "the daemon's own delay is for it");

@@ -14,7 +14,6 @@ use super::tls_sessions::Sessions;
 use super::upstream::UpstreamManager;
 use super::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::config::NetworkSettings;
-use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{ErrandId, ErrandResult};
 use crate::metrics::ledger::label;
@@ -36,7 +35,7 @@ pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
     event_loop: EventLoopHandle,
-) -> Result<Box<dyn Network>, TlsError> {
+) -> Result<Box<dyn Network<P::Request, P::Verdict>>, TlsError> {
     Ok(Box::new(Driver::new(protocol, settings, event_loop)?))
 }
 
@@ -54,7 +53,7 @@ pub struct Driver<P: Protocol> {
     errands: HashMap<ErrandId, Sender>,
     last_question: u64,
     last_errand: u64,
-    actions: VecDeque<NetworkAction>,
+    actions: VecDeque<NetworkAction<P::Verdict>>,
     /// Connections with something to write.
     unflushed: Vec<ConnectionId>,
     /// Connections with more to read, when all others have had their turn.
@@ -133,9 +132,9 @@ impl<P: Protocol> Driver<P> {
     }
 }
 
-impl<P: Protocol> Network for Driver<P> {
-    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant) {
-        let exchange = self.protocol.exchange(credentials);
+impl<P: Protocol> Network<P::Request, P::Verdict> for Driver<P> {
+    fn ask(&mut self, login: JobId, origin: Origin, request: P::Request, now: Instant) {
+        let exchange = self.protocol.exchange(request);
         let deadline = now + self.total_timeout;
         self.step(login, exchange, origin, deadline, now, Exchange::begin);
         self.carry_out(now);
@@ -226,7 +225,7 @@ impl<P: Protocol> Network for Driver<P> {
         }
     }
 
-    fn next_action(&mut self) -> Option<NetworkAction> {
+    fn next_action(&mut self) -> Option<NetworkAction<P::Verdict>> {
         self.actions.pop_front()
     }
 

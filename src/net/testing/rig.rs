@@ -75,6 +75,7 @@ impl Rig {
             service: service.to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         let origin = crate::policy::origin::Origin::client(0, &credentials.login, None);
         self.network.ask(JobId(number), origin, credentials, now);

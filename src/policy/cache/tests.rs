@@ -28,6 +28,7 @@ fn credentials(login: &str, password: &str) -> Credentials {
         service: b"smtp".to_vec(),
         realm: b"example.org".to_vec(),
         client: None,
+        connection: None,
     }
 }
 

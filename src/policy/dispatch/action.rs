@@ -8,6 +8,7 @@ use crate::job::{ErrandId, ErrandResult, Purpose};
 use crate::job::{JobId, WorkerId};
 use crate::outcome::Outcome;
 use crate::policy::origin::Origin;
+use crate::policy::policy_server::{OnUnavailable, Question};
 use crate::policy::route::chain::Asked;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -53,6 +54,10 @@ pub enum Action {
     /// All who waited for the login have hung up. If nothing is being asked for it, it is over, which
     /// `handle_decision` tells.
     Withdraw(InstanceId, JobId),
+    /// Ask the policy server, or tell it; answered by `handle_policy_answer`.
+    AskPolicyServer(JobId, Origin, Question),
+    /// Nobody waits for the policy server's answer any more.
+    AbandonPolicyQuestion(JobId),
     /// Tell the mechanism that sent the errand.
     Report(InstanceId, ErrandId, ErrandResult),
     /// Write a line to the log.
@@ -73,6 +78,14 @@ pub enum Event {
     NeverReady(WorkerId),
     /// There were many different wrong passwords for that login within a short time.
     ManyFailures(Rc<Names>),
+    /// The policy server cannot be asked, and what that means for logins.
+    PolicyServerFailed(String, OnUnavailable),
+    /// The policy server, which could not be asked, answers.
+    PolicyServerRecovered,
+    /// The policy server has not heard what came of a login.
+    ReportFailed(String),
+    /// The policy server would have a login refused, which is only logged; and what it says of that.
+    PolicyWouldRefuse(Rc<Names>, String),
     /// A worker took longer than `--request-timeout` over a request.
     TimedOut(Rc<Names>, Duration),
 }

@@ -69,7 +69,10 @@ impl Dispatcher {
     /// Nobody could be asked about a login: what the cache makes of that (`--stale-if-unavailable`). Whom any step has
     /// refused it does not help.
     pub(super) fn or_stale(&self, decision: Decision, login: &Login, now: Instant) -> Decision {
-        let is_outage = matches!(decision.outcome, Outcome::Unavailable(_)) && !decision.is_refused;
+        // Where the policy server must be heard nothing goes around it.
+        let is_outage = matches!(decision.outcome, Outcome::Unavailable(_))
+            && !decision.is_refused
+            && !decision.asked.is_policy_server();
         let is_known = || {
             let fingerprint = login.fingerprint.as_ref()?;
             self.cache.as_ref().map(|cache| cache.lookup_stale(fingerprint, now))

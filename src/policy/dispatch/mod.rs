@@ -1,8 +1,8 @@
 //! The heart: from a request to its one reply.
 //!
-//! route → `-r`, `--login-format` → cache, negative cache → an identical request in flight → its mechanisms, step by step →
-//! where none could be asked, an expired acceptance → delay owed for a failure, longer by a
-//! penalty → reply
+//! route → `-r`, `--login-format` → cache, negative cache → an identical request in flight → the policy server → its mechanisms,
+//! step by step → where none could be asked, an expired acceptance → delay owed for a failure, longer by a penalty → reply →
+//! report to the policy server
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -25,6 +25,9 @@ mod overload_tests;
 mod penalties;
 #[cfg(test)]
 mod penalty_tests;
+mod policy_server;
+#[cfg(test)]
+mod policy_server_tests;
 mod pools;
 mod queue_watch;
 mod replies;
@@ -55,6 +58,7 @@ use counters::Counters;
 use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
 use penalties::Punishment;
+use policy_server::PolicyServer;
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -86,6 +90,7 @@ pub struct Dispatcher {
     actions: VecDeque<Action>,
     delays: Delays,
     punishment: Punishment,
+    policy_server: Option<PolicyServer>,
     counters: Counters,
 }
 
@@ -116,6 +121,7 @@ impl Dispatcher {
             actions: VecDeque::new(),
             delays: Delays::new(settings.failure_delay, key),
             punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
+            policy_server: None,
             counters: Counters::new(&site, now),
             site,
         };
@@ -173,6 +179,7 @@ impl Dispatcher {
             self.timers.remove(&(due, timer));
             match timer {
                 Timer::Job(job) => self.time_out(job, now),
+                Timer::Policy(job) => self.handle_policy_timer(job, now),
                 Timer::Request(request) => self.handle_request_timer(request, now),
             }
         }
@@ -211,6 +218,7 @@ impl Dispatcher {
             self.release(request);
         }
         self.timers.clear();
+        self.policy_server.iter_mut().for_each(PolicyServer::give_up);
     }
 
     /// When [`Self::handle_timeout`] must be called at the latest.
@@ -240,9 +248,26 @@ impl Dispatcher {
         JobId(self.last_job + 1)
     }
 
-    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
+    /// A number that no job has.
+    fn take_number(&mut self) -> JobId {
         let id = self.next_job();
         self.last_job = id.0;
+        id
+    }
+
+    /// The job goes to another place, whose time begins.
+    fn put_at(&mut self, id: JobId, place: Place, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut job.place, place);
+        job.since = now;
+        if let Some(timer) = before.timer(id) {
+            self.timers.remove(&timer);
+        }
+        self.timers.extend(place.timer(id));
+    }
+
+    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
+        let id = self.take_number();
         let deadline = now + self.request_timeout;
         let job = Job { purpose: Some(purpose), asker, origin, place, since: now, deadline };
         self.jobs.insert(id, job);
@@ -253,6 +278,9 @@ impl Dispatcher {
     fn forget(&mut self, id: JobId) -> Option<Job> {
         let mut job = self.jobs.remove(&id)?;
         self.timers.remove(&(job.deadline, Timer::Job(id)));
+        if let Some(timer) = job.place.timer(id) {
+            self.timers.remove(&timer);
+        }
         if let Some(fingerprint) = job.login().and_then(|login| login.fingerprint.as_ref()) {
             self.in_flight.remove(fingerprint);
         }

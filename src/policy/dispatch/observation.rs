@@ -15,6 +15,9 @@ impl Dispatcher {
     pub fn take_totals(&mut self) -> Totals {
         let mut totals = self.counters.take(&self.site);
         self.pools.iter_mut().for_each(|pool| totals.waits.add(&pool.take_waits()));
+        if let Some(server) = &mut self.policy_server {
+            totals.policy = std::mem::take(&mut server.counted);
+        }
         totals
     }
 

@@ -17,7 +17,7 @@ fn wrong() -> Outcome {
 
 impl Scene {
     /// Somebody at that address asks, and is to be answered within so many seconds.
-    fn ask_from(&mut self, client: &str, number: u64, login: &str, password: &str, seconds: u32) {
+    fn guess_from(&mut self, client: &str, number: u64, login: &str, password: &str, seconds: u32) {
         let client = Some(client.parse().unwrap());
         let credentials = Credentials { client, ..credentials(login, password) };
         self.ask_with(number, "mux", credentials, 1000, seconds * SECOND);
@@ -27,7 +27,7 @@ impl Scene {
     fn guess(&mut self, client: &str, times: u64) {
         for _ in 0..times {
             let number = 1000 + self.sent.len() as u64;
-            self.ask_from(client, number, "anna", &format!("guess {number}"), 60);
+            self.guess_from(client, number, "anna", &format!("guess {number}"), 60);
             self.answer(self.sent.len() - 1, wrong());
             self.pass(15 * SECOND);
         }
@@ -43,12 +43,12 @@ impl Scene {
 fn a_refusal_waits_and_the_right_password_from_the_same_place_does_not() {
     let mut scene = Scene::new(service(1, false));
     scene.guess("192.0.2.7", 4);
-    scene.ask_from("192.0.2.7", 1, "anna", "wrong", 60);
+    scene.guess_from("192.0.2.7", 1, "anna", "wrong", 60);
     scene.answer(4, wrong());
-    scene.ask_from("192.0.2.7", 2, "bert", "right", 60);
+    scene.guess_from("192.0.2.7", 2, "bert", "right", 60);
     scene.answer(5, Outcome::ACCEPT);
     assert_eq!(scene.replies, [(2, Outcome::ACCEPT)], "no worker is held, and nobody who is right");
-    scene.ask_from("192.0.2.8", 3, "anna", "wrong", 60);
+    scene.guess_from("192.0.2.8", 3, "anna", "wrong", 60);
     scene.answer(6, wrong());
     scene.pass(2 * SECOND);
     assert_eq!(scene.replies[1..], [(3, wrong())], "another address has its own");
@@ -64,14 +64,14 @@ fn a_refusal_waits_and_the_right_password_from_the_same_place_does_not() {
 fn a_refusal_is_out_as_one_a_second_before_its_deadline() {
     let mut scene = Scene::new(service(1, false));
     scene.guess("192.0.2.7", 4);
-    scene.ask_from("192.0.2.7", 1, "anna", "wrong", 8);
+    scene.guess_from("192.0.2.7", 1, "anna", "wrong", 8);
     scene.pass(SECOND);
     scene.answer(4, wrong());
     scene.pass(6 * SECOND - MOMENT);
     assert_eq!(scene.replies, []);
     scene.pass(MOMENT);
     assert_eq!(scene.replies, [(1, wrong())]);
-    scene.ask_from("192.0.2.7", 2, "anna", "wrong too", 1);
+    scene.guess_from("192.0.2.7", 2, "anna", "wrong too", 1);
     scene.answer(5, wrong());
     assert_eq!(scene.replies[1..], [(2, wrong())], "no time is left for it");
 }
@@ -80,7 +80,7 @@ fn a_refusal_is_out_as_one_a_second_before_its_deadline() {
 fn the_longer_of_pams_delay_and_the_penalty_is_owed_and_not_both() {
     let mut scene = Scene::new(service(1, false));
     for (number, pam, owed) in [(0, 3, 3), (1, 3, 4), (2, 10, 10), (3, 10, 15)] {
-        scene.ask_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
+        scene.guess_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
         scene.answer(number as usize, Verdict { outcome: wrong(), delay: Some(pam * SECOND) });
         scene.pass(owed * SECOND - MOMENT);
         assert_eq!(scene.replies.len() as u64, number);
@@ -93,7 +93,7 @@ fn the_longer_of_pams_delay_and_the_penalty_is_owed_and_not_both() {
 #[test]
 fn requests_that_share_a_check_count_once_and_wait_together() {
     let mut scene = Scene::new(service(1, true));
-    (0..5).for_each(|number| scene.ask_from("192.0.2.7", number, "anna", "wrong", 60));
+    (0..5).for_each(|number| scene.guess_from("192.0.2.7", number, "anna", "wrong", 60));
     assert_eq!(scene.sent.len(), 1);
     scene.answer(0, wrong());
     scene.pass(2 * SECOND - MOMENT);
@@ -106,7 +106,7 @@ fn requests_that_share_a_check_count_once_and_wait_together() {
 fn outages_and_what_no_mechanism_is_asked_about_do_not_count() {
     let mut scene = Scene::new(service(1, false));
     for number in 0..12 {
-        scene.ask_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
+        scene.guess_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
         scene.answer(number as usize, Outcome::internal_failure("the server is away"));
     }
     assert_eq!(scene.replies.len(), 12);
@@ -116,7 +116,7 @@ fn outages_and_what_no_mechanism_is_asked_about_do_not_count() {
     let login_format = LoginFormat::parse("%U").ok();
     site.routes.default = Rc::new(Route { login_format, ..Route::clone(&route(&[0])) });
     let mut scene = Scene::at(service, site);
-    (0..5).for_each(|number| scene.ask_from("192.0.2.7", number, "@example.org", "x", 60));
+    (0..5).for_each(|number| scene.guess_from("192.0.2.7", number, "@example.org", "x", 60));
     assert_eq!((scene.sent.len(), scene.replies.len()), (0, 5));
     assert_eq!(scene.dispatcher.penalties(scene.now), Default::default());
 }
@@ -124,10 +124,10 @@ fn outages_and_what_no_mechanism_is_asked_about_do_not_count() {
 #[test]
 fn who_hangs_up_before_the_answer_is_counted_and_holds_nothing() {
     let mut scene = Scene::new(service(1, false));
-    scene.ask_from("192.0.2.7", 1, "anna", "a", 60);
+    scene.guess_from("192.0.2.7", 1, "anna", "a", 60);
     scene.hang_up(1);
     scene.answer(0, wrong());
-    scene.ask_from("192.0.2.7", 2, "anna", "b", 60);
+    scene.guess_from("192.0.2.7", 2, "anna", "b", 60);
     scene.answer(1, wrong());
     assert_eq!(scene.dispatcher.penalties(scene.now).held, 1);
     scene.hang_up(2);
@@ -143,7 +143,7 @@ fn who_hangs_up_between_two_mechanisms_is_counted() {
     let mut scene = Scene::with(service(1, false), &[Works::AtServers, Works::InWorkers]);
     scene.ask(5, "bert", "x");
     scene.decide(0, wrong());
-    scene.ask_from("192.0.2.7", 1, "anna", "a", 60);
+    scene.guess_from("192.0.2.7", 1, "anna", "a", 60);
     scene.decide(1, wrong());
     scene.hang_up(1);
     assert_eq!(scene.dispatcher.penalties(scene.now).addresses, 1);
@@ -157,10 +157,10 @@ fn the_right_password_forgives_the_slips_before_it_also_from_the_cache() {
     });
     let addresses = |scene: &Scene| scene.dispatcher.penalties(scene.now).addresses;
     for round in 0..2 {
-        scene.ask_from("192.0.2.7", 1, "anna", &format!("slip {round}"), 60);
+        scene.guess_from("192.0.2.7", 1, "anna", &format!("slip {round}"), 60);
         scene.answer(scene.sent.len() - 1, wrong());
         assert_eq!(addresses(&scene), 1);
-        scene.ask_from("192.0.2.7", 2, "anna", "right", 60);
+        scene.guess_from("192.0.2.7", 2, "anna", "right", 60);
         if round == 0 {
             scene.answer(1, Outcome::ACCEPT);
         }
@@ -175,14 +175,14 @@ fn the_right_password_forgives_the_slips_before_it_also_from_the_cache() {
 fn no_more_than_a_quarter_of_the_connections_is_held_back_and_the_next_is_refused_at_once() {
     let mut scene = Scene::new(FrontendSettings { max_connections: 40, ..service(1, false) });
     for number in 0..12 {
-        scene.ask_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
+        scene.guess_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
         scene.answer(number as usize, wrong());
     }
     assert_eq!(scene.replies, [(10, wrong()), (11, wrong())]);
     assert_eq!(scene.dispatcher.penalties(scene.now).held, 10);
     assert_eq!(scene.dispatcher.take_totals().penalties.waived, 2);
     scene.hang_up(0);
-    scene.ask_from("192.0.2.7", 12, "anna", "guess 12", 60);
+    scene.guess_from("192.0.2.7", 12, "anna", "guess 12", 60);
     scene.answer(12, wrong());
     assert_eq!(scene.replies.len(), 2, "there is room again");
     scene.pass(15 * SECOND);
@@ -215,7 +215,7 @@ fn without_penalties_every_refusal_is_out_at_once() {
     settings.guessing.penalty = false;
     let mut scene = Scene::new(settings);
     for number in 0..15 {
-        scene.ask_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
+        scene.guess_from("192.0.2.7", number, "anna", &format!("guess {number}"), 60);
         scene.answer(number as usize, wrong());
     }
     assert_eq!(scene.replies.len(), 15);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 impl Dispatcher {
     /// The login is decided: everybody who waits for it is answered.
     pub(super) fn finish(&mut self, id: JobId, decision: Decision, now: Instant) {
-        let Some(Job { asker: Asker::Requests(mut login), .. }) = self.forget(id) else { return };
+        let Some(Job { asker: Asker::Requests(mut login), origin, .. }) = self.forget(id) else { return };
         self.note_end(&login, &decision.outcome, now);
         match &decision.outcome {
             Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login, now),
@@ -27,6 +27,7 @@ impl Dispatcher {
         for request in login.requests {
             self.answer(request, &login.names, &decision, now);
         }
+        self.report_decision(login.policy_attempt, origin, &decision);
     }
 
     /// Answers one request. A failure is held back as long as is owed, also one of which nobody could tell in the end where

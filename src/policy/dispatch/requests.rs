@@ -51,15 +51,18 @@ impl Dispatcher {
             Known::Joined(id) => return Some(id),
         }
         let uid = uid()?;
-        let mut chain = Chain::new(Rc::clone(&route));
-        let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
+        let attempt = self.policy_attempt(&credentials);
+        let Some(place) = route.steps.first().and_then(|step| self.place_of(step.instance)) else {
             let outcome = Outcome::internal_failure("there is no mechanism to ask");
             self.refuse(request, credentials, &route, outcome, now);
             return None;
         };
-        let id = self.add_login(credentials, fingerprint, chain, place, uid, now);
+        let id = self.add_login(credentials, fingerprint, Chain::new(route), place, uid, now);
         self.join(id, request, deadline, now);
-        self.begin(id, now);
+        match attempt {
+            Some(attempt) => self.consult(id, attempt, now),
+            None => self.begin_chain(id, now),
+        }
         Some(id)
     }
 
@@ -127,6 +130,7 @@ impl Dispatcher {
             fingerprint: fingerprint.clone(),
             attempt: self.punishment.attempt(&credentials),
             chain,
+            policy_attempt: None,
             credentials: None,
             requests: BTreeSet::new(),
             errand: None,
@@ -138,6 +142,14 @@ impl Dispatcher {
             self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
         }
         id
+    }
+
+    /// When a request that waits for a login has to be answered.
+    pub(super) fn deadline_of(&self, request: RequestId) -> Option<Instant> {
+        match self.requests.get(&request)? {
+            Waits::Job(_, deadline, _) => Some(*deadline),
+            Waits::Delay(..) => None,
+        }
     }
 
     fn join(&mut self, id: JobId, request: RequestId, deadline: Instant, now: Instant) {

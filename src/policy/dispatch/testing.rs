@@ -10,6 +10,7 @@ use crate::config::{
 use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
 use crate::outcome::Outcome;
+use crate::policy::policy_server::{self, Question};
 use crate::secret::Secret;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -68,6 +69,7 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         pools: local.map(|place| pool(Some(InstanceId(place)))).chain(errands).collect(),
         routes: Routes { default: route(&all), ..Routes::default() },
         endpoints: Vec::new(),
+        has_policy_server: false,
     }
 }
 
@@ -91,6 +93,7 @@ pub(super) fn credentials(login: &str, password: &str) -> Credentials {
         service: b"smtp".to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     }
 }
 
@@ -112,6 +115,9 @@ pub(super) struct Scene {
     pub(super) withdrawn: Vec<(InstanceId, JobId)>,
     pub(super) reports: Vec<(ErrandId, ErrandResult)>,
     pub(super) events: Vec<Event>,
+    /// What the policy server was asked and told, and what of it was given up.
+    pub(super) put_to_policy: Vec<(JobId, Question)>,
+    pub(super) abandoned_by_policy: Vec<JobId>,
     workers: u64,
 }
 
@@ -141,6 +147,8 @@ impl Scene {
             withdrawn: Vec::new(),
             reports: Vec::new(),
             events: Vec::new(),
+            put_to_policy: Vec::new(),
+            abandoned_by_policy: Vec::new(),
             workers: 0,
         };
         scene.settle();
@@ -170,6 +178,8 @@ impl Scene {
                 }
                 Action::Withdraw(instance, job) => self.withdrawn.push((instance, job)),
                 Action::Abandon(instance, job) => self.abandoned.push((instance, job)),
+                Action::AskPolicyServer(id, _, question) => self.put_to_policy.push((id, question)),
+                Action::AbandonPolicyQuestion(id) => self.abandoned_by_policy.push(id),
                 Action::Report(_, id, result) => self.reports.push((id, result)),
                 Action::Log(event) => self.events.push(event),
             }
@@ -213,6 +223,13 @@ impl Scene {
     pub(super) fn decide(&mut self, index: usize, verdict: impl Into<Verdict>) {
         let (instance, job) = self.asked[index];
         self.dispatcher.handle_decision(instance, job, verdict.into(), self.now);
+        self.settle();
+    }
+
+    /// The answer to what the policy server was asked or told as the one of that index.
+    pub(super) fn say(&mut self, index: usize, answer: policy_server::Answer) {
+        let id = self.put_to_policy[index].0;
+        self.dispatcher.handle_policy_answer(id, answer, self.now);
         self.settle();
     }
 

@@ -476,7 +476,7 @@ fn a_pool_tells_who_works_who_waits_and_since_when() {
 fn a_reply_that_is_held_back_is_still_to_be_given() {
     let mut scene = Scene::new(service(1, false));
     scene.ask(1, "anna", "wrong");
-    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: SECOND });
+    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: Some(SECOND) });
     assert!(!scene.dispatcher.is_idle());
     scene.pass(SECOND);
     assert!(scene.dispatcher.is_idle());

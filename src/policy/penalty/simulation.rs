@@ -52,6 +52,7 @@ fn carry_out(penalties: &mut Penalties, event: &Event) -> Owed {
         service: Vec::new(),
         realm: Vec::new(),
         client: Some(event.client),
+        connection: None,
     };
     if event.password == 0 {
         penalties.note_success(credentials.client, &login, b"", event.at);

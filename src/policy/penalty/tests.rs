@@ -37,6 +37,7 @@ impl Scene {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: address(client),
+            connection: None,
         };
         let attempt = self.penalties.attempt(&credentials);
         let names = (login.as_bytes(), &b""[..]);

@@ -64,12 +64,19 @@ pub enum Source {
 pub struct Asked {
     route: Rc<Route>,
     steps: Range<usize>,
+    /// Whether the policy server has decided, so that nobody was asked.
+    by_policy: bool,
 }
 
 impl Asked {
     /// Every step of the route.
     pub fn all(route: &Rc<Route>) -> Self {
-        Self { route: Rc::clone(route), steps: 0..route.steps.len() }
+        Self { route: Rc::clone(route), steps: 0..route.steps.len(), by_policy: false }
+    }
+
+    /// Whether the policy server has decided instead of all these.
+    pub fn is_policy_server(&self) -> bool {
+        self.by_policy
     }
 
     /// Who was asked last.
@@ -140,6 +147,20 @@ impl Chain {
         self.failed(Outcome::Unavailable(refusal))
     }
 
+    /// The policy server decides, before anybody is asked. A refusal owes the delay of any failure.
+    pub fn decided_by_policy(&self, outcome: Outcome) -> Decision {
+        let owes_failure_delay = matches!(outcome, Outcome::Reject(_));
+        let asked = Asked { route: Rc::clone(&self.route), steps: 0..0, by_policy: true };
+        Decision {
+            outcome,
+            asked,
+            delay: self.delay,
+            owes_failure_delay,
+            is_refused: false,
+            source: Source::Mechanisms,
+        }
+    }
+
     /// What has been found so far that is no outage, for the log if nobody waits for the answer any more.
     pub fn refusal(&self) -> Option<Decision> {
         Some(self.failed(Outcome::Reject(self.refusal.clone()?)))
@@ -147,7 +168,7 @@ impl Chain {
 
     /// All whose turn has come.
     pub fn all_asked(&self) -> Asked {
-        Asked { route: Rc::clone(&self.route), steps: 0..self.asked }
+        Asked { route: Rc::clone(&self.route), steps: 0..self.asked, by_policy: false }
     }
 
     fn current(&self) -> Option<&Step> {
@@ -163,7 +184,7 @@ impl Chain {
 
     fn accepted(&self, outcome: Outcome) -> Decision {
         let steps = self.asked.saturating_sub(1)..self.asked;
-        let asked = Asked { route: Rc::clone(&self.route), steps };
+        let asked = Asked { route: Rc::clone(&self.route), steps, by_policy: false };
         let source = Source::Mechanisms;
         let delay = Duration::ZERO;
         Decision { outcome, asked, delay, owes_failure_delay: false, is_refused: false, source }

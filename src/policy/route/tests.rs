@@ -16,6 +16,7 @@ fn credentials(login: &str, service: &str, realm: &str) -> Credentials {
         service: service.into(),
         realm: realm.into(),
         client: None,
+        connection: None,
     }
 }
 

@@ -9,8 +9,14 @@ use crate::registry::{Kind, find};
 /// The pools, those of mechanisms in their order. `workers` is `-n`, which each pool has for itself.
 ///
 /// All workers of the mechanism that is asked first are kept ready, as ever; one of each that may come after it, so that
-/// nobody waits for a process to start; none of those that only some logins need, which start with the first of these.
-pub(super) fn of(instances: &Instances<'_>, default: &Route, workers: &WorkerSettings) -> Vec<Pool> {
+/// nobody waits for a process to start; none of those that only some logins need, which start with the first of these. The
+/// policy server has errands, too.
+pub(super) fn of(
+    instances: &Instances<'_>,
+    default: &Route,
+    workers: &WorkerSettings,
+    has_policy_server: bool,
+) -> Vec<Pool> {
     let is_remote = |found: &Found| {
         find(found.instance.mechanism).is_some_and(|mechanism| matches!(mechanism.kind, Kind::Remote(..)))
     };
@@ -24,7 +30,7 @@ pub(super) fn of(instances: &Instances<'_>, default: &Route, workers: &WorkerSet
             Pool { instance: Some(id), workers, privileges: privileges_of(found) }
         })
         .collect();
-    if instances.iter().any(|(_, found)| is_remote(found)) {
+    if has_policy_server || instances.iter().any(|(_, found)| is_remote(found)) {
         let workers = WorkerSettings { ready: 1, ..workers.clone() };
         pools.push(Pool { instance: None, workers, privileges: Privileges::Unprivileged });
     }

@@ -2,6 +2,8 @@
 
 use super::{AuthLaunch, Backend};
 use crate::support::Program;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// The command that starts it in the foreground.
@@ -14,5 +16,12 @@ pub(super) fn command(launch: &AuthLaunch) -> Command {
         Backend::File => command.args(["-a", "passwdfile", "-O"]).arg(launch.users()),
         Backend::DeadServer => command.args(["-a", "rimap", "-O", "127.0.0.1/9"]),
     };
+    if let Some(server) = launch.policy_server {
+        let file = launch.directory.path().join("saslauthd.conf");
+        let keys = "policy_nonce: localnonce\npolicy_user: wforce\npolicy_password: super\n";
+        fs::write(&file, format!("policy_url: http://{server}/\n{keys}")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        command.arg("--config").arg(file);
+    }
     command
 }

@@ -1,6 +1,7 @@
 //! What must hold, judged by what the world itself remembers.
 
 use super::super::{Asker, Job, Place, RequestId, Waits};
+use super::policy_server::PolicyAnswer;
 use super::{Origins, Process, Question, World, sites};
 use crate::config::site::{Continuation, InstanceId, PoolId, Route, Step};
 use crate::credentials::Credentials;
@@ -23,6 +24,8 @@ pub(super) struct History {
     /// When the last of these came.
     answered_at: Instant,
     pub(super) deadline: Instant,
+    /// What the policy server has said of it.
+    pub(super) policy: PolicyAnswer,
 }
 
 /// What follows that answer to that step.
@@ -66,13 +69,15 @@ impl World {
             owes_failure_delay: false,
             answered_at: self.now,
             deadline,
+            policy: PolicyAnswer::default(),
         });
         assert_eq!(history.question, asked.question, "joined another question");
     }
 
     /// A mechanism is asked: the one whose turn it is, and with what the client sent.
     pub(super) fn note_asked(&mut self, job: JobId, instance: InstanceId, credentials: &Credentials) {
-        let History { question, answers, .. } = &self.histories[&job];
+        let History { question, answers, policy, .. } = &self.histories[&job];
+        self.judge_begin(question, policy, answers.is_empty());
         let route = sites::numbered(&self.site, question.route);
         assert_eq!(route.steps[answers.len()].instance, instance, "out of its turn");
         assert!(answers.is_empty() || end(route, answers).is_none(), "asked although it is decided");
@@ -157,6 +162,7 @@ impl World {
                 // Invariant 9.
                 assert!(decided_now || stale || asked.job.is_none(), "held back although it is right");
             }
+            Outcome::Reject(_) if history.is_some_and(|history| history.policy == PolicyAnswer::Refused) => {}
             Outcome::Reject(_) => {
                 let known = asked.known.iter().find(|known| known.outcome == *outcome);
                 let owes_delay = match history {
@@ -175,7 +181,8 @@ impl World {
             Outcome::Unavailable(_) => {
                 let history = history.expect("somebody was asked");
                 let an_outage =
-                    history.answers.iter().any(|answer| matches!(answer, Outcome::Unavailable(_)));
+                    history.answers.iter().any(|answer| matches!(answer, Outcome::Unavailable(_)))
+                        || history.policy == PolicyAnswer::Missing;
                 let late = self.now >= asked.deadline.min(history.deadline);
                 assert!(an_outage || late || self.is_stopping, "unavailable without an outage");
             }
@@ -207,6 +214,7 @@ impl World {
         self.check_secrets();
         self.check_bounds();
         self.check_memory();
+        self.check_policy();
     }
 
     /// Invariant 7: what is counted is what the log was told and clients were answered.
@@ -255,7 +263,7 @@ impl World {
         assert!(unwanted.clone().all(|job| job.purpose.is_none()), "kept although nobody waits");
         let most = self.asked.len() + unwanted.count() + self.errands.len();
         assert!(self.dispatcher.jobs.len() <= most);
-        assert!(self.dispatcher.timers.len() <= most + self.asked.len());
+        assert!(self.dispatcher.timers.len() <= 2 * most + self.asked.len());
         let errands = jobs().filter(|job| matches!(job.asker, Asker::Driver(..))).count();
         assert_eq!(errands, self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());

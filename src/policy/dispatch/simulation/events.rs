@@ -22,10 +22,7 @@ impl World {
             service,
             login: format!("user{}", self.random.below(if self.outages { 2 } else { 8 })),
             password: format!("password{}", self.random.below(if self.outages { 2 } else { 3 })),
-            client: self
-                .random
-                .pick(&[None, Some([192, 0, 2, 7].into()), Some([192, 0, 2, 8].into())])
-                .unwrap(),
+            client: self.client(),
         };
         let longest = self.service.request_timeout;
         let time = if self.random.one_in(3) { longest.mul_f64(0.25) } else { longest };
@@ -119,7 +116,8 @@ impl World {
     }
 
     pub(super) fn send_an_errand(&mut self) {
-        let drivers: Vec<_> = self.site.remote_instances().map(|(id, _)| id).collect();
+        let policy_server = self.site.has_policy_server.then_some(InstanceId::POLICY_SERVER);
+        let drivers: Vec<_> = self.site.remote_instances().map(|(id, _)| id).chain(policy_server).collect();
         let Some(instance) = self.random.pick(&drivers).filter(|_| self.errands.len() < 20) else { return };
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);

@@ -15,6 +15,7 @@ mod effects;
 mod events;
 mod memory;
 mod overload;
+mod policy_server;
 mod sites;
 
 use super::testing::{SECOND, service};
@@ -28,6 +29,7 @@ use crate::simulation::of_all_seeds;
 use crate::simulation::{Random, is_over};
 use checks::History;
 use memory::{Memory, Refused};
+use policy_server::Policy;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -130,6 +132,7 @@ struct World {
     /// How many logins were given up that waited for a worker.
     shed: u64,
     is_stopping: bool,
+    policy: Policy,
 }
 
 impl World {
@@ -152,9 +155,12 @@ impl World {
         let site = Rc::new(sites::random(&mut random));
         let hanging = PoolId(random.below(2 * site.pools.len() as u64) as usize);
         let now = Instant::now();
+        let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now);
+        let (policy, dispatcher) = Policy::of(&site, &mut random, dispatcher);
         let secrets_before = secret::alive();
         Self {
-            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now),
+            dispatcher,
+            policy,
             hanging: (site.pools.len() > 1 && hanging.0 < site.pools.len()).then_some(hanging),
             outages,
             random,
@@ -203,11 +209,12 @@ impl World {
             5..=6 if !self.network.is_empty() => self.decide(),
             5..=8 => self.answer(),
             9 => self.kill_a_worker(),
-            10 => self.speak_out_of_turn(),
-            11..=12 => self.start_a_worker(),
+            10 if self.random.one_in(2) => self.speak_out_of_turn(),
+            12 => self.start_a_worker(),
             13 => self.make_a_worker_ready(),
             14 if self.random.one_in(40) => self.forget_all(),
             15 if self.random.one_in(2) => self.flush(),
+            10..=11 if self.site.has_policy_server => self.answer_for_policy(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
             18..=19 => self.hang_up(),

@@ -21,7 +21,8 @@ pub(super) fn random(random: &mut Random) -> Site {
     };
     let (local, remote): (Vec<_>, Vec<_>) = (0..count).partition(|_| !random.one_in(3));
     let mut pools: Vec<_> = local.into_iter().map(|place| pool(random, Some(InstanceId(place)))).collect();
-    if !remote.is_empty() {
+    let has_policy_server = random.one_in(2);
+    if has_policy_server || !remote.is_empty() {
         pools.push(pool(random, None));
     }
     let special = (0..random.below(4)).map(|_| (selector(random), route(random, count))).collect();
@@ -30,6 +31,7 @@ pub(super) fn random(random: &mut Random) -> Site {
         pools,
         routes: Routes { default: route(random, count), special, default_realm: Vec::new() },
         endpoints: Vec::new(),
+        has_policy_server,
     }
 }
 

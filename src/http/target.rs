@@ -7,13 +7,13 @@ use std::net::Ipv6Addr;
 
 /// Where to send requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub struct Target {
     /// The server.
-    pub(super) server: Server,
+    pub server: Server,
     /// What it calls itself: the value of the field `Host`.
-    pub(super) authority: String,
+    pub authority: String,
     /// What to ask it for: path and query. Never logged, since administrators write keys for their servers into it.
-    pub(super) path: String,
+    pub path: String,
 }
 
 /// What cannot stand in the first line of a request.
@@ -24,7 +24,7 @@ impl Target {
     ///
     /// # Errors
     /// When `host` is no host. Both others must be checked with [`is_port_or_service`] and [`is_path`].
-    pub(super) fn of_keys(host: &str, port: &str, path: &str) -> Result<Self, &'static str> {
+    pub fn of_keys(host: &str, port: &str, path: &str) -> Result<Self, &'static str> {
         let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         if !is_host(host) {
             return Err("is not a name or an address of a host");
@@ -40,7 +40,7 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, to go on after the key's name.
-    pub(super) fn of_url(url: &str) -> Result<Self, &'static str> {
+    pub fn of_url(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").ok_or(NO_URL)?;
         let (tls, scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (TlsMode::Off, "http", "80"),
@@ -49,7 +49,7 @@ impl Target {
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err("cannot hold a login and password; put what the server wants into httpform_data");
+            return Err("cannot hold a login and password; what the server wants has a key of its own");
         }
         if path.contains('#') {
             return Err("cannot have a fragment: a server never sees what follows #");
@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// A request up to the number that says how long its body is. As auth_httpform.c has it, in its order.
-    pub(super) fn head(&self, content_type: &str, keep_alive: bool) -> String {
+    pub fn head(&self, content_type: &str, keep_alive: bool) -> String {
         let (path, authority) = (&self.path, &self.authority);
         let connection = if keep_alive { "keep-alive" } else { "close" };
         format!(
@@ -84,7 +84,7 @@ impl Target {
 const NO_URL: &str = "takes URLs like https://host/path";
 
 /// Whether it is a port's number, or could be a name from /etc/services.
-pub(super) fn is_port_or_service(port: &str) -> bool {
+pub fn is_port_or_service(port: &str) -> bool {
     if port.bytes().all(|byte| byte.is_ascii_digit()) {
         return is_port(port);
     }
@@ -92,7 +92,7 @@ pub(super) fn is_port_or_service(port: &str) -> bool {
 }
 
 /// Whether it can be what a request asks for: a path, or a whole URL for a proxy.
-pub(super) fn is_path(path: &str) -> bool {
+pub fn is_path(path: &str) -> bool {
     path.starts_with('/') || path.starts_with("http://") || path.starts_with("https://")
 }
 

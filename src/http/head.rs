@@ -20,7 +20,7 @@ pub struct Reply {
 
 /// Why there is no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReplyFault {
+pub enum ReplyFault {
     /// The first bytes are something else.
     NotHttp,
     /// It does not end.
@@ -36,15 +36,23 @@ pub(super) enum ReplyFault {
 }
 
 /// What a head says.
-pub(super) enum Head {
+pub enum Head {
     /// A reply before the reply, 1xx.
     Interim,
-    /// The reply, and its body if it can be told where that ends and the connection lasts longer.
-    Final(Reply, Option<Body>),
+    /// The reply, and its body.
+    Final(Reply, Framing),
+}
+
+/// The body behind a head.
+pub enum Framing {
+    /// It can be told where it ends, and the connection lasts longer.
+    Sound(Body),
+    /// The connection ends with it.
+    Last(Body),
 }
 
 /// Reads a head, with the empty line at its end.
-pub(super) fn parse(head: &[u8]) -> Result<Head, ReplyFault> {
+pub fn parse(head: &[u8]) -> Result<Head, ReplyFault> {
     let mut fields = [EMPTY_HEADER; MOST_FIELDS];
     let mut response = Response::new(&mut fields);
     // What C takes, since it looks at nothing but the words of the first line.
@@ -65,8 +73,8 @@ pub(super) fn parse(head: &[u8]) -> Result<Head, ReplyFault> {
         101 => Err(ReplyFault::Switched),
         100..=199 => Ok(Head::Interim),
         _ => {
-            let body = body(status, version, response.headers)?;
-            Ok(Head::Final(Reply { status, phrase: phrase(head) }, body))
+            let framing = framing(status, version, response.headers)?;
+            Ok(Head::Final(Reply { status, phrase: phrase(head) }, framing))
         }
     }
 }
@@ -88,18 +96,21 @@ fn phrase(head: &[u8]) -> String {
 }
 
 /// RFC 9112 §6.3, with "until the connection closes" for everything that two readers could understand differently.
-fn body(status: u16, version: u8, fields: &[Header<'_>]) -> Result<Option<Body>, ReplyFault> {
+fn framing(status: u16, version: u8, fields: &[Header<'_>]) -> Result<Framing, ReplyFault> {
     let length = content_length(fields)?;
     let encodings: Vec<_> = list(fields, "Transfer-Encoding").collect();
-    if version == 0 || list(fields, "Connection").any(|option| option.eq_ignore_ascii_case(b"close")) {
-        return Ok(None);
-    }
+    let closes =
+        version == 0 || list(fields, "Connection").any(|option| option.eq_ignore_ascii_case(b"close"));
     let bodiless = matches!(status, 204 | 304);
-    Ok(match (encodings.as_slice(), length) {
+    let body = match (encodings.as_slice(), length) {
         ([], None | Some(0)) if bodiless => Some(Body::Length(0)),
         ([], Some(length)) if !bodiless && length <= LONGEST_BODY => Some(Body::Length(length)),
         ([encoding], None) if !bodiless && encoding.eq_ignore_ascii_case(b"chunked") => Some(Body::chunked()),
         _ => None,
+    };
+    Ok(match body {
+        Some(body) if !closes => Framing::Sound(body),
+        body => Framing::Last(body.unwrap_or_else(Body::until_end)),
     })
 }
 

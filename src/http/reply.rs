@@ -1,73 +1,114 @@
 //! The reply to one request: status line, fields, body.
 #![forbid(unsafe_code)]
 
-use super::body::{Body, Progress};
-use super::head::{self, Head, Reply, ReplyFault};
+use super::body::{Body, Content, Progress};
+use super::head::{self, Framing, Head, Reply, ReplyFault};
 
 /// The longest status line and fields, in bytes, with all interim replies. Servers stop at 8 to 64 KiB themselves.
-pub(super) const LONGEST_HEAD: usize = 64 * 1024;
+pub const LONGEST_HEAD: usize = 64 * 1024;
 
 /// A reply that has been read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Whole {
+pub struct Whole {
     /// The reply.
-    pub(super) reply: Reply,
+    pub reply: Reply,
     /// Whether the next bytes on the connection can only belong to the next reply.
-    pub(super) reusable: bool,
+    pub reusable: bool,
+    /// What the body says, if it was to be kept, is whole and within the bound.
+    pub content: Option<Vec<u8>>,
 }
 
 /// Reads one reply, in whichever pieces it comes.
-pub(super) struct Reader {
+pub struct Reader {
     /// Bytes of heads that may come yet.
     left: usize,
+    /// How many bytes of a body are kept; `None` if only the head matters.
+    kept: Option<usize>,
     stage: Stage,
 }
 
 enum Stage {
     Head(Vec<u8>),
-    Body(Reply, Body),
+    Body(Box<Bodied>),
+}
+
+/// A reply whose body is being read.
+struct Bodied {
+    reply: Reply,
+    body: Body,
+    is_last: bool,
+    content: Content,
 }
 
 impl Reader {
-    /// Nothing read yet.
-    pub(super) fn new() -> Self {
-        Self { left: LONGEST_HEAD, stage: Stage::Head(Vec::new()) }
+    /// For a reply that says all in its head.
+    pub fn of_head() -> Self {
+        Self { left: LONGEST_HEAD, kept: None, stage: Stage::Head(Vec::new()) }
     }
 
-    /// Reads on. The reply is there as soon as its body is, or at once when its end is not worth waiting for.
+    /// For a reply with a body, of which `most` bytes are kept.
+    pub fn of_body(most: usize) -> Self {
+        Self { kept: Some(most), ..Self::of_head() }
+    }
+
+    /// Reads on. The reply is there as soon as its body is, or at once when that is not to be kept and its end is not worth
+    /// waiting for.
     ///
     /// # Errors
     /// When these bytes are no reply. Then, and after a whole reply, the reader is of no more use.
-    pub(super) fn handle_input(&mut self, mut bytes: &[u8]) -> Result<Option<Whole>, ReplyFault> {
+    pub fn handle_input(&mut self, mut bytes: &[u8]) -> Result<Option<Whole>, ReplyFault> {
         loop {
             match &mut self.stage {
                 Stage::Head(head) => {
                     let Some(used) = take_head(head, bytes, &mut self.left)? else { return Ok(None) };
                     bytes = bytes.get(used..).unwrap_or_default();
-                    self.stage = match head::parse(head)? {
-                        Head::Interim => Stage::Head(Vec::new()),
-                        Head::Final(reply, Some(body)) => Stage::Body(reply, body),
-                        Head::Final(reply, None) => return Ok(Some(Whole { reply, reusable: false })),
+                    let (reply, framing) = match head::parse(head)? {
+                        Head::Interim => {
+                            head.clear();
+                            continue;
+                        }
+                        Head::Final(reply, framing) => (reply, framing),
                     };
+                    let (body, is_last) = match framing {
+                        Framing::Sound(body) => (body, false),
+                        Framing::Last(_) if self.kept.is_none() => {
+                            return Ok(Some(Whole { reply, reusable: false, content: None }));
+                        }
+                        Framing::Last(body) => (body, true),
+                    };
+                    let content = Content::of_at_most(self.kept.unwrap_or_default());
+                    self.stage = Stage::Body(Box::new(Bodied { reply, body, is_last, content }));
                 }
-                Stage::Body(reply, body) => {
-                    let reusable = match body.handle_input(bytes) {
+                Stage::Body(bodied) => {
+                    let progress = bodied.body.handle_input(bytes, &mut bodied.content);
+                    let reusable = match progress {
                         Progress::Incomplete => return Ok(None),
-                        Progress::Whole(used) => used == bytes.len(),
+                        Progress::Whole(used) => used == bytes.len() && !bodied.is_last,
                         Progress::Lost => false,
                     };
-                    return Ok(Some(Whole { reply: reply.clone(), reusable }));
+                    let kept = self.kept.filter(|_| progress != Progress::Lost);
+                    return Ok(Some(bodied.take(reusable, kept)));
                 }
             }
         }
     }
 
     /// The connection has ended: a reply that lacks only the rest of its body says what it says.
-    pub(super) fn handle_end(self) -> Option<Reply> {
+    pub fn handle_end(self) -> Option<Whole> {
         match self.stage {
             Stage::Head(_) => None,
-            Stage::Body(reply, _) => Some(reply),
+            Stage::Body(mut bodied) => {
+                let is_whole = matches!(bodied.body, Body::UntilEnd(_));
+                Some(bodied.take(false, self.kept.filter(|_| is_whole)))
+            }
         }
+    }
+}
+
+impl Bodied {
+    fn take(&mut self, reusable: bool, kept: Option<usize>) -> Whole {
+        let content = std::mem::replace(&mut self.content, Content::of_at_most(0));
+        Whole { reply: self.reply.clone(), reusable, content: kept.and_then(|_| content.whole()) }
     }
 }
 
@@ -102,7 +143,7 @@ mod tests {
 
     /// Reads what comes until there is a reply, as a connection would.
     fn in_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Reading {
-        let mut reader = Reader::new();
+        let mut reader = Reader::of_head();
         let mut pieces = pieces.peekable();
         while let Some(piece) = pieces.next() {
             match reader.handle_input(piece) {
@@ -130,7 +171,7 @@ mod tests {
     }
 
     fn whole(status: u16, phrase: &str, reusable: bool) -> Reading {
-        Ok(Some(Whole { reply: Reply { status, phrase: phrase.to_owned() }, reusable }))
+        Ok(Some(Whole { reply: Reply { status, phrase: phrase.to_owned() }, reusable, content: None }))
     }
 
     #[test]
@@ -282,15 +323,78 @@ mod tests {
     #[test]
     fn a_reply_that_lacks_only_the_rest_of_its_body_says_what_it_says() {
         let at_the_end = |bytes: &[u8]| {
-            let mut reader = Reader::new();
+            let mut reader = Reader::of_head();
             assert_eq!(reader.handle_input(bytes), Ok(None));
-            reader.handle_end().map(|reply| reply.status)
+            reader.handle_end().map(|whole| whole.reply.status)
         };
         assert_eq!(at_the_end(b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\nhel"), Some(403));
         assert_eq!(at_the_end(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n"), Some(403));
         assert_eq!(at_the_end(b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n"), None);
         assert_eq!(at_the_end(b"HTTP/1.1 100 Continue\r\n\r\n"), None);
         assert_eq!(at_the_end(b""), None);
+    }
+
+    /// What is kept of a body, cut at every place, and whether the connection is fit for another question.
+    fn body_of(bytes: &[u8], ends: bool) -> Option<(Option<String>, bool)> {
+        let read = |pieces: [&[u8]; 2]| {
+            let mut reader = Reader::of_body(20);
+            for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
+                if let Some(whole) = reader.handle_input(piece).unwrap() {
+                    return Some(whole);
+                }
+            }
+            ends.then(|| reader.handle_end()).flatten()
+        };
+        let text =
+            |whole: Whole| (whole.content.map(|bytes| String::from_utf8(bytes).unwrap()), whole.reusable);
+        let whole = read([bytes, b""]).map(text);
+        for cut in 1..bytes.len() {
+            let (start, end) = bytes.split_at(cut);
+            assert_eq!(
+                read([start, end]).map(text),
+                whole,
+                "cut at {cut}: {:?}",
+                bytes.escape_ascii().to_string()
+            );
+        }
+        whole
+    }
+
+    #[test]
+    fn a_body_that_is_to_be_kept_is_waited_for_even_if_it_is_the_last() {
+        for (head, body, reusable) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", "hello", true),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n",
+                "2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n",
+                true,
+            ),
+            ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n", "hello", false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n", "hello", false),
+        ] {
+            let reply = format!("{head}\r\n{body}");
+            assert_eq!(
+                body_of(reply.as_bytes(), false),
+                Some((Some("hello".to_owned()), reusable)),
+                "{reply:?}"
+            );
+        }
+        let to_the_end = b"HTTP/1.1 200 OK\r\n\r\nhello";
+        assert_eq!(body_of(to_the_end, false), None);
+        assert_eq!(body_of(to_the_end, true), Some((Some("hello".to_owned()), false)));
+    }
+
+    #[test]
+    fn a_body_that_is_cut_or_too_long_is_none() {
+        for reply in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n012345678901234567890",
+        ] {
+            assert_eq!(body_of(reply.as_bytes(), true), Some((None, false)), "{reply:?}");
+        }
+        let long = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n012345678901234567890";
+        assert_eq!(body_of(long.as_bytes(), true), Some((None, true)));
     }
 
     #[test]
