@@ -296,6 +296,7 @@ CACHE                1,234 logins of 51,200 kept, each for 8 h 0 min
                      9,000 hits of 10,000 look-ups (90 %), 3 flushed
 
 NEGATIVE CACHE       12 refusals kept, each for 10 s, 1 flushed
+
 PENALTIES            2 addresses, 1 login; 5 answers held back
 
 TROUBLES

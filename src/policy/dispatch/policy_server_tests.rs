@@ -261,6 +261,8 @@ fn reports_that_nobody_takes_are_dropped_and_counted() {
     let first = scene.put_to_policy.iter().position(|(_, question)| matches!(question, Question::Report(..)));
     scene.say(first.unwrap(), ALLOW);
     assert_eq!(scene.dispatcher.take_totals().policy.reported, 1);
+    // Until the penalties are over.
+    scene.pass(20 * SECOND);
     assert!(scene.dispatcher.is_idle() && scene.dispatcher.has_reports(), "nobody waits for them");
 }
 

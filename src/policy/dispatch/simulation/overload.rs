@@ -8,7 +8,8 @@ use crate::outcome::Outcome;
 impl World {
     /// The logins that wait for a worker.
     pub(super) fn waiting_logins(&self) -> Vec<(JobId, Place)> {
-        let waits = |job: &Job| job.purpose.is_some() && matches!(&job.asker, Asker::Requests(_));
+        let is_login = |job: &Job| job.purpose.is_some() && matches!(&job.asker, Asker::Requests(_));
+        let waits = |job: &Job| is_login(job) && matches!(job.place, Place::Pool(_));
         let waiting = self.dispatcher.jobs.iter().filter(|(_, job)| waits(job));
         waiting.map(|(id, job)| (*id, job.place)).collect()
     }
@@ -21,7 +22,6 @@ impl World {
             let deadline = asked.map(|asked| asked.deadline).max();
             let in_time = |deadline| self.now < deadline && self.now < self.histories[&id].deadline;
             if !is_there && deadline.is_some_and(in_time) {
-                assert!(matches!(place, Place::Pool(_)), "servers are asked at once");
                 self.shed += 1;
                 self.note_answer(id, Outcome::internal_failure("given up"));
             }
