@@ -8,6 +8,8 @@ use crate::support::{
     Slapd, System, eventually,
 };
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use tempfile::TempDir;
 
 const AS_NOBODY: &str = "--user=nobody";
 
@@ -112,6 +114,26 @@ fn a_directory_of_authorities_that_only_root_can_read_is_trusted() {
     assert_ne!(finished.code, Some(0));
     let expected = format!("{} holds no certificates in PEM: no file in it is one", directory.display());
     assert!(finished.errors.contains(&expected), "{finished:?}");
+}
+
+/// Wherever the link leads, and although the sandbox knows the usual places only.
+#[test]
+fn an_authority_is_trusted_that_is_linked_into_the_systems_directory() {
+    require!(Root, Nginx, Mounts);
+    let (authority, directory) = (Authority::new(), TempDir::new().unwrap());
+    let nginx = Nginx::new();
+    let certificate = authority.issue(&[&nginx.address().to_string()]);
+    let nginx = nginx.with_certificate(&certificate).start();
+    let linked = fs::read_dir(authority.hashed_directory()).unwrap().next().unwrap().unwrap();
+    std::os::unix::fs::symlink(authority.file(), directory.path().join(linked.file_name())).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = format!("httpform_url: https://{}/login\nhttpform_data: u=%u&p=%p\n", nginx.secure());
+    let launch = Launch::new(Program::Ours, &["-a", "httpform", AS_NOBODY]).with_file("-O", &settings);
+    let mounted = format!("mount --bind {} /etc/ssl/certs", directory.path().display());
+    let daemon = launch.inside(&System::new()).after(&mounted).start();
+    assert_is_unprivileged(&daemon);
+    assert!(is_right(&daemon, LOGIN, PASSWORD));
+    assert!(!is_right(&daemon, LOGIN, "wrong"));
 }
 
 #[test]

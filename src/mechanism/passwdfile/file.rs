@@ -10,6 +10,7 @@ use super::reader::Lines;
 use super::report::Report;
 use crate::ipc::OpenError;
 use crate::mechanism::file::{FileSource, open_regular};
+use crate::mechanism::schemes::Stored;
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use log::Level;
@@ -42,6 +43,8 @@ struct Loaded {
     file: File,
     stamp: Stamp,
     index: Index,
+    /// Whether OpenSSL is needed for one of its hashes.
+    needs_openssl: bool,
 }
 
 /// What the file says about a login.
@@ -61,6 +64,11 @@ impl PasswdFile {
     pub(super) fn inspect(path: &Path) -> Result<Vec<String>, FileError> {
         let file = open_regular(path).map_err(|error| FileError::not_opened(path, error))?;
         Loaded::read(file, path).map(|(_, sentences)| sentences)
+    }
+
+    /// Whether OpenSSL is needed for one of the hashes that were there when it was read; `None` if it was not yet.
+    pub(super) fn needs_openssl(&self) -> Option<bool> {
+        self.loaded.as_ref().map(|loaded| loaded.needs_openssl)
     }
 
     /// Reads the file if that has not been done since it changed. What is wrong with its lines is logged at `level`.
@@ -132,13 +140,17 @@ impl Loaded {
         let mut report = Report::default();
         report.mode(metadata.mode());
         let mut builder = Builder::default();
+        let mut needs_openssl = false;
         let mut lines = Lines::of(&file);
         while let Some(line) = lines.next().map_err(unreadable)? {
             let (Ok(offset), Ok(number)) = (u32::try_from(line.offset), u32::try_from(line.number)) else {
                 return Err(FileError::TooLarge(path.to_owned()));
             };
             match line.text.map(parse) {
-                Some(Line::Login { login, .. }) => builder.add(login, offset, number),
+                Some(Line::Login { login, hash }) => {
+                    needs_openssl |= Stored::parse_hash(hash).is_ok_and(|stored| stored.needs_openssl());
+                    builder.add(login, offset, number);
+                }
                 Some(Line::Nothing) => {}
                 Some(Line::Bad(fault)) => report.line(number, fault),
                 None => report.line(number, LineFault::TooLong),
@@ -147,7 +159,7 @@ impl Loaded {
         let (index, doubled) = builder.finish(|one, other| has_same_login(&file, one, other));
         doubled.into_iter().for_each(|number| report.line(number, LineFault::Doubled));
         let sentences = report.sentences(index.len());
-        Ok((Self { file, stamp, index }, sentences))
+        Ok((Self { file, stamp, index, needs_openssl }, sentences))
     }
 
     /// `None` when the file is not the one that was indexed any more.

@@ -38,6 +38,8 @@ pub(super) fn crypto() -> Result<&'static Crypto, OpenSslError> {
     let crypto = unsafe { Crypto::find(|name| library.address_of(name)) }?;
     // SAFETY: the second argument may be null. What of openssl.cnf cannot be used is no reason to compute nothing.
     unsafe { (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null()) };
+    // SAFETY: it takes nothing. What was wrong there is not what a later call fails for.
+    unsafe { (crypto.ERR_clear_error)() };
     Ok(CRYPTO.get_or_init(|| crypto))
 }
 
@@ -47,12 +49,14 @@ pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
     if let Some(tls) = TLS.get() {
         return Ok(tls);
     }
-    crypto()?;
+    let crypto = crypto()?;
     let library = Library::open(LIBSSL)?;
     // SAFETY: as above.
     let tls = unsafe { Tls::find(|name| library.address_of(name)) }?;
     // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
     unsafe { (tls.OPENSSL_init_ssl)(0, null()) };
+    // SAFETY: as above.
+    unsafe { (crypto.ERR_clear_error)() };
     Ok(TLS.get_or_init(|| tls))
 }
 
