@@ -177,7 +177,9 @@ fn a_question_without_time_is_given_up_at_once() {
 /// A question that was asked late has an odd time left.
 #[test]
 fn times_in_the_log_are_told_in_tenths_of_a_second() {
-    for (milliseconds, expected) in [(5000, "5 s"), (976, "1 s"), (1449, "1.4 s"), (100, "0.1 s"), (3, "0.1 s")] {
+    for (milliseconds, expected) in
+        [(5000, "5 s"), (976, "1 s"), (1449, "1.4 s"), (100, "0.1 s"), (3, "0.1 s")]
+    {
         assert_eq!(Seconds(Duration::from_millis(milliseconds)).to_string(), expected);
     }
 }
