@@ -98,6 +98,36 @@ fn what_was_sent_to_servers_leaves_no_password_in_memory() {
 }
 
 #[test]
+fn what_a_policy_server_is_asked_leaves_no_password_in_memory_and_nothing_secret_in_the_log() {
+    let reply = |status: i8| {
+        let body = format!("{{\"status\":{status}}}");
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let fake = FakeHttp::answering(reply(0));
+    let keys = "policy_nonce: Wombat-Nonce\npolicy_user: wforce\npolicy_password: Kauz-Passwort\n";
+    let daemon = Launch::new(Program::Ours, &["-a", "passwdfile"])
+        .with_file("-O", &format!("anna:{HASH}\n"))
+        .with_file("--config", &format!("policy_url: http://{}/\n{keys}", fake.address()))
+        .start();
+    let ask =
+        |password: &str| daemon.ask(&Request::new("anna", password).service("smtp").address("10.1.1.1;25"));
+    assert_eq!(ask(PASSWORD), "OK");
+    is_forgotten(&daemon, "after the right password");
+    assert!(ask(&format!("{PASSWORD}x")).is_no());
+    is_forgotten(&daemon, "after a wrong one");
+    for answer in [reply(-1), "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned()] {
+        fake.answer(answer);
+        ask(PASSWORD);
+        is_forgotten(&daemon, "after a refusal and an outage");
+    }
+    daemon.log.wait_for("The policy server cannot be asked");
+    // The user and password as HTTP's basic scheme writes them, and the keys.
+    for secret in ["Wombat", "Kauz", "d2ZvcmNl", PASSWORD] {
+        assert!(daemon.log.all().iter().all(|line| !line.contains(secret)), "{secret}");
+    }
+}
+
+#[test]
 fn no_core_file_can_hold_a_password() {
     let daemon = Daemon::start(Program::Ours, &["-a", "getpwent"]);
     daemon.log.wait_for("listening on socket");

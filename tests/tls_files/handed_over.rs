@@ -79,6 +79,28 @@ fn so_is_an_imap_server() {
 }
 
 #[test]
+fn so_is_a_policy_server() {
+    require!(Root, Nginx);
+    let (authority, hidden) = (Authority::new(), Hidden::new());
+    let nginx = Nginx::new();
+    let certificate = authority.issue(&[&nginx.address().to_string()]);
+    let nginx = nginx.with_certificate(&certificate).asking_for_certificates_of(authority.file()).start();
+    let settings = hidden.settings("policy", &authority, &authority.issue(&["client.example.test"]));
+    let url = format!("policy_url: https://{}/policy\npolicy_nonce: n\n", nginx.secure());
+    let unavailable = "policy_on_unavailable: unavailable\n";
+    let daemon = Launch::new(Program::Ours, &["-a", "getpwent", AS_NOBODY])
+        .with_file("--config", &format!("{url}{unavailable}{settings}"))
+        .start();
+    assert_is_unprivileged(&daemon);
+    let asked = || daemon.ask(&Request::new("anna", "x").service("smtp").address("10.1.1.1;25"));
+    assert_eq!(asked(), "NO authentication failed");
+    daemon.log.wait_for("[mech=policy]");
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+    assert_eq!(asked(), "NO authentication failed", "and after a reload");
+}
+
+#[test]
 fn so_is_a_web_server() {
     require!(Root, Nginx);
     let (authority, hidden) = (Authority::new(), Hidden::new());

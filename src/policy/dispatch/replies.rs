@@ -6,6 +6,7 @@ use super::{Action, DecidedBy, Dispatcher, Event, Names, RequestId, Waiting};
 use crate::config::site::PoolId;
 use crate::job::JobId;
 use crate::outcome::Outcome;
+use crate::policy::origin::Origin;
 use crate::policy::route::chain::{Asked, Decision, Source};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,9 @@ impl Dispatcher {
         let Some(Job { asker: Asker::Requests(mut login), origin, .. }) = self.forget(id) else { return };
         self.note_end(&login, &decision.outcome, now);
         match &decision.outcome {
-            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login, now),
+            Outcome::Unavailable(_) if login.requests.is_empty() => {
+                self.log_unheard(&login, origin.clone(), now);
+            }
             _ if login.requests.is_empty() => self.log_decision(&login.names, &decision),
             _ => {}
         }
@@ -92,12 +95,13 @@ impl Dispatcher {
         self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
     }
 
-    /// Log readers and penalties count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
+    /// Log readers, penalties and the policy server count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
     /// mechanism that was next, it is none: that one might have accepted.
-    pub(super) fn log_unheard(&mut self, login: &Login, now: Instant) {
+    pub(super) fn log_unheard(&mut self, login: &Login, origin: Origin, now: Instant) {
         if let Some(refusal) = login.chain.refusal().filter(|_| !login.has_been_late) {
             self.note_failure(login, now);
             self.log_decision(&login.names, &refusal);
+            self.report_decision(login.policy_attempt.clone(), origin, &refusal);
         }
     }
 
