@@ -57,11 +57,10 @@ impl Dispatcher {
         now: Instant,
     ) {
         self.counters.note_duration(now.saturating_duration_since(since), now);
-        let owed = self.delay_owed(names, decision, since, now);
-        let owed = self.delay_with_penalty(request, names, &decision.outcome, owed, deadline, now);
-        let held_until = now.checked_add(owed).unwrap_or(deadline).min(deadline);
+        let held_until = self.held_until(request, names, decision, (since, deadline), now);
         if held_until > now {
             self.counters.note_delayed();
+            self.held_back.add(request, held_until);
             self.log_decision(names, decision);
             self.requests
                 .insert(request, Waits::Delay(Rc::clone(names), decision.outcome.clone(), held_until));
@@ -72,10 +71,39 @@ impl Dispatcher {
         }
     }
 
+    /// Until when its answer is held back; not at all where it is none that is.
+    fn held_until(
+        &mut self,
+        request: RequestId,
+        names: &Rc<Names>,
+        decision: &Decision,
+        (since, deadline): (Instant, Instant),
+        now: Instant,
+    ) -> Instant {
+        let owed = self.delay_owed(names, decision, since, now);
+        if !self.held_back.has_room(request) {
+            self.counters.note_told_early(u64::from(!owed.is_zero()));
+            return now;
+        }
+        let owed = self.delay_with_penalty(request, names, &decision.outcome, owed, deadline, now);
+        now.checked_add(owed).unwrap_or(deadline).min(deadline)
+    }
+
+    /// A client finds no room: the answer that would be out next is told now, and its connection ends. Nobody is turned away
+    /// for a failure that only waits. `false` if there is none.
+    pub fn make_room(&mut self) -> bool {
+        let Some(request) = self.held_back.first_sole() else { return false };
+        self.counters.note_told_early(1);
+        self.release(request);
+        true
+    }
+
     /// Sends what was held back.
     pub(super) fn release(&mut self, request: RequestId) {
-        if let Some(Waits::Delay(names, outcome, _)) = self.requests.remove(&request) {
+        if let Some(Waits::Delay(names, outcome, until)) = self.requests.remove(&request) {
             self.punishment.release(request);
+            self.held_back.remove(request, until);
+            self.timers.remove(&(until, Timer::Request(request)));
             self.actions.push_back(Action::Reply(request, names, outcome));
         }
     }
