@@ -78,14 +78,30 @@ fn tls_is_the_frontends_business_from_its_start_and_nobody_elses() {
 /// crypt(3) needs none of it.
 #[test]
 fn a_worker_maps_what_computes_hashes_when_it_meets_one_that_needs_it() {
+    a_worker_computes_hashes("no", &NONE);
+}
+
+/// Its sandbox has no libraries to map. Of passwords in clear digests are compared.
+#[test]
+fn a_worker_in_a_sandbox_has_what_computes_hashes_from_its_start() {
+    a_worker_computes_hashes("yes", &["libcrypto.so"]);
+    let users = "anna:{PLAIN}right\n";
+    let daemon = Launch::new(Program::Ours, &["-a", "passwdfile"]).with_file("-O", users).start();
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert!(daemon.ask(&Request::new("anna", "wrong")).is_no());
+}
+
+/// What the one worker has mapped `before` it meets a hash of OpenSSL.
+fn a_worker_computes_hashes(sandbox: &str, before: &[&str]) {
     let users = tempfile::NamedTempFile::new().unwrap();
     let salted = [sha1(b"rightsalt").as_slice(), b"salt"].concat();
     let crypt = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
     fs::write(users.path(), format!("anna:{crypt}\nbob:{{SSHA}}{}\n", encode_block(&salted))).unwrap();
-    let daemon =
-        Daemon::start(Program::Ours, &["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1"]);
+    let sandbox = format!("--sandbox={sandbox}");
+    let launch = Launch::new(Program::Ours, &["-a", "passwdfile", "-n", "1", &sandbox]);
+    let daemon = launch.with(&["-O", users.path().to_str().unwrap()]).start();
     assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
-    assert_eq!(mapped_by_role(&daemon), [NONE; 3]);
+    assert_eq!(mapped_by_role(&daemon), [NONE.to_vec(), NONE.to_vec(), before.to_vec()]);
     assert!(daemon.ask(&Request::new("bob", "right")).is_ok());
     assert!(!daemon.ask(&Request::new("bob", "wrong")).is_ok());
     assert_eq!(mapped_by_role(&daemon), [NONE.to_vec(), NONE.to_vec(), vec!["libcrypto.so"]]);
