@@ -1,0 +1,123 @@
+//! Somebody who guesses, one wrong password after the other from an address of his own: each refusal comes later than the one
+//! before, up to 15 seconds, and no reload lets him begin anew.
+
+use super::daemon::MUX_TIMEOUT;
+use super::disturbances::Cause;
+use super::judge::{Asked, Reply};
+use super::mux;
+use super::random::Random;
+use super::report::History;
+use super::run::{MARGIN, Run, pause};
+use super::site::MARK;
+use super::truth::{Needs, Question, Truth, before};
+use std::time::{Duration, Instant};
+
+/// How long the first wrong password is held back, the second, the third, and all that follow.
+const DELAYS: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8), Duration::from_secs(15)];
+
+/// How much less it may look like from here: the daemon takes the time once for all that comes at once.
+const SLACK: Duration = Duration::from_millis(500);
+
+/// A step is taken back after 15 seconds of quiet.
+const QUIET: Duration = Duration::from_secs(10);
+
+const KIND: &str = "mux, one guess after the other";
+
+/// Guesses until the end.
+pub fn guesser(run: &Run, number: u64) {
+    let mut random = Random::of(run.seed, 2000 + number);
+    let address = format!("203.0.113.{}", 1 + number);
+    let mut guesser = Guesser { run, address, steps: 0, is_known_from_before: false, heard: Instant::now() };
+    while run.goes_on() {
+        guesser.guess(&mut random);
+        pause(random.milliseconds(500));
+    }
+}
+
+struct Guesser<'a> {
+    run: &'a Run,
+    address: String,
+    /// What he has coming at least: so many refusals that no frontend can have forgotten.
+    steps: usize,
+    /// Whether the last one was during a reload, and more were before.
+    is_known_from_before: bool,
+    /// The last answer.
+    heard: Instant,
+}
+
+impl Guesser<'_> {
+    fn guess(&mut self, random: &mut Random) {
+        let question = question(random);
+        let mut history = self.run.report.history(&format!("somebody guesses from {}", self.address));
+        let sent = Instant::now();
+        let reply = mux::ask_once_from(self.run, &question, Some(&self.address));
+        let answered = Instant::now();
+        history.note(format!(
+            "[{}] [{}]: {reply:?}; had {} steps",
+            question.login, question.password, self.steps
+        ));
+        let is_refused = reply == Reply::Refused;
+        let asked =
+            Asked { question, sent, complete: sent, answered, deadline: MUX_TIMEOUT, is_slow: false, reply };
+        self.run.report.judge(KIND, &asked, &self.run.disturbances, &history);
+        if self.may_be_forgotten(sent, answered) {
+            (self.steps, self.is_known_from_before) = (0, false);
+        } else if is_refused {
+            self.climb(sent, answered, &history);
+        }
+        self.heard = Instant::now();
+    }
+
+    /// A guess that was asked about while frontends changed counts for one of them, and it is not known which.
+    fn climb(&mut self, sent: Instant, answered: Instant, history: &History) {
+        if self.was(Cause::Reload, sent, answered) {
+            self.is_known_from_before = self.steps > 0;
+            return;
+        }
+        let (took, delay) = (answered.duration_since(sent), DELAYS[self.steps.min(DELAYS.len() - 1)]);
+        self.steps += 1;
+        // The clock of one that stands still does so, too.
+        if self.was(Cause::FrontendStopped, sent, answered) {
+            return;
+        }
+        if took + SLACK < delay {
+            let what = format!("a guess was refused after {took:?}, which should have taken {delay:?}");
+            self.run.report.fail(&what, Some(history), &self.run.disturbances);
+        }
+        self.run.report.note("guesses that were held back as long as they should be");
+        if std::mem::take(&mut self.is_known_from_before) {
+            self.run.report.note("the first of them after a reload, for what was guessed before");
+        }
+    }
+
+    /// Deaths forgive, and so does quiet; a frontend that stands still hands nothing over.
+    fn may_be_forgotten(&self, sent: Instant, answered: Instant) -> bool {
+        let was = |cause| self.was(cause, self.heard, answered);
+        sent.duration_since(self.heard) > QUIET
+            || was(Cause::FrontendKilled)
+            || was(Cause::NoDescriptors)
+            || was(Cause::FrontendStopped) && was(Cause::Reload)
+    }
+
+    /// Whether this was done between these two, or a little before.
+    fn was(&self, cause: Cause, from: Instant, until: Instant) -> bool {
+        let during = self.run.disturbances.during(before(from, MARGIN / 6), until);
+        during.iter().any(|(_, it)| it.cause == cause)
+    }
+}
+
+/// Another login and another password each time.
+fn question<'a>(random: &mut Random) -> Question<'a> {
+    let login = format!("guessed{}", random.next());
+    let needs = Needs { workers: true, ..Needs::default() };
+    Question {
+        login: login.clone(),
+        checked: login,
+        password: format!("{MARK}-{}", random.next()),
+        realm: "file.test".to_owned(),
+        truth: Truth::Wrong,
+        needs,
+        is_delayed: true,
+    }
+}
