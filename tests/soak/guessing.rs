@@ -7,7 +7,7 @@ use super::judge::{Asked, Reply};
 use super::mux;
 use super::random::Random;
 use super::report::History;
-use super::run::{MARGIN, Run, pause};
+use super::run::{Run, pause};
 use super::site::MARK;
 use super::truth::{Needs, Question, Truth, before};
 use std::time::{Duration, Instant};
@@ -22,13 +22,17 @@ const SLACK: Duration = Duration::from_millis(500);
 /// A step is taken back after 15 seconds of quiet.
 const QUIET: Duration = Duration::from_secs(10);
 
+/// For what follows of something that is over: the daemon acts on it a moment later.
+const A_LITTLE: Duration = Duration::from_secs(3);
+
 const KIND: &str = "mux, one guess after the other";
 
 /// Guesses until the end.
 pub fn guesser(run: &Run, number: u64) {
     let mut random = Random::of(run.seed, 2000 + number);
     let address = format!("203.0.113.{}", 1 + number);
-    let mut guesser = Guesser { run, address, steps: 0, is_known_from_before: false, heard: Instant::now() };
+    let now = Instant::now();
+    let mut guesser = Guesser { run, address, steps: 0, last: (now, now) };
     while run.goes_on() {
         guesser.guess(&mut random);
         pause(random.milliseconds(500));
@@ -38,12 +42,10 @@ pub fn guesser(run: &Run, number: u64) {
 struct Guesser<'a> {
     run: &'a Run,
     address: String,
-    /// What he has coming at least: so many refusals that no frontend can have forgotten.
+    /// How many refusals no frontend can have forgotten: what comes next is held back for these at least.
     steps: usize,
-    /// Whether the last one was during a reload, and more were before.
-    is_known_from_before: bool,
-    /// The last answer.
-    heard: Instant,
+    /// When the last guess was made, and answered.
+    last: (Instant, Instant),
 }
 
 impl Guesser<'_> {
@@ -53,56 +55,56 @@ impl Guesser<'_> {
         let sent = Instant::now();
         let reply = mux::ask_once_from(self.run, &question, Some(&self.address));
         let answered = Instant::now();
-        history.note(format!(
-            "[{}] [{}]: {reply:?}; had {} steps",
-            question.login, question.password, self.steps
-        ));
+        history.note(format!("{} [{}]: {reply:?}; {} steps", question.login, question.password, self.steps));
         let is_refused = reply == Reply::Refused;
-        let asked =
-            Asked { question, sent, complete: sent, answered, deadline: MUX_TIMEOUT, is_slow: false, reply };
+        let (complete, deadline, is_slow) = (sent, MUX_TIMEOUT, false);
+        let asked = Asked { question, sent, complete, answered, deadline, is_slow, reply };
         self.run.report.judge(KIND, &asked, &self.run.disturbances, &history);
         if self.may_be_forgotten(sent, answered) {
-            (self.steps, self.is_known_from_before) = (0, false);
+            self.steps = 0;
         } else if is_refused {
             self.climb(sent, answered, &history);
         }
-        self.heard = Instant::now();
+        self.last = (sent, answered);
     }
 
-    /// A guess that was asked about while frontends changed counts for one of them, and it is not known which.
+    /// Deaths forgive, and so does quiet. A frontend that stands still or has no descriptor hands nothing over.
+    fn may_be_forgotten(&self, sent: Instant, answered: Instant) -> bool {
+        let (_, heard) = self.last;
+        let was = |cause| self.was(cause, heard, answered);
+        sent.duration_since(heard) > QUIET
+            || was(Cause::FrontendKilled)
+            || was(Cause::Reload) && (was(Cause::FrontendStopped) || was(Cause::NoDescriptors))
+    }
+
+    /// A guess that was decided while frontends changed counts for one of them, and it is not known which.
     fn climb(&mut self, sent: Instant, answered: Instant, history: &History) {
-        if self.was(Cause::Reload, sent, answered) {
-            self.is_known_from_before = self.steps > 0;
+        let delay = DELAYS[self.steps.min(DELAYS.len() - 1)];
+        // From then on it is only held back.
+        let decided = before(answered, delay).max(sent);
+        if self.was(Cause::Reload, sent, decided) {
             return;
         }
-        let (took, delay) = (answered.duration_since(sent), DELAYS[self.steps.min(DELAYS.len() - 1)]);
+        let is_known_from_before = self.steps > 0 && self.was(Cause::Reload, self.last.0, sent);
         self.steps += 1;
         // The clock of one that stands still does so, too.
-        if self.was(Cause::FrontendStopped, sent, answered) {
+        if self.was(Cause::FrontendStopped, sent, decided) {
             return;
         }
+        let took = answered.duration_since(sent);
         if took + SLACK < delay {
             let what = format!("a guess was refused after {took:?}, which should have taken {delay:?}");
             self.run.report.fail(&what, Some(history), &self.run.disturbances);
         }
-        self.run.report.note("guesses that were held back as long as they should be");
-        if std::mem::take(&mut self.is_known_from_before) {
-            self.run.report.note("the first of them after a reload, for what was guessed before");
+        self.run.report.note("guesses were held back as long as they should be");
+        if is_known_from_before {
+            self.run.report.note("of them for what was guessed before a reload");
         }
-    }
-
-    /// Deaths forgive, and so does quiet; a frontend that stands still hands nothing over.
-    fn may_be_forgotten(&self, sent: Instant, answered: Instant) -> bool {
-        let was = |cause| self.was(cause, self.heard, answered);
-        sent.duration_since(self.heard) > QUIET
-            || was(Cause::FrontendKilled)
-            || was(Cause::NoDescriptors)
-            || was(Cause::FrontendStopped) && was(Cause::Reload)
     }
 
     /// Whether this was done between these two, or a little before.
     fn was(&self, cause: Cause, from: Instant, until: Instant) -> bool {
-        let during = self.run.disturbances.during(before(from, MARGIN / 6), until);
+        let during = self.run.disturbances.during(before(from, A_LITTLE), until);
         during.iter().any(|(_, it)| it.cause == cause)
     }
 }
