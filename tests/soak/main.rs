@@ -72,7 +72,7 @@ const MUX_CLIENTS: u64 = 40;
 const AUTH_CLIENTS: u64 = 12;
 
 /// Addresses from which one wrong password after the other comes.
-const GUESSERS: u64 = 3;
+const GUESSERS: u64 = 6;
 
 #[test]
 fn whatever_happens_no_answer_is_wrong_none_is_lost_and_nothing_grows() {

@@ -14,6 +14,9 @@ const WORKERS_OR_DIRECTORY: Needs = Needs { workers: true, directory: true, imap
 const WORKERS_OR_IMAP: Needs = Needs { workers: true, directory: false, imap: true };
 const DIRECTORY_OR_IMAP: Needs = Needs { workers: false, directory: true, imap: true };
 
+/// So many users of each mechanism make up half of its logins, so that what is remembered is asked for.
+const FREQUENT: u64 = 4;
+
 /// What was right when a worker looked is remembered from the answer on. Both worker and frontend may stand still in
 /// between, for three seconds each and what the machine adds.
 const LONGEST_STOP: Duration = Duration::from_secs(8);
@@ -47,7 +50,8 @@ pub fn banned<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
 
 /// Logins of the set-up that [`Site`] describes, by all its routes; half of them with the right password.
 pub fn any<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
-    let number = random.below(USERS);
+    let users = if random.one_in(2) { FREQUENT } else { USERS };
+    let number = random.below(users);
     let kind = random.below(100);
     let database = |database: &str, realm: &str, needs| Account {
         user: format!("{database}{number}"),
