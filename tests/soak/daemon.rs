@@ -22,7 +22,7 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an accepted login is remembered, and how much longer it counts while nobody can be asked.
 pub const MEMORY: Duration = Duration::from_secs(2);
-pub const STALE: Duration = Duration::from_secs(10);
+pub const STALE: Duration = Duration::from_secs(60);
 
 /// How long a refusal is remembered.
 pub const NEGATIVE_MEMORY: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ const FLAGS: &[&str] = &[
     "--connect-timeout=15",
     "--operation-timeout=20",
     "--total-timeout=20",
-    "--stale-if-unavailable=10",
+    "--stale-if-unavailable=60",
     "--negative-cache-ttl=2",
     "--trusted-networks=127.0.0.0/8,::1,192.0.2.0/24",
 ];
