@@ -30,9 +30,8 @@ const KIND: &str = "mux, one guess after the other";
 /// Guesses until the end.
 pub fn guesser(run: &Run, number: u64) {
     let mut random = Random::of(run.seed, 2000 + number);
-    let address = format!("203.0.113.{}", 1 + number);
     let now = Instant::now();
-    let mut guesser = Guesser { run, address, steps: 0, last: (now, now) };
+    let mut guesser = Guesser { run, number, moves: 0, steps: 0, last: (now, now) };
     while run.goes_on() {
         guesser.guess(&mut random);
         pause(random.milliseconds(500));
@@ -41,8 +40,10 @@ pub fn guesser(run: &Run, number: u64) {
 
 struct Guesser<'a> {
     run: &'a Run,
-    address: String,
-    /// How many refusals no frontend can have forgotten: what comes next is held back for these at least.
+    number: u64,
+    /// How many addresses he has left behind.
+    moves: u64,
+    /// How many refusals his address has had: what comes next is held back for these.
     steps: usize,
     /// When the last guess was made, and answered.
     last: (Instant, Instant),
@@ -51,9 +52,10 @@ struct Guesser<'a> {
 impl Guesser<'_> {
     fn guess(&mut self, random: &mut Random) {
         let question = question(random);
-        let mut history = self.run.report.history(&format!("somebody guesses from {}", self.address));
+        let address = format!("203.0.{}.{}", self.number, 1 + self.moves % 250);
+        let mut history = self.run.report.history(&format!("somebody guesses from {address}"));
         let sent = Instant::now();
-        let reply = mux::ask_once_from(self.run, &question, Some(&self.address));
+        let reply = mux::ask_once_from(self.run, &question, Some(&address));
         let answered = Instant::now();
         history.note(format!("{} [{}]: {reply:?}; {} steps", question.login, question.password, self.steps));
         let is_refused = reply == Reply::Refused;
@@ -61,7 +63,7 @@ impl Guesser<'_> {
         let asked = Asked { question, sent, complete, answered, deadline, is_slow, reply };
         self.run.report.judge(KIND, &asked, &self.run.disturbances, &history);
         if self.may_be_forgotten(sent, answered) {
-            self.steps = 0;
+            self.move_on();
         } else if is_refused {
             self.climb(sent, answered, &history);
         }
@@ -77,12 +79,22 @@ impl Guesser<'_> {
             || was(Cause::Reload) && (was(Cause::FrontendStopped) || was(Cause::NoDescriptors))
     }
 
-    /// A guess that was decided while frontends changed counts for one of them, and it is not known which.
+    /// To an address that has no penalty.
+    fn move_on(&mut self) {
+        self.moves += 1;
+        self.steps = 0;
+    }
+
+    /// A guess that was decided while frontends changed counts for one of them, and it is not known which; there is no
+    /// step after the last.
     fn climb(&mut self, sent: Instant, answered: Instant, history: &History) {
         let delay = DELAYS[self.steps.min(DELAYS.len() - 1)];
         // From then on it is only held back.
         let decided = before(answered, delay).max(sent);
         if self.was(Cause::Reload, sent, decided) {
+            if self.steps < DELAYS.len() {
+                self.move_on();
+            }
             return;
         }
         let is_known_from_before = self.steps > 0 && self.was(Cause::Reload, self.last.0, sent);
