@@ -121,6 +121,17 @@ fn outages_and_what_no_mechanism_is_asked_about_do_not_count() {
     assert_eq!(scene.dispatcher.penalties(scene.now), Default::default());
 }
 
+/// Nobody is told "try again" later than he could try again.
+#[test]
+fn an_outage_is_told_at_once_to_an_address_that_has_a_penalty() {
+    let mut scene = Scene::new(service(1, false));
+    scene.guess("192.0.2.7", 4);
+    scene.guess_from("192.0.2.7", 1, "anna", "any", 60);
+    scene.answer(4, Outcome::internal_failure("the server is away"));
+    assert_eq!(scene.replies, [(1, Outcome::internal_failure("the server is away"))]);
+    assert_eq!(scene.dispatcher.penalties(scene.now).held, 0);
+}
+
 #[test]
 fn who_hangs_up_before_the_answer_is_counted_and_holds_nothing() {
     let mut scene = Scene::new(service(1, false));
