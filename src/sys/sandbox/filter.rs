@@ -39,7 +39,7 @@ impl Condition {
     }
 
     /// The argument is a null pointer.
-    pub(super) const fn null(argument: u8) -> [Self; 2] {
+    pub(super) fn null(argument: u8) -> [Self; 2] {
         let lower = Self::is(argument, 0);
         [lower, Self { half: lower.half + 1, ..lower }]
     }
