@@ -2,7 +2,10 @@
 
 use crate::memory::most_held;
 use saslauthd::endpoint::dovecot;
-use saslauthd::ipc::{FromFrontend, FromWorker, Legacy, ToFrontend, ToWorker, encode_job};
+use saslauthd::ipc::{
+    FromFrontend, FromWorker, HandedPenalties, Legacy, ToFrontend, ToWorker, decode_opened, decode_tls_files,
+    encode_job, encode_opened, encode_tls_files,
+};
 
 /// What a message of `length` bytes may hold once it is read: lists have their bounds, and no element less than a byte.
 fn bound(length: usize) -> usize {
@@ -18,6 +21,7 @@ pub fn check(bytes: &[u8]) {
         check_to_worker(bytes);
         check_from_worker(bytes);
         check_handed_over(bytes);
+        check_files(bytes);
     });
     assert!(held <= bound(bytes.len()), "{held} bytes held");
 }
@@ -70,5 +74,21 @@ fn check_handed_over(bytes: &[u8]) {
     }
     if let Some(state) = dovecot::HandedOver::decode(bytes) {
         assert_eq!(dovecot::HandedOver::decode(&state.encode()), Some(state));
+    }
+    if let Ok(penalties) = HandedPenalties::decode(bytes) {
+        let sent = penalties.encode();
+        let Ok(again) = HandedPenalties::decode(sent.as_bytes()) else { panic!("what is sent can be read") };
+        assert!(again.encode().as_bytes() == sent.as_bytes(), "not the same penalties");
+    }
+}
+
+/// What the supervisor says of a file that it was to open, and the files for TLS that it hands over.
+fn check_files(bytes: &[u8]) {
+    if let Ok(opened) = decode_opened(bytes) {
+        assert_eq!(encode_opened(opened), bytes, "there is one way to say it");
+    }
+    if let Ok(files) = decode_tls_files(bytes) {
+        let again = decode_tls_files(encode_tls_files(&files).as_bytes());
+        assert!(again.is_ok_and(|again| again == files), "not the same files");
     }
 }

@@ -21,8 +21,10 @@ pub mod login_format;
 pub mod memory;
 pub mod mux_request;
 pub mod operations;
+pub mod penalties;
 pub mod play;
 pub mod policy_reply;
+pub mod policy_session;
 pub mod pool;
 pub mod random;
 pub mod sasl;
@@ -35,7 +37,7 @@ use saslauthd::simulation;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 24] = [
+pub const CHECKS: [(&str, Check); 26] = [
     ("cache", cache::check),
     ("command_line", command_line::check),
     ("conffile", conffile::check),
@@ -53,7 +55,9 @@ pub const CHECKS: [(&str, Check); 24] = [
     ("log_text", log_text::check),
     ("login_format", login_format::check),
     ("mux_request", mux_request::check),
+    ("penalties", penalties::check),
     ("policy_reply", policy_reply::check),
+    ("policy_session", policy_session::check),
     ("pool", pool::check),
     ("sasl", sasl::check),
     ("stored_passwords", stored_passwords::check),

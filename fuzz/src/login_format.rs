@@ -37,6 +37,7 @@ fn check_format(text: &str, login: &[u8], realm: &[u8]) {
         service: b"imap".to_vec(),
         realm: realm.to_vec(),
         client: None,
+        connection: None,
     };
     if login.is_empty() || format.apply(&mut made, LIMITS).is_err() {
         return;

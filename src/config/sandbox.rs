@@ -149,6 +149,14 @@ mod tests {
     }
 
     #[test]
+    fn who_checks_passwords_with_what_is_open_reads_nothing_of_interest_and_connects_nowhere() {
+        let rules = Rules::checks();
+        assert_eq!((rules.role, rules.ports), (Role::Checks, Ports::Only(BTreeSet::new())));
+        let named = ["/etc/localtime", "/usr/share/zoneinfo", "/dev/null"].map(PathBuf::from);
+        assert_eq!(rules.readable, named);
+    }
+
+    #[test]
     fn ports_are_numbers_or_names_and_aliases_of_the_file() {
         let (known, ports) = ports_after(&["389", "imap", "ldaps"]);
         assert_eq!((known, ports), (vec![true; 3], Ports::Only([143, 389, 636].into())));

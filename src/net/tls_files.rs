@@ -105,3 +105,100 @@ fn read_directory(path: &Path) -> io::Result<Vec<Secret>> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+
+    /// How long its encoding is does not matter here.
+    fn certificate(bytes: usize) -> String {
+        let line = format!("{}\n", "A".repeat(63));
+        format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", line.repeat(bytes / 64))
+    }
+
+    fn why_not(path: &Path) -> String {
+        match read(path) {
+            Contents::Unreadable(reason) => reason,
+            Contents::File(_) | Contents::Directory(_) => panic!("{} can be read", path.display()),
+        }
+    }
+
+    /// How many files with certificates.
+    fn authorities(directory: &Path) -> Vec<usize> {
+        match read(directory) {
+            Contents::Directory(files) => files.iter().map(Secret::len).collect(),
+            Contents::File(_) | Contents::Unreadable(_) => panic!("no directory"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_whole_up_to_its_bound_and_none_that_is_larger() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key.pem");
+        fs::write(&path, "x".repeat(200_000)).unwrap();
+        assert!(read(&path) == Contents::File(Secret::from_vec(vec![b'x'; 200_000])));
+        File::create(&path).unwrap().set_len(LARGEST_FILE).unwrap();
+        assert!(matches!(read(&path), Contents::File(bytes) if bytes.len() as u64 == LARGEST_FILE));
+        File::create(&path).unwrap().set_len(LARGEST_FILE + 1).unwrap();
+        assert_eq!(why_not(&path), "it is larger than 4194304 bytes");
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_and_waited_for_by_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key.pem");
+        assert_eq!(why_not(&path), "No such file or directory");
+        assert_eq!(why_not(Path::new("/dev/zero")), "it is not a regular file");
+        let _socket = UnixListener::bind(&path).unwrap();
+        assert_eq!(why_not(&path), "No such device or address");
+    }
+
+    #[test]
+    fn each_certificate_of_a_directory_is_read_once_whatever_leads_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("authority.crt");
+        fs::write(
+            &path,
+            format!("its key follows\n{}-----BEGIN PRIVATE KEY-----\nsecret\n", certificate(64)),
+        )
+        .unwrap();
+        for name in ["0123abcd.0", "0123abcd.1"] {
+            symlink("authority.crt", directory.path().join(name)).unwrap();
+        }
+        fs::hard_link(&path, directory.path().join("same.crt")).unwrap();
+        fs::write(directory.path().join("README"), "no certificate").unwrap();
+        symlink("nowhere", directory.path().join("dangling")).unwrap();
+        assert_eq!(authorities(directory.path()), [certificate(64).len()]);
+    }
+
+    #[test]
+    fn a_directory_has_its_bounds() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = |number: u32| directory.path().join(format!("{number}.crt"));
+        let large = certificate(900 * 1024);
+        fs::write(name(0), certificate(1100 * 1024)).unwrap();
+        assert_eq!(authorities(directory.path()), [], "no certificate is that large");
+        (1..=9).for_each(|number| fs::write(name(number), &large).unwrap());
+        assert_eq!(authorities(directory.path()), [large.len(); 9]);
+        fs::write(name(10), &large).unwrap();
+        assert_eq!(why_not(directory.path()), "its certificates are more than 8388608 bytes");
+    }
+
+    #[test]
+    fn what_was_handed_over_counts_and_not_what_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key.pem");
+        fs::write(&path, "on disk").unwrap();
+        let handed = |path: &PathBuf| {
+            TlsFiles::from([(path.clone(), Contents::Unreadable("Permission denied".to_owned()))])
+        };
+        let files = handed(&path);
+        assert!(matches!(find(&files, &path).contents(), Contents::Unreadable(_)));
+        let others = handed(&directory.path().join("other.pem"));
+        assert!(*find(&others, &path).contents() == Contents::File(Secret::copy_of(b"on disk")));
+    }
+}

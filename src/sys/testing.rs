@@ -1,7 +1,11 @@
 //! For tests of what belongs to a whole process: its working directory, its forks, its `/dev/log`.
 
+use super::result::check;
 use crate::skipped;
 use std::env;
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -60,6 +64,25 @@ pub(crate) fn with_private_dev(name: &str, body: impl FnOnce()) {
 pub(crate) fn mount(arguments: &[&Path]) {
     assert!(env::var_os(INSIDE).is_some(), "only in a process with its own mounts");
     assert!(Command::new("mount").args(arguments).status().unwrap().success());
+}
+
+/// Gives a directory the default access list of that mode, which new files in it have in place of what the umask leaves.
+///
+/// # Errors
+/// When its file system has no access lists.
+pub(crate) fn give_default_access(directory: &Path, mode: u16) -> io::Result<()> {
+    // linux/posix_acl_xattr.h: the version, then owner, group and others, each with no number of an account.
+    const VERSION: [u8; 4] = 2_u32.to_le_bytes();
+    const NOBODY: [u8; 4] = u32::MAX.to_le_bytes();
+    let entry = |(kind, bits): (u16, u16)| {
+        [&kind.to_le_bytes()[..], &(mode >> bits & 7).to_le_bytes(), &NOBODY].concat()
+    };
+    let list = [(0x01, 6), (0x04, 3), (0x20, 0)].map(entry).concat();
+    let value = [VERSION.as_slice(), &list].concat();
+    let path = CString::new(directory.as_os_str().as_bytes())?;
+    let name = c"system.posix_acl_default";
+    // SAFETY: both strings end in NUL, and pointer and length are those of `value`; the kernel reads all three.
+    check(unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) })
 }
 
 /// A new socket at `/dev/log`, in place of what is there.

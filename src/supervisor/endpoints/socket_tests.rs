@@ -1,6 +1,6 @@
 use super::super::error::EndpointError::{Exchanged, Failed, NoDirectory, NotASocket, Taken};
 use super::*;
-use crate::sys::testing::passes_in_own_process;
+use crate::sys::testing::{give_default_access, passes_in_own_process};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -163,6 +163,39 @@ fn at_the_end_only_our_own_socket_is_removed() {
     drop(second);
     assert!(fs::symlink_metadata(&path).is_err());
     assert!(first.file.is_some());
+}
+
+#[test]
+fn a_socket_is_lost_if_its_file_is_gone_or_another_is_in_its_place() {
+    let directory = tempdir().unwrap();
+    let path = path_in(&directory);
+    let socket = bind(&directory).unwrap();
+    let kept = path.with_file_name("kept");
+    fs::rename(&path, &kept).unwrap();
+    assert!(socket.has_lost_file(), "gone");
+    let _theirs = UnixListener::bind(&path).unwrap();
+    assert!(socket.has_lost_file(), "somebody else's");
+    fs::remove_file(&path).unwrap();
+    symlink(&kept, &path).unwrap();
+    assert!(socket.has_lost_file(), "a link, which somebody can lead elsewhere");
+    fs::rename(&kept, &path).unwrap();
+    assert!(!socket.has_lost_file(), "its own is back");
+}
+
+#[test]
+fn a_socket_has_the_mode_that_is_wanted_whatever_its_directory_gives_by_default() {
+    let directory = tempdir().unwrap();
+    if let Err(error) = give_default_access(directory.path(), 0o740) {
+        let reason = format!("the file system has no access lists: {error}");
+        return crate::skipped::note("a_socket_has_the_mode_that_is_wanted", &reason);
+    }
+    let path = path_in(&directory);
+    drop(UnixListener::bind(&path).unwrap());
+    assert_ne!(access_of(&path).2 & 0o077, 0o077, "the directory decides about new files");
+    for mode in [0o777, 0o660] {
+        let _socket = Socket::bind(&path, Access { mode, ..open_to_all() }, Occasion::Start).unwrap();
+        assert_eq!(access_of(&path).2, mode);
+    }
 }
 
 /// User, group and mode.

@@ -141,6 +141,18 @@ mod tests {
         }
     }
 
+    /// No upper bound: how fast it can be is the machine's business.
+    #[test]
+    fn a_worker_that_asks_without_end_is_answered_at_a_steady_pace() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (_opener, socket) = opener(file.path());
+        let begin = Instant::now();
+        for _ in 0..pace::AT_ONCE + 50 {
+            assert!(ask(&socket).unwrap().is_ok());
+        }
+        assert!(begin.elapsed() >= pace::INTERVAL * 50);
+    }
+
     #[test]
     fn a_worker_that_asks_and_does_not_read_holds_few_files_open_and_ends_its_thread_with_itself() {
         let file = tempfile::NamedTempFile::new().unwrap();

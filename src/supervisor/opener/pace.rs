@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 /// What a worker gets in the long run: each opening costs some ten microseconds, so this is half a percent of a processor.
-const INTERVAL: Duration = Duration::from_millis(2);
+pub(super) const INTERVAL: Duration = Duration::from_millis(2);
 
 /// What it gets at once. A worker asks once a second, and for a login that finds the file changed, or missing.
-const AT_ONCE: u32 = 100;
+pub(super) const AT_ONCE: u32 = 100;
 
 /// Of one worker.
 pub(super) struct Pace {

@@ -213,6 +213,7 @@ fn with_conditions(role: Role) -> Vec<(Number, Decision)> {
         let condition = Condition::lacks(argument, bits(libc::MSG_FASTOPEN));
         AllowIf(vec![vec![condition]], code(libc::EOPNOTSUPP))
     };
+    let [lower, upper] = Condition::null(2);
     let mut rules = vec![
         (libc::SYS_sendto, nothing_sent_ahead(3)),
         (libc::SYS_sendmsg, nothing_sent_ahead(2)),
@@ -225,10 +226,7 @@ fn with_conditions(role: Role) -> Vec<(Number, Decision)> {
         (libc::SYS_openat, read_only(2)),
         (libc::SYS_ioctl, AllowIf(requests(), code(libc::ENOTTY))),
         // Of this process, and only asked for.
-        (
-            libc::SYS_prlimit64,
-            AllowIf(vec![vec![Condition::is(0, 0), Condition::is(2, 0)]], code(libc::EPERM)),
-        ),
+        (libc::SYS_prlimit64, AllowIf(vec![vec![Condition::is(0, 0), lower, upper]], code(libc::EPERM))),
         (libc::SYS_clone, clone(role)),
     ];
     #[cfg(target_arch = "x86_64")]

@@ -20,11 +20,12 @@ pub(super) enum Decision {
     Kill,
 }
 
-/// Something that must hold of an argument, by its place. Bits beyond the lower 32 do not count: of all arguments that are
-/// looked at the kernel itself takes only these.
+/// Something that must hold of one half of an argument. Of numbers the kernel itself takes the lower half only; a pointer
+/// has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Condition {
-    pub(super) argument: u8,
+    /// Which half of all arguments, from 0: the lower one of the first, the upper one of the first and so on.
+    pub(super) half: u8,
     /// Which bits are looked at.
     pub(super) mask: u32,
     /// What they must be.
@@ -34,17 +35,23 @@ pub(super) struct Condition {
 impl Condition {
     /// The argument has this value.
     pub(super) const fn is(argument: u8, value: u32) -> Self {
-        Self { argument, mask: u32::MAX, value }
+        Self { half: 2 * argument, mask: u32::MAX, value }
+    }
+
+    /// The argument is a null pointer.
+    pub(super) fn null(argument: u8) -> [Self; 2] {
+        let lower = Self::is(argument, 0);
+        [lower, Self { half: lower.half + 1, ..lower }]
     }
 
     /// None of these bits is set.
     pub(super) const fn lacks(argument: u8, bits: u32) -> Self {
-        Self { argument, mask: bits, value: 0 }
+        Self { half: 2 * argument, mask: bits, value: 0 }
     }
 
     /// Of the bits of `mask` these are set and no others.
     pub(super) const fn has_of(argument: u8, mask: u32, value: u32) -> Self {
-        Self { argument, mask, value }
+        Self { half: 2 * argument, mask, value }
     }
 }
 
@@ -150,7 +157,7 @@ fn alternative(conditions: &[Condition]) -> Vec<Instruction> {
     // From the last to the first, since each jumps over those behind it.
     for condition in conditions.iter().rev() {
         let rest = u8::try_from(block.len()).unwrap_or(u8::MAX);
-        let place = ARGUMENTS + 8 * u32::from(condition.argument);
+        let place = ARGUMENTS + 4 * u32::from(condition.half);
         let test = [
             load(place),
             Instruction { code: AND, jump_if_true: 0, jump_if_false: 0, operand: condition.mask },

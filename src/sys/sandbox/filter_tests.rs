@@ -29,8 +29,9 @@ fn run(program: &[Instruction], call: &Call) -> u32 {
                     ARCHITECTURE => call.audit,
                     argument => {
                         let argument = argument - ARGUMENTS;
-                        assert_eq!(argument % 8, 0, "the lower half");
-                        (call.arguments[usize::try_from(argument / 8).unwrap()] & 0xffff_ffff) as u32
+                        assert_eq!(argument % 4, 0, "one half");
+                        let whole = call.arguments[usize::try_from(argument / 8).unwrap()];
+                        (whole >> (argument % 8 * 8)) as u32
                     }
                 }
             }
@@ -168,6 +169,17 @@ fn a_process_ends_itself_and_nobody_else() {
         for number in [libc::SYS_kill, libc::SYS_pidfd_send_signal, libc::SYS_rt_sigqueueinfo] {
             assert_eq!(decide(role, number, &[1]), fails_with(libc::ENOSYS));
         }
+    }
+}
+
+#[test]
+fn limits_of_this_process_are_asked_for_and_never_changed() {
+    let prlimit =
+        |process: u64, new: u64| decide(Role::Frontend, libc::SYS_prlimit64, &[process, 7, new, 0x7000]);
+    assert_eq!(prlimit(0, 0), RET_ALLOW);
+    assert_eq!(prlimit(1, 0), fails_with(libc::EPERM));
+    for new in [1, 0x7fff_0000_1000, 0x7f00_0000_0000] {
+        assert_eq!(prlimit(0, new), fails_with(libc::EPERM), "{new:#x}: all of a pointer counts");
     }
 }
 

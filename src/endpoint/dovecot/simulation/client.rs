@@ -206,5 +206,5 @@ fn plain(id: u32) -> String {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    openssl::base64::encode_block(bytes)
+    crate::base64::encode(bytes)
 }
