@@ -112,10 +112,10 @@ fn the_tests_that_the_documents_name_are_there() {
         };
         let named: Vec<_> = text.split('`').filter(is_test).collect();
         assert!(named.len() > least, "{document}: {}", named.len());
-        let missing: Vec<_> = named
-            .iter()
-            .filter(|name| !['(', '<'].iter().any(|next| declared.contains(&format!("fn {name}{next}"))))
-            .collect();
+        // The intruder's are in a list, since it has a `main` of its own.
+        let forms = |name: &str| [format!("fn {name}("), format!("fn {name}<"), format!("(\"{name}\", ")];
+        let missing: Vec<_> =
+            named.iter().filter(|name| !forms(name).iter().any(|form| declared.contains(form))).collect();
         assert!(missing.is_empty(), "{document} names tests that are not there: {missing:?}");
     }
 }
