@@ -185,15 +185,7 @@ mod tests {
     }
 
     fn ask(mechanism: &mut dyn LocalMechanism, login: &[u8], password: &str) -> Outcome {
-        let credentials = Credentials {
-            login: login.to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(password.as_bytes()),
-            service: b"smtp".to_vec(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        };
+        let credentials = Credentials::of_login(login, password);
         let verdict = mechanism.verify(&credentials);
         assert_eq!(verdict.delay, None, "the daemon's own delay is for it");
         verdict.outcome
