@@ -18,7 +18,7 @@ use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::time::LocalTime;
-use crate::sys::{memory, process, process_tree, resolve, sandbox, signals, socket, spawn};
+use crate::sys::{memory, openssl, process, process_tree, resolve, sandbox, signals, socket, spawn};
 use file::FromSupervisor;
 use fitness::{Completion, Fitness, Unfit};
 use std::fmt;
@@ -254,6 +254,11 @@ fn start(
 fn enter_sandbox(role: Role) {
     // libc reads the time zone now.
     let _ = LocalTime::now();
+    if role == Role::Checks {
+        // No library can be mapped any more then, and any hash may be written into a file tomorrow. Where it is missing, the
+        // login that needs it says so.
+        let _ = openssl::load_hashes();
+    }
     let rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
     let in_force = sandbox::enter(&rules);
     log::debug!(target: "worker", "sandbox in force: {in_force}");

@@ -78,17 +78,35 @@ fn tls_is_the_frontends_business_from_its_start_and_nobody_elses() {
 /// crypt(3) needs none of it.
 #[test]
 fn a_worker_maps_what_computes_hashes_when_it_meets_one_that_needs_it() {
-    let users = tempfile::NamedTempFile::new().unwrap();
-    let salted = [sha1(b"rightsalt").as_slice(), b"salt"].concat();
-    let crypt = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
-    fs::write(users.path(), format!("anna:{crypt}\nbob:{{SSHA}}{}\n", encode_block(&salted))).unwrap();
-    let daemon =
-        Daemon::start(Program::Ours, &["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1"]);
+    let users = users();
+    let flags = ["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1", "--sandbox=no"];
+    let daemon = Daemon::start(Program::Ours, &flags);
     assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
     assert_eq!(mapped_by_role(&daemon), [NONE; 3]);
     assert!(daemon.ask(&Request::new("bob", "right")).is_ok());
     assert!(!daemon.ask(&Request::new("bob", "wrong")).is_ok());
     assert_eq!(mapped_by_role(&daemon), [NONE.to_vec(), NONE.to_vec(), vec!["libcrypto.so"]]);
+}
+
+/// A hash of any kind may come into the file later.
+#[test]
+fn a_worker_in_a_sandbox_that_opens_nothing_has_what_computes_hashes_already() {
+    let users = users();
+    let flags = ["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1"];
+    let daemon = Daemon::start(Program::Ours, &flags);
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(mapped_by_role(&daemon), [NONE.to_vec(), NONE.to_vec(), vec!["libcrypto.so"]]);
+    assert!(daemon.ask(&Request::new("bob", "right")).is_ok());
+    assert_eq!(daemon.ask(&Request::new("bob", "wrong")), "NO Incorrect password");
+}
+
+/// Anna has a hash of crypt(3), and Bob one that is computed by OpenSSL.
+fn users() -> tempfile::NamedTempFile {
+    let users = tempfile::NamedTempFile::new().unwrap();
+    let salted = [sha1(b"rightsalt").as_slice(), b"salt"].concat();
+    let crypt = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
+    fs::write(users.path(), format!("anna:{crypt}\nbob:{{SSHA}}{}\n", encode_block(&salted))).unwrap();
+    users
 }
 
 /// A machine on which a library of OpenSSL is an empty file.
