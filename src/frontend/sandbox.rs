@@ -71,7 +71,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(directory.path()).unwrap();
         let (inside, outside) = (root.join("certs"), root.join("private"));
-        [&inside, &outside].into_iter().for_each(|directory| fs::create_dir(directory).unwrap());
+        [&inside, &outside].iter().for_each(|directory| fs::create_dir(directory).unwrap());
         for file in [inside.join("own.pem"), outside.join("linked.pem"), outside.join("other.pem")] {
             fs::write(file, "").unwrap();
         }

@@ -36,10 +36,12 @@ pub(super) fn crypto() -> Result<&'static Crypto, OpenSslError> {
     let library = Library::open(LIBCRYPTO)?;
     // SAFETY: the addresses are those of OpenSSL 3, by the name of the library.
     let crypto = unsafe { Crypto::find(|name| library.address_of(name)) }?;
-    // SAFETY: the second argument may be null. What of openssl.cnf cannot be used is no reason to compute nothing.
-    unsafe { (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null()) };
-    // SAFETY: it takes nothing. What was wrong there is not what a later call fails for.
-    unsafe { (crypto.ERR_clear_error)() };
+    // SAFETY: the second argument may be null, and clearing takes nothing. What of openssl.cnf cannot be used is no reason
+    // to compute nothing, nor the one for which a later call fails.
+    unsafe {
+        (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null());
+        (crypto.ERR_clear_error)();
+    }
     Ok(CRYPTO.get_or_init(|| crypto))
 }
 
@@ -54,9 +56,10 @@ pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
     // SAFETY: as above.
     let tls = unsafe { Tls::find(|name| library.address_of(name)) }?;
     // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
-    unsafe { (tls.OPENSSL_init_ssl)(0, null()) };
-    // SAFETY: as above.
-    unsafe { (crypto.ERR_clear_error)() };
+    unsafe {
+        (tls.OPENSSL_init_ssl)(0, null());
+        (crypto.ERR_clear_error)();
+    }
     Ok(TLS.get_or_init(|| tls))
 }
 
