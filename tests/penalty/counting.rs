@@ -183,6 +183,7 @@ fn a_connection_in_dovecots_protocol_has_half_of_its_requests_held_back_at_the_m
         let line = client.line();
         assert!(line.starts_with("OK"), "{line}");
     }
+    eventually("each was checked", || (site.logged_refusals() == 60).then_some(()));
 }
 
 #[test]
