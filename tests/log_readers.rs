@@ -46,6 +46,7 @@ fn fail2ban_counts_each_refusal_once_whoever_refuses() {
          [service=smtp] [realm=] [reason=too many guesses] [remote=192.0.2.5]"
             .to_owned(),
     ];
+    let lines = lines.map(|line| as_sent(&line));
     assert_eq!(fail2ban::addresses_found(&lines, "normal"), ["192.0.2.1", "192.0.2.2", "2001:db8::3"]);
 }
 
@@ -61,8 +62,13 @@ fn logcheck_leaves_out_logins_by_an_expired_entry_and_reports_what_is_seldom() {
          refusal takes longer for now",
         "supervisor      : The process that talks to clients runs as root: there is no account nobody; see --user",
     ];
-    let lines: Vec<_> = seldom.iter().chain([&known]).map(|line| (*line).to_owned()).collect();
+    let lines: Vec<_> = seldom.iter().chain([&known]).map(|line| as_sent(line)).collect();
     assert_eq!(log_readers::logcheck(&lines), seldom);
+}
+
+/// As the daemon sends it to /dev/log.
+fn as_sent(line: &str) -> String {
+    format!("<38>Nov  1 03:36:49 saslauthd[812]: {line}")
 }
 
 /// The name that journald sees, of the process that writes the lines.
@@ -96,6 +102,7 @@ fn logwatch_counts_starts_ends_and_failures_and_misses_nothing_that_it_could_kno
         let expected = [
             "main            : saslauthd ",
             "frontend        : sandbox in force: ",
+            "supervisor      : The process that talks to clients runs as ",
             "supervisor      : The configuration was read again",
             "do_auth         : auth unavailable: ",
             "do_auth         : 2 more logins were unavailable in the last ",
