@@ -1,0 +1,5 @@
+//! `-a sasldb`
+#![forbid(unsafe_code)]
+
+mod database;
+mod users;
