@@ -42,6 +42,7 @@ mod passwdfile;
 mod peers;
 mod places;
 mod rimap;
+mod sasldb;
 mod secrets;
 mod server_faults;
 mod service_manager;
