@@ -8,7 +8,11 @@
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
+#   make soak          half an hour of mixed load and faults (root, Debian): SOAK_SECONDS (1800), SOAK_SEED
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
+#   make fuzz-coverage how much of the sources the corpora of fuzzing reach (rustup component llvm-tools)
+#   make mutants       breaks one promise after the other in a copy of the sources and sees a test notice (some 20 minutes); MUTANTS names some
+#   make valgrind      the unit tests of all that calls C, under valgrind; `make asan` with AddressSanitizer and a nightly Rust
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make pictures      draw the tables of docs/PERFORMANCE.md again
 #   make install       programs, man pages and completions below DESTDIR/PREFIX; `make uninstall` takes them away
@@ -33,9 +37,10 @@ BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
 ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 
-# Debian packages. Without the first nothing can be built; without the second tests are skipped.
-BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev libssl-dev pkg-config
-TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 \
+# Debian packages. Without the first nothing can be built, without the second no test; without the third tests are skipped.
+BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev
+TEST_HEADERS   = libssl-dev pkg-config
+TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 strace \
                  dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish
 
 # What the machines of tests/system have in common.
@@ -49,13 +54,17 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 FUZZ_CASES   ?= 50000
 
+# Of `make soak`; `make test` takes three minutes for it.
+SOAK_SECONDS ?= 1800
+
 # Not optimized: it measures nothing.
 DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 
 export CARGO
 
-.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist fuzz check lint lint-files lint-tools \
-        msrv cross deny bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean build-packages test-packages
+.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist soak fuzz fuzz-coverage mutants valgrind asan \
+        check lint lint-files lint-tools msrv cross deny sbom bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean \
+        build-packages test-headers test-packages
 
 all: build
 
@@ -67,11 +76,11 @@ demo: build-packages
 	contrib/make/demo.sh $(TARGET)/release
 
 # The lints need a certain toolchain, which is the business of CI and of `make check`, not of every user.
-test: build-packages test-packages
+test: build-packages test-headers test-packages
 	$(if $(CI),+$(MAKE) lint,@contrib/make/lint-files.sh)
 	contrib/make/test.sh $(TARGET)
 
-test-system: build-packages
+test-system: build-packages test-headers
 	@contrib/make/packages.sh wanted $(SYSTEM_PACKAGES)
 	sh tests/system/layers.sh $(TARGET)/tmp/system
 	$(CARGO) test --locked --test system
@@ -91,13 +100,32 @@ test-migrating: build
 	@contrib/make/packages.sh wanted mmdebstrap systemd-container
 	contrib/make/migrating.sh $(TARGET)/release
 
+# Says which seed it has; SOAK_SEED repeats one.
+soak: build-packages
+	@contrib/make/packages.sh wanted util-linux dovecot-imapd slapd
+	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --locked --test soak
+
 fuzz: build-packages
 	@contrib/make/packages.sh wanted g++
 	SASLAUTHD_ORACLE_CASES=$(FUZZ_CASES) CARGO_TARGET_DIR=$(TARGET) \
 	    $(CARGO) test --locked --manifest-path fuzz/Cargo.toml --no-default-features
 	contrib/make/fuzz.sh $(TARGET) $(FUZZ_SECONDS) $(TARGET)/fuzz/found
 
-check: lint msrv cross deny
+mutants: build-packages
+	@contrib/make/packages.sh needed python3
+	contrib/make/mutants.py run $(TARGET)/mutants $(MUTANTS)
+
+fuzz-coverage: build-packages
+	contrib/make/fuzz-coverage.sh $(TARGET) $(TARGET)/fuzz/found
+
+valgrind: build-packages
+	@contrib/make/packages.sh needed valgrind
+	contrib/make/valgrind.sh $(TARGET)
+
+asan: build-packages
+	contrib/make/asan.sh $(TARGET)
+
+check: lint msrv cross deny sbom
 
 lint: lint-files lint-tools
 	$(CARGO) fmt --check
@@ -125,7 +153,7 @@ msrv:
 cross:
 	@for target in x86_64-unknown-linux-musl aarch64-unknown-linux-gnu; do \
 	    if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
-	        PKG_CONFIG_ALLOW_CROSS=1 CC_x86_64_unknown_linux_musl=cc CC_aarch64_unknown_linux_gnu=cc \
+	        CC_x86_64_unknown_linux_musl=cc CC_aarch64_unknown_linux_gnu=cc \
 	            CARGO_TARGET_DIR=$(TARGET)/cross $(CARGO) check --locked --target $$target || exit 1; \
 	    else \
 	        echo "Not compiled for $$target: get it with \"rustup target add $$target\"." >&2; \
@@ -139,7 +167,11 @@ deny:
 	    echo 'The dependencies were not checked: get the tool with "cargo install --locked cargo-deny".' >&2; \
 	fi
 
-bench: build-packages
+# That it can be made of what there is; a release carries it.
+sbom:
+	@contrib/make/crates.py check
+
+bench: build-packages test-headers
 	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
 	@mkdir -p $(TARGET)
 	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS)) > $(TARGET)/bench.md; \
@@ -209,6 +241,9 @@ clean:
 
 build-packages:
 	@contrib/make/packages.sh needed $(BUILD_PACKAGES)
+
+test-headers:
+	@contrib/make/packages.sh needed $(TEST_HEADERS)
 
 test-packages:
 	@contrib/make/packages.sh wanted $(TEST_PACKAGES)

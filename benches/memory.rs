@@ -9,7 +9,7 @@ use crate::{Bench, Fallible, throughput};
 
 const CLIENTS: usize = 50;
 const NAMES: usize = 1000;
-const AIM_IDLE_KIB: f64 = 8_000_000.0 / 1024.0;
+const AIM_IDLE_KIB: f64 = 5_000_000.0 / 1024.0;
 /// Less than a byte a request is not growth but a page here or there.
 const AIM_GROWTH_KIB: f64 = 200.0;
 

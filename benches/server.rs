@@ -149,7 +149,10 @@ impl Server {
         let directory = self.run_directory.path();
         // A file, not a pipe: the detached daemon may keep it open.
         let complaints = directory.join("stderr");
+        // C answers failures at once, and so does Dovecot here.
+        let as_c: &[&str] = if program == OUR_DAEMON { &["--failure-delay=0"] } else { &[] };
         let status = Command::new(program)
+            .args(as_c)
             .args(flags)
             .arg("-m")
             .arg(directory)

@@ -19,17 +19,45 @@ fn decode_with(text: &[u8], plus: u8) -> Option<Secret> {
     if digits.len() % 4 == 1 || padding.len() > 2 {
         return None;
     }
-    let mut whole = Secret::with_capacity(digits.len() + 3);
-    for byte in digits {
-        let digit = if *byte == plus { b'+' } else { *byte };
-        let known = byte.is_ascii_alphanumeric() || *byte == plus || *byte == b'/';
-        known.then(|| whole.extend_from_slice(&[digit]))?;
+    let mut bytes = Secret::with_capacity(digits.len());
+    for four in digits.chunks(4) {
+        let mut bits = 0;
+        for digit in four {
+            bits = bits << 6 | u32::from(value(*digit, plus)?);
+        }
+        // What is missing of four digits counts as zeros.
+        let [_, three @ ..] = (bits << (6 * (4 - four.len()))).to_be_bytes();
+        bytes.extend_from_slice(three.get(..four.len() - 1)?);
     }
-    while whole.len() % 4 != 0 {
-        whole.extend_from_slice(b"=");
+    Some(bytes)
+}
+
+/// What a digit stands for.
+fn value(digit: u8, plus: u8) -> Option<u8> {
+    match digit {
+        b'A'..=b'Z' => Some(digit - b'A'),
+        b'a'..=b'z' => Some(digit - b'a' + 26),
+        b'0'..=b'9' => Some(digit - b'0' + 52),
+        b'/' => Some(63),
+        _ if digit == plus => Some(62),
+        _ => None,
     }
-    let text = std::str::from_utf8(whole.as_bytes()).ok()?;
-    openssl::base64::decode_block(text).ok().map(Secret::from_vec)
+}
+
+/// The text that stands for `bytes`, with padding. What of it has to be wiped is the caller's.
+pub fn encode(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // All at once, so that nothing is left behind by a move.
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let digit = DIGITS.get((bits >> (18 - 6 * place) & 0x3f) as usize);
+            let is_padding = place > three.len();
+            text.push(if is_padding { '=' } else { char::from(*digit.unwrap_or(&b'=')) });
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -54,6 +82,16 @@ mod tests {
         ] {
             assert_eq!(decoded(text).unwrap(), bytes.as_bytes(), "{text}");
             assert_eq!(decoded(text.trim_end_matches('=')).unwrap(), bytes.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_and_bytes_are_those_of_openssl() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for length in 0..=bytes.len() {
+            let (bytes, _) = bytes.split_at(length);
+            assert_eq!(encode(bytes), openssl::base64::encode_block(bytes));
+            assert_eq!(decode(encode(bytes).as_bytes()).unwrap().as_bytes(), bytes);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::config::{CheckScope, Config};
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;
-use crate::registry::connect::connect;
+use crate::registry::connect::{connect, connect_policy_server};
 use crate::registry::load::{Loaded, load};
 use crate::registry::named_files;
 use crate::settings::file::Problem;
@@ -15,10 +15,12 @@ use crate::supervisor::obstacles;
 use crate::sys::{memory, process};
 use crate::system_check;
 use crate::system_check::finding::{Finding, Severity};
+use crate::weakforced;
 use mio::{Poll, Registry, Token};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// Writes every problem to the standard output, one a line. Exits 1 if there is any, a warning included.
 ///
@@ -96,16 +98,26 @@ fn try_start(config: &Config, loaded: &Loaded) -> Option<Problem> {
 fn connect_all(config: &Config, loaded: &Loaded, registry: &Registry) -> Result<(), MechanismError> {
     for (_, instance) in loaded.site.remote_instances() {
         let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
-        let event_loop =
-            EventLoopHandle { registry, token: Box::new(|_| Token(0)), instance: instance.name.clone() };
+        let event_loop = EventLoopHandle {
+            registry,
+            token: Box::new(|_| Token(0)),
+            instance: instance.name.clone(),
+            tls_files: Rc::default(),
+        };
         connect(instance, &loaded.sources, &config.frontend.network, event_loop).transpose()?;
     }
+    let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
+    let name = weakforced::NAME.to_owned();
+    let event_loop =
+        EventLoopHandle { registry, token: Box::new(|_| Token(0)), instance: name, tls_files: Rc::default() };
+    connect_policy_server(&loaded.sources, &config.frontend.network, event_loop)?;
     Ok(())
 }
 
-/// The types of mechanisms in use that ask servers.
+/// What the keys of all begin with that ask servers: the types of mechanisms in use, and the policy server's.
 fn asking(site: &Site) -> Vec<&'static str> {
-    site.remote_instances().map(|(_, instance)| instance.mechanism).collect()
+    let mechanisms = site.remote_instances().map(|(_, instance)| instance.mechanism);
+    mechanisms.chain(site.has_policy_server.then_some(weakforced::PREFIX)).collect()
 }
 
 fn write_lines(lines: &[String]) -> std::io::Result<()> {

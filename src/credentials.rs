@@ -20,6 +20,19 @@ pub struct Credentials {
     pub realm: Vec<u8>,
     /// The bare address of the client's client, when one was sent that is an address.
     pub client: Option<IpAddr>,
+    /// What the mail server tells of its client's connection, if it does. No mechanism gets to know it.
+    pub connection: Option<Box<MailConnection>>,
+}
+
+/// What a mail server knows of its client's connection, in Dovecot's words, for the policy server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailConnection {
+    /// `secured=tls`: whether it has TLS, as far as that is said. Postfix and Exim say no more than `secured`.
+    pub has_tls: bool,
+    /// `session=`: the mail server's name for it; may be empty.
+    pub session: Vec<u8>,
+    /// `client_id=`: what the client has said it is, as by IMAP's `ID`; may be empty.
+    pub device: Vec<u8>,
 }
 
 impl Credentials {
@@ -32,6 +45,7 @@ impl Credentials {
             service: self.service.clone(),
             realm: self.realm.clone(),
             client: self.client,
+            connection: self.connection.clone(),
         }
     }
 }

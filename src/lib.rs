@@ -22,6 +22,8 @@ pub mod config;
 pub mod credentials;
 pub mod endpoint;
 pub mod frontend;
+pub mod hash;
+pub mod http;
 pub mod ipc;
 pub mod job;
 pub mod log;
@@ -36,9 +38,9 @@ pub mod registry;
 pub mod saslauthdctl;
 pub mod secret;
 pub mod settings;
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 #[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
-mod simulation;
+pub mod simulation;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod skipped;
@@ -47,20 +49,29 @@ pub mod supervisor;
 pub mod sys;
 pub mod system_check;
 pub mod testsaslauthd;
+pub mod weakforced;
 pub mod wire;
 pub mod worker;
 
 use cli::saslauthd::Parsed;
+use config::sandbox::Role;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 
 /// The daemon's `main`. The supervisor starts the same binary again for its children, under another name.
 pub fn saslauthd_main() -> ExitCode {
+    saslauthd_main_with(|_| ())
+}
+
+/// The same with something that each child does once it is set up, with its sandbox around it, and before it serves. That
+/// is for a test which lets an attacker in there (`tests/sandbox/intruder`); the daemon has nothing to do at that point.
+pub fn saslauthd_main_with(before_serving: fn(Role)) -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     match words.first().map(|name| name.as_os_str()) {
-        Some(name) if name == OsStr::new(supervisor::FRONTEND_ROLE) => frontend::run(),
-        Some(name) if name == OsStr::new(supervisor::WORKER_ROLE) => worker::run(),
+        Some(name) if name == OsStr::new(supervisor::FRONTEND_ROLE) => frontend::run(before_serving),
+        Some(name) if name == OsStr::new(supervisor::WORKER_ROLE) => worker::run(before_serving),
+        Some(name) if name == OsStr::new(supervisor::TRIAL_ROLE) => sys::spawn::be_tried(),
         _ => supervise(words),
     }
 }

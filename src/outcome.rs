@@ -113,18 +113,19 @@ impl Outcome {
     }
 }
 
-/// What a mechanism answers: the outcome, and how long PAM wants a failure to be held back.
+/// What a mechanism answers: the outcome, and how long it wants a failure to be held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// How the attempt ended.
     pub outcome: Outcome,
-    /// How long the reply is to be delayed (PAM's failure delay); zero for none.
-    pub delay: Duration,
+    /// How long the reply to a failure is to be delayed by a mechanism that decides that itself, as PAM's modules do, zero
+    /// included; `None` of those that do not, for which `--failure-delay` is.
+    pub delay: Option<Duration>,
 }
 
 impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, delay: Duration::ZERO }
+        Self { outcome, delay: None }
     }
 }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 ///
 /// There is no `Debug`, `Display` or `Clone`, so that a password can reach neither a log line nor a second place
 /// in memory by accident. `==` takes the same time wherever the bytes differ (it does tell the length).
-pub struct Secret(Vec<u8>, #[cfg(test)] Counted);
+pub struct Secret(Vec<u8>, #[cfg(any(test, feature = "simulation"))] Counted);
 
 impl Secret {
     /// An empty secret that takes `capacity` bytes without moving.
@@ -20,7 +20,7 @@ impl Secret {
     pub fn from_vec(bytes: Vec<u8>) -> Self {
         Self(
             bytes,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "simulation"))]
             Counted::new(),
         )
     }
@@ -122,20 +122,20 @@ impl PartialEq for Secret {
 impl Eq for Secret {}
 
 /// How many secrets this thread has and has not dropped yet: tests prove with it that none is kept.
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 pub(crate) fn alive() -> usize {
     ALIVE.with(std::cell::Cell::get)
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 thread_local! {
     static ALIVE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 struct Counted;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 impl Counted {
     fn new() -> Self {
         ALIVE.with(|alive| alive.set(alive.get() + 1));
@@ -143,7 +143,7 @@ impl Counted {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 impl Drop for Counted {
     fn drop(&mut self) {
         ALIVE.with(|alive| alive.set(alive.get().saturating_sub(1)));

@@ -162,6 +162,7 @@ fn decode_request(bytes: &[u8], limits: Limits) -> Decoded {
         service: service.to_vec(),
         realm: realm.to_vec(),
         client,
+        connection: None,
     })
 }
 
@@ -253,6 +254,18 @@ mod tests {
             assert_eq!(credentials.service, b"smtp");
             assert_eq!(credentials.realm, b"example.org");
             assert_eq!(credentials.client, None);
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_request_is_kept_once_it_is_decoded() {
+        for bytes in [request(&[b"anna", b"secret", b"smtp", b""]), request(&[b"anna", b"", b"smtp", b""])] {
+            let mut decoder = Decoder::new(Limits::DEFAULT);
+            let (first, rest) = bytes.split_at(9);
+            assert!(matches!(decoder.decode(first), Decoded::Incomplete));
+            assert!(!decoder.is_untouched());
+            assert!(!matches!(decoder.decode(rest), Decoded::Incomplete));
+            assert!(decoder.is_untouched());
         }
     }
 

@@ -1,20 +1,25 @@
 //! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
+mod file;
 mod fitness;
 
+use crate::config::sandbox::{Role, Rules};
 use crate::ipc::{
     FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
 use crate::job::{Answer, Errand, ErrandResult, Purpose};
 use crate::log as logging;
-use crate::mechanism::{LocalMechanism, MechanismError, pbkdf2, schemes};
+use crate::mechanism::file::FileSource;
+use crate::mechanism::{LocalMechanism, Means, MechanismError, pbkdf2, schemes};
 use crate::outcome::{Outcome, Verdict};
 use crate::registry::{self, Kind};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
-use crate::sys::{memory, process, process_tree, resolve, signals, socket, spawn};
+use crate::sys::time::LocalTime;
+use crate::sys::{memory, process, process_tree, resolve, sandbox, signals, socket, spawn};
+use file::FromSupervisor;
 use fitness::{Completion, Fitness, Unfit};
 use std::fmt;
 use std::io;
@@ -25,13 +30,14 @@ use std::time::{Duration, Instant};
 /// How often a syslog that is missing is looked for; each look costs some twenty system calls.
 const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 
-/// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`].
-pub fn run() -> ! {
+/// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`]. See
+/// [`saslauthd_main_with`](crate::saslauthd_main_with) for the argument.
+pub fn run(before_serving: fn(Role)) -> ! {
     process::set_name();
     memory::forbid_dumps();
     signals::keep_from_modules();
     process_tree::adopt_orphans();
-    let mut worker = Worker::set_up();
+    let mut worker = Worker::set_up().inspect(|worker| before_serving(worker.role()));
     let served = worker.as_mut().map_or(Ok(()), Worker::serve);
     let failed = worker.as_ref().err().or_else(|| served.as_ref().err()).filter(|error| !error.is_the_end());
     if let Some(error) = failed {
@@ -108,16 +114,14 @@ impl Worker {
         }
         let mut buffer = Secret::default();
         buffer.resize(LARGEST_MESSAGE);
-        let Some(ToWorker::Setup(setup)) = receive(&socket, &mut buffer)? else {
-            return Err(WorkerError::Malformed);
-        };
+        let (setup, file) = receive_setup(&socket, &mut buffer)?;
         let line = Arc::clone(&socket);
         let send = move |datagram: &[u8]| {
             // The frontend is gone when this fails, and this process is about to be.
             let _ = socket::send(line.as_fd(), &[&[OWN_LOG_LINE], datagram].concat());
         };
         logging::worker::init(Box::new(send), setup.log_level);
-        let mechanism = match start(&setup) {
+        let mechanism = match start(&setup, file) {
             Ok(mechanism) => mechanism,
             Err(error) => {
                 say(&socket, &FromWorker::Failed(error.to_string()))?;
@@ -126,7 +130,15 @@ impl Worker {
         };
         buffer.resize(largest_request(setup.limits));
         let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
-        Ok(Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness })
+        let worker = Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness };
+        if setup.sandbox {
+            enter_sandbox(worker.role());
+        }
+        Ok(worker)
+    }
+
+    fn role(&self) -> Role {
+        if self.mechanism.is_some() { Role::Checks } else { Role::Errands }
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
@@ -224,12 +236,39 @@ pub fn do_errand(errand: Errand) -> ErrandResult {
     done.unwrap_or_else(ErrandResult::Failed)
 }
 
-fn start(setup: &WorkerSetup) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
+fn start(
+    setup: &WorkerSetup,
+    file: Option<Box<dyn FileSource>>,
+) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
     let Some(name) = &setup.mechanism else { return Ok(None) };
     match registry::find(name).map(|mechanism| &mechanism.kind) {
-        Some(Kind::Local(local)) => (local.start)(setup.option.as_deref()).map(Some),
+        Some(Kind::Local(local)) => (local.start)(Means { option: setup.option.as_deref(), file }).map(Some),
         Some(Kind::Remote(..)) => Err(MechanismError(format!("{name} is asked without a worker"))),
         None => Err(MechanismError(format!("unknown authentication mechanism: {name}"))),
+    }
+}
+
+/// Gives up what this worker needs no more.
+fn enter_sandbox(role: Role) {
+    // libc reads the time zone now.
+    let _ = LocalTime::now();
+    let rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
+    let in_force = sandbox::enter(&rules);
+    log::debug!(target: "worker", "sandbox in force: {in_force}");
+}
+
+/// The first message, which is the supervisor's, and the socket that comes with it if the mechanism has a file.
+fn receive_setup(
+    socket: &OwnedFd,
+    buffer: &mut Secret,
+) -> Result<(WorkerSetup, Option<Box<dyn FileSource>>), WorkerError> {
+    let received = socket::receive_with_descriptor(socket.as_fd(), buffer.as_mut_bytes())?;
+    let (length, file) = received.ok_or(WorkerError::Malformed)?;
+    match ToWorker::decode(buffer.as_bytes().get(..length).unwrap_or_default())? {
+        ToWorker::Setup(setup) => {
+            Ok((setup, file.map(|file| Box::new(FromSupervisor(file)) as Box<dyn FileSource>)))
+        }
+        _ => Err(WorkerError::Malformed),
     }
 }
 

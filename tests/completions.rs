@@ -74,8 +74,17 @@ fn zsh_has_every_flag_and_no_other() {
 }
 
 /// The commands of saslauthdctl, each of which has flags of its own.
-const COMMANDS: [&[&str]; 7] =
-    [&[], &["status"], &["metrics"], &["cache", "list"], &["cache", "flush"], &["log-level"], &["ping"]];
+const COMMANDS: [&[&str]; 9] = [
+    &[],
+    &["status"],
+    &["metrics"],
+    &["cache", "list"],
+    &["cache", "flush"],
+    &["penalty", "list"],
+    &["penalty", "clear"],
+    &["log-level"],
+    &["ping"],
+];
 
 #[test]
 fn bash_completes_every_flag_of_every_command() {
@@ -155,6 +164,8 @@ fn values_are_completed_where_they_are_known() {
     assert_eq!(bash(&["testsaslauthd", "--p"]), ["--password-stdin"]);
     assert_eq!(bash(&["saslauthdctl", "ca"]), ["cache"]);
     assert_eq!(bash(&["saslauthdctl", "cache", "f"]), ["flush"]);
+    assert_eq!(bash(&["saslauthdctl", "penalty", "c"]), ["clear"]);
+    assert_eq!(bash(&["saslauthd", "--penalty", "="]), ["no", "yes"]);
     assert_eq!(bash(&["saslauthdctl", "log-level", "d"]), ["debug"]);
     assert_eq!(bash(&["saslauthd", "--check", "=", "s"]), ["system"]);
     assert!(bash(&["saslauthd", "-m", "/us"]).contains(&"/usr".to_owned()));

@@ -1,13 +1,12 @@
 //! Where mandatory access control refuses what the C daemon has no need of: SELinux's policies allow saslauthd neither a
 //! process group nor to execute itself. Here the kernel refuses the same call by a filter.
 
-use crate::support::confinement::{Policy, compile_profile};
+use crate::support::confinement::{Policy, Refuse, compile_profile};
 use crate::support::lines::Lines;
 use crate::support::{Launch, Program, Request, System, eventually};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
+use std::path::Path;
+use std::process::Output;
 
 #[test]
 fn a_refused_process_group_is_told_once_and_the_daemon_serves() {
@@ -95,27 +94,4 @@ fn is_success(output: &Output) -> bool {
 
 fn times(log: &Lines, text: &str) -> usize {
     log.all().iter().filter(|line| line.contains(text)).count()
-}
-
-/// The program `refuse.c`.
-struct Refuse(TempDir);
-
-impl Refuse {
-    fn compile() -> Self {
-        let refuse = Self(TempDir::new().unwrap());
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/refuse.c");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-O1", "-Wall", "-o"]).arg(refuse.path()).arg(source);
-        assert!(compiler.status().unwrap().success(), "{compiler:?} failed");
-        refuse
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("refuse")
-    }
-
-    /// The words before a command to which the call is refused.
-    fn prefix(&self, call: &str) -> [String; 2] {
-        [self.path().display().to_string(), call.to_owned()]
-    }
 }

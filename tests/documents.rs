@@ -95,6 +95,39 @@ fn a_picture_says_what_its_table_says() {
     assert_eq!(picture.matches("class=\"other\"").count(), 2);
 }
 
+/// They are what a promise rests on: one that is renamed or taken away must not go unnoticed.
+#[test]
+fn the_tests_that_the_documents_name_are_there() {
+    let mut declared = String::new();
+    for folder in ["src", "tests", "fuzz"] {
+        read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut declared);
+    }
+    for document in ["docs/CVES.md", "docs/THREAT-MODEL.md"] {
+        let text = source(document);
+        let is_test = |name: &&str| {
+            name.matches('_').count() > 2
+                && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let named: Vec<_> = text.split('`').filter(is_test).collect();
+        assert!(named.len() > 40, "{document}: {}", named.len());
+        let missing: Vec<_> =
+            named.iter().filter(|name| !declared.contains(&format!("fn {name}("))).collect();
+        assert!(missing.is_empty(), "{document} names tests that are not there: {missing:?}");
+    }
+}
+
+/// Adds the text of all Rust files in the folder.
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
 #[test]
 fn the_readme_is_short() {
     assert!(source("README.md").lines().count() <= 130);

@@ -55,6 +55,7 @@ fn logwatch_counts_starts_ends_and_failures_and_misses_nothing_that_it_could_kno
         }
         let expected = [
             "main            : saslauthd ",
+            "frontend        : sandbox in force: ",
             "supervisor      : The configuration was read again",
             "do_auth         : auth unavailable: ",
             "do_auth         : 2 more logins were unavailable in the last ",

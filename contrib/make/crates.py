@@ -2,6 +2,7 @@
 """What a release says and carries of the crates.
 
 usage: crates.py sbom          a bill of materials of the programs, CycloneDX 1.5 in JSON, on the standard output
+       crates.py check         whether that bill has a licence, a checksum and known dependencies for each crate
        crates.py licences      a line for each licence: it, and the crates that have it
        crates.py prune FOLDER  empties the vendored crates that no Linux compiles, half of which are binaries for Windows
 """
@@ -24,6 +25,8 @@ def main(arguments):
         case ["sbom"]:
             json.dump(bill_of_materials(), sys.stdout, indent=2, sort_keys=True)
             print()
+        case ["check"]:
+            check(bill_of_materials())
         case ["licences"]:
             print_licences()
         case ["prune", folder]:
@@ -60,6 +63,27 @@ def bill_of_materials():
     }
     bill["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(bill, sort_keys=True))}"
     return bill
+
+
+def check(bill):
+    """Fails by a list of what is missing."""
+    known = {crate["bom-ref"] for crate in [bill["metadata"]["component"], *bill["components"]]}
+    missing = [f"{crate['name']} has no licence" for crate in bill["components"] if "NOASSERTION" in str(crate["licenses"])]
+    missing += [
+        f"{crate['name']} has no checksum"
+        for crate in bill["components"]
+        if crate["purl"].startswith("pkg:cargo/") and "hashes" not in crate
+    ]
+    missing += [
+        f"{entry['ref']} depends on {reference}, which is not in the bill"
+        for entry in bill["dependencies"]
+        for reference in entry["dependsOn"]
+        if reference not in known
+    ]
+    linked = sum(crate["scope"] == "required" for crate in bill["components"])
+    if missing or not linked:
+        sys.exit("\n".join(missing) or "The bill of materials is empty.")
+    print(f"The bill of materials has {len(bill['components'])} crates, {linked} of them in the programs.", file=sys.stderr)
 
 
 def edges(node, kinds):

@@ -42,6 +42,11 @@ fi
 
 contrib/make/deb-functions.sh
 
+# A mutant whose text is not in its file any more breaks nothing, and would pass unnoticed.
+if have python3 "the list of mutants"; then
+    contrib/make/mutants.py check
+fi
+
 # The run directory is a setting of the build: src/config/run_directory.rs.
 if grep -rnE 'default_value.*/run/saslauthd' src; then
     echo "The run directory has to be that of the build: config::run_directory::DEFAULT_RUN_DIRECTORY" >&2

@@ -156,7 +156,28 @@ status_text() { eventually status_has '^[0-9.]* logins/s, [0-9]* busy workers\{0
 
 hardened_pam() {
     configure "$PAM" hardened-pam.conf
-    systemctl start "$unit" && served_right && served_right && [ "$(capabilities)" = 0000000000000000 ]
+    systemctl start "$unit" && served_right && served_right && [ "$(capabilities)" = 00000000000000e0 ] &&
+        [ "$(user_of frontend)" = saslauth ] && [ "$(user_of worker)" = root ]
+}
+user_of() { pgrep -f "^saslauthd: $1" | xargs ps -o user= -p | sort -u; }
+
+# As a drop-in of before has it.
+hardened_pam_without_capabilities() {
+    configure "$PAM" hardened-pam.conf 'CapabilityBoundingSet='
+    systemctl start "$unit" && served_right && [ "$(user_of frontend)" = root ] &&
+        journalctl --unit="$unit" --output=cat | grep -q 'without CAP_SETUID, CAP_SETGID, CAP_KILL'
+}
+
+# Only root may read it.
+passwdfile_for_root() {
+    chown root:root /etc/users && chmod 0600 /etc/users
+    configure "$PASSWDFILE
+MECH_OPTIONS=/etc/users"
+    systemctl start "$unit" && served_right && [ "$(user_of frontend)" = saslauth ] &&
+        [ "$(user_of worker)" = saslauth ]
+    result=$?
+    chown root:saslauth /etc/users && chmod 0640 /etc/users
+    return "$result"
 }
 capabilities() { sed -n 's/^CapBnd:[[:space:]]*//p' "/proc/$(property MainPID)/status"; }
 
@@ -235,6 +256,8 @@ check "a frontend that is stopped is replaced by the supervisor" stopped_fronten
 check "a supervisor that is killed is restarted" crash
 check "hardened-pam.conf: pam_unix" hardened_pam
 check "hardened-pam.conf: reload" hardened_reload
+check "hardened-pam.conf without capabilities: served as root, with a warning" hardened_pam_without_capabilities
+check "passwdfile, for root alone, by workers that are not root" passwdfile_for_root
 check "hardened-pam.conf: shadow" hardened_shadow
 check "hardened.conf: passwdfile as saslauth, MECH_OPTIONS with and without -O" hardened_own_user
 check "hardened.conf: reload" hardened_reload

@@ -66,7 +66,7 @@ pub fn is_accepted(record: &[Happening]) -> bool {
     record.iter().any(|happening| matches!(happening, Happening::Decided(Outcome::Accept(_))))
 }
 
-impl<P: Protocol> Play<'_, P> {
+impl<P: Protocol<Request = Credentials, Verdict = Verdict>> Play<'_, P> {
     /// Plays it.
     pub fn play(&self, mut way: Pieces) -> Vec<Happening> {
         let credentials = Credentials {
@@ -75,8 +75,7 @@ impl<P: Protocol> Play<'_, P> {
             password: Secret::copy_of(self.password),
             service: b"imap".to_vec(),
             realm: b"example.org".to_vec(),
-            client: None,
-        };
+            client: None, connection: None, };
         let mut player = Player::new(self, self.protocol.exchange(credentials));
         player.begin();
         for turn in self.turns {
@@ -115,7 +114,7 @@ enum State {
     Failed,
 }
 
-impl<'a, P: Protocol> Player<'a, P> {
+impl<'a, P: Protocol<Request = Credentials, Verdict = Verdict>> Player<'a, P> {
     fn new(play: &'a Play<'a, P>, exchange: P::Exchange) -> Self {
         Self {
             play,

@@ -6,11 +6,12 @@ use super::value::{InvalidValue, choice, number, parser, shown, whole_number};
 use crate::config::ServerOrder;
 use crate::config::endpoint::LONGEST_PATH;
 use crate::config::login_format::LoginFormat;
+use crate::config::networks::{Networks, NotNetworks};
 use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use crate::config::site::Endpoint;
 use crate::config::{CheckScope, LogTargets, OnUnavailable, ReplyText};
-use clap::Parser;
 use clap::builder::TypedValueParser;
+use clap::{ArgAction, Parser};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,13 @@ pub(super) struct Flags {
     pub(super) verbose: bool,
     #[arg(long, default_value_t = 60, value_parser = number("--request-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) request_timeout: u32,
+    /// Seconds: what PAM's modules and Dovecot take.
+    #[arg(long, default_value_t = 2, value_parser = number("--failure-delay", 0..=LONGEST_FAILURE_DELAY))]
+    pub(super) failure_delay: u32,
+    #[arg(long, default_value_t = 0, value_parser = number("--negative-cache-ttl", 0..=LONGEST_NEGATIVE_TTL))]
+    pub(super) negative_cache_ttl: u32,
+    #[arg(long, default_value_t = 0, value_parser = number("--stale-if-unavailable", 0..=LONGEST_STALENESS))]
+    pub(super) stale_if_unavailable: u32,
     #[arg(long, default_value_t = 30, value_parser = number("--read-timeout", 1..=LONGEST_TIMEOUT))]
     pub(super) read_timeout: u32,
     #[arg(long, default_value_t = 4096, value_parser = number("--max-connections", 1..=1_000_000))]
@@ -84,12 +92,18 @@ pub(super) struct Flags {
     pub(super) on_unavailable: OnUnavailable,
     #[arg(long, default_value = "full", value_parser = reply_text())]
     pub(super) reply_text: ReplyText,
+    #[arg(long, action = ArgAction::Set, default_value = "yes", value_parser = penalty())]
+    pub(super) penalty: bool,
+    #[arg(long, default_value = Networks::LOOPBACK, value_parser = parser(trusted_networks))]
+    pub(super) trusted_networks: Networks,
     #[arg(long, value_parser = parser(login_format))]
     pub(super) login_format: Option<LoginFormat>,
     #[arg(long, default_value = "auto", value_parser = log_choice())]
     pub(super) log: LogChoice,
     #[arg(long, value_parser = parser(account))]
     pub(super) user: Option<String>,
+    #[arg(long, default_value = "yes", action = clap::ArgAction::Set, value_parser = sandbox())]
+    pub(super) sandbox: bool,
     #[arg(long, value_parser = parser(config_file))]
     pub(super) config: Option<PathBuf>,
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "files", value_parser = check_scope())]
@@ -146,6 +160,15 @@ const LARGEST_GROWTH: u32 = 1 << 20;
 
 /// A day, in seconds: a longer time-out is a mistake.
 const LONGEST_TIMEOUT: u32 = 86_400;
+
+/// `--failure-delay` in seconds: half of what the usual clients wait for an answer at all.
+const LONGEST_FAILURE_DELAY: u32 = 30;
+
+/// `--negative-cache-ttl` in seconds: a password that was just made right is refused for that long.
+const LONGEST_NEGATIVE_TTL: u32 = 300;
+
+/// `--stale-if-unavailable` in seconds: a week. What lasts longer is no outage any more.
+const LONGEST_STALENESS: u32 = 604_800;
 
 /// `-s` in kilobytes stays below 4 GiB, where the C daemon's arithmetic wraps around.
 const LARGEST_CACHE: u32 = 4_194_303;
@@ -244,6 +267,10 @@ fn reply_text() -> impl TypedValueParser<Value = ReplyText> {
     choice("--reply-text", [("full", ReplyText::Full), ("bare", ReplyText::Bare)])
 }
 
+fn sandbox() -> impl TypedValueParser<Value = bool> {
+    choice("--sandbox", [("yes", true), ("no", false)])
+}
+
 fn check_scope() -> impl TypedValueParser<Value = CheckScope> {
     choice("--check", [("files", CheckScope::Files), ("system", CheckScope::System)])
 }
@@ -252,6 +279,16 @@ fn login_format(value: &OsStr) -> Result<LoginFormat, InvalidValue> {
     let refused = |why: String| InvalidValue(format!("--login-format cannot be {}: {why}", shown(value)));
     let text = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
     LoginFormat::parse(text).map_err(|error| refused(error.to_string()))
+}
+
+fn penalty() -> impl TypedValueParser<Value = bool> {
+    choice("--penalty", [("yes", true), ("no", false)])
+}
+
+fn trusted_networks(value: &OsStr) -> Result<Networks, InvalidValue> {
+    let refused = |why: String| InvalidValue(format!("--trusted-networks cannot be {}: {why}", shown(value)));
+    let text = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
+    text.parse().map_err(|error: NotNetworks| refused(error.to_string()))
 }
 
 fn log_choice() -> impl TypedValueParser<Value = LogChoice> {

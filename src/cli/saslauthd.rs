@@ -10,8 +10,8 @@ use super::{diagnostic, help, read_flags};
 use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, Limits, NetworkSettings, WorkerFlag,
-    WorkerSettings,
+    CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, GuessingSettings, Limits,
+    NetworkSettings, WorkerFlag, WorkerSettings,
 };
 use crate::mechanism::{FileUse, Remote};
 use crate::registry::{Kind, Mechanism};
@@ -112,6 +112,10 @@ impl Flags {
             (None, Some(_)) => Vec::new(),
             (None, None) => return Err(UsageError(Wrong::Line("no authentication mechanism specified"))),
         };
+        if self.stale_if_unavailable > 0 && !self.cache {
+            let text = "--stale-if-unavailable is about the cache; give -c too".to_owned();
+            return Err(InvalidValue(text).into());
+        }
         let foreground = self.foreground || self.debug;
         let (mechanism_option, file) = self.option_and_file(&mechanisms)?;
         let endpoints = socket::all(&self.run_directory, self.no_mux, self.socket.clone())?;
@@ -124,6 +128,7 @@ impl Flags {
             endpoints,
             foreground,
             user: self.user,
+            sandbox: self.sandbox,
             log: self.log.targets(foreground),
             log_level: if self.verbose || self.debug { LogLevel::Debug } else { LogLevel::Info },
             control,
@@ -199,12 +204,18 @@ impl Flags {
             cache: self.cache.then(|| self.cache_settings()),
             limits: Limits { password: size(self.max_password), field: size(self.max_field) },
             request_timeout: seconds(self.request_timeout),
+            failure_delay: seconds(self.failure_delay),
+            negative_cache_ttl: seconds(self.negative_cache_ttl),
             read_timeout: seconds(self.read_timeout),
             max_connections: size(self.max_connections),
             max_auth_connections: size(self.max_auth_connections),
             on_unavailable: self.on_unavailable,
             reply_text: self.reply_text,
             network: self.network(),
+            guessing: GuessingSettings {
+                penalty: self.penalty,
+                trusted_networks: self.trusted_networks.clone(),
+            },
         }
     }
 
@@ -225,6 +236,7 @@ impl Flags {
         CacheSettings {
             bytes: size(self.cache_kilobytes).saturating_mul(1024),
             lifetime: seconds(self.cache_seconds),
+            stale: seconds(self.stale_if_unavailable),
         }
     }
 

@@ -38,6 +38,7 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
     assert!(!config.foreground && config.log_level == LogLevel::Info && config.user.is_none());
     assert_eq!(config.log, LogTargets { syslog: true, stderr: false });
     assert_eq!(config.most_worker_growth, 256 << 20);
+    assert!(config.sandbox);
     let expected = FrontendSettings {
         mechanisms: vec!["pam".to_owned()],
         login_format: None,
@@ -45,21 +46,39 @@ fn without_flags_but_a_mechanism_everything_is_as_in_c() {
         workers: WorkerSettings { most: 5, ready: 5, requests_each: 10_000, flag: WorkerFlag::Processes },
         limits: Limits::DEFAULT,
         request_timeout: Duration::from_secs(60),
+        failure_delay: Duration::from_secs(2),
+        negative_cache_ttl: Duration::ZERO,
         read_timeout: Duration::from_secs(30),
         max_connections: 4096,
         max_auth_connections: 4096,
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: NetworkSettings::DEFAULT,
+        guessing: GuessingSettings { penalty: true, trusted_networks: "127.0.0.0/8,::1".parse().unwrap() },
     };
     assert_eq!(config.frontend, expected);
+}
+
+#[test]
+fn penalties_can_be_left_out_and_networks_be_trusted() {
+    let guessing = |line: &str| config(&format!("-a pam {line}")).frontend.guessing;
+    assert!(!guessing("--penalty=no").penalty && guessing("--penalty=yes").penalty);
+    let trusted = |line: &str| guessing(line).trusted_networks.to_string();
+    assert_eq!(trusted(""), "127.0.0.0/8,::1/128");
+    assert_eq!(trusted("--trusted-networks=192.0.2.7,2001:db8::/32"), "192.0.2.7/32,2001:db8::/32");
+    assert_eq!(trusted("--trusted-networks="), "");
+    assert!(error("-a pam --penalty=on").contains("--penalty takes one of yes, no, not \"on\""));
+    assert!(error("-a pam --trusted-networks=10.0.0.1/8").contains("the network is 10.0.0.0/8"));
 }
 
 #[test]
 fn the_command_lines_of_the_distributions_are_understood() {
     let debian = config("-a pam -c -m /var/run/saslauthd -n 5");
     let lifetime = Duration::from_secs(28_800);
-    assert_eq!(debian.frontend.cache, Some(CacheSettings { bytes: 9_011_200, lifetime }));
+    assert_eq!(
+        debian.frontend.cache,
+        Some(CacheSettings { bytes: 9_011_200, lifetime, stale: Duration::ZERO })
+    );
     let chroot = config("-a pam -c -m /var/spool/postfix/var/run/saslauthd -r -n 5");
     assert_eq!(chroot.run_directory, Path::new("/var/spool/postfix/var/run/saslauthd"));
     assert!(chroot.frontend.login_format.is_some());
@@ -87,10 +106,18 @@ fn the_default_cache_holds_fifty_thousand_names() {
 }
 
 #[test]
+fn expired_acceptances_need_a_cache() {
+    assert!(error("-a pam --stale-if-unavailable=60").contains("give -c too"));
+    let config = config("-a pam -c --stale-if-unavailable=60");
+    assert_eq!(config.frontend.cache.unwrap().stale, Duration::from_secs(60));
+}
+
+#[test]
 fn every_flag_lands_in_the_configuration() {
-    let line = "-a shadow -O/etc/x -m/run/a -crd -s 10 -t 20 -n3 --request-timeout=7 --read-timeout 8 \
+    let line = "-a shadow -O/etc/x -m/run/a -crd -s 10 -t 20 -n3 --request-timeout=7 --failure-delay=12 \
+        --negative-cache-ttl=13 --stale-if-unavailable=14 --read-timeout 8 \
         --max-connections=9 --max-auth-connections=8 --max-password=65535 --max-field=16384 --requests-per-worker=11 \
-        --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody";
+        --max-worker-growth=64 --on-unavailable=no --log=stderr --user=nobody --sandbox=no";
     let config = config(line);
     assert_eq!(config.mechanism_option.as_deref(), Some(OsStr::new("/etc/x")));
     assert!(
@@ -99,12 +126,16 @@ fn every_flag_lands_in_the_configuration() {
     assert_eq!(config.user.as_deref(), Some("nobody"));
     assert_eq!(config.log, LogTargets { syslog: false, stderr: true });
     assert_eq!(config.most_worker_growth, 64 << 20);
-    let cache = CacheSettings { bytes: 10_240, lifetime: Duration::from_secs(20) };
+    assert!(!config.sandbox);
+    let cache =
+        CacheSettings { bytes: 10_240, lifetime: Duration::from_secs(20), stale: Duration::from_secs(14) };
     assert_eq!(config.frontend.cache, Some(cache));
     let workers = WorkerSettings { most: 3, ready: 3, requests_each: 11, flag: WorkerFlag::Processes };
     assert_eq!(config.frontend.workers, workers);
     assert_eq!(config.frontend.limits, Limits { password: 65_535, field: 16_384 });
     assert_eq!(config.frontend.request_timeout, Duration::from_secs(7));
+    assert_eq!(config.frontend.failure_delay, Duration::from_secs(12));
+    assert_eq!(config.frontend.negative_cache_ttl, Duration::from_secs(13));
     assert_eq!(config.frontend.read_timeout, Duration::from_secs(8));
     assert_eq!((config.frontend.max_connections, config.frontend.max_auth_connections), (9, 8));
     assert_eq!(config.frontend.on_unavailable, OnUnavailable::No);

@@ -36,8 +36,8 @@ pub struct Question {
 
 /// What `--help` begins with, broken by hand.
 const ABOUT: &str = "\
-Shows what a running saslauthd is doing, flushes its cache and sets how much it
-logs. The daemon answers root and the user who started it.";
+Shows what a running saslauthd is doing, flushes its cache, clears penalties and
+sets how much it logs. The daemon answers root and the user who started it.";
 
 /// The flags as they stand on the command line.
 #[derive(Parser)]
@@ -71,6 +71,9 @@ enum Command {
     /// The cache of accepted logins (-c)
     #[command(subcommand)]
     Cache(Cache),
+    /// Penalties of those who guess passwords
+    #[command(subcommand)]
+    Penalty(Penalty),
     /// Show how much is logged, or set it until the next start
     LogLevel {
         /// error, warning, info (without -V) or debug (as with -V)
@@ -103,6 +106,22 @@ enum Cache {
     Flush {
         /// As the list shows it, with or without @ and its realm
         login: Option<OsString>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Penalty {
+    /// Show which client addresses and logins have one
+    List {
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget all penalties, or that of one address or login
+    Clear {
+        /// As the list shows it; of IPv6 any address of its /64
+        #[arg(value_name = "ADDRESS|LOGIN")]
+        whose: Option<OsString>,
     },
 }
 
@@ -150,6 +169,15 @@ impl Command {
                 }
                 [b"cache flush ".to_vec(), login.into_vec()].concat()
             }
+            Self::Penalty(Penalty::List { json: false }) => b"penalty list".to_vec(),
+            Self::Penalty(Penalty::List { json: true }) => b"penalty list json".to_vec(),
+            Self::Penalty(Penalty::Clear { whose: None }) => b"penalty clear".to_vec(),
+            Self::Penalty(Penalty::Clear { whose: Some(whose) }) => {
+                if whose.is_empty() {
+                    return Err("nobody has an empty name; without one all penalties are cleared".to_owned());
+                }
+                [b"penalty clear ".to_vec(), whose.into_vec()].concat()
+            }
             Self::LogLevel { level: None } => b"log-level".to_vec(),
             Self::LogLevel { level: Some(level) } => format!("log-level {level}").into_bytes(),
             Self::Ping => b"ping".to_vec(),
@@ -194,6 +222,11 @@ mod tests {
             ("cache flush", "cache flush\n"),
             ("cache flush anna@example.org", "cache flush anna@example.org\n"),
             ("cache flush -- -anna", "cache flush -anna\n"),
+            ("penalty list", "penalty list\n"),
+            ("penalty list --json", "penalty list json\n"),
+            ("penalty clear", "penalty clear\n"),
+            ("penalty clear 2001:db8::/64", "penalty clear 2001:db8::/64\n"),
+            ("penalty clear anna@example.org", "penalty clear anna@example.org\n"),
             ("log-level", "log-level\n"),
             ("log-level debug", "log-level debug\n"),
             ("ping", "ping\n"),
@@ -234,11 +267,13 @@ mod tests {
             ("status --watch=0", "0 is not in 1..=86400"),
             ("status 5", "unexpected argument"),
             ("ping --timeout=x", "invalid"),
-            ("penalty list", "unrecognized subcommand"),
+            ("penalty show", "unrecognized subcommand"),
         ] {
             let error = parsed(line).unwrap_err();
             assert!(error.contains(why), "{line}: {error}");
         }
+        let clear = parse(["saslauthdctl", "penalty", "clear", ""].map(OsString::from)).unwrap_err();
+        assert!(clear.contains("empty name"));
         let flush =
             |login: &str| parse(["saslauthdctl", "cache", "flush", login].map(OsString::from)).unwrap_err();
         assert!(flush("").contains("empty login"));
@@ -249,7 +284,7 @@ mod tests {
     #[test]
     fn help_and_version_are_shown() {
         let Ok(Parsed::Show(help)) = parsed("--help") else { panic!("no help") };
-        for word in ["status", "metrics", "cache", "log-level", "ping", "--timeout", "-m"] {
+        for word in ["status", "metrics", "cache", "penalty", "log-level", "ping", "--timeout", "-m"] {
             assert!(help.contains(word), "{word} is missing in {help}");
         }
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");

@@ -49,6 +49,21 @@ option information:
 
   --request-timeout=<seconds>   From a complete request to its answer (default 60)
   --read-timeout=<seconds>      From the connection to a complete request (default 30)
+  --failure-delay=<seconds>     From a request to the answer that it failed, a quarter more or
+                                less, unless the mechanism has a delay of its own as pam does;
+                                0 is none, as in C (default 2, at most 30)
+  --negative-cache-ttl=<seconds>
+                                Refuse a login with the same wrong password again for so long
+                                without asking; 0 is never (default 0, at most 300)
+  --stale-if-unavailable=<seconds>
+                                With -c: while no mechanism can be asked, use an acceptance
+                                that expired no longer ago; 0 is never (default 0, at most
+                                604800)
+  --penalty=yes|no              Hold back the answer to one wrong password after the other from
+                                the same client address, up to 15 seconds (default yes)
+  --trusted-networks=<list>     Client addresses that many users share, as a webmail's:
+                                no penalty, such as 127.0.0.0/8,::1,192.0.2.0/24
+                                (default 127.0.0.0/8,::1)
   --max-connections=<number>    Most clients at the same time (default 4096)
   --max-auth-connections=<number>
                                 Most connections to sockets with protocol=dovecot (default 4096)
@@ -77,7 +92,11 @@ option information:
   --no-mux                      Create no socket mux in the run directory
   --control=<path>|no           Socket for saslauthdctl, an absolute path (default control in
                                 the run directory; for root only)
-  --user=<name>                 Account of the process that talks to clients
+  --user=<name>                 Account of the process that talks to clients (default as root:
+                                saslauthd, saslauth or nobody)
+  --sandbox=yes|no              Keep processes that need no privileges from files, ports and
+                                system calls that they have no use for, as far as the kernel
+                                can (default yes)
   --config=<file>               Configuration file, absolute (default /etc/saslauthd.conf)
   --check[=system]              Check flags and files, print problems on the standard output,
                                 start nothing; exit 1 if there is any. With =system also

@@ -142,6 +142,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: realm.into(),
             client: None,
+            connection: None,
         }
     }
 

@@ -5,12 +5,15 @@ pub mod endpoint;
 pub mod layers;
 pub mod log_level;
 pub mod login_format;
+pub mod networks;
 pub mod run_directory;
+pub mod sandbox;
 pub mod selector;
 pub mod site;
 
 use log_level::LogLevel;
 use login_format::LoginFormat;
+use networks::Networks;
 use site::Endpoint;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +34,8 @@ pub struct Config {
     pub foreground: bool,
     /// `--user`: the account the frontend runs as; `None` keeps the one that started the daemon.
     pub user: Option<String>,
+    /// `--sandbox`: whether processes that need no privileges give up what they do not need.
+    pub sandbox: bool,
     /// Where log lines go.
     pub log: LogTargets,
     /// How much is logged: more with `-V` and `-d`, and what `saslauthdctl log-level` has said last.
@@ -95,12 +100,17 @@ pub struct FrontendSettings {
     pub login_format: Option<LoginFormat>,
     /// `-c`: the credential cache; `None` without it.
     pub cache: Option<CacheSettings>,
+    /// `--negative-cache-ttl`: how long a refusal is remembered; zero for never.
+    pub negative_cache_ttl: Duration,
     /// `-n` and the options of the worker processes.
     pub workers: WorkerSettings,
     /// Sizes of the fields of a request.
     pub limits: Limits,
     /// `--request-timeout`: from the complete request to its answer.
     pub request_timeout: Duration,
+    /// `--failure-delay`: from the complete request to the answer that it failed, where the mechanism has no delay of its
+    /// own; zero for none.
+    pub failure_delay: Duration,
     /// `--read-timeout`: from the connection to the complete request.
     pub read_timeout: Duration,
     /// `--max-connections`
@@ -113,6 +123,17 @@ pub struct FrontendSettings {
     pub reply_text: ReplyText,
     /// How servers are asked, by mechanisms that ask any.
     pub network: NetworkSettings,
+    /// What those who guess passwords come up against.
+    pub guessing: GuessingSettings,
+}
+
+/// What those who guess passwords come up against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuessingSettings {
+    /// `--penalty`: whether refusals are answered later after other wrong passwords of the same address or login.
+    pub penalty: bool,
+    /// `--trusted-networks`: addresses that many users share, such as a webmail's; none of their own counts for them.
+    pub trusted_networks: Networks,
 }
 
 /// How servers are asked.
@@ -160,13 +181,15 @@ pub enum ServerOrder {
     RoundRobin,
 }
 
-/// `-s` and `-t`.
+/// `-s`, `-t` and `--stale-if-unavailable`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheSettings {
     /// The bound of the cache in bytes.
     pub bytes: usize,
     /// How long an acceptance is remembered.
     pub lifetime: Duration,
+    /// `--stale-if-unavailable`: for how long beyond that it is used while no mechanism can be asked; zero for never.
+    pub stale: Duration,
 }
 
 /// How many workers there are and how long each lives.

@@ -22,6 +22,8 @@ pub struct Site {
     pub routes: Routes,
     /// The sockets.
     pub endpoints: Vec<Endpoint>,
+    /// Whether logins are put to a policy server.
+    pub has_policy_server: bool,
 }
 
 /// A mechanism with a name and settings of its own: `-a pam` is one, called `pam`; `[mechanism corp]` another.
@@ -41,6 +43,11 @@ pub struct Instance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(pub usize);
 
+impl InstanceId {
+    /// Of the policy server, which is no mechanism and is asked as one that asks servers.
+    pub const POLICY_SERVER: Self = Self(usize::MAX);
+}
+
 /// Workers of one kind. A pool that hangs takes nothing from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
@@ -48,6 +55,17 @@ pub struct Pool {
     pub instance: Option<InstanceId>,
     /// How many there are and how long each lives.
     pub workers: WorkerSettings,
+    /// What they may do.
+    pub privileges: Privileges,
+}
+
+/// What a worker may do beyond what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privileges {
+    /// All that the daemon was started with: its mechanism reads what root alone may, or runs code that does.
+    Root,
+    /// As little as the frontend: it runs as the account of `--user`, or the usual one.
+    Unprivileged,
 }
 
 /// The place of a pool in [`Site::pools`].

@@ -4,6 +4,7 @@
 use super::Frontend;
 use super::endpoint::Endpoint;
 use super::handover::{Given, Handover};
+use super::predecessors::Taken;
 use crate::config::site::Protocol;
 use crate::endpoint::dovecot;
 use crate::ipc::{EndpointKey, FromFrontend, HandedOver};
@@ -56,7 +57,11 @@ impl Frontend {
     /// Gives away what can be, to whoever is at the other end of `socket`.
     fn begin_handover(&mut self, socket: Option<OwnedFd>, silent: BTreeSet<ClientId>, now: Instant) {
         let registry = self.poll.registry();
-        self.handover = socket.and_then(|socket| Handover::new(socket, silent, registry).ok());
+        let dispatcher = &self.dispatcher;
+        self.handover = socket.and_then(|socket| {
+            let penalties = dispatcher.penalties_to_hand_over(now);
+            Handover::new(socket, penalties, silent, registry).ok()
+        });
         match &self.handover {
             Some(handover) => self.predecessors.pass_on(handover, registry),
             None => {
@@ -80,8 +85,9 @@ impl Frontend {
     /// Gives away or takes as many connections as can be now. Those at auth sockets are given away as they come to rest.
     pub(super) fn continue_handover(&mut self, now: Instant) {
         if !self.draining {
-            let taken = self.predecessors.take(self.poll.registry());
-            taken.into_iter().for_each(|(message, stream)| self.take_over(&message, stream, now));
+            let Taken { penalties, connections } = self.predecessors.take(self.poll.registry());
+            penalties.into_iter().for_each(|some| self.dispatcher.take_over_penalties(some, now));
+            connections.into_iter().for_each(|(message, stream)| self.take_over(&message, stream, now));
             return;
         }
         let Some(handover) = &mut self.handover else { return };

@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::token;
-use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, LARGEST_SETUP, ToFrontend};
+use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, LARGEST_SETUP, ToFrontend, decode_tls_files};
 use crate::secret::Secret;
-use crate::sys::socket;
+use crate::settings::tls_files::TlsFiles;
+use crate::sys::{pipe, socket};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use std::collections::VecDeque;
@@ -30,17 +31,31 @@ impl Control {
         Ok(Self { socket, unsent: VecDeque::new() })
     }
 
-    /// Waits for the first message; the only time that this process waits for anything but events.
-    pub(super) fn receive_setup(&mut self) -> io::Result<FrontendSetup> {
+    /// Waits for the first messages; the only time that this process waits for anything but events.
+    pub(super) fn receive_setup(&mut self) -> io::Result<(FrontendSetup, TlsFiles)> {
         let mut buffer = Secret::default();
         buffer.resize(LARGEST_SETUP);
-        match self.receive_into(buffer.as_mut_bytes())? {
-            Some((ToFrontend::Setup(setup), _)) => {
-                socket::set_nonblocking(self.socket.as_fd())?;
-                Ok(*setup)
+        let Some((ToFrontend::Setup(setup), _)) = self.receive_into(buffer.as_mut_bytes())? else {
+            return Err(io::Error::other("the first message was not the configuration"));
+        };
+        let tls_files = self.receive_tls_files(setup.pipes)?;
+        socket::set_nonblocking(self.socket.as_fd())?;
+        Ok((*setup, tls_files))
+    }
+
+    /// What the files for TLS hold, which comes in so many pipes.
+    fn receive_tls_files(&self, pipes: usize) -> io::Result<TlsFiles> {
+        let mut bytes = Secret::default();
+        for _ in 0..pipes {
+            match self.receive()? {
+                Some((ToFrontend::TlsFiles, Some(pipe))) => pipe::read_to_end(pipe, &mut bytes)?,
+                _ => return Err(io::Error::other("the files for TLS did not come")),
             }
-            _ => Err(io::Error::other("the first message was not the configuration")),
         }
+        if pipes == 0 {
+            return Ok(TlsFiles::new());
+        }
+        decode_tls_files(bytes.as_bytes()).map_err(io::Error::other)
     }
 
     pub(super) fn register(&self, registry: &Registry) -> io::Result<()> {

@@ -38,6 +38,8 @@ impl Frontend {
             Command::Metrics => Reply::Text(control::metrics_text(&self.snapshot(now))),
             Command::CacheList(format) => self.list_cache(format, now),
             Command::CacheFlush(login) => self.flush_cache(id, login.as_deref()),
+            Command::PenaltyList(format) => self.list_penalties(format, now),
+            Command::PenaltyClear(whose) => self.clear_penalties(id, whose.as_deref(), now),
             Command::Ping => pong(self.announced, &self.snapshot(now)),
             Command::LogLevel(None) => Reply::Text(format!("{}\n", self.log_level.name())),
             Command::LogLevel(Some(level)) => return self.ask_for_log_level(id, level),
@@ -56,11 +58,11 @@ impl Frontend {
             age: now.saturating_duration_since(cached.made),
             left: cached.expires.saturating_duration_since(now),
         });
-        Reply::Listing(Listing::new(format, logins))
+        Reply::Listing(Box::new(Listing::new(format, logins)))
     }
 
     fn flush_cache(&mut self, id: ClientId, login: Option<&[u8]>) -> Reply {
-        if !self.has_cache {
+        if !self.has_cache && !self.has_negative_cache {
             return Reply::Error(NO_CACHE.to_owned());
         }
         let mut flushed = self.dispatcher.flush_cache(login);

@@ -9,6 +9,7 @@ use crate::metrics::daemon::Daemon;
 use crate::metrics::ledger::{Ledger, label};
 use crate::metrics::reasons::{ClientRefusals, InvalidRequests, WorkerDeaths};
 use crate::metrics::totals::Totals;
+use crate::weakforced;
 use std::time::{Duration, Instant};
 
 /// How often the supervisor is told at the least, if there is something to tell.
@@ -99,7 +100,7 @@ impl Frontend {
         counted.log_lines_dropped = logging::take_dropped();
         for (instance, servers) in self.networks.take_counts() {
             let name = self.site.instances.get(instance.0).map(|instance| label(&instance.name));
-            let name = name.unwrap_or_default();
+            let name = name.unwrap_or_else(|| weakforced::NAME.to_owned());
             counted
                 .servers
                 .extend(servers.into_iter().map(|(server, counts)| ((name.clone(), server), counts)));

@@ -6,6 +6,7 @@ use crate::config::site::InstanceId;
 use crate::ipc::FromFrontend;
 use crate::net::{Network, NetworkAction};
 use crate::policy::dispatch::{Action, Event};
+use crate::policy::policy_server::Answer;
 use std::time::Instant;
 
 impl Frontend {
@@ -17,6 +18,10 @@ impl Frontend {
             }
             if let Some(event) = self.auth_clients.next_event() {
                 self.take_auth_event(event, now);
+                continue;
+            }
+            if let Some(action) = self.networks.next_policy_action() {
+                self.take_policy_action(action, now);
                 continue;
             }
             match self.networks.next_action() {
@@ -55,12 +60,36 @@ impl Frontend {
             Action::Abandon(instance, job) => {
                 self.with_network(instance, |network| network.abandon(job, now));
             }
+            Action::AskPolicyServer(id, origin, question) => {
+                if let Some(server) = self.networks.policy_server() {
+                    server.ask(id, origin, question, now);
+                }
+            }
+            Action::AbandonPolicyQuestion(id) => {
+                if let Some(server) = self.networks.policy_server() {
+                    server.abandon(id, now);
+                }
+            }
+            Action::Report(InstanceId::POLICY_SERVER, id, result) => {
+                if let Some(server) = self.networks.policy_server() {
+                    server.handle_errand(id, result, now);
+                }
+            }
             Action::Report(instance, id, result) => {
                 self.with_network(instance, |network| network.handle_errand(id, result, now));
             }
             Action::Log(event) => {
                 self.decided += u64::from(matches!(event, Event::Decided(..)));
                 record::write(&event, &self.site, &mut self.outages, now);
+            }
+        }
+    }
+
+    fn take_policy_action(&mut self, action: NetworkAction<Answer>, now: Instant) {
+        match action {
+            NetworkAction::Decided(id, answer) => self.dispatcher.handle_policy_answer(id, answer, now),
+            NetworkAction::Errand(id, errand, _) => {
+                self.dispatcher.handle_errand(InstanceId::POLICY_SERVER, id, errand, None, now);
             }
         }
     }

@@ -15,8 +15,10 @@ use crate::policy::dispatch::Dispatcher;
 use crate::policy::room::{Demand, Room, TooFewDescriptors};
 use crate::registry::site;
 use crate::settings::file::Problem;
+use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
 use crate::sys::{descriptor, random};
+use crate::weakforced;
 use mio::Poll;
 use std::io;
 use std::rc::Rc;
@@ -37,7 +39,7 @@ pub(super) struct Equipment {
 
 impl Equipment {
     /// The sentence says why it cannot be had.
-    pub(super) fn make(setup: FrontendSetup, control: &Control) -> Result<Self, String> {
+    pub(super) fn make(setup: FrontendSetup, tls_files: TlsFiles, control: &Control) -> Result<Self, String> {
         let cannot = |error: io::Error| format!("The frontend cannot be set up: {}", strerror(&error));
         let mut service = setup.settings.clone();
         let (site, problems) = site::resolve(&service, &[], &setup.sources);
@@ -50,18 +52,25 @@ impl Equipment {
         let poll = Poll::new().map_err(cannot)?;
         let registry = || poll.registry().try_clone().map_err(cannot);
         let site = Rc::new(site);
-        let networks = Networks::new(&site, &service.network, &setup.sources, poll.registry())?;
+        let tls_files = Rc::new(tls_files);
+        let networks = Networks::new(&site, &service.network, &setup.sources, &tls_files, poll.registry())?;
+        let policy =
+            weakforced::client(&setup.sources, &service.network).map_err(|error| error.to_string())?;
         control.register(poll.registry()).map_err(cannot)?;
         let key = random::bytes().map_err(cannot)?;
         let before_first = JobId::before_first_of(std::process::id());
+        let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now());
+        let dispatcher = match policy {
+            Some((_, policy)) => dispatcher.asking(policy),
+            None => dispatcher,
+        };
         Ok(Self {
             clients: Clients::new(&service, room.beyond, registry()?),
             auth_clients: AuthClients::new(&service, room.auth_clients, registry()?),
             control_clients: ControlClients::new(room.control_clients, registry()?),
             workers: Workers::new(setup.log_level, registry()?),
             networks,
-            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now())
-                .numbering_after(before_first),
+            dispatcher: dispatcher.numbering_after(before_first),
             site,
             request_timeout: service.request_timeout,
             poll,

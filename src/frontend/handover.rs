@@ -1,5 +1,6 @@
 //! Connections that have not said anything yet, and those at auth sockets that are at rest, change hands on a reload: what
-//! they will ask is asked under the new settings, and nobody waits for them here. They go straight from the old frontend to the new one.
+//! they will ask is asked under the new settings, and nobody waits for them here. They go straight from the old frontend to the new one,
+//! and so do penalties, before them: who guesses is known to whoever answers him next.
 #![forbid(unsafe_code)]
 
 use super::auth_clients::AuthClients;
@@ -7,19 +8,20 @@ use super::clients::Clients;
 use super::control_clients::ControlClients;
 use super::endpoint::Endpoint;
 use super::token;
-use crate::ipc::{HandedOver, Legacy};
+use crate::ipc::{HandedOver, HandedPenalties, Legacy};
 use crate::policy::dispatch::ClientId;
 use crate::sys::socket;
 use mio::net::UnixStream;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The old frontend's end of the socket between the two.
 pub(super) struct Handover {
     socket: OwnedFd,
+    penalties: VecDeque<HandedPenalties>,
     /// To be given away.
     silent: BTreeSet<ClientId>,
 }
@@ -37,11 +39,16 @@ pub(super) enum Given {
 
 impl Handover {
     /// `silent`: the connections to be given away. An event tells when it goes on.
-    pub(super) fn new(socket: OwnedFd, silent: BTreeSet<ClientId>, registry: &Registry) -> io::Result<Self> {
+    pub(super) fn new(
+        socket: OwnedFd,
+        penalties: Vec<HandedPenalties>,
+        silent: BTreeSet<ClientId>,
+        registry: &Registry,
+    ) -> io::Result<Self> {
         socket::set_nonblocking(socket.as_fd())?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut SourceFd(&socket.as_raw_fd()), token::HANDOVER, interest)?;
-        Ok(Self { socket, silent })
+        Ok(Self { socket, penalties: penalties.into(), silent })
     }
 
     /// Gives away as many as the socket takes now.
@@ -64,6 +71,10 @@ impl Handover {
         auth_clients: &mut AuthClients,
         control_clients: &mut ControlClients,
     ) -> io::Result<()> {
+        while let Some(some) = self.penalties.front() {
+            socket::send(self.socket.as_fd(), some.encode().as_bytes())?;
+            self.penalties.pop_front();
+        }
         while let Some((id, stream, endpoint)) = control_clients.next_to_hand_over() {
             self.send_connection(endpoint, Vec::new(), stream)?;
             control_clients.remove(id);

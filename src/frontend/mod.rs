@@ -10,6 +10,7 @@ mod clients;
 mod control;
 mod control_answers;
 mod control_clients;
+mod control_penalties;
 mod counters;
 mod effects;
 mod endpoint;
@@ -24,12 +25,14 @@ mod predecessors;
 mod record;
 mod repeated_lines;
 mod requests;
+mod sandbox;
 mod snapshot;
 mod token;
 mod worker_events;
 mod workers;
 
 use crate::config::log_level::LogLevel;
+use crate::config::sandbox::Role;
 use crate::config::site::{Protocol, Site};
 use crate::ipc::{FromFrontend, ToFrontend};
 use crate::log as logging;
@@ -63,12 +66,13 @@ const EVENTS: usize = 256;
 /// How long the log may take the last lines of a process that ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`].
-pub fn run() -> ! {
+/// `main` of a frontend process; its sockets are at the fixed descriptors of [`spawn`]. See
+/// [`saslauthd_main_with`](crate::saslauthd_main_with) for the argument.
+pub fn run(before_serving: fn(Role)) -> ! {
     process::set_name();
     memory::forbid_dumps();
     signals::ignore();
-    let mut frontend = Frontend::set_up();
+    let mut frontend = Frontend::set_up().inspect(|_| before_serving(Role::Frontend));
     let served = frontend.as_mut().map_or(Ok(()), Frontend::serve);
     if let Ok(frontend) = &mut frontend {
         record::write_sums(&frontend.outages.take_all(Instant::now()));
@@ -101,6 +105,8 @@ struct Frontend {
     log_level: LogLevel,
     /// `-c`
     has_cache: bool,
+    /// `--negative-cache-ttl`
+    has_negative_cache: bool,
     /// Logins that were decided.
     decided: u64,
     /// Whether the supervisor knows that logins are served.
@@ -120,8 +126,9 @@ struct Frontend {
 impl Frontend {
     fn set_up() -> io::Result<Self> {
         let mut control = Control::new(spawn::inherited(spawn::CONTROL)?)?;
-        let setup = control.receive_setup()?;
+        let (setup, tls_files) = control.receive_setup()?;
         let (log_level, has_cache) = (setup.log_level, setup.settings.cache.is_some());
+        let has_negative_cache = !setup.settings.negative_cache_ttl.is_zero();
         logging::init(setup.log, log_level);
         if let Err(error) = process::lead_own_group() {
             log::warn!(
@@ -132,11 +139,14 @@ impl Frontend {
                 confinement::remark(&error)
             );
         }
-        let equipment = Equipment::make(setup, &control).map_err(|reason| {
+        let has_sandbox = setup.sandbox;
+        let equipment = Equipment::make(setup, tls_files, &control).map_err(|reason| {
             // Whoever waits for the daemon to start is told.
             control.send(FromFrontend::Failed(reason.clone()));
             io::Error::other(reason)
         })?;
+        // Before it is ready, and so before it has seen a client.
+        sandbox::enter(has_sandbox, &equipment.networks);
         Ok(Self {
             poll: equipment.poll,
             control,
@@ -152,6 +162,7 @@ impl Frontend {
             request_timeout: equipment.request_timeout,
             log_level,
             has_cache,
+            has_negative_cache,
             decided: 0,
             announced: false,
             draining: false,
@@ -196,6 +207,7 @@ impl Frontend {
         self.draining
             && self.handover.is_none()
             && self.dispatcher.is_idle()
+            && (self.give_up_at.is_some() || !self.dispatcher.has_reports())
             && self.clients.are_all_answered()
             && self.auth_clients.is_empty()
             && self.control_clients.is_empty()
@@ -262,7 +274,9 @@ impl Frontend {
     fn handle_control(&mut self, now: Instant) -> io::Result<()> {
         while let Some((message, descriptor)) = self.control.receive()? {
             match message {
-                ToFrontend::Setup(_) => return Err(io::Error::other("the configuration came twice")),
+                ToFrontend::Setup(_) | ToFrontend::TlsFiles => {
+                    return Err(io::Error::other("the configuration came twice"));
+                }
                 ToFrontend::Listener(listener) => {
                     let socket = descriptor.ok_or(io::ErrorKind::NotFound)?;
                     self.listeners.add(listener, socket)?;

@@ -6,7 +6,7 @@
 
 use super::handover::Handover;
 use super::token;
-use crate::ipc::{HandedOver, LARGEST_HANDOVER, Legacy};
+use crate::ipc::{HandedOver, HandedPenalties, LARGEST_HANDOVER, LARGEST_PENALTIES, Legacy};
 use crate::sys::socket;
 use mio::net::UnixStream;
 use mio::unix::SourceFd;
@@ -17,6 +17,17 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// How many there are at most. None lives for much longer than a request may take: more come of a script that reloads all
 /// the time, and then the connections that the oldest still hold are closed as they come to rest.
 const MOST: usize = 16;
+
+/// The largest message that one sends.
+const LARGEST: usize =
+    if LARGEST_PENALTIES > LARGEST_HANDOVER { LARGEST_PENALTIES } else { LARGEST_HANDOVER };
+
+/// What has come from them.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) penalties: Vec<HandedPenalties>,
+    pub(super) connections: Vec<(HandedOver, UnixStream)>,
+}
 
 /// The sockets at which they hand over.
 #[derive(Default)]
@@ -34,9 +45,9 @@ impl Predecessors {
         Ok(())
     }
 
-    /// The connections that have come.
-    pub(super) fn take(&mut self, registry: &Registry) -> Vec<(HandedOver, UnixStream)> {
-        let (mut taken, mut index) = (Vec::new(), 0);
+    /// What has come.
+    pub(super) fn take(&mut self, registry: &Registry) -> Taken {
+        let (mut taken, mut index) = (Taken::default(), 0);
         while let Some(socket) = self.0.get(index) {
             match take_from(socket, &mut taken) {
                 // It is looked at when this one is empty. One too many is closed, and its connections are as they come to rest.
@@ -64,23 +75,27 @@ impl Predecessors {
     }
 }
 
-/// Takes connections until there are none for now, or the socket of another predecessor comes.
+/// Takes penalties and connections until there are none for now, or the socket of another predecessor comes.
 ///
 /// # Errors
 /// When nothing more will come.
-fn take_from(socket: &OwnedFd, taken: &mut Vec<(HandedOver, UnixStream)>) -> io::Result<Option<OwnedFd>> {
+fn take_from(socket: &OwnedFd, taken: &mut Taken) -> io::Result<Option<OwnedFd>> {
+    let mut buffer = [0; LARGEST];
     loop {
-        let mut buffer = [0; LARGEST_HANDOVER];
         match socket::receive_with_descriptor(socket.as_fd(), &mut buffer) {
             Ok(Some((length, Some(descriptor)))) => {
                 match Legacy::decode(buffer.get(..length).unwrap_or_default()) {
                     Ok(Legacy::Predecessor) => return Ok(Some(descriptor)),
                     Ok(Legacy::Connection(handed_over)) => {
                         let stream = std::os::unix::net::UnixStream::from(descriptor);
-                        taken.push((handed_over, UnixStream::from_std(stream)));
+                        taken.connections.push((handed_over, UnixStream::from_std(stream)));
                     }
                     Err(_) => {}
                 }
+            }
+            Ok(Some((length, None))) => {
+                let some = HandedPenalties::decode(buffer.get(..length).unwrap_or_default());
+                taken.penalties.push(some.map_err(io::Error::other)?);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -12,9 +12,12 @@ use crate::credentials::Credentials;
 use crate::endpoint::dovecot::{RefusalReason, Refused, Request};
 use crate::job::JobId;
 use crate::outcome::Outcome;
-use crate::policy::dispatch::{DecidedBy, Event, Names, Waiting};
+use crate::policy::dispatch::{DecidedBy, Event, Names, Shed, Waiting};
+use crate::policy::penalty::{MANY, WITHIN};
+use crate::policy::policy_server::OnUnavailable;
 use line::{Line, Mechanisms, shown};
 use log::Level;
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// Writes the line of an event at that site, unless it is one too many of an outage.
@@ -23,20 +26,48 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
         Event::Decided(names, outcome, by) => {
             let mechanisms = match by {
                 DecidedBy::Cache => None,
-                DecidedBy::Mechanisms(asked) => Some(Mechanisms::Asked(asked, site)),
+                DecidedBy::Mechanisms(asked)
+                | DecidedBy::NegativeCache(asked)
+                | DecidedBy::StaleCache(asked) => Some(Mechanisms::Asked(asked, site)),
             };
             write_end(names, outcome);
-            write_decision(names, outcome, mechanisms, |kind| {
+            write_decision(names, outcome, by, mechanisms, |kind| {
                 write_sums(&outages.take_due(now));
                 outages.is_written(kind, now)
             });
         }
         Event::Waiting(waiting) => log::warn!(target: "frontend", "{}", queue(waiting, site)),
+        Event::Shed(shed) => log::warn!(target: "frontend", "{}", told_early(shed, site)),
         Event::WorkerOutOfTurn(_) => {
             log::error!(target: "frontend", "A worker answered what it was not asked and is replaced")
         }
         Event::NeverReady(_) => {
             log::error!(target: "frontend", "A worker has not become ready in time and is replaced")
+        }
+        Event::ManyFailures(names) => log::warn!(
+            target: "frontend",
+            "Many failures for [user={}]: {MANY} different wrong passwords within {} s, the last{}; each refusal takes \
+             longer for now",
+            shown(&names.login),
+            WITHIN.as_secs(),
+            names.client.map(|client| format!(" from {client}")).unwrap_or_default()
+        ),
+        Event::PolicyServerFailed(reason, on_unavailable) => {
+            let meanwhile = match on_unavailable {
+                OnUnavailable::Allow => "logins are checked without it",
+                OnUnavailable::Unavailable => "logins with a client address cannot be decided",
+            };
+            let reason = shown(reason.as_bytes());
+            log::warn!(target: "frontend", "The policy server cannot be asked, and {meanwhile}: {reason}");
+        }
+        Event::PolicyServerRecovered => log::info!(target: "frontend", "The policy server answers again"),
+        Event::ReportFailed(reason) => {
+            let reason = shown(reason.as_bytes());
+            log::warn!(target: "frontend", "The policy server has not heard what came of a login: {reason}");
+        }
+        Event::PolicyWouldRefuse(names, message) => {
+            let line = Line { names, mechanisms: None, reason: Some(message) };
+            log::info!(target: "frontend", "The policy server would refuse a login, which is only logged: {line}");
         }
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
@@ -83,40 +114,64 @@ pub(super) fn write_refusal(refused: &Refused, origin: &Origin<'_>) {
 
 fn queue(waiting: &Waiting, site: &Site) -> String {
     let Waiting { pool, logins, longest, flag } = waiting;
-    let flag = match flag {
-        WorkerFlag::Processes => "-n",
-        WorkerFlag::MaxProcesses => "--max-processes",
-        WorkerFlag::Key => "workers: in saslauthd.conf",
-    };
-    let whose = if site.pools.len() > 1 { format!(" {}", whose(*pool, site)) } else { String::new() };
+    let (flag, whose) = (name(*flag), whose(*pool, site));
     let seconds = longest.as_secs();
     format!(
         "{logins} logins wait for a free process{whose}, the first for {seconds} s; a larger {flag} would help"
     )
 }
 
-/// What the processes of a pool are for.
+fn told_early(shed: &Shed, site: &Site) -> String {
+    let Shed { pool, logins, flag } = shed;
+    let (flag, whose) = (name(*flag), whose(*pool, site));
+    let logins = if *logins == 1 { "1 login".to_owned() } else { format!("{logins} logins") };
+    format!(
+        "{logins} could not have been served in time and had no need to wait for it: there are more than the \
+         processes{whose} can do; a larger {flag} would help, if there are processors for it"
+    )
+}
+
+/// What sets the number of processes.
+fn name(flag: WorkerFlag) -> &'static str {
+    match flag {
+        WorkerFlag::Processes => "-n",
+        WorkerFlag::MaxProcesses => "--max-processes",
+        WorkerFlag::Key => "workers: in saslauthd.conf",
+    }
+}
+
+/// What the processes of a pool are for, where there are others.
 fn whose(pool: PoolId, site: &Site) -> String {
+    if site.pools.len() <= 1 {
+        return String::new();
+    }
     let instance = site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance?.0));
-    instance.map_or_else(|| "for names and hashes".to_owned(), |instance| format!("of {}", instance.name))
+    instance.map_or_else(|| " for names and hashes".to_owned(), |instance| format!(" of {}", instance.name))
 }
 
 fn write_decision(
     names: &Names,
     outcome: &Outcome,
+    by: &DecidedBy,
     mechanisms: Option<Mechanisms<'_>>,
     is_written: impl FnOnce(Kind) -> bool,
 ) {
     let line = |reason| Line { names, mechanisms, reason };
     match outcome {
-        Outcome::Accept(_) if mechanisms.is_none() => {
+        Outcome::Accept(_) if *by == DecidedBy::Cache => {
             log::debug!(target: "do_auth", "auth success (cached): {}", line(None));
+        }
+        // For all to see: the mechanisms are down.
+        Outcome::Accept(_) if matches!(by, DecidedBy::StaleCache(_)) => {
+            log::info!(target: "do_auth", "auth success (cached, stale): {}", line(None));
         }
         Outcome::Accept(_) => log::debug!(target: "do_auth", "auth success: {}", line(None)),
         // Each of them, in a flood too: programs count these lines.
         Outcome::Reject(refusal) => {
-            let reason = if refusal.reason.is_empty() { "Unknown" } else { &refusal.reason };
-            log::info!(target: "do_auth", "auth failure: {}", line(Some(reason)));
+            let reason: &str = if refusal.reason.is_empty() { "Unknown" } else { &refusal.reason };
+            let is_cached = matches!(by, DecidedBy::NegativeCache(_));
+            let reason = if is_cached { Cow::Owned(format!("{reason} (cached)")) } else { reason.into() };
+            log::info!(target: "do_auth", "auth failure: {}", line(Some(&reason)));
         }
         // Not "auth failure": programs that ban on that must not ban for an outage.
         Outcome::Unavailable(refusal) => {
@@ -163,7 +218,7 @@ fn write_end(names: &Names, outcome: &Outcome) {
 mod tests {
     use super::*;
     use crate::config::WorkerSettings;
-    use crate::config::site::{Continuation, Instance, Pool, Route, Step};
+    use crate::config::site::{Continuation, Instance, Pool, Privileges, Route, Step};
     use crate::policy::route::chain::Asked;
     use std::rc::Rc;
     use std::time::Duration;
@@ -182,7 +237,7 @@ mod tests {
         let instance =
             |name: &&str| Instance { name: (*name).to_owned(), mechanism: "pam", option: None, line: None };
         let workers = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
-        let pool = |instance| Pool { instance, workers: workers.clone() };
+        let pool = |instance| Pool { instance, workers: workers.clone(), privileges: Privileges::Root };
         Site {
             instances: instances.iter().map(instance).collect(),
             pools: (0..instances.len()).map(|place| pool(Some(InstanceId(place)))).collect(),

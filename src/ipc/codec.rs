@@ -137,3 +137,25 @@ impl<'a> Reader<'a> {
         if self.0.is_empty() { Ok(message) } else { Err(Malformed) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_0_or_1() {
+        let read = |value: u64| Reader(&value.to_le_bytes()).flag();
+        assert_eq!((read(0), read(1)), (Ok(false), Ok(true)));
+        for value in [2, 256, 1 << 32, u64::MAX] {
+            assert_eq!(read(value), Err(Malformed), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let text = format!("x{}", "ä".repeat(LONGEST_TEXT));
+        assert_eq!(cut(&text).len(), LONGEST_TEXT - 1);
+        assert!(std::str::from_utf8(cut(&text)).is_ok());
+        assert_eq!(cut("short"), b"short");
+    }
+}

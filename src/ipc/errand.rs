@@ -217,4 +217,14 @@ mod tests {
         assert!((most - 32..=most).contains(&message.len()), "{} of {most}", message.len());
         assert!(!has_room_for(&errand(most), Limits::DEFAULT));
     }
+
+    #[test]
+    fn more_addresses_than_a_worker_sends_are_refused() {
+        let message = |count| {
+            let writer = Writer::new(RESULT, LARGEST_MESSAGE).number(5).number(ADDRESSES).size(count);
+            (0..count).fold(writer, |writer, _| writer.string(b"192.0.2.7:389")).finish()
+        };
+        assert!(FromWorker::decode(message(MOST_ADDRESSES).as_bytes()).is_ok());
+        assert!(FromWorker::decode(message(MOST_ADDRESSES + 1).as_bytes()).is_err());
+    }
 }

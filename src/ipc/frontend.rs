@@ -30,12 +30,16 @@ const CLOSED: u8 = 13;
 const LISTENER: u8 = 14;
 const LOG_LEVEL: u8 = 16;
 const TOTALS: u8 = 15;
+const TLS_FILES: u8 = 17;
 
 /// To a frontend.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ToFrontend {
     /// How to serve; first and once.
     Setup(Box<FrontendSetup>),
+    /// What is in the files for TLS, or a part of it, is in the pipe that comes with the message; behind `Setup`, which says
+    /// how many of these there are. See [`super::encode_tls_files`].
+    TlsFiles,
     /// One of the sockets to take connections from, which comes with the message; before `Accept`.
     Listener(Listener),
     /// Take connections from the sockets from now on, and those that have not said anything from the frontend
@@ -92,6 +96,7 @@ impl ToFrontend {
             Self::Setup(setup) => encode_setup(SETUP, setup),
             Self::Listener(listener) => encode_listener(LISTENER, listener).finish(),
             Self::Accept => Writer::new(ACCEPT, 16).finish(),
+            Self::TlsFiles => Writer::new(TLS_FILES, 16).finish(),
             Self::Worker(worker, pool) => Writer::new(WORKER, 32).number(worker.0).size(pool.0).finish(),
             Self::WorkerDied(worker) => Writer::new(WORKER_DIED, 16).number(worker.0).finish(),
             Self::StartFailed(pool) => Writer::new(START_FAILED, 16).size(pool.0).finish(),
@@ -113,6 +118,7 @@ impl ToFrontend {
             SETUP => Self::Setup(Box::new(decode_setup(&mut reader)?)),
             LISTENER => Self::Listener(decode_listener(&mut reader)?),
             ACCEPT => Self::Accept,
+            TLS_FILES => Self::TlsFiles,
             WORKER => Self::Worker(WorkerId(reader.number()?), PoolId(reader.size()?)),
             WORKER_DIED => Self::WorkerDied(WorkerId(reader.number()?)),
             START_FAILED => Self::StartFailed(PoolId(reader.size()?)),
@@ -185,8 +191,8 @@ mod tests {
     use crate::config::login_format::LoginFormat;
     use crate::config::site::Protocol;
     use crate::config::{
-        CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
-        ServerOrder, WorkerFlag, WorkerSettings,
+        CacheSettings, FrontendSettings, GuessingSettings, Limits, LogTargets, NetworkSettings,
+        OnUnavailable, ReplyText, ServerOrder, WorkerFlag, WorkerSettings,
     };
     use crate::ipc::{Allowed, LARGEST_SETUP, totals};
     use crate::secret;
@@ -212,6 +218,8 @@ mod tests {
                 },
                 limits: Limits::DEFAULT,
                 request_timeout: Duration::from_secs(60),
+                failure_delay: Duration::from_secs(2),
+                negative_cache_ttl: Duration::from_secs(5),
                 read_timeout: Duration::from_secs(30),
                 max_connections: 4096,
                 max_auth_connections: 4096,
@@ -227,18 +235,28 @@ mod tests {
                     most_connections: 7,
                     order: ServerOrder::RoundRobin,
                 },
+                guessing: GuessingSettings {
+                    penalty: true,
+                    trusted_networks: "10.0.0.0/8,::1".parse().unwrap(),
+                },
             },
             log: LogTargets { syslog: true, stderr: false },
             log_level: LogLevel::Debug,
             sources: RawSettings::default(),
             listeners: 3,
             has_auth_sockets: true,
+            sandbox: true,
+            pipes: 2,
         }
     }
 
     #[test]
     fn every_message_to_a_frontend_arrives_as_it_was_sent() {
-        let cache = CacheSettings { bytes: 6_553_600, lifetime: Duration::from_secs(28800) };
+        let cache = CacheSettings {
+            bytes: 6_553_600,
+            lifetime: Duration::from_secs(28800),
+            stale: Duration::from_secs(60),
+        };
         for message in [
             ToFrontend::Setup(Box::new(setup(Some(cache)))),
             ToFrontend::Setup(Box::new(setup(None))),
@@ -252,6 +270,7 @@ mod tests {
                 ..setup(None)
             })),
             ToFrontend::Accept,
+            ToFrontend::TlsFiles,
             ToFrontend::LogLevel(LogLevel::Error),
             ToFrontend::Worker(WorkerId(3), PoolId(2)),
             ToFrontend::StartFailed(PoolId(1)),

@@ -7,8 +7,8 @@ use crate::config::ServerOrder;
 use crate::config::log_level::LogLevel;
 use crate::config::login_format::LoginFormat;
 use crate::config::{
-    CacheSettings, FrontendSettings, Limits, LogTargets, NetworkSettings, OnUnavailable, ReplyText,
-    WorkerFlag, WorkerSettings,
+    CacheSettings, FrontendSettings, GuessingSettings, Limits, LogTargets, NetworkSettings, OnUnavailable,
+    ReplyText, WorkerFlag, WorkerSettings,
 };
 use crate::secret::Secret;
 use crate::settings::file::Text;
@@ -32,6 +32,10 @@ pub struct FrontendSetup {
     pub listeners: usize,
     /// Whether Dovecot's protocol is spoken at one of them.
     pub has_auth_sockets: bool,
+    /// `--sandbox`
+    pub sandbox: bool,
+    /// How many pipes come next with the files for TLS: [`super::ToFrontend::TlsFiles`].
+    pub pipes: usize,
 }
 
 /// The message with that tag.
@@ -42,7 +46,9 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
     Writer::new(tag, LARGEST_SETUP)
         .string(settings.mechanisms.join(",").as_bytes())
         .option(settings.login_format.as_ref(), |writer, format| writer.string(format.text().as_bytes()))
-        .option(settings.cache.as_ref(), |writer, cache| writer.size(cache.bytes).duration(cache.lifetime))
+        .option(settings.cache.as_ref(), |writer, cache| {
+            writer.size(cache.bytes).duration(cache.lifetime).duration(cache.stale)
+        })
         .size(settings.workers.most)
         .size(settings.workers.ready)
         .number(u64::from(settings.workers.requests_each))
@@ -63,6 +69,10 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .duration(network.idle_time)
         .size(network.most_connections)
         .flag(network.order == ServerOrder::RoundRobin)
+        .duration(settings.failure_delay)
+        .duration(settings.negative_cache_ttl)
+        .flag(settings.guessing.penalty)
+        .string(settings.guessing.trusted_networks.to_string().as_bytes())
         .flag(setup.log.syslog)
         .flag(setup.log.stderr)
         .log_level(setup.log_level)
@@ -71,6 +81,8 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .option(setup.sources.ldap_conf.as_ref(), write_text)
         .size(setup.listeners)
         .flag(setup.has_auth_sockets)
+        .flag(setup.sandbox)
+        .size(setup.pipes)
         .finish()
 }
 
@@ -88,8 +100,10 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
     let settings = FrontendSettings {
         mechanisms: decode_names(&reader.text()?),
         login_format: reader.option(|reader| LoginFormat::parse(&reader.text()?).map_err(|_| Malformed))?,
-        cache: reader
-            .option(|reader| Ok(CacheSettings { bytes: reader.size()?, lifetime: reader.duration()? }))?,
+        cache: reader.option(|reader| {
+            let (bytes, lifetime, stale) = (reader.size()?, reader.duration()?, reader.duration()?);
+            Ok(CacheSettings { bytes, lifetime, stale })
+        })?,
         workers: WorkerSettings {
             most: reader.size()?,
             ready: reader.size()?,
@@ -104,6 +118,12 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
         on_unavailable: if reader.flag()? { OnUnavailable::No } else { OnUnavailable::Close },
         reply_text: if reader.flag()? { ReplyText::Bare } else { ReplyText::Full },
         network: decode_network(reader)?,
+        failure_delay: reader.duration()?,
+        negative_cache_ttl: reader.duration()?,
+        guessing: GuessingSettings {
+            penalty: reader.flag()?,
+            trusted_networks: reader.text()?.parse().map_err(|_| Malformed)?,
+        },
     };
     let log = LogTargets { syslog: reader.flag()?, stderr: reader.flag()? };
     let log_level = reader.log_level()?;
@@ -115,7 +135,9 @@ pub(super) fn decode_setup(reader: &mut Reader<'_>) -> Result<FrontendSetup, Mal
     };
     let listeners = reader.size()?;
     let has_auth_sockets = reader.flag()?;
-    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets })
+    let sandbox = reader.flag()?;
+    let pipes = reader.size()?;
+    Ok(FrontendSetup { settings, log, log_level, sources, listeners, has_auth_sockets, sandbox, pipes })
 }
 
 /// A name has no comma in it.

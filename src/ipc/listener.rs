@@ -97,3 +97,20 @@ fn count(reader: &mut Reader<'_>, most: usize) -> Result<usize, Malformed> {
     let count = reader.size()?;
     if count <= most { Ok(count) } else { Err(Malformed) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_too_long_is_refused() {
+        let read = |length: usize| {
+            let writer = (0..length).fold(Writer::new(1, 64).size(length), |writer, _| writer.number(7));
+            let message = writer.finish();
+            let (_, mut reader) = Reader::new(message.as_bytes())?;
+            read_numbers(&mut reader)
+        };
+        assert_eq!(read(MOST_ALLOWED).map(|numbers| numbers.len()), Ok(MOST_ALLOWED));
+        assert_eq!(read(MOST_ALLOWED + 1), Err(Malformed));
+    }
+}

@@ -6,19 +6,27 @@
 
 mod codec;
 mod errand;
+mod file;
 mod frontend;
 mod frontend_setup;
 mod handover;
 mod listener;
+mod penalties;
+mod tls_files;
 mod totals;
 mod worker;
 
 pub use codec::Malformed;
 pub use errand::has_room_for;
+pub use file::{FILE_ANSWER, FILE_WANTED, OpenError, decode_opened, encode_opened};
 pub use frontend::{FromFrontend, ToFrontend};
 pub use frontend_setup::FrontendSetup;
 pub use handover::{HandedOver, LARGEST_HANDOVER, LONGEST_STATE, Legacy};
 pub use listener::{Allowed, EndpointKey, Listener};
+pub use penalties::{
+    ADDRESSES_AT_ONCE, HandedAddress, HandedLogin, HandedPenalties, LARGEST_PENALTIES, LOGINS_AT_ONCE,
+};
+pub use tls_files::{decode_tls_files, encode_tls_files};
 pub use totals::MOST_NAMES;
 pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job, encode_log_level};
 

@@ -7,7 +7,7 @@ use crate::metrics::daemon::Daemon;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::ledger::label;
 use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
-use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::totals::{Penalties, PolicyTotals, Reloads, ServerTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 
 /// How many mechanisms, and how many servers, a message can name; see [`Totals::into_parts`].
@@ -27,13 +27,25 @@ pub(super) fn write_totals(writer: Writer, totals: &Totals) -> Writer {
         write_all(writer, reasons, |writer, word, count| writer.string(word.as_bytes()).number(*count))
     });
     let writer = [&totals.durations, &totals.waits].into_iter().fold(writer, write_histogram);
+    let policy = &totals.policy;
+    let asked = [policy.allowed, policy.delayed, policy.refused, policy.failed, policy.skipped];
+    let writer = asked.into_iter().chain([policy.reported, policy.dropped]).fold(writer, Writer::number);
     writer
         .number(totals.cache_hits)
         .number(totals.cache_misses)
         .number(totals.cache_flushed)
+        .number(totals.stale_hits)
+        .number(totals.negative_hits)
+        .number(totals.negative_flushed)
+        .number(totals.failures_delayed)
+        .number(totals.logins_shed)
         .number(totals.reloads.succeeded)
         .number(totals.reloads.failed)
         .number(totals.log_lines_dropped)
+        .number(totals.penalties.by_address)
+        .number(totals.penalties.by_login)
+        .number(totals.penalties.waived)
+        .number(totals.penalties.logins)
 }
 
 fn write_all<K, V>(writer: Writer, all: &BTreeMap<K, V>, write: impl Fn(Writer, &K, &V) -> Writer) -> Writer {
@@ -60,11 +72,35 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
         worker_deaths: read_reasons(reader, &WorkerDeath::WORDS)?,
         durations: read_histogram(reader)?,
         waits: read_histogram(reader)?,
+        policy: read_policy(reader)?,
         cache_hits: reader.number()?,
         cache_misses: reader.number()?,
         cache_flushed: reader.number()?,
+        stale_hits: reader.number()?,
+        negative_hits: reader.number()?,
+        negative_flushed: reader.number()?,
+        failures_delayed: reader.number()?,
+        logins_shed: reader.number()?,
         reloads: Reloads { succeeded: reader.number()?, failed: reader.number()? },
         log_lines_dropped: reader.number()?,
+        penalties: Penalties {
+            by_address: reader.number()?,
+            by_login: reader.number()?,
+            waived: reader.number()?,
+            logins: reader.number()?,
+        },
+    })
+}
+
+fn read_policy(reader: &mut Reader<'_>) -> Result<PolicyTotals, Malformed> {
+    Ok(PolicyTotals {
+        allowed: reader.number()?,
+        delayed: reader.number()?,
+        refused: reader.number()?,
+        failed: reader.number()?,
+        skipped: reader.number()?,
+        reported: reader.number()?,
+        dropped: reader.number()?,
     })
 }
 
@@ -152,6 +188,7 @@ pub(super) mod tests {
         totals.durations.record(Duration::from_secs(4));
         totals.waits.record(Duration::MAX);
         totals.reloads = Reloads { succeeded: 1, failed: 2 };
+        totals.penalties = Penalties { by_address: 3, by_login: 4, waived: 5, logins: u64::MAX };
         totals
     }
 

@@ -42,6 +42,8 @@ pub struct WorkerSetup {
     pub limits: Limits,
     /// `--max-worker-growth`, in bytes.
     pub most_growth: u64,
+    /// Whether it gives up what it does not need: `--sandbox`, for one that needs no privileges.
+    pub sandbox: bool,
 }
 
 /// To a worker.
@@ -76,6 +78,7 @@ impl WorkerSetup {
             .size(self.limits.password)
             .size(self.limits.field)
             .number(self.most_growth)
+            .flag(self.sandbox)
             .finish()
     }
 }
@@ -118,6 +121,7 @@ impl ToWorker {
                 log_level: reader.log_level()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
                 most_growth: reader.number()?,
+                sandbox: reader.flag()?,
             }),
             VERIFY => Self::Job(JobId(reader.number()?), Purpose::CheckLogin(decode_request(&mut reader)?)),
             LOG_LEVEL => Self::LogLevel(reader.log_level()?),
@@ -136,6 +140,7 @@ fn decode_request(reader: &mut Reader<'_>) -> Result<Credentials, Malformed> {
         service: reader.string()?.to_vec(),
         realm: reader.string()?.to_vec(),
         client: reader.option(read_address)?,
+        connection: None,
     })
 }
 
@@ -171,7 +176,8 @@ impl FromWorker {
 }
 
 fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
-    let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0).duration(verdict.delay);
+    let writer = Writer::new(VERDICT, 64 + 2 * LONGEST_TEXT).number(job.0);
+    let writer = writer.option(verdict.delay, Writer::duration);
     let writer = match &verdict.outcome {
         Outcome::Accept(text) => writer.number(ACCEPT).string(cut(text)).string(b""),
         Outcome::Reject(Refusal { text, reason, is_unknown_login, .. }) => {
@@ -186,7 +192,7 @@ fn encode_verdict(job: JobId, verdict: &Verdict) -> Secret {
 }
 
 fn decode_verdict(reader: &mut Reader<'_>) -> Result<Verdict, Malformed> {
-    let delay = reader.duration()?;
+    let delay = reader.option(Reader::duration)?;
     let kind = reader.number()?;
     let (text, reason) = (reader.text()?, reader.text()?);
     let outcome = match kind {
@@ -265,7 +271,7 @@ mod tests {
 
     /// Verdicts, to be compared as bytes: an answer may hold a secret and so cannot be compared itself.
     fn messages() -> Vec<FromWorker> {
-        let delay = Duration::from_micros(1_234_567);
+        let delay = Some(Duration::from_micros(1_234_567));
         [
             Outcome::ACCEPT,
             Outcome::Accept("remote authentication successful".into()),
@@ -302,6 +308,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: Some("2001:db8::7".parse().unwrap()),
+            connection: None,
         };
         let message = encode_request(JobId(9), &credentials);
         let Ok(ToWorker::Job(JobId(9), Purpose::CheckLogin(arrived))) = ToWorker::decode(message.as_bytes())
@@ -322,6 +329,7 @@ mod tests {
             log_level: LogLevel::Warning,
             limits: Limits::DEFAULT,
             most_growth: 1 << 40,
+            sandbox: true,
         };
         let Ok(ToWorker::Setup(arrived)) = ToWorker::decode(setup.encode().as_bytes()) else { panic!() };
         assert_eq!(arrived, setup);
@@ -344,5 +352,37 @@ mod tests {
         let message = FromWorker::Answer(JobId(1), Answer::Verdict(verdict)).encode();
         assert!(message.len() <= LARGEST_MESSAGE);
         assert!(FromWorker::decode(message.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_verdict_arrives_with_its_outcome_and_delay() {
+        let delay = Duration::from_micros(1_234_567);
+        for outcome in [
+            Outcome::ACCEPT,
+            Outcome::reject("PAM auth error"),
+            Outcome::unknown_login("Invalid username", "no such account"),
+            Outcome::unavailable("PAM start error", "no such file"),
+        ] {
+            let verdict = Verdict { outcome: outcome.clone(), delay: Some(delay) };
+            let sent = FromWorker::Answer(JobId(7), Answer::Verdict(verdict)).encode();
+            let Ok(FromWorker::Answer(JobId(7), Answer::Verdict(arrived))) =
+                FromWorker::decode(sent.as_bytes())
+            else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!((arrived.outcome, arrived.delay), (outcome, Some(delay)));
+        }
+    }
+
+    #[test]
+    fn a_verdict_that_nobody_knows_is_none() {
+        let verdict = |kind| {
+            let writer = Writer::new(VERDICT, 64).number(7).duration(Duration::ZERO).number(kind);
+            FromWorker::decode(writer.string(b"").string(b"").finish().as_bytes()).is_ok()
+        };
+        for kind in 0..300 {
+            assert_eq!(verdict(kind), kind <= UNKNOWN_LOGIN, "{kind}");
+        }
+        assert!(!verdict(u64::MAX) && !verdict(1 << 32));
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::credentials::Credentials;
-use crate::mechanism::{getpwent, shadow};
+use crate::mechanism::{Means, getpwent, shadow};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use crate::skipped;
@@ -134,8 +134,9 @@ fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {
         service: b"smtp".to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     };
     let local = if mechanism == "shadow" { shadow::LOCAL } else { getpwent::LOCAL };
-    let mut mechanism = (local.start)(None).unwrap();
+    let mut mechanism = (local.start)(Means::default()).unwrap();
     mechanism.verify(&credentials).outcome
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::password;
+use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::mechanism::{Local, LocalMechanism};
 use crate::outcome::{Outcome, Verdict};
@@ -10,7 +11,15 @@ use crate::strerror::strerror;
 use pwd_grp::{PwdGrp, PwdGrpProvider};
 
 /// `-a getpwent`; an option is ignored, as in C.
-pub const LOCAL: Local = Local { check: |_| Vec::new(), start: |_| Ok(Box::new(Getpwent)) };
+///
+/// Hashes in passwd are mostly for root only: NIS maps have them for a caller from a privileged port (`passwd.adjunct`),
+/// other databases for one who is root, and show everybody else an `x`.
+pub const LOCAL: Local = Local {
+    check: |_| Vec::new(),
+    start: |_| Ok(Box::new(Getpwent)),
+    privileges: Privileges::Root,
+    file: |_| None,
+};
 
 struct Getpwent;
 
@@ -57,6 +66,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         Getpwent.verify(&credentials).outcome
     }

@@ -5,6 +5,7 @@
 mod alert;
 #[cfg(test)]
 mod databases_tests;
+pub mod file;
 pub mod getpwent;
 pub mod httpform;
 pub mod ldap;
@@ -19,19 +20,36 @@ pub mod shadow;
 pub mod tls_keys;
 
 use crate::config::NetworkSettings;
+use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
+use file::FileSource;
 use std::ffi::OsStr;
 use std::fmt;
+use std::path::PathBuf;
 
 /// What the registry must know of a mechanism that blocks.
 pub struct Local {
     /// Looks at the settings before the daemon starts and on every reload; touches no login.
     pub check: fn(&RawSettings) -> Vec<Problem>,
-    /// Makes the mechanism ready inside a worker, with what `-O` or the key in its place says.
-    pub start: fn(option: Option<&OsStr>) -> Started,
+    /// Makes the mechanism ready inside a worker.
+    pub start: fn(Means<'_>) -> Started,
+    /// What its workers must be allowed to do.
+    pub privileges: Privileges,
+    /// The file that `-O` or the key in its place names, if the mechanism reads one: the supervisor opens it for the worker,
+    /// so that its logins and hashes need not be readable for the account of workers without privileges.
+    pub file: fn(option: Option<&OsStr>) -> Option<PathBuf>,
+}
+
+/// What a mechanism is made ready with.
+#[derive(Default)]
+pub struct Means<'a> {
+    /// What `-O` or the key in its place says.
+    pub option: Option<&'a OsStr>,
+    /// The way to its file, if it has one.
+    pub file: Option<Box<dyn FileSource>>,
 }
 
 /// What the registry must know of a mechanism that asks servers, beside how it is driven.

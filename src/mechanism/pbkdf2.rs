@@ -1,13 +1,9 @@
 //! PBKDF2 and HMAC, for stored passwords as well as for SCRAM.
 #![forbid(unsafe_code)]
 
+use crate::hash::{self, Hash, OpenSslError};
 use crate::job::Digest;
 use crate::secret::Secret;
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::pkcs5::pbkdf2_hmac;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
 
 /// More rounds than anybody needs: some seconds of work. A server or stored password that asks for more is not to be obeyed.
 pub const MOST_ROUNDS: u32 = 10_000_000;
@@ -20,30 +16,24 @@ pub fn derive_key(digest: Digest, password: &[u8], salt: &[u8], rounds: u32) -> 
     if !(1..=MOST_ROUNDS).contains(&rounds) {
         return Err(format!("{rounds} rounds of PBKDF2 are not between 1 and {MOST_ROUNDS}"));
     }
-    let mut key = Secret::default();
-    let hash = message_digest(digest);
-    key.resize(hash.size());
-    let rounds = usize::try_from(rounds).map_err(|error| error.to_string())?;
-    pbkdf2_hmac(password, salt, rounds, hash, key.as_mut_bytes())
-        .map_err(|error| format!("OpenSSL cannot derive a key: {error}"))?;
-    Ok(key)
+    hash::derive_key(hash_of(digest), password, salt, rounds)
+        .map_err(|error| format!("OpenSSL cannot derive a key: {error}"))
 }
 
 /// HMAC of `data` under `key`.
 ///
 /// # Errors
 /// When OpenSSL is not allowed to use the hash.
-pub fn hmac(digest: Digest, key: &Secret, data: &[u8]) -> Result<Secret, ErrorStack> {
-    let key = PKey::hmac(key.as_bytes())?;
-    Signer::new(message_digest(digest), &key)?.sign_oneshot_to_vec(data).map(Secret::from_vec)
+pub fn hmac(digest: Digest, key: &Secret, data: &[u8]) -> Result<Secret, OpenSslError> {
+    hash::hmac(hash_of(digest), key.as_bytes(), data)
 }
 
-/// OpenSSL's function of that name.
-pub fn message_digest(digest: Digest) -> MessageDigest {
+/// The hash function of that name.
+pub const fn hash_of(digest: Digest) -> Hash {
     match digest {
-        Digest::Sha1 => MessageDigest::sha1(),
-        Digest::Sha256 => MessageDigest::sha256(),
-        Digest::Sha512 => MessageDigest::sha512(),
+        Digest::Sha1 => Hash::Sha1,
+        Digest::Sha256 => Hash::Sha256,
+        Digest::Sha512 => Hash::Sha512,
     }
 }
 

@@ -8,6 +8,7 @@ mod crypt_hash;
 mod decode;
 mod derived;
 
+use crate::hash::{Hash, OpenSslError, hash};
 use crate::job::Digest;
 use crate::mechanism::password;
 use crate::secret::Secret;
@@ -15,7 +16,6 @@ use apr1::Apr1;
 use crypt_hash::{ENDLESS, NO_HASH, is_endless, is_known_or_locked};
 use decode::Encoding;
 use derived::{Pbkdf2, Scram};
-use openssl::hash::{Hasher, MessageDigest};
 use subtle::ConstantTimeEq;
 
 /// Why a stored password was not compared: a sentence for the log.
@@ -62,7 +62,7 @@ enum Scheme {
     Plain,
     /// A hash, with the salt behind it if there is one.
     Hashed {
-        hash: fn() -> MessageDigest,
+        hash: Hash,
         salted: bool,
     },
     Crypt,
@@ -72,7 +72,7 @@ enum Scheme {
     Apr1,
 }
 
-const fn hashed(hash: fn() -> MessageDigest, salted: bool) -> Scheme {
+const fn hashed(hash: Hash, salted: bool) -> Scheme {
     Scheme::Hashed { hash, salted }
 }
 
@@ -81,19 +81,19 @@ const SCHEMES: [(&str, Scheme); 33] = [
     ("CLEARTEXT", Scheme::Plain),
     ("CLEAR", Scheme::Plain),
     ("PLAIN", Scheme::Plain),
-    ("MD5", hashed(MessageDigest::md5, false)),
-    ("PLAIN-MD5", hashed(MessageDigest::md5, false)),
-    ("LDAP-MD5", hashed(MessageDigest::md5, false)),
-    ("SMD5", hashed(MessageDigest::md5, true)),
-    ("SHA", hashed(MessageDigest::sha1, false)),
-    ("SHA1", hashed(MessageDigest::sha1, false)),
-    ("SSHA", hashed(MessageDigest::sha1, true)),
-    ("SHA256", hashed(MessageDigest::sha256, false)),
-    ("SSHA256", hashed(MessageDigest::sha256, true)),
-    ("SHA384", hashed(MessageDigest::sha384, false)),
-    ("SSHA384", hashed(MessageDigest::sha384, true)),
-    ("SHA512", hashed(MessageDigest::sha512, false)),
-    ("SSHA512", hashed(MessageDigest::sha512, true)),
+    ("MD5", hashed(Hash::Md5, false)),
+    ("PLAIN-MD5", hashed(Hash::Md5, false)),
+    ("LDAP-MD5", hashed(Hash::Md5, false)),
+    ("SMD5", hashed(Hash::Md5, true)),
+    ("SHA", hashed(Hash::Sha1, false)),
+    ("SHA1", hashed(Hash::Sha1, false)),
+    ("SSHA", hashed(Hash::Sha1, true)),
+    ("SHA256", hashed(Hash::Sha256, false)),
+    ("SSHA256", hashed(Hash::Sha256, true)),
+    ("SHA384", hashed(Hash::Sha384, false)),
+    ("SSHA384", hashed(Hash::Sha384, true)),
+    ("SHA512", hashed(Hash::Sha512, false)),
+    ("SSHA512", hashed(Hash::Sha512, true)),
     ("CRYPT", Scheme::Crypt),
     ("UNIX", Scheme::Crypt),
     ("DES-CRYPT", Scheme::Crypt),
@@ -173,9 +173,7 @@ impl<'a> Stored<'a> {
     pub fn inspect(&self) -> Result<(), NotCompared> {
         match self.scheme {
             Scheme::Plain => self.encoding.plain(self.value).map(drop),
-            Scheme::Hashed { hash, salted } => {
-                self.encoding.hash(self.value, hash().size(), salted).map(drop)
-            }
+            Scheme::Hashed { hash, salted } => self.encoding.hash(self.value, hash.size(), salted).map(drop),
             Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
             Scheme::Crypt => is_known_or_locked(self.value).then_some(()).ok_or_else(|| malformed(NO_HASH)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value).map(drop),
@@ -203,9 +201,10 @@ impl<'a> Stored<'a> {
         }
         match self.scheme {
             Scheme::Plain => check_plain(password, self.encoding.plain(self.value)?.as_bytes()),
-            Scheme::Hashed { hash, salted } => {
-                let (stored, salt) = self.encoding.hash(self.value, hash().size(), salted)?;
-                Ok(hash_of(hash(), &[password, salt.as_bytes()])?.ct_eq(stored.as_bytes()).into())
+            Scheme::Hashed { hash: function, salted } => {
+                let (stored, salt) = self.encoding.hash(self.value, function.size(), salted)?;
+                let own = hash(function, &[password, salt.as_bytes()]).map_err(not_computed)?;
+                Ok(own.as_bytes().ct_eq(stored.as_bytes()).into())
             }
             Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
             Scheme::Crypt => Ok(password::verify(&Secret::copy_of(password), self.value)),
@@ -219,24 +218,16 @@ impl<'a> Stored<'a> {
 
 /// Compares hashes, so that the time does not tell the length either.
 fn check_plain(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
-    let hash = MessageDigest::sha256();
-    Ok(hash_of(hash, &[password])?.ct_eq(&hash_of(hash, &[stored])?).into())
+    let hashed = |text| hash(Hash::Sha256, &[text]).map_err(not_computed);
+    Ok(hashed(password)? == hashed(stored)?)
 }
 
-fn not_computed(error: openssl::error::ErrorStack) -> NotCompared {
+fn not_computed(error: OpenSslError) -> NotCompared {
     NotCompared::Failed(format!("OpenSSL cannot compute a hash: {error}"))
 }
 
 fn malformed(text: impl Into<String>) -> NotCompared {
     NotCompared::Malformed(text.into())
-}
-
-fn hash_of(hash: MessageDigest, parts: &[&[u8]]) -> Result<openssl::hash::DigestBytes, NotCompared> {
-    let hashed = Hasher::new(hash).and_then(|mut hasher| {
-        parts.iter().try_for_each(|part| hasher.update(part))?;
-        hasher.finish()
-    });
-    hashed.map_err(not_computed)
 }
 
 #[cfg(test)]

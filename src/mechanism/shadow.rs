@@ -3,6 +3,7 @@
 
 use super::getpwent::passwd_hash;
 use super::password;
+use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::mechanism::{Local, LocalMechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
@@ -13,8 +14,13 @@ use std::fs::File;
 use std::io;
 use std::time::SystemTime;
 
-/// `-a shadow`; an option is ignored, as in C.
-pub const LOCAL: Local = Local { check: |_| Vec::new(), start: |_| Ok(Box::new(Shadow)) };
+/// `-a shadow`; an option is ignored, as in C. /etc/shadow is for root, and other databases show their hashes to root only.
+pub const LOCAL: Local = Local {
+    check: |_| Vec::new(),
+    start: |_| Ok(Box::new(Shadow)),
+    privileges: Privileges::Root,
+    file: |_| None,
+};
 
 /// What NIS puts in place of a hash that the caller may not see.
 const NIS_NOT_PERMITTED: &[u8] = b"*NP*";
@@ -178,6 +184,7 @@ mod tests {
             service: Vec::new(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         assert_eq!(Shadow.verify(&credentials).outcome, password::invalid_username());
     }

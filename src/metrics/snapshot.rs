@@ -30,6 +30,12 @@ pub struct Snapshot {
     pub servers: Vec<ServerNow>,
     /// `None` without `-c`.
     pub cache: Option<CacheNow>,
+    /// `None` without `--negative-cache-ttl`.
+    pub negative_cache: Option<NegativeCacheNow>,
+    /// Those that are in force; `None` with `--penalty=no`.
+    pub penalties: Option<PenaltiesNow>,
+    /// Whether logins are put to a policy server.
+    pub has_policy_server: bool,
     /// Connections that are open, at all sockets but this one.
     pub clients: usize,
     /// Requests without a reply: those that wait for a worker or a server and those that are held back.
@@ -99,6 +105,26 @@ pub enum ServerState {
     Silent,
     /// It cannot be connected to.
     Down,
+}
+
+/// The negative cache.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct NegativeCacheNow {
+    /// Refusals that are in it.
+    pub entries: usize,
+    /// How long each lives.
+    pub lifetime: Duration,
+}
+
+/// Penalties of those who guess.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct PenaltiesNow {
+    /// Client addresses that have one.
+    pub addresses: usize,
+    /// Logins that have one.
+    pub logins: usize,
+    /// Answers that are held back for one.
+    pub held: usize,
 }
 
 /// The credential cache.

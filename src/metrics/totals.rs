@@ -18,6 +18,17 @@ pub struct Totals {
     pub cache_misses: u64,
     /// Entries that were removed by hand.
     pub cache_flushed: u64,
+    /// Acceptances by entries of the cache that have expired, while no mechanism could be asked; `mechanisms` does not count
+    /// them.
+    pub stale_hits: u64,
+    /// Refusals from the negative cache, which `mechanisms` does not count.
+    pub negative_hits: u64,
+    /// Its entries that were removed by hand.
+    pub negative_flushed: u64,
+    /// Failures whose answer was held back.
+    pub failures_delayed: u64,
+    /// Logins that were told early that they would not be served in time.
+    pub logins_shed: u64,
     /// From the complete request to its reply, for all requests.
     pub durations: Histogram,
     /// From the wish for a worker to the moment that one took the job.
@@ -30,8 +41,12 @@ pub struct Totals {
     pub worker_deaths: BTreeMap<String, u64>,
     /// By instance and server, as the log names it.
     pub servers: BTreeMap<(String, String), ServerTotals>,
+    /// Questions and reports to the policy server.
+    pub policy: PolicyTotals,
     /// Reloads that were taken into use, and that were refused.
     pub reloads: Reloads,
+    /// What came of guessing.
+    pub penalties: Penalties,
     /// Log lines that could not be delivered and were given up.
     pub log_lines_dropped: u64,
 }
@@ -46,10 +61,23 @@ impl Totals {
         add_all(&mut self.worker_deaths, &more.worker_deaths, add_count);
         self.durations.add(&more.durations);
         self.waits.add(&more.waits);
+        self.penalties.add(&more.penalties);
         for (mine, theirs) in [
             (&mut self.cache_hits, more.cache_hits),
             (&mut self.cache_misses, more.cache_misses),
             (&mut self.cache_flushed, more.cache_flushed),
+            (&mut self.stale_hits, more.stale_hits),
+            (&mut self.negative_hits, more.negative_hits),
+            (&mut self.negative_flushed, more.negative_flushed),
+            (&mut self.failures_delayed, more.failures_delayed),
+            (&mut self.logins_shed, more.logins_shed),
+            (&mut self.policy.allowed, more.policy.allowed),
+            (&mut self.policy.delayed, more.policy.delayed),
+            (&mut self.policy.refused, more.policy.refused),
+            (&mut self.policy.failed, more.policy.failed),
+            (&mut self.policy.skipped, more.policy.skipped),
+            (&mut self.policy.reported, more.policy.reported),
+            (&mut self.policy.dropped, more.policy.dropped),
             (&mut self.reloads.succeeded, more.reloads.succeeded),
             (&mut self.reloads.failed, more.reloads.failed),
             (&mut self.log_lines_dropped, more.log_lines_dropped),
@@ -76,7 +104,10 @@ impl Totals {
     /// How many logins were decided, whether or not by a mechanism.
     pub fn logins(&self) -> u64 {
         let decided = self.mechanisms.values().map(Verdicts::sum);
-        decided.fold(self.cache_hits, u64::saturating_add)
+        [self.stale_hits, self.negative_hits]
+            .into_iter()
+            .chain(decided)
+            .fold(self.cache_hits, u64::saturating_add)
     }
 
     /// Whether nothing was counted.
@@ -142,6 +173,48 @@ impl ServerTotals {
         self.answered = self.answered.saturating_add(more.answered);
         self.failed = self.failed.saturating_add(more.failed);
     }
+}
+
+/// What came of guessing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Penalties {
+    /// Refusals that were held back for their client address.
+    pub by_address: u64,
+    /// And for their login.
+    pub by_login: u64,
+    /// Those that were not, since too many were already.
+    pub waived: u64,
+    /// Logins with many different wrong passwords, as often as the log was told.
+    pub logins: u64,
+}
+
+impl Penalties {
+    /// Adds others.
+    pub fn add(&mut self, more: &Self) {
+        self.by_address = self.by_address.saturating_add(more.by_address);
+        self.by_login = self.by_login.saturating_add(more.by_login);
+        self.waived = self.waived.saturating_add(more.waived);
+        self.logins = self.logins.saturating_add(more.logins);
+    }
+}
+
+/// What was put to the policy server.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyTotals {
+    /// Logins that it has let be checked at once.
+    pub allowed: u64,
+    /// Logins that it has let be checked later.
+    pub delayed: u64,
+    /// Logins that it has refused.
+    pub refused: u64,
+    /// Logins that it has said nothing of.
+    pub failed: u64,
+    /// Logins about which it was not asked, since it was silent.
+    pub skipped: u64,
+    /// Reports that it has heard.
+    pub reported: u64,
+    /// Reports that it has not heard.
+    pub dropped: u64,
 }
 
 /// Reloads.

@@ -8,8 +8,7 @@ use super::upstream::Target;
 use crate::net::exchange::{Failure, FailureKind, QuestionId, Server, Session, TlsMode};
 use crate::secret::Secret;
 use crate::strerror::strerror;
-use crate::sys::tls_session::ResumableSession;
-use openssl::ssl::Ssl;
+use crate::sys::openssl::stream::{self, ResumableSession};
 use std::io;
 
 /// Bytes read at once: more than most replies have.
@@ -23,7 +22,7 @@ pub(super) struct Connection<S> {
     transport: Transport,
     phase: Phase,
     /// For a server that wants TLS, until TLS begins.
-    tls: Option<Ssl>,
+    tls: Option<stream::Connection>,
     /// Where a session of TLS can be resumed.
     server: Option<Server>,
     /// Bytes of the session's output that are on their way already.
@@ -40,7 +39,7 @@ pub(super) struct Connection<S> {
 
 /// What TLS is set up with, and with whom.
 pub(super) struct Tls {
-    pub(super) ssl: Ssl,
+    pub(super) connection: stream::Connection,
     pub(super) server: Server,
 }
 
@@ -74,7 +73,7 @@ pub(super) enum Progress {
 impl<S: Session> Connection<S> {
     /// A connection that is being set up, with TLS if the server wants it.
     pub(super) fn new(session: S, target: Target, socket: Socket, tls: Option<Tls>) -> Self {
-        let (tls, server) = tls.map(|tls| (tls.ssl, tls.server)).unzip();
+        let (tls, server) = tls.map(|tls| (tls.connection, tls.server)).unzip();
         let secure = server.as_ref().is_some_and(|server| server.tls == TlsMode::Implicit);
         Self {
             session,
@@ -137,11 +136,11 @@ impl<S: Session> Connection<S> {
     }
 
     fn begin_tls(&mut self, from_start: bool) -> Result<Progress, Failure> {
-        let Some(ssl) = self.tls.take() else {
+        let Some(tls) = self.tls.take() else {
             return Err(Failure::new(FailureKind::Internal, "TLS was to begin where none is configured"));
         };
         self.phase = Phase::Securing { from_start };
-        self.transport.secure(ssl).map_err(|error| self.failure(error))?;
+        self.transport.secure(tls).map_err(|error| self.failure(error))?;
         Ok(Progress::Securing)
     }
 

@@ -10,6 +10,7 @@ mod socket;
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod testing;
 pub mod tls;
+pub mod tls_files;
 mod tls_sessions;
 mod transport;
 pub mod upstream;
@@ -23,13 +24,16 @@ use crate::metrics::snapshot::ServerNow;
 use crate::metrics::totals::ServerTotals;
 use crate::outcome::Verdict;
 use crate::policy::origin::Origin;
+use crate::settings::tls_files::TlsFiles;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
-/// A mechanism that asks servers, as the event loop sees it.
-pub trait Network {
-    /// Checks one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
-    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant);
+/// A mechanism that asks servers, as the event loop sees it; or what else asks servers about a `Request`.
+pub trait Network<Request = Credentials, Decided = Verdict> {
+    /// Decides one login; answered by [`NetworkAction::Decided`], unless it is abandoned.
+    fn ask(&mut self, login: JobId, origin: Origin, request: Request, now: Instant);
 
     /// Nobody waits for the login any more.
     fn abandon(&mut self, login: JobId, now: Instant);
@@ -54,7 +58,13 @@ pub trait Network {
     fn flush(&mut self, now: Instant);
 
     /// The next thing to do.
-    fn next_action(&mut self) -> Option<NetworkAction>;
+    fn next_action(&mut self) -> Option<NetworkAction<Decided>>;
+
+    /// Every TCP port that it may connect to, as a number or a name from /etc/services.
+    fn ports(&self) -> Vec<String>;
+
+    /// The directories in which OpenSSL looks for the authority of a server's certificate when it is there.
+    fn authorities(&self) -> Vec<PathBuf>;
 
     /// How each of its servers is, sorted by their names.
     fn servers(&self, now: Instant) -> Vec<ServerNow>;
@@ -64,9 +74,9 @@ pub trait Network {
 }
 
 /// What the event loop must do for the driver.
-pub enum NetworkAction {
+pub enum NetworkAction<Decided = Verdict> {
     /// A login is decided.
-    Decided(JobId, Verdict),
+    Decided(JobId, Decided),
     /// A worker is to do this, for one login or for all; answered by [`Network::handle_errand`].
     Errand(ErrandId, Errand, Option<JobId>),
 }
@@ -79,4 +89,6 @@ pub struct EventLoopHandle {
     pub token: Box<dyn Fn(ConnectionId) -> mio::Token>,
     /// The name of the mechanism's instance, the target of its log lines.
     pub instance: String,
+    /// What the settings name for TLS, as far as it was handed over.
+    pub tls_files: Rc<TlsFiles>,
 }

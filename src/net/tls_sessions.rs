@@ -2,8 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::net::exchange::Server;
-use crate::sys::tls_session::ResumableSession;
-use openssl::ssl::SslRef;
+use crate::sys::openssl::stream::{Connection, ResumableSession};
 use std::collections::HashMap;
 
 /// How many are kept for each server: as many as connections that end while none begins.
@@ -28,11 +27,11 @@ impl Sessions {
     }
 
     /// Has a connection to the server offer the newest session that fits it.
-    pub(super) fn resume(&mut self, server: &Server, ssl: &mut SslRef) {
+    pub(super) fn resume(&mut self, server: &Server, connection: &mut Connection) {
         let Some(waiting) = self.waiting.get_mut(server) else { return };
-        if let Some(place) = waiting.iter().rposition(|session| session.fits(ssl)) {
+        if let Some(place) = waiting.iter().rposition(|session| session.fits(connection)) {
             // Without it the handshake is the long one.
-            let _ = waiting.remove(place).offer(ssl);
+            let _ = connection.resume(&waiting.remove(place));
         }
     }
 }

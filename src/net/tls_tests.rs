@@ -4,7 +4,7 @@ use crate::net::testing::certificates::{Identity, Wanted};
 use crate::net::testing::peer::{Peer, answer_lines};
 use crate::net::testing::talk::Talk;
 use crate::sys::testing::passes_with_variable;
-use std::io::Read;
+use std::fs;
 use tempfile::TempDir;
 
 /// A server with a certificate, and files for its clients.
@@ -233,7 +233,7 @@ fn a_version_that_the_server_does_not_speak_is_a_failure_to_make_contact() {
 fn a_server_that_speaks_no_tls_is_told_from_one_that_hangs_up() {
     let scene = Scene::new();
     let clear = Peer::start(|mut stream, _| {
-        let _ = io::Write::write_all(&mut stream, b"* OK IMAP4rev1 ready\r\n");
+        let _ = stream.write_all(b"* OK IMAP4rev1 ready\r\n");
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let failure = connect(&clear, "localhost", scene.trusting()).unwrap_err();

@@ -2,16 +2,15 @@
 #![forbid(unsafe_code)]
 
 use super::socket::Socket;
-use super::tls::{TransportError, reason_of, transport_error};
+use super::tls::{TransportError, transport_error};
 use crate::strerror::strerror;
-use crate::sys::tls_session::ResumableSession;
-use openssl::ssl::{Error, Ssl, SslStream};
+use crate::sys::openssl::stream::{Connection, ResumableSession, Stream, StreamError};
 use std::io::{self, Read, Write};
 
 /// A way to a server.
 pub(super) enum Transport {
     Plain(Socket),
-    Secure(SslStream<Socket>),
+    Secure(Stream<Socket>),
     /// The socket went away while TLS was set up.
     Gone,
 }
@@ -24,17 +23,17 @@ impl Transport {
     pub(super) fn socket(&mut self) -> Option<&mut Socket> {
         match self {
             Self::Plain(socket) => Some(socket),
-            Self::Secure(stream) => Some(stream.get_mut()),
+            Self::Secure(stream) => Some(stream.socket_mut()),
             Self::Gone => None,
         }
     }
 
     /// Puts TLS between the socket and what is said from now on. [`Self::shake_hands`] must go on.
-    pub(super) fn secure(&mut self, ssl: Ssl) -> Result<(), TransportError> {
+    pub(super) fn secure(&mut self, connection: Connection) -> Result<(), TransportError> {
         match std::mem::replace(self, Self::Gone) {
             Self::Plain(socket) => {
-                let stream = SslStream::new(ssl, socket);
-                *self = Self::Secure(stream.map_err(|error| TransportError::Broken(reason_of(&error)))?);
+                let stream = Stream::new(connection, socket);
+                *self = Self::Secure(stream.map_err(|error| TransportError::Broken(error.to_string()))?);
                 Ok(())
             }
             _ => Err(TransportError::Broken("TLS was to begin twice".to_owned())),
@@ -44,7 +43,7 @@ impl Transport {
     /// Goes on with the handshake of TLS; `Ok` when it is done.
     pub(super) fn shake_hands(&mut self) -> Result<(), TransportError> {
         match self {
-            Self::Secure(stream) => stream.connect().map_err(|error| transport_error(&error, stream.ssl())),
+            Self::Secure(stream) => stream.connect().map_err(explain(stream)),
             _ => Err(gone()),
         }
     }
@@ -56,7 +55,7 @@ impl Transport {
                 Ok(0) => Err(TransportError::Ended),
                 result => result.map_err(|error| socket_error(&error)),
             },
-            Self::Secure(stream) => stream.ssl_read(buffer).map_err(explain(stream)),
+            Self::Secure(stream) => stream.read(buffer).map_err(explain(stream)),
             Self::Gone => Err(gone()),
         }
     }
@@ -65,7 +64,7 @@ impl Transport {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Moved {
         match self {
             Self::Plain(socket) => socket.write(bytes).map_err(|error| socket_error(&error)),
-            Self::Secure(stream) => stream.ssl_write(bytes).map_err(explain(stream)),
+            Self::Secure(stream) => stream.write(bytes).map_err(explain(stream)),
             Self::Gone => Err(gone()),
         }
     }
@@ -73,7 +72,7 @@ impl Transport {
     /// What another connection may resume of this one's TLS.
     pub(super) fn session(&self) -> Option<ResumableSession> {
         match self {
-            Self::Secure(stream) => ResumableSession::of(stream.ssl()),
+            Self::Secure(stream) => stream.session(),
             Self::Plain(_) | Self::Gone => None,
         }
     }
@@ -81,14 +80,13 @@ impl Transport {
     /// Tells the server that nothing more comes, as far as TLS has a word for it. One try.
     pub(super) fn say_end(&mut self) {
         if let Self::Secure(stream) = self {
-            // Whether it was heard makes no difference to a connection that is closed next.
-            let _ = stream.shutdown();
+            stream.shut_down();
         }
     }
 }
 
-fn explain(stream: &SslStream<Socket>) -> impl FnOnce(Error) -> TransportError {
-    |error| transport_error(&error, stream.ssl())
+fn explain(stream: &Stream<Socket>) -> impl FnOnce(StreamError) -> TransportError {
+    |error| transport_error(error, stream)
 }
 
 fn socket_error(error: &io::Error) -> TransportError {

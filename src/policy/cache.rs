@@ -1,22 +1,19 @@
 //! The credential cache (`-c`): who was accepted lately, without the passwords.
 #![forbid(unsafe_code)]
 
+mod fingerprint;
 mod listing;
 mod recency;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 mod tests;
 
+pub use fingerprint::{Fingerprint, Fingerprints};
 pub use listing::{CachedLogin, CachedNames, is_named};
 
 use crate::config::CacheSettings;
-use crate::config::selector::realm_of;
-use crate::credentials::Credentials;
-use crate::policy::route::RouteId;
-use hmac::digest::FixedOutput;
-use hmac::{Hmac, Mac};
+use fingerprint::Name;
 use recency::Recency;
-use sha2::Sha256;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
@@ -34,28 +31,17 @@ const LEAST_BYTES: usize = ENTRY_BYTES + 2 * USUAL_NAMES;
 
 /// Acceptances, each for a limited time and all within a limited size. Only acceptances are ever stored.
 ///
-/// What a request is recognized by is kept as HMAC-SHA256 under a key that is made at start and never leaves the process,
-/// so the memory tells nothing about a password without that key (the C daemon writes unsalted MD5 into a file). Login,
-/// realm and service are kept in clear, too, for whoever lists the cache or takes a login out of it.
+/// A request is recognized by its [`Fingerprint`]. Login, realm and service are kept in clear, too, for whoever lists the
+/// cache or takes a login out of it.
 pub struct Cache {
-    keyed: Hmac<Sha256>,
     lifetime: Duration,
+    stale: Duration,
     most_bytes: usize,
     /// What the names of all entries cost.
     names_bytes: usize,
     places: HashMap<Name, u32, BuildHasherDefault<FirstBytes>>,
     entries: Vec<Entry>,
     recency: Recency,
-}
-
-type Name = [u8; 16];
-
-/// What the cache knows of one request: whom it is about, and a proof of the password.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Fingerprint {
-    name: Name,
-    /// Half of the digest: nobody finds 128 bits by guessing.
-    password: [u8; 16],
 }
 
 struct Entry {
@@ -67,50 +53,17 @@ struct Entry {
 }
 
 impl Cache {
-    /// An empty cache. `key` must be random and new for each process.
-    pub fn new(settings: &CacheSettings, key: &[u8; 32]) -> Self {
+    /// An empty cache.
+    pub fn new(settings: &CacheSettings) -> Self {
         Self {
-            // HMAC takes a key of any length, so this never fails; an error would be a cache that never matches.
-            keyed: Hmac::new_from_slice(key)
-                .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length")),
             lifetime: settings.lifetime,
+            stale: settings.stale,
             most_bytes: settings.bytes.max(LEAST_BYTES),
             names_bytes: 0,
             places: HashMap::default(),
             entries: Vec::new(),
             recency: Recency::default(),
         }
-    }
-
-    /// The fingerprint of a request. Login, realm, service and client address are all part of it, since a
-    /// mechanism may decide by any of them, also the realm that a format has taken off, by which sections are chosen; and
-    /// so is the route, since by another one others decide.
-    pub fn fingerprint(&self, credentials: &Credentials, route: RouteId) -> Fingerprint {
-        let mut name = self.keyed.clone();
-        if let (Some(sent), true) = (&credentials.sent_login, credentials.realm.is_empty()) {
-            // No part is as long as that.
-            name.update(&usize::MAX.to_le_bytes());
-            let realm = realm_of(sent, b"", b"");
-            name.update(&realm.len().to_le_bytes());
-            realm.iter().for_each(|byte| name.update(&[byte.to_ascii_lowercase()]));
-        }
-        for part in [&credentials.login, &credentials.realm, &credentials.service] {
-            name.update(&part.len().to_le_bytes());
-            name.update(part);
-        }
-        if let Some(address) = credentials.client {
-            name.update(address.to_string().as_bytes());
-        }
-        if route != RouteId::DEFAULT {
-            // No address has such a byte in it.
-            name.update(&[0xFF]);
-            name.update(&route.number().to_le_bytes());
-        }
-        let name: [u8; 32] = name.finalize_fixed().into();
-        let mut password = self.keyed.clone();
-        password.update(&name);
-        password.update(credentials.password.as_bytes());
-        Fingerprint { name: first_half(&name), password: first_half(&password.finalize_fixed().into()) }
     }
 
     /// Whether exactly these credentials were accepted less than the lifetime ago.
@@ -122,6 +75,27 @@ impl Cache {
             self.recency.renew(&mut self.entries, place);
         }
         known
+    }
+
+    /// Whether exactly these credentials were accepted at a time that is no longer past its lifetime than
+    /// `--stale-if-unavailable` allows. That renews nothing.
+    pub fn lookup_stale(&self, fingerprint: &Fingerprint, now: Instant) -> bool {
+        let is_in_time = |entry: &&Entry| {
+            !self.stale.is_zero() && entry.expires.checked_add(self.stale).is_none_or(|end| now < end)
+        };
+        let entry = self.places.get(&fingerprint.name).and_then(|place| self.entries.get(*place as usize));
+        entry
+            .filter(is_in_time)
+            .is_some_and(|entry| entry.fingerprint.password.ct_eq(&fingerprint.password).into())
+    }
+
+    /// A mechanism has refused exactly these credentials.
+    pub fn forget(&mut self, fingerprint: &Fingerprint) {
+        let Some(&place) = self.places.get(&fingerprint.name) else { return };
+        let entry = self.entries.get(place as usize);
+        if entry.is_some_and(|entry| entry.fingerprint.password.ct_eq(&fingerprint.password).into()) {
+            self.remove(place);
+        }
     }
 
     /// Remembers that this was accepted under these names; another password of the same is forgotten. When the cache is
@@ -212,10 +186,6 @@ impl Cache {
             self.recency.note_moved(&mut self.entries, place);
         }
     }
-}
-
-fn first_half(digest: &[u8; 32]) -> [u8; 16] {
-    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// A name is already the output of a keyed hash, so its first bytes spread evenly and no client can choose them.

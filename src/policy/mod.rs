@@ -5,7 +5,10 @@
 pub mod cache;
 pub mod dispatch;
 pub mod fair_queue;
+pub mod negative_cache;
 pub mod origin;
+pub mod penalty;
+pub mod policy_server;
 pub mod pool;
 pub mod room;
 pub mod route;

@@ -1,7 +1,8 @@
 //! Who wants something done: by this the daemon shares out what it has.
 #![forbid(unsafe_code)]
 
-use std::net::{IpAddr, Ipv6Addr};
+use crate::config::networks::first_bits;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// A user of this machine and, within that user, a login as a mechanism sees it and the client address that was sent
@@ -27,14 +28,21 @@ pub struct Login {
 /// site has a /64 at least). `None` stands for all that came without an address.
 pub type Subnet = Option<IpAddr>;
 
+/// The bits that the addresses of a subnet of IPv6 have in common.
+pub const SUBNET: u32 = 64;
+
+/// The subnet that an address belongs to. IPv4 that is written as IPv6 is IPv4.
+pub fn subnet_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        four @ IpAddr::V4(_) => four,
+        six @ IpAddr::V6(_) => first_bits(six, SUBNET),
+    }
+}
+
 impl Origin {
     /// The subnet of the client.
     pub fn subnet(&self) -> Subnet {
-        const HOST_BITS: u32 = 64;
-        self.login.client.map(|address| match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> HOST_BITS << HOST_BITS)),
-        })
+        self.login.client.map(subnet_of)
     }
 
     /// A login that a client of the socket asks about.

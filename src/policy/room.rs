@@ -16,6 +16,16 @@ const CONTROL_CLIENTS: usize = 8;
 /// and two that are open for a moment only, as a file is or the socket of a worker that takes the place of another.
 const OTHER_DESCRIPTORS: usize = 14;
 
+/// Connections to the policy server for questions. One carries a question at a time, so with an answer in 10 ms these are
+/// 3,200 logins a second.
+pub const POLICY_CONNECTIONS_FOR_QUESTIONS: usize = 32;
+
+/// And for reports, for which nobody waits.
+pub const POLICY_CONNECTIONS_FOR_REPORTS: usize = 4;
+
+/// All of them, to one server.
+const POLICY_CONNECTIONS: usize = POLICY_CONNECTIONS_FOR_QUESTIONS + POLICY_CONNECTIONS_FOR_REPORTS;
+
 /// Descriptors that a supervisor needs to start: standard streams (3), its own binary, the event loop, signals (5), pid
 /// and lock file, the launching process, log (2), a frontend, and what it takes to start a child (9).
 const DESCRIPTORS_OF_SUPERVISOR: usize = 24;
@@ -38,6 +48,8 @@ pub struct Demand {
     pub networks: usize,
     /// `--max-server-connections`, of each of these.
     pub connections: usize,
+    /// Connections to policy servers; 0 without any.
+    pub policy_connections: usize,
 }
 
 /// What each of them gets.
@@ -86,6 +98,7 @@ impl Demand {
             workers: site.pools.iter().map(|pool| pool.workers.most).fold(0, usize::saturating_add),
             networks: site.remote_instances().count(),
             connections: settings.network.most_connections,
+            policy_connections: if site.has_policy_server { POLICY_CONNECTIONS } else { 0 },
         }
     }
 
@@ -102,7 +115,8 @@ impl Demand {
 
     /// What a frontend has open without any client or server.
     fn taken(&self) -> usize {
-        OTHER_DESCRIPTORS.saturating_add(self.listeners).saturating_add(self.workers)
+        let processes = OTHER_DESCRIPTORS.saturating_add(self.listeners).saturating_add(self.workers);
+        processes.saturating_add(self.policy_connections)
     }
 }
 
@@ -137,7 +151,15 @@ mod tests {
 
     /// What is asked for by default, but for more clients than most limits allow.
     fn demand(workers: usize, networks: usize) -> Demand {
-        Demand { listeners: 1, clients: 4096, auth_clients: 0, workers, networks, connections: 512 }
+        Demand {
+            listeners: 1,
+            clients: 4096,
+            auth_clients: 0,
+            workers,
+            networks,
+            connections: 512,
+            policy_connections: 0,
+        }
     }
 
     #[test]

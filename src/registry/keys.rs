@@ -6,6 +6,7 @@ use super::site::type_of;
 use crate::settings::file::{Entry, File, Problem, Section, Severity, Text};
 use crate::settings::keys::last_counts;
 use crate::settings::scope::Scope;
+use crate::weakforced;
 
 /// A key that somebody knows.
 struct Key {
@@ -44,7 +45,7 @@ const KEYS_OF_SOCKETS: &[&[&str]] = &[
 ];
 
 /// The keys that belong to no mechanism, and where each can stand.
-const OF_DAEMON: [(&[&[&str]], &[Part]); 5] = [
+const OF_DAEMON: [(&[&[&str]], &[Part]); 6] = [
     (&[&["mechanisms"], &["login_format"]], &[Part::General, Part::Logins, Part::Socket]),
     (
         &[&["on_reject"], &["on_unknown"], &["on_unavailable"]],
@@ -53,6 +54,7 @@ const OF_DAEMON: [(&[&[&str]], &[Part]); 5] = [
     (&[&["default_realm"]], &[Part::General]),
     (&[&["type"], &["workers"]], &[Part::Mechanism]),
     (KEYS_OF_SOCKETS, &[Part::Socket]),
+    (weakforced::KEYS, &[Part::General]),
 ];
 
 /// A line that is passed over, or that means less than it seems to.
@@ -63,7 +65,8 @@ struct Oddity {
 }
 
 /// The names of the keys whose values are passwords.
-const PASSWORDS: [&str; 2] = ["ldap_bind_pw", "ldap_password"];
+const PASSWORDS: [&str; 4] =
+    ["ldap_bind_pw", "ldap_password", weakforced::PASSWORDS[0], weakforced::PASSWORDS[1]];
 
 /// Whether there is a password in the file, which then should not be open to everybody.
 pub fn holds_password(file: &File) -> bool {

@@ -10,6 +10,7 @@ use crate::settings::file::{Problem, Text};
 use crate::settings::raw_settings::{LARGEST_FILE, LARGEST_LDAP_CONF, RawSettings};
 use crate::settings::scope::Scope;
 use crate::strerror::strerror;
+use crate::weakforced;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -56,6 +57,7 @@ pub fn load(config: &Config) -> Loaded {
         let Some(mechanism) = find(instance.mechanism) else { continue };
         problems.extend(mechanism.check(&site::sources_of(&sources, instance), &config.frontend.network));
     }
+    problems.extend(weakforced::check(&sources));
     let mut problems = site::once_each(problems);
     problems.sort_by(|one, other| {
         (&one.source, one.line, one.column).cmp(&(&other.source, other.line, other.column))

@@ -8,6 +8,8 @@ pub mod named_files;
 pub mod site;
 
 use crate::config::NetworkSettings;
+use crate::config::site::Instance;
+use crate::credentials::Credentials;
 use crate::mechanism::{
     FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
 };
@@ -15,10 +17,13 @@ use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
 use crate::net::probe::{DoErrand, Probed, probe};
 use crate::net::{EventLoopHandle, Network};
+use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
+use crate::sys::openssl;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 /// One way to check a password, as chosen with `-a`.
 pub struct Mechanism {
@@ -85,6 +90,9 @@ pub static MECHANISMS: [Mechanism; 7] = [
             ldap::REMOTE,
             Driven {
                 start: |settings, network, event_loop| {
+                    // Proofs and stored passwords are computed with it, and a referral may lead to TLS: it has to be there
+                    // before the process gives up its access to files. Who needs none of that does without.
+                    let _ = openssl::load();
                     connected(ldap::protocol(settings, network)?, network, event_loop)
                 },
                 probe: |settings, network, do_errand| probed(&ldap::protocol(settings, network)?, do_errand),
@@ -115,12 +123,24 @@ pub static MECHANISMS: [Mechanism; 7] = [
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];
 
-fn connected<P: Protocol>(protocol: P, network: &NetworkSettings, event_loop: EventLoopHandle) -> Connected {
+fn connected<P: Protocol<Request = Credentials, Verdict = Verdict>>(
+    protocol: P,
+    network: &NetworkSettings,
+    event_loop: EventLoopHandle,
+) -> Connected {
     drive(protocol, network, event_loop).map_err(|error| MechanismError(error.to_string()))
 }
 
 fn probed<P: Protocol>(protocol: &P, do_errand: DoErrand) -> Result<Vec<Probed>, MechanismError> {
     probe(protocol, do_errand).map_err(|error| MechanismError(strerror(&error)))
+}
+
+/// The file that the instance reads in its workers, if it does: the supervisor opens it for them.
+pub fn file_of(instance: &Instance) -> Option<PathBuf> {
+    match &find(instance.mechanism)?.kind {
+        Kind::Local(local) => (local.file)(instance.option.as_deref()),
+        Kind::Remote(..) => None,
+    }
 }
 
 /// The mechanism called `name`, in any case, as the C daemon compares it.

@@ -1,8 +1,15 @@
-//! Files that `saslauthd.conf` names for TLS: whether they can be read, also those that nothing needs yet.
+//! Files that `saslauthd.conf` and `ldap.conf` name for TLS: whether they can be read, also those that nothing needs yet, and
+//! what is in them.
 #![forbid(unsafe_code)]
 
+use crate::config::site::Site;
+use crate::mechanism::ldap::ldap_conf::LdapConf;
+use crate::net::tls_files;
 use crate::settings::file::{Entry, Problem, Severity, Text};
+use crate::settings::raw_settings::RawSettings;
+use crate::settings::tls_files::TlsFiles;
 use crate::strerror::strerror;
+use crate::weakforced;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
@@ -34,6 +41,15 @@ pub fn paths(text: &Text, mechanisms: &[&str]) -> Vec<PathBuf> {
     paths.sort_unstable();
     paths.dedup();
     paths
+}
+
+/// What is in the files that mechanisms of the site may need; those of `ldap.conf` included.
+pub fn read(sources: &RawSettings, site: &Site) -> TlsFiles {
+    let mechanisms = site.remote_instances().map(|(_, instance)| instance.mechanism);
+    let prefixes: Vec<_> = mechanisms.chain(site.has_policy_server.then_some(weakforced::PREFIX)).collect();
+    let mut named = sources.file.as_ref().map(|text| paths(text, &prefixes)).unwrap_or_default();
+    named.extend(sources.ldap_conf.iter().flat_map(LdapConf::files));
+    named.into_iter().map(|path| (path.clone(), tls_files::read(&path))).collect()
 }
 
 fn names_file(entry: &Entry, mechanisms: &[&str]) -> bool {

@@ -6,4 +6,5 @@ pub mod file;
 pub mod keys;
 pub mod raw_settings;
 pub mod scope;
+pub mod tls_files;
 pub mod tokens;

@@ -2,14 +2,15 @@
 #![forbid(unsafe_code)]
 
 use super::endpoints::Listening;
-use super::settings::Serving;
+use super::settings::{Serving, Settings};
 use crate::config::Config;
-use crate::config::site::Instance;
-use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup};
+use crate::config::site::{Instance, Privileges};
+use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup, encode_tls_files};
 use crate::metrics::reasons::WorkerDeath;
+use crate::registry::named_files;
 use crate::strerror::strerror;
 use crate::sys::spawn::{Account, Spawn};
-use crate::sys::{confinement, socket};
+use crate::sys::{confinement, pipe, socket};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
@@ -21,6 +22,16 @@ use std::process::{Child, ExitStatus};
 pub const FRONTEND_ROLE: &str = "saslauthd: frontend";
 /// The name of a worker.
 pub const WORKER_ROLE: &str = "saslauthd: worker";
+
+/// What is in the files for TLS, which the frontend may not be able to read: in pipes, so that the keys among them are
+/// nowhere for longer than it takes.
+fn tls_files(settings: &Settings) -> io::Result<Vec<OwnedFd>> {
+    let files = named_files::read(&settings.sources, &settings.site);
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    pipe::filled_with(encode_tls_files(&files).as_bytes())
+}
 
 /// A running frontend and the socket to it.
 pub(super) struct Frontend {
@@ -35,6 +46,7 @@ impl Frontend {
     /// When there are no processes, descriptors or memory left, or it has ended already.
     pub(super) fn start(config: &Config, serving: &Serving, account: Option<&Account>) -> io::Result<Self> {
         let (socket, theirs) = socket::pair()?;
+        let pipes = tls_files(&serving.settings)?;
         let setup = FrontendSetup {
             settings: config.frontend.clone(),
             log: config.log,
@@ -42,6 +54,8 @@ impl Frontend {
             sources: serving.settings.sources.copy(),
             listeners: serving.listening.len(),
             has_auth_sockets: serving.settings.site.has_auth_sockets(),
+            sandbox: config.sandbox,
+            pipes: pipes.len(),
         };
         let process = Spawn {
             role: OsStr::new(FRONTEND_ROLE),
@@ -54,6 +68,9 @@ impl Frontend {
         let mut frontend = Self { process, socket };
         let told = socket::set_nonblocking(frontend.socket.as_fd())
             .and_then(|()| frontend.send(&ToFrontend::Setup(Box::new(setup))))
+            .and_then(|()| {
+                pipes.iter().try_for_each(|pipe| frontend.send_with(&ToFrontend::TlsFiles, pipe.as_fd()))
+            })
             .and_then(|()| frontend.hand_over_all(&serving.listening));
         let Err(error) = told else { return Ok(frontend) };
         match frontend.kill_and_reap() {
@@ -131,11 +148,13 @@ impl Frontend {
 }
 
 /// Starts a worker for an instance or, without one, for errands; also returns the end of its socket that belongs to the
-/// frontend.
+/// frontend. `file` is the socket at which it gets its file, if it has one.
 pub(super) fn start_worker(
     config: &Config,
     instance: Option<&Instance>,
+    privileges: Privileges,
     account: Option<&Account>,
+    file: Option<BorrowedFd<'_>>,
 ) -> io::Result<(Child, OwnedFd)> {
     let (frontends, workers) = socket::pair()?;
     let setup = WorkerSetup {
@@ -144,8 +163,14 @@ pub(super) fn start_worker(
         log_level: config.log_level,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,
+        // Who needs the rights of root may load modules that do anything.
+        sandbox: config.sandbox && privileges == Privileges::Unprivileged,
     };
-    socket::send(frontends.as_fd(), setup.encode().as_bytes())?;
+    let setup = setup.encode();
+    match file {
+        Some(file) => socket::send_with_descriptor(frontends.as_fd(), setup.as_bytes(), file)?,
+        None => socket::send(frontends.as_fd(), setup.as_bytes())?,
+    }
     let process = Spawn {
         role: OsStr::new(WORKER_ROLE),
         control: workers.as_fd(),
@@ -199,6 +224,10 @@ pub(super) fn obstacle(error: &io::Error) -> String {
 /// How a child ended, for the log.
 pub(super) fn describe(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
+        // What a filter of system calls kills with.
+        (Some(libc::SIGSYS), _) => {
+            format!("was killed by signal {}: it made a system call that its sandbox forbids", libc::SIGSYS)
+        }
         (Some(signal), _) => format!("was killed by signal {signal}"),
         // What the dynamic loader ends with when a library is missing.
         (None, Some(127)) => "exited with status 127: a library may be missing".to_owned(),

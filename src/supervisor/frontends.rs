@@ -29,7 +29,7 @@ pub(super) struct Frontends {
     /// Those that may have said something: the kernel tells only once.
     readable: BTreeSet<FrontendId>,
     registry: Registry,
-    /// `--user`
+    /// Theirs; `None` if it is that of this process.
     account: Option<Account>,
 }
 

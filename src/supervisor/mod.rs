@@ -1,6 +1,7 @@
 //! The supervisor: owns the run directory, the pid file and the socket, and the processes that serve it.
 #![forbid(unsafe_code)]
 
+mod account;
 mod children;
 mod counters;
 mod detach;
@@ -10,15 +11,18 @@ mod frontends;
 mod log_levels;
 mod notify;
 mod obstacles;
+mod opener;
 mod pid_file;
+mod rights;
 mod run_directory;
 mod settings;
 mod signals;
 mod start_error;
-mod succession;
+pub(crate) mod succession;
 mod upgrade;
 mod workers;
 
+pub use account::TRIAL_ROLE;
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 pub use obstacles::obstacles;
 
@@ -29,8 +33,9 @@ use crate::generated::{COMMIT, build};
 use crate::log as logging;
 use crate::policy::room::{Demand, Room};
 use crate::sys::activation::HandedIn;
-use crate::sys::spawn::{self, Account};
+use crate::sys::spawn;
 use crate::sys::{activation, descriptor, inherited, own_binary, time};
+use account::Choice;
 use detach::{Detached, Launch};
 use endpoints::{Endpoints, Occasion};
 use event_loop::{EventLoop, Surroundings, Watch};
@@ -148,7 +153,13 @@ impl Daemon {
         };
         log::info!(target: "main", "saslauthd {} {}", build::PKG_VERSION, COMMIT);
         log::info!(target: "detach_tty", "master pid is: {}", std::process::id());
-        let account = config.user.as_deref().map(account_of).transpose()?;
+        let choice = Choice::make(config.user.as_deref())?;
+        if let Some((level, line)) = choice.line() {
+            log::log!(target: "supervisor", level, "{line}");
+        }
+        if choice.account().is_some() {
+            rights::keep_what_is_needed();
+        }
         let opened = endpoints.open(&settings.site.endpoints, config.control.as_ref(), Occasion::Start);
         let listening = opened.map_err(StartError::Endpoint)?;
         // Programs that read the log take these lines for sockets of clients.
@@ -156,7 +167,8 @@ impl Daemon {
         let paths: Vec<_> = clients.map(|listening| listening.path().to_owned()).collect();
         let targets = config.log;
         let serving = Serving { settings, listening, configured: time::seconds_since_epoch() };
-        let mut event_loop = EventLoop::start(config, serving, endpoints, account, watch, surroundings)?;
+        let mut event_loop =
+            EventLoop::start(config, serving, endpoints, choice.account().cloned(), watch, surroundings)?;
         event_loop.await_ready()?;
         for path in paths {
             log::info!(target: "ipc_init", "listening on socket: {}", path.display());
@@ -182,16 +194,6 @@ impl Daemon {
         log::info!(target: "server_exit", "master exited: {}", std::process::id());
         ExitCode::from(status)
     }
-}
-
-/// The account for `--user`, with no group but its own: the frontend needs nothing of them.
-fn account_of(user: &str) -> Result<Account, StartError> {
-    use pwd_grp::{PwdGrp, PwdGrpProvider};
-    let account = PwdGrp
-        .getpwnam::<String>(user)
-        .map_err(|error| StartError::User(user.to_owned(), Some(error)))?
-        .ok_or_else(|| StartError::User(user.to_owned(), None))?;
-    Ok(Account { uid: account.uid, gid: account.gid, groups: vec![account.gid] })
 }
 
 /// Shows why the daemon does not run, once on the standard error stream and once in the log. Returns the status to

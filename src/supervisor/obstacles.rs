@@ -1,8 +1,9 @@
 //! For `--check`: what a start meets outside of flags and files. Accounts and directories that are not there.
 #![forbid(unsafe_code)]
 
+use super::StartError;
+use super::account::account_of;
 use super::endpoints::obstacle;
-use super::{StartError, account_of};
 use crate::config::Config;
 use crate::config::site::{Endpoint, Site};
 use crate::settings::file::Problem;

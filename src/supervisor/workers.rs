@@ -3,15 +3,18 @@
 
 use super::children::{describe, start_worker};
 use super::frontends::MESSAGES_AT_ONCE;
+use super::opener::Opener;
 use super::succession::FrontendId;
-use crate::config::Config;
-use crate::config::site::{PoolId, Site};
+use crate::config::site::{PoolId, Privileges, Site};
+use crate::config::{Config, WorkerSettings};
 use crate::job::WorkerId;
+use crate::registry;
 use crate::sys::process_tree::{kill_all_with_children, kill_with_children};
 use crate::sys::spawn::Account;
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::rc::Rc;
 
@@ -20,8 +23,10 @@ pub(super) struct Workers {
     processes: HashMap<WorkerId, Worker>,
     /// What each living frontend serves: its pools are those of the settings that it was started with.
     sites: HashMap<FrontendId, Rc<Site>>,
-    /// `--user`: of those that run errands only, which need no rights.
+    /// Of those that need no rights; `None` if it is that of this process.
     account: Option<Account>,
+    /// Those whose workers are dead and that may be about to end, or hang.
+    left: Vec<Opener>,
     last: u64,
 }
 
@@ -30,14 +35,16 @@ struct Worker {
     /// The frontend it works for.
     frontend: FrontendId,
     pool: PoolId,
+    /// Opens the file of its mechanism.
+    opener: Option<Opener>,
     /// Killed on the frontend's wish or because its frontend is gone: no news for anybody.
     expected_to_die: bool,
 }
 
 impl Workers {
-    /// None yet. `account` is that of `--user`.
+    /// None yet. `account` is for those that need no rights.
     pub(super) fn new(account: Option<Account>) -> Self {
-        Self { processes: HashMap::new(), sites: HashMap::new(), account, last: 0 }
+        Self { processes: HashMap::new(), sites: HashMap::new(), account, left: Vec::new(), last: 0 }
     }
 
     /// A frontend was started, and may ask for workers of that site's pools.
@@ -60,28 +67,42 @@ impl Workers {
         frontend: FrontendId,
         pool: PoolId,
     ) -> io::Result<(WorkerId, OwnedFd)> {
-        let site = self.sites.get(&frontend);
-        let Some((site, settings)) = site.and_then(|site| Some((site, site.pools.get(pool.0)?))) else {
+        let site = self.sites.get(&frontend).map(Rc::clone);
+        let Some((site, settings)) = site.as_ref().and_then(|site| Some((site, site.pools.get(pool.0)?)))
+        else {
             return Err(io::Error::other("the frontend has no such pool"));
         };
         if self.are_too_many(frontend, pool, settings.workers.most) {
             return Err(io::Error::other("the frontend asks for more than it can use"));
         }
         let instance = settings.instance.and_then(|instance| site.instances.get(instance.0));
-        let account = self.account.as_ref().filter(|_| settings.instance.is_none());
-        let (process, socket) = start_worker(config, instance, account)?;
+        let path = instance.and_then(registry::file_of);
+        let (opener, file) = path.map(|path| self.open(path, &settings.workers)).transpose()?.unzip();
+        let account = self.account.as_ref().filter(|_| settings.privileges == Privileges::Unprivileged);
+        let file = file.as_ref().map(AsFd::as_fd);
+        let (process, socket) = start_worker(config, instance, settings.privileges, account, file)?;
         log::debug!(target: "have_baby", "forked child: {}", process.id());
         self.last += 1;
         let id = WorkerId(self.last);
-        self.processes.insert(id, Worker { process, frontend, pool, expected_to_die: false });
+        self.processes.insert(id, Worker { process, frontend, pool, opener, expected_to_die: false });
         Ok((id, socket))
+    }
+
+    /// Has a file opened for a worker, unless earlier workers have left behind as many openers that hang over it as there
+    /// may be workers.
+    fn open(&mut self, path: PathBuf, workers: &WorkerSettings) -> io::Result<(Opener, OwnedFd)> {
+        self.left.retain(|opener| !opener.is_over());
+        if self.left.iter().filter(|opener| opener.path() == path).count() > bound(workers.most) {
+            return Err(io::Error::other(format!("{} takes too long to be opened", path.display())));
+        }
+        Opener::start(path)
     }
 
     /// A pool has at most its number of workers, and about as many again that are on their way out. A frontend that
     /// asks for more has lost count, or is in the hands of somebody else.
     fn are_too_many(&self, frontend: FrontendId, pool: PoolId, most: usize) -> bool {
         let of_pool = |worker: &&Worker| worker.frontend == frontend && worker.pool == pool;
-        self.processes.values().filter(of_pool).count() > 2 * most + 2 * MESSAGES_AT_ONCE
+        self.processes.values().filter(of_pool).count() > bound(most)
     }
 
     /// Kills a worker, with the programs that its PAM modules have started, if it is that frontend's.
@@ -123,10 +144,12 @@ impl Workers {
     /// Collects those that have ended; returns those whose frontends may not know it, and how they ended.
     pub(super) fn reap(&mut self) -> Vec<(WorkerId, FrontendId, ExitStatus)> {
         let mut unexpected = Vec::new();
+        self.left.retain(|opener| !opener.is_over());
         self.processes.retain(|id, worker| match worker.process.try_wait() {
             Ok(None) => true,
             Ok(Some(status)) => {
                 worker.log_end(status);
+                self.left.extend(worker.opener.take());
                 if !worker.expected_to_die {
                     unexpected.push((*id, worker.frontend, status));
                 }
@@ -136,6 +159,11 @@ impl Workers {
         });
         unexpected
     }
+}
+
+/// How many there may be, those on their way out included, of a pool that has `most`.
+fn bound(most: usize) -> usize {
+    2 * most + 2 * MESSAGES_AT_ONCE
 }
 
 impl Worker {
@@ -157,7 +185,7 @@ mod tests {
     #[test]
     fn a_frontend_has_the_pools_of_the_settings_that_it_was_started_with_and_none_when_it_is_gone() {
         let settings = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
-        let pool = Pool { instance: None, workers: settings };
+        let pool = Pool { instance: None, workers: settings, privileges: Privileges::Unprivileged };
         let site = |pools: usize| Site { pools: vec![pool.clone(); pools], ..Site::default() };
         let (old, new) = (FrontendId(1), FrontendId(2));
         let mut workers = Workers::new(None);

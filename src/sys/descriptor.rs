@@ -112,8 +112,16 @@ pub fn wait_readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> io::Resul
 pub fn wait_writable(descriptors: &[BorrowedFd<'_>], limit: Duration) -> bool {
     let mut watched: Vec<_> =
         descriptors.iter().map(|descriptor| watch(*descriptor, libc::POLLOUT)).collect();
-    let milliseconds = libc::c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
-    poll(&mut watched, milliseconds).is_ok_and(|ready| ready)
+    poll(&mut watched, milliseconds(limit)).is_ok_and(|ready| ready)
+}
+
+fn milliseconds(limit: Duration) -> libc::c_int {
+    libc::c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX)
+}
+
+/// Whether something can be read within `limit`, or the other end has ended. A signal ends the wait.
+pub(super) fn is_readable_within(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
+    poll(&mut [watch(descriptor, libc::POLLIN)], milliseconds(limit)).is_ok_and(|ready| ready)
 }
 
 /// poll(2)'s time limit for none.

@@ -1,6 +1,7 @@
 //! The only place for `unsafe`: safe signatures over system calls and C libraries, and no policy.
 
 pub mod activation;
+pub mod capabilities;
 pub mod confinement;
 pub mod crypt;
 pub mod daemon;
@@ -11,14 +12,17 @@ pub mod impersonation;
 pub mod inherited;
 pub mod inode;
 pub mod memory;
+pub mod openssl;
 pub mod own_binary;
 pub mod pam;
+pub mod pipe;
 pub mod process;
 pub mod process_state;
 pub mod process_tree;
 pub mod random;
 pub mod resolve;
 mod result;
+pub mod sandbox;
 pub mod shadow;
 pub mod signals;
 pub mod socket;
@@ -30,6 +34,5 @@ mod terminated;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod testing;
 pub mod time;
-pub mod tls_session;
 pub mod unix_listener;
 pub mod unix_stream;

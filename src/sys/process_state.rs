@@ -1,7 +1,7 @@
 //! What a PAM module may leave changed in the process that runs it.
 
 use super::result::check;
-use super::signals;
+use super::{capabilities, signals};
 use std::ffi::CStr;
 use std::io;
 use std::mem;
@@ -46,7 +46,7 @@ struct Rights {
     file_user: libc::c_int,
     file_group: libc::c_int,
     further_groups: Vec<libc::gid_t>,
-    capabilities: [u32; 6],
+    capabilities: capabilities::Sets,
     root: Option<(libc::dev_t, libc::ino_t)>,
     working_directory: Option<(libc::dev_t, libc::ino_t)>,
 }
@@ -70,7 +70,7 @@ impl Rights {
             file_user,
             file_group,
             further_groups: further_groups().unwrap_or_default(),
-            capabilities: capabilities(),
+            capabilities: capabilities::own(),
             root: file_of(c"/"),
             working_directory: file_of(c"."),
         }
@@ -84,15 +84,6 @@ fn further_groups() -> io::Result<Vec<libc::gid_t>> {
     // SAFETY: the pointer and the size are those of `groups`.
     check(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
     Ok(groups)
-}
-
-/// Effective, permitted and inheritable ones, as capget(2) gives them; zeros if it does not.
-fn capabilities() -> [u32; 6] {
-    const VERSION_3: u32 = 0x2008_0522;
-    let (mut header, mut sets) = ([VERSION_3, 0], [0; 6]);
-    // SAFETY: the header is two numbers of 32 bits, the version and 0 for this process; that version writes six.
-    unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
-    sets
 }
 
 fn file_of(path: &CStr) -> Option<(libc::dev_t, libc::ino_t)> {

@@ -9,11 +9,26 @@ use std::ptr;
 /// Room for the largest message, a request with a password of 64 KiB; the kernel's default is smaller on some hosts.
 const SEND_BUFFER: libc::c_int = 512 * 1024;
 
+/// As little as the kernel allows, which is a handful of short messages.
+const SMALL_SEND_BUFFER: libc::c_int = 0;
+
 /// A connected pair of message sockets, close-on-exec, blocking.
 ///
 /// # Errors
 /// Those of socketpair(2): no descriptors or memory left.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    pair_with_buffers_of(SEND_BUFFER)
+}
+
+/// The same for short messages, of which few are to be on their way at a time: each may hold a file open.
+///
+/// # Errors
+/// As [`pair`].
+pub fn small_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    pair_with_buffers_of(SMALL_SEND_BUFFER)
+}
+
+fn pair_with_buffers_of(size: libc::c_int) -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends: [RawFd; 2] = [-1; 2];
     // SAFETY: `ends` has room for the two descriptors that the call writes.
     let result = unsafe {
@@ -24,7 +39,7 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     // SAFETY: the call succeeded, so both are open and nobody else owns them.
     let ends = unsafe { (OwnedFd::from_raw_fd(one), OwnedFd::from_raw_fd(other)) };
     for end in [&ends.0, &ends.1] {
-        set_option(end.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER)?;
+        set_option(end.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, size)?;
     }
     Ok(ends)
 }

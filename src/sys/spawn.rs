@@ -2,16 +2,19 @@
 
 pub use super::descriptor::{CONTROL, inherited};
 
-use super::descriptor::has_no_owner;
+use super::capabilities::{empty_bounding_set, give_up_all};
+use super::descriptor::{has_no_owner, is_readable_within};
 use super::own_binary::{self, Execution};
 use super::result::check;
+use super::socket;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
 
 /// What libc's clock is set by: the log lines of all processes are to carry the same time.
 const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
@@ -132,14 +135,60 @@ pub fn renew_death_signal() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
+/// Changes to the account, without a capability of any kind left, whatever securebits say, nor one to be had from a
+/// program: the kernel would leave those that a launcher has made inheritable.
 fn become_account(account: &Account) -> io::Result<()> {
+    empty_bounding_set();
     // SAFETY: the pointer and length are those of `groups`; the other calls take numbers. Groups first, while
     // there is still the right to set them.
     unsafe {
         check(libc::setgroups(account.groups.len(), account.groups.as_ptr()))?;
         check(libc::setresgid(account.gid, account.gid, account.gid))?;
-        check(libc::setresuid(account.uid, account.uid, account.uid))
+        check(libc::setresuid(account.uid, account.uid, account.uid))?;
     }
+    give_up_all()
+}
+
+/// How long a child may take that is started for a trial.
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// Whether a child can be started as that account, executes this binary and can be killed from here. It has the name
+/// `role`, by which it is to know that it is [`be_tried`].
+///
+/// # Errors
+/// Those of [`Spawn::start`] and kill(2); `TimedOut`, or how it ended, when it does not come so far.
+pub fn try_account(role: &OsStr, account: &Account) -> io::Result<()> {
+    let (ours, theirs) = socket::pair()?;
+    let control = theirs.as_fd();
+    let account = Some(account);
+    let mut child =
+        Spawn { role, control, account, inherit_stderr: false, inherit_environment: false }.start()?;
+    drop(theirs);
+    let word = if is_readable_within(ours.as_fd(), TRIAL) {
+        socket::receive(ours.as_fd(), &mut [0])
+    } else {
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    // That it has ended is no error here.
+    let killed = child.kill();
+    // One that cannot be killed ends with this, unless it hangs.
+    drop(ours);
+    if word.is_err() && killed.is_err() {
+        return killed;
+    }
+    let status = child.wait()?;
+    match word? {
+        Some(_) => killed,
+        None => Err(io::Error::other(format!("a process of it ended: {status}"))),
+    }
+}
+
+/// The child of a trial: says that it runs, and waits for its end.
+pub fn be_tried() -> ExitCode {
+    let Ok(socket) = inherited(CONTROL) else { return ExitCode::FAILURE };
+    let said = socket::send(socket.as_fd(), b"!");
+    let _ = socket::receive(socket.as_fd(), &mut [0]);
+    if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A copy above the fixed place. The copy that lands there stays until the child is started.
@@ -184,7 +233,7 @@ mod tests {
     use crate::sys::descriptor::pipe;
     use crate::sys::testing::passes_in_own_process;
     use std::io::{Read, Write};
-    use std::os::fd::{AsFd, IntoRawFd};
+    use std::os::fd::IntoRawFd;
 
     /// As a launcher leaves it behind: open, and nobody's.
     fn left_behind(descriptor: OwnedFd) -> RawFd {

@@ -37,7 +37,7 @@ pub fn look(config: &Config, loaded: &Loaded) -> Vec<Finding> {
     findings.extend(judge::visits::judge_visits(&machine, &visits(&clients, loaded, &defaults)));
     findings.extend(judge::host::judge_start(&defaults, &config.run_directory, runs));
     findings.extend(look_at_pam(&clients, loaded));
-    findings.extend(judge::host::judge(&gather::host::gather(config, loaded)));
+    findings.extend(judge::host::judge(&gather::host::gather(loaded)));
     findings.extend(judge::servers::judge(&gather::servers::gather(config, loaded)));
     findings
 }

@@ -27,7 +27,7 @@ fn run(words: &[&str]) -> Finished {
 }
 
 /// What it makes of them with the run directory of that daemon.
-fn ask(daemon: &Daemon, words: &[&str]) -> Finished {
+pub fn ask(daemon: &Daemon, words: &[&str]) -> Finished {
     let directory = daemon.run_directory().display().to_string();
     run(&[&["-m", &directory], words].concat())
 }

@@ -90,6 +90,19 @@ impl Tree {
         files.map(|(file, _)| file.as_str())
     }
 
+    /// How many blocks and implementations of each file are unsafe, tests included; those that have none are left out.
+    pub(super) fn unsafe_blocks(&self) -> BTreeMap<&str, usize> {
+        let begins = |pair: &[Token]| {
+            let [Token::Word(word), next] = pair else { return false };
+            word == "unsafe" && (*next == Token::Sign('{') || *next == Token::Word("impl".to_owned()))
+        };
+        let counts = self
+            .files
+            .iter()
+            .map(|(file, tokens)| (file.as_str(), tokens.windows(2).filter(|pair| begins(pair)).count()));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     /// The names of the folders that have modules in them.
     pub(super) fn folders(&self) -> BTreeSet<Vec<String>> {
         self.modules.keys().filter_map(|module| Some(module.split_last()?.1.to_vec())).collect()

@@ -3,6 +3,7 @@
 mod client_address;
 mod dialogues;
 mod exim;
+mod penalty;
 mod postfix;
 mod reloads;
 

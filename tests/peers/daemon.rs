@@ -59,6 +59,7 @@ impl Daemon {
         // A file and not a pipe, which a daemon that keeps it would hold open.
         let errors = run_directory.with_extension("errors");
         let status = bounded(program.daemon())
+            .args(if program == Program::Ours { &["--failure-delay=0"][..] } else { &[] })
             .args(flags)
             .arg("-m")
             .arg(run_directory)

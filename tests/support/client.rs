@@ -159,8 +159,13 @@ impl Connection {
 
     /// Tells the server that nothing more will be sent.
     pub fn finish_sending(&mut self) -> &mut Self {
-        self.0.shutdown(Shutdown::Write).unwrap();
+        self.try_finish_sending().unwrap();
         self
+    }
+
+    /// The same, which may fail.
+    pub fn try_finish_sending(&mut self) -> std::io::Result<()> {
+        self.0.shutdown(Shutdown::Write)
     }
 
     /// What a single read gives, as clients that never read twice see it.

@@ -75,3 +75,27 @@ fn first_of(package: &str, places: &[&str]) -> PathBuf {
 fn with_libraries<'a>(command: &'a mut Command, package: &str) -> &'a mut Command {
     command.env("LD_LIBRARY_PATH", format!("{package}/usr/lib/{}-linux-gnu", std::env::consts::ARCH))
 }
+
+/// The program `refuse.c`, which stands for a kernel or container that refuses system calls.
+pub struct Refuse(TempDir);
+
+impl Refuse {
+    /// Compiles it.
+    pub fn compile() -> Self {
+        let refuse = Self(TempDir::new().unwrap());
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/refuse.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O1", "-Wall", "-o"]).arg(refuse.path()).arg(source);
+        assert!(compiler.status().unwrap().success(), "{compiler:?} failed");
+        refuse
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("refuse")
+    }
+
+    /// The words before a command to which that is refused: a call, or what its source has a name for.
+    pub fn prefix(&self, call: &str) -> [String; 2] {
+        [self.path().display().to_string(), call.to_owned()]
+    }
+}

@@ -48,6 +48,13 @@ impl FakeHttp {
         }
     }
 
+    /// Closes all connections, as a server that has waited long enough for the next request.
+    pub fn hang_up(&self) {
+        for stream in self.shared.streams.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

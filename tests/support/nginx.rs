@@ -35,7 +35,7 @@ pub struct Nginx {
 /// A running nginx; dropping it stops it.
 ///
 /// `/login` judges the form or JSON: 200 or 403; `/chunked` does it with a body in chunks; `/busy` is 503, `/broken`
-/// 500, `/elsewhere` a redirect.
+/// 500, `/elsewhere` a redirect; `/policy` is a policy server that refuses everybody.
 pub struct RunningNginx {
     directory: TempDir,
     address: Ipv4Addr,
@@ -100,6 +100,7 @@ impl Nginx {
              proxy_pass_request_body off;\n\
              location = /login {{ proxy_pass http://unix:{directory}/judge; }}\n\
              location = /chunked {{ ssi on; ssi_types *; proxy_pass http://unix:{directory}/judge; }}\n\
+             location = /policy {{ return 200 '{{\"status\":-1,\"msg\":\"too many\"}}'; }}\n\
              location = /busy {{ return 503; }}\n\
              location = /broken {{ return 500; }}\n\
              location = /elsewhere {{ return 302 /login; }}\n}}\n}}\n"

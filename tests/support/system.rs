@@ -70,6 +70,21 @@ impl System {
         self
     }
 
+    /// The machine's accounts but for these.
+    pub fn without_accounts(self, logins: &[&str]) -> Self {
+        self.append("passwd", "");
+        logins.iter().for_each(|login| self.forget_account(login));
+        self
+    }
+
+    /// Takes an account away again, also while a daemon runs.
+    pub fn forget_account(&self, login: &str) {
+        let passwd = fs::read_to_string(self.etc("passwd")).unwrap();
+        let kept = passwd.lines().filter(|line| !line.starts_with(&format!("{login}:")));
+        // The same file: it is what is mounted.
+        fs::write(self.etc("passwd"), kept.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    }
+
     /// Adds a line to /etc/hosts.
     pub fn host(self, name: &str, address: impl Into<IpAddr>) -> Self {
         self.append("hosts", &format!("{} {name}\n", address.into()));

@@ -15,6 +15,10 @@ pub enum Command {
     CacheList(Format),
     /// Forget that login, or everybody.
     CacheFlush(Option<Vec<u8>>),
+    /// Who has a penalty.
+    PenaltyList(Format),
+    /// Forget that of an address or a login, or all.
+    PenaltyClear(Option<Vec<u8>>),
     /// How much is logged; with a level: log so much.
     LogLevel(Option<LogLevel>),
     /// Whether logins are served.
@@ -39,6 +43,8 @@ pub enum NotACommand {
     Level,
     /// To forget an empty login: whoever asks has lost its name, and does not mean everybody.
     EmptyLogin,
+    /// The same of a penalty.
+    EmptyName,
 }
 
 impl fmt::Display for NotACommand {
@@ -46,13 +52,14 @@ impl fmt::Display for NotACommand {
         match self {
             Self::Unknown => formatter.write_str(
                 "this daemon does not know the command; it knows status, status json, metrics, cache list, cache list json, \
-                 cache flush, cache flush LOGIN, log-level, log-level LEVEL and ping",
+                 cache flush, cache flush LOGIN, penalty list, penalty list json, penalty clear, penalty clear ADDRESS|LOGIN, log-level, log-level LEVEL and ping",
             ),
             Self::Level => {
                 let names = LogLevel::ALL.map(LogLevel::name).join(", ");
                 write!(formatter, "there is no such level; there are {names}")
             }
             Self::EmptyLogin => formatter.write_str("an empty login cannot be flushed; cache flush alone flushes all"),
+            Self::EmptyName => formatter.write_str("nobody has an empty name; penalty clear alone clears all"),
         }
     }
 }
@@ -63,6 +70,10 @@ impl Command {
         if let Some(login) = line.strip_prefix(b"cache flush ") {
             let login = Some(login).filter(|login| !login.is_empty()).ok_or(NotACommand::EmptyLogin)?;
             return Ok(Self::CacheFlush(Some(login.to_vec())));
+        }
+        if let Some(name) = line.strip_prefix(b"penalty clear ") {
+            let name = Some(name).filter(|name| !name.is_empty()).ok_or(NotACommand::EmptyName)?;
+            return Ok(Self::PenaltyClear(Some(name.to_vec())));
         }
         if let Some(level) = line.strip_prefix(b"log-level ") {
             let level = std::str::from_utf8(level).ok().and_then(LogLevel::of_name);
@@ -75,6 +86,9 @@ impl Command {
             b"cache list" => Ok(Self::CacheList(Format::Table)),
             b"cache list json" => Ok(Self::CacheList(Format::Json)),
             b"cache flush" => Ok(Self::CacheFlush(None)),
+            b"penalty list" => Ok(Self::PenaltyList(Format::Table)),
+            b"penalty list json" => Ok(Self::PenaltyList(Format::Json)),
+            b"penalty clear" => Ok(Self::PenaltyClear(None)),
             b"log-level" => Ok(Self::LogLevel(None)),
             b"ping" => Ok(Self::Ping),
             _ => Err(NotACommand::Unknown),
@@ -97,6 +111,10 @@ mod tests {
             ("cache flush", Command::CacheFlush(None)),
             ("cache flush anna@example.org", Command::CacheFlush(Some(b"anna@example.org".to_vec()))),
             ("cache flush  a b ", Command::CacheFlush(Some(b" a b ".to_vec()))),
+            ("penalty list", Command::PenaltyList(Format::Table)),
+            ("penalty list json", Command::PenaltyList(Format::Json)),
+            ("penalty clear", Command::PenaltyClear(None)),
+            ("penalty clear 192.0.2.7", Command::PenaltyClear(Some(b"192.0.2.7".to_vec()))),
             ("log-level", Command::LogLevel(None)),
             ("log-level debug", Command::LogLevel(Some(LogLevel::Debug))),
             ("log-level warning", Command::LogLevel(Some(LogLevel::Warning))),
@@ -116,6 +134,9 @@ mod tests {
             ("ping\r", NotACommand::Unknown),
             ("cache flushanna", NotACommand::Unknown),
             ("cache flush ", NotACommand::EmptyLogin),
+            ("penalty clear ", NotACommand::EmptyName),
+            ("penalty clearall", NotACommand::Unknown),
+            ("penalty", NotACommand::Unknown),
             ("log-level trace", NotACommand::Level),
             ("log-level ", NotACommand::Level),
             ("log-level \u{fffd}", NotACommand::Level),

@@ -3,8 +3,10 @@
 
 use super::words::printable;
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::snapshot::{
+    CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
+};
+use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -90,6 +92,11 @@ pub fn status(snapshot: &Snapshot) -> String {
         .raw("pools", &list(snapshot.pools.iter().map(pool)))
         .raw("servers", &list(snapshot.servers.iter().map(|one| server(one, &snapshot.totals))))
         .raw("cache", &snapshot.cache.as_ref().map_or_else(|| "null".to_owned(), cache))
+        .raw(
+            "negative_cache",
+            &snapshot.negative_cache.as_ref().map_or_else(|| "null".to_owned(), negative_cache),
+        )
+        .raw("penalties", &snapshot.penalties.as_ref().map_or_else(|| "null".to_owned(), penalties))
         .raw("totals", &totals(&snapshot.totals))
         .finish()
         + "\n"
@@ -153,6 +160,18 @@ fn cache(now: &CacheNow) -> String {
         .finish()
 }
 
+fn negative_cache(now: &NegativeCacheNow) -> String {
+    Object::default().count("entries", now.entries).seconds("lifetime_seconds", now.lifetime).finish()
+}
+
+fn penalties(now: &PenaltiesNow) -> String {
+    Object::default()
+        .count("addresses", now.addresses)
+        .count("logins", now.logins)
+        .count("answers_held", now.held)
+        .finish()
+}
+
 fn totals(totals: &Totals) -> String {
     let logins = totals.mechanisms.iter().fold(Object::default(), |object, (name, verdicts)| {
         object.raw(&printable(name.as_bytes()), &verdicts_of(verdicts))
@@ -165,13 +184,35 @@ fn totals(totals: &Totals) -> String {
         .number("cache_hits", totals.cache_hits)
         .number("cache_misses", totals.cache_misses)
         .number("cache_flushed", totals.cache_flushed)
+        .number("stale_hits", totals.stale_hits)
+        .number("negative_hits", totals.negative_hits)
+        .number("negative_flushed", totals.negative_flushed)
+        .number("failures_delayed", totals.failures_delayed)
+        .number("logins_shed", totals.logins_shed)
         .raw("durations", &durations.finish())
+        .raw("policy", &policy(&totals.policy))
         .raw("clients_refused", &by_reason(&totals.clients_refused))
         .raw("invalid_requests", &by_reason(&totals.invalid_requests))
         .raw("worker_deaths", &by_reason(&totals.worker_deaths))
         .number("reloads_succeeded", totals.reloads.succeeded)
         .number("reloads_failed", totals.reloads.failed)
+        .number("penalties_by_address", totals.penalties.by_address)
+        .number("penalties_by_login", totals.penalties.by_login)
+        .number("penalties_waived", totals.penalties.waived)
+        .number("many_failures", totals.penalties.logins)
         .number("log_lines_dropped", totals.log_lines_dropped)
+        .finish()
+}
+
+fn policy(counted: &PolicyTotals) -> String {
+    Object::default()
+        .number("allowed", counted.allowed)
+        .number("delayed", counted.delayed)
+        .number("refused", counted.refused)
+        .number("failed", counted.failed)
+        .number("skipped", counted.skipped)
+        .number("reported", counted.reported)
+        .number("dropped", counted.dropped)
         .finish()
 }
 
@@ -211,6 +252,8 @@ mod tests {
             "\"cache\":{\"entries\":1234,\"most\":51200,\"lifetime_seconds\":28800,\"bytes\":157952,\"most_bytes\":6553600}",
             "\"logins\":{\"\":{\"accept\":0,\"reject\":0,\"unavailable\":2},\"ldap\":{",
             "\"worker_deaths\":{\"crash\":1}",
+            "\"penalties\":{\"addresses\":2,\"logins\":1,\"answers_held\":5}",
+            "\"penalties_by_address\":40,\"penalties_by_login\":8,\"penalties_waived\":3,\"many_failures\":1",
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }

@@ -4,6 +4,7 @@
 
 use super::command::Format;
 use super::json::{Object, quoted};
+use super::session::LongReply;
 use super::words::{count, long, printable};
 use std::time::Duration;
 
@@ -60,20 +61,6 @@ impl Listing {
         Self { format, names, rows, used: 0, done: 0, text }
     }
 
-    /// Puts some more into words; the whole text when all are.
-    pub(super) fn go_on(&mut self) -> Option<String> {
-        for _ in 0..AT_ONCE {
-            if !self.add_row() {
-                self.text.push_str(&match self.format {
-                    Format::Table => format!("{}\n", count(self.rows.len(), "login", "logins")),
-                    Format::Json => "]}\n".to_owned(),
-                });
-                return Some(std::mem::take(&mut self.text));
-            }
-        }
-        None
-    }
-
     fn add_row(&mut self) -> bool {
         let Some(Row { lengths, age, left }) = self.rows.get(self.done) else { return false };
         let names = &self.names;
@@ -105,6 +92,21 @@ impl Listing {
         self.used = used;
         self.done += 1;
         true
+    }
+}
+
+impl LongReply for Listing {
+    fn go_on(&mut self) -> Option<String> {
+        for _ in 0..AT_ONCE {
+            if !self.add_row() {
+                self.text.push_str(&match self.format {
+                    Format::Table => format!("{}\n", count(self.rows.len(), "login", "logins")),
+                    Format::Json => "]}\n".to_owned(),
+                });
+                return Some(std::mem::take(&mut self.text));
+            }
+        }
+        None
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::metrics::histogram::{BOUNDS, Histogram};
 use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
 use crate::metrics::snapshot::{PoolNow, ServerState, Snapshot};
-use crate::metrics::totals::Totals;
+use crate::metrics::totals::{PolicyTotals, Totals};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 31] = [
+const FAMILIES: [(&str, Kind, &str); 45] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
     (
@@ -62,12 +62,42 @@ const FAMILIES: [(&str, Kind, &str); 31] = [
     ("server_requests_total", Kind::Counter, "Questions to the server, by result."),
     ("server_connections", Kind::Gauge, "Open connections to the server."),
     ("server_requests_open", Kind::Gauge, "Questions that the server has not answered yet."),
+    ("policy_requests_total", Kind::Counter, "Logins that were to be put to the policy server, by result."),
+    ("policy_reports_total", Kind::Counter, "Reports to the policy server, by result."),
     ("cache_entries", Kind::Gauge, "Logins that the cache remembers."),
     ("cache_entries_limit", Kind::Gauge, "How many it can remember."),
     ("cache_bytes", Kind::Gauge, "What they take."),
     ("cache_bytes_limit", Kind::Gauge, "What they may take (-s)."),
     ("cache_lookups_total", Kind::Counter, "Requests that the cache was asked about, by result."),
     ("cache_flushed_total", Kind::Counter, "Logins that were flushed by hand."),
+    (
+        "cache_stale_hits_total",
+        Kind::Counter,
+        "Logins that were accepted by an expired entry while no mechanism could be asked.",
+    ),
+    ("negative_cache_entries", Kind::Gauge, "Refusals that the negative cache remembers."),
+    ("negative_cache_hits_total", Kind::Counter, "Logins that the negative cache refused."),
+    ("negative_cache_flushed_total", Kind::Counter, "Refusals that were flushed by hand."),
+    (
+        "logins_shed_total",
+        Kind::Counter,
+        "Logins that were told early that they would not be served in time.",
+    ),
+    ("failures_delayed_total", Kind::Counter, "Failures whose answer was held back."),
+    ("penalties_total", Kind::Counter, "Refusals that were held back for a penalty, by whose it was."),
+    (
+        "penalties_waived_total",
+        Kind::Counter,
+        "Refusals that were not held back for a penalty, since too many were already.",
+    ),
+    (
+        "many_failures_total",
+        Kind::Counter,
+        "How often the log was told of many different wrong passwords for one login.",
+    ),
+    ("penalty_addresses", Kind::Gauge, "Client addresses that have a penalty."),
+    ("penalty_logins", Kind::Gauge, "Logins that have a penalty."),
+    ("penalty_answers_held", Kind::Gauge, "Refusals that are held back for a penalty."),
     ("log_lines_dropped_total", Kind::Counter, "Log lines that could not be delivered."),
     ("recent_logins", Kind::Gauge, "Logins that were decided in the last minute or so."),
     ("recent_seconds", Kind::Gauge, "How long that minute was."),
@@ -136,6 +166,7 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
             }
         }
         "server_up" | "server_connections" | "server_requests_open" => write_servers(samples, snapshot),
+        "policy_requests_total" | "policy_reports_total" => write_policy(samples, &totals.policy),
         "cache_entries" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.entries)),
         "cache_entries_limit" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.most)),
         "cache_bytes" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.bytes)),
@@ -145,6 +176,23 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
             samples.add(&[("result", "miss")], totals.cache_misses);
         }
         "cache_flushed_total" => samples.add(&[], totals.cache_flushed),
+        "cache_stale_hits_total" => samples.add(&[], totals.stale_hits),
+        "negative_cache_entries" => {
+            snapshot.negative_cache.iter().for_each(|cache| samples.add(&[], cache.entries));
+        }
+        "negative_cache_hits_total" => samples.add(&[], totals.negative_hits),
+        "negative_cache_flushed_total" => samples.add(&[], totals.negative_flushed),
+        "logins_shed_total" => samples.add(&[], totals.logins_shed),
+        "failures_delayed_total" => samples.add(&[], totals.failures_delayed),
+        "penalties_total" => {
+            samples.add(&[("by", "address")], totals.penalties.by_address);
+            samples.add(&[("by", "login")], totals.penalties.by_login);
+        }
+        "penalties_waived_total" => samples.add(&[], totals.penalties.waived),
+        "many_failures_total" => samples.add(&[], totals.penalties.logins),
+        "penalty_addresses" => snapshot.penalties.iter().for_each(|now| samples.add(&[], now.addresses)),
+        "penalty_logins" => snapshot.penalties.iter().for_each(|now| samples.add(&[], now.logins)),
+        "penalty_answers_held" => snapshot.penalties.iter().for_each(|now| samples.add(&[], now.held)),
         "log_lines_dropped_total" => samples.add(&[], totals.log_lines_dropped),
         "recent_logins" => samples.add(&[], snapshot.recent_logins.0),
         "recent_seconds" => samples.add(&[], snapshot.recent_logins.1.as_secs_f64()),
@@ -156,7 +204,8 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
 fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
     let mut mechanisms = totals.mechanisms.clone();
     let unasked = mechanisms.entry(String::new()).or_default();
-    unasked.accept = unasked.accept.saturating_add(totals.cache_hits);
+    unasked.accept = unasked.accept.saturating_add(totals.cache_hits).saturating_add(totals.stale_hits);
+    unasked.reject = unasked.reject.saturating_add(totals.negative_hits);
     for (name, verdicts) in &mechanisms {
         for (outcome, number) in
             [("accept", verdicts.accept), ("reject", verdicts.reject), ("unavailable", verdicts.unavailable)]
@@ -164,6 +213,19 @@ fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
             samples.add(&[("mech", name), ("outcome", outcome)], number);
         }
     }
+}
+
+fn write_policy(samples: &mut Samples<'_>, policy: &PolicyTotals) {
+    let requests = [
+        ("allowed", policy.allowed),
+        ("delayed", policy.delayed),
+        ("refused", policy.refused),
+        ("failed", policy.failed),
+        ("skipped", policy.skipped),
+    ];
+    let reports = [("told", policy.reported), ("dropped", policy.dropped)];
+    let counted = if samples.name == "policy_requests_total" { requests.as_slice() } else { &reports };
+    counted.iter().for_each(|(result, number)| samples.add(&[("result", result)], number));
 }
 
 fn write_pool(samples: &mut Samples<'_>, pool: &PoolNow) {
@@ -249,7 +311,13 @@ mod tests {
             "saslauthd_start_time_seconds 1700000000",
             "saslauthd_reloads_total{result=\"failure\"} 1",
             "saslauthd_logins_total{mech=\"pam\",outcome=\"accept\"} 1234567",
-            "saslauthd_logins_total{mech=\"\",outcome=\"accept\"} 9000",
+            "saslauthd_logins_total{mech=\"\",outcome=\"accept\"} 9002",
+            "saslauthd_logins_total{mech=\"\",outcome=\"reject\"} 50",
+            "saslauthd_cache_stale_hits_total 2",
+            "saslauthd_negative_cache_entries 12",
+            "saslauthd_negative_cache_hits_total 50",
+            "saslauthd_failures_delayed_total 8000",
+            "saslauthd_logins_shed_total 6",
             "saslauthd_login_duration_seconds_bucket{le=\"0.0001\"} 0",
             "saslauthd_login_duration_seconds_bucket{le=\"0.005\"} 99",
             "saslauthd_login_duration_seconds_bucket{le=\"+Inf\"} 100",
@@ -260,6 +328,10 @@ mod tests {
             "saslauthd_server_up{mech=\"ldap\",server=\"ldap3.example.org:389\"} 0",
             "saslauthd_server_requests_total{mech=\"ldap\",server=\"ldap2.example.org:389\",result=\"failed\"} 9",
             "saslauthd_cache_lookups_total{result=\"hit\"} 9000",
+            "saslauthd_penalties_total{by=\"login\"} 8",
+            "saslauthd_penalty_answers_held 5",
+            "saslauthd_policy_requests_total{result=\"refused\"} 12",
+            "saslauthd_policy_reports_total{result=\"dropped\"} 1",
             "saslauthd_worker_deaths_total{reason=\"crash\"} 1",
             "saslauthd_worker_deaths_total{reason=\"killed\"} 0",
             "saslauthd_recent_seconds 60",

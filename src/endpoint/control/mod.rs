@@ -9,6 +9,7 @@ mod command;
 mod json;
 mod listing;
 mod metrics;
+mod penalties;
 mod session;
 mod status;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use json::status as status_as_json;
 pub use listing::{CachedLogin, Listing};
 pub use metrics::NAMES as METRIC_NAMES;
 pub use metrics::text as metrics_text;
-pub use session::{Reply, Session};
+pub use penalties::{Penalty, PenaltyListing, Punished};
+pub use session::{LongReply, Reply, Session};
 pub use status::table as status_table;
 pub use words::unprintable;

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use super::command::Command;
-use super::listing::Listing;
 use crate::config::endpoint::LONGEST_REQUEST;
 
 /// The answer to a request.
@@ -10,9 +9,15 @@ pub enum Reply {
     /// It is done: the text is what is to be shown.
     Text(String),
     /// It is done, and what is to be shown is long: it is made bit by bit.
-    Listing(Listing),
+    Listing(Box<dyn LongReply>),
     /// It is not done: one sentence.
     Error(String),
+}
+
+/// A long reply, while it is made.
+pub trait LongReply {
+    /// Puts some more into words: little enough for others not to wait. The whole text when all is.
+    fn go_on(&mut self) -> Option<String>;
 }
 
 /// A connection without I/O.
@@ -27,7 +32,7 @@ enum State {
     /// Somebody else is to answer.
     Deciding,
     /// The reply is made bit by bit.
-    Listing(Listing),
+    Listing(Box<dyn LongReply>),
     /// The reply, and how much of it has been written.
     Writing { reply: Vec<u8>, written: usize },
 }

@@ -4,8 +4,8 @@
 use super::json::state;
 use super::words::{count, grouped, long, printable, short};
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{PoolNow, Snapshot};
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::snapshot::{PenaltiesNow, PoolNow, Snapshot};
+use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,7 +19,10 @@ pub fn table(snapshot: &Snapshot) -> String {
         logins(snapshot),
         pools(&snapshot.pools),
         servers(snapshot),
+        policy(snapshot),
         cache(snapshot),
+        negative_cache(snapshot),
+        penalties(snapshot),
         troubles(&snapshot.totals),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -75,6 +78,13 @@ fn logins(snapshot: &Snapshot) -> String {
         let verdicts = Verdicts { accept: snapshot.totals.cache_hits, ..Verdicts::default() };
         text += &row("(cache)", [&grouped(verdicts.accept), "", "", "", ""]);
     }
+    let Totals { stale_hits, negative_hits, .. } = snapshot.totals;
+    if stale_hits > 0 {
+        text += &row("(expired in cache)", [&grouped(stale_hits), "", "", "", ""]);
+    }
+    if snapshot.negative_cache.is_some() || negative_hits > 0 {
+        text += &row("(negative cache)", ["", &grouped(negative_hits), "", "", ""]);
+    }
     text += &verdicts_row("all", &sum(&snapshot.totals), &snapshot.recent_durations);
     let (number, time) = snapshot.recent_logins;
     if !time.is_zero() {
@@ -83,11 +93,16 @@ fn logins(snapshot: &Snapshot) -> String {
         let number = count_of(number, "login", "logins");
         text += &format!("{number} in the last {}: {rate:.1} a second\n", long(time));
     }
+    if snapshot.totals.failures_delayed > 0 {
+        let failures = count_of(snapshot.totals.failures_delayed, "failure", "failures");
+        text += &format!("{failures} answered with a delay\n");
+    }
     text
 }
 
 fn sum(totals: &Totals) -> Verdicts {
-    let cached = Verdicts { accept: totals.cache_hits, ..Verdicts::default() };
+    let accept = totals.cache_hits.saturating_add(totals.stale_hits);
+    let cached = Verdicts { accept, reject: totals.negative_hits, unavailable: 0 };
     totals.mechanisms.values().fold(cached, |sum, verdicts| Verdicts {
         accept: sum.accept.saturating_add(verdicts.accept),
         reject: sum.reject.saturating_add(verdicts.reject),
@@ -152,6 +167,22 @@ fn server_row(instance: &str, server: &str, connections: &str, in_flight: &str, 
     format!("{name:<36} {connections:>9} {in_flight:>6}  {state}\n")
 }
 
+fn policy(snapshot: &Snapshot) -> String {
+    let PolicyTotals { allowed, delayed, refused, failed, skipped, reported, dropped } =
+        snapshot.totals.policy;
+    if !snapshot.has_policy_server {
+        return String::new();
+    }
+    let [allowed, delayed, refused] = [allowed, delayed, refused].map(grouped);
+    let [failed, skipped, reported, dropped] = [failed, skipped, reported, dropped].map(grouped);
+    format!(
+        "POLICY               {allowed} let through, {delayed} delayed, {refused} refused\n\
+         {:NAMES$} {failed} without an answer, {skipped} not asked about\n\
+         {:NAMES$} {reported} reports, {dropped} dropped\n",
+        "", "",
+    )
+}
+
 fn cache(snapshot: &Snapshot) -> String {
     let Some(cache) = snapshot.cache else { return String::new() };
     let Totals { cache_hits: hits, cache_misses: misses, cache_flushed: flushed, .. } = snapshot.totals;
@@ -172,11 +203,38 @@ fn cache(snapshot: &Snapshot) -> String {
     )
 }
 
+fn negative_cache(snapshot: &Snapshot) -> String {
+    let Some(cache) = snapshot.negative_cache else { return String::new() };
+    format!(
+        "NEGATIVE CACHE       {} kept, each for {}, {} flushed\n",
+        count(cache.entries, "refusal", "refusals"),
+        long(cache.lifetime),
+        grouped(snapshot.totals.negative_flushed),
+    )
+}
+
+/// If somebody has one.
+fn penalties(snapshot: &Snapshot) -> String {
+    let Some(now) = snapshot.penalties.filter(|now| *now != PenaltiesNow::default()) else {
+        return String::new();
+    };
+    format!(
+        "{:<NAMES$} {}, {}; {} held back\n",
+        "PENALTIES",
+        count(now.addresses, "address", "addresses"),
+        count(now.logins, "login", "logins"),
+        count(now.held, "answer", "answers"),
+    )
+}
+
 /// What should not happen, if it has.
 fn troubles(totals: &Totals) -> String {
     let mut text = by_reason("closed unanswered", &totals.clients_refused);
     text += &by_reason("invalid requests", &totals.invalid_requests);
     text += &by_reason("workers ended", &totals.worker_deaths);
+    if totals.logins_shed > 0 {
+        text += &trouble("logins shed", &grouped(totals.logins_shed));
+    }
     if totals.log_lines_dropped > 0 {
         text += &trouble("log lines lost", &grouped(totals.log_lines_dropped));
     }
@@ -215,8 +273,11 @@ pam                       1,234,567        8,901           12   3.0 ms   5.0 ms
 ldap                             40            3            0        -        -
 (nobody asked)                    0            0            2        -        -
 (cache)                       9,000
-all                       1,243,607        8,904           14   3.0 ms   5.0 ms
+(expired in cache)                2
+(negative cache)                              50
+all                       1,243,609        8,954           14   3.0 ms   5.0 ms
 150 logins in the last 1 min 0 s: 2.5 a second
+8,000 failures answered with a delay
 
 WORKERS                   idle      busy  starting     most   waiting   longest
 pam                          2         3         0        5        12     1.5 s
@@ -227,13 +288,22 @@ ldap ldap1.example.org:389                   3      1  up
 ldap ldap2.example.org:389                   0      0  down: Connection refused
 ldap ldap3.example.org:389                   0      0  silent: no answer within 20 s
 
+POLICY               70 let through, 4 delayed, 12 refused
+                     3 without an answer, 2 not asked about
+                     85 reports, 1 dropped
+
 CACHE                1,234 logins of 51,200 kept, each for 8 h 0 min
                      9,000 hits of 10,000 look-ups (90 %), 3 flushed
+
+NEGATIVE CACHE       12 refusals kept, each for 10 s, 1 flushed
+
+PENALTIES            2 addresses, 1 login; 5 answers held back
 
 TROUBLES
 closed unanswered    too_many 4
 invalid requests     too_long 5
 workers ended        crash 1
+logins shed          6
 log lines lost       7
 ";
         let table = table(&snapshot());

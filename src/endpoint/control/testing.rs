@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow, ServerNow, ServerState, Snapshot};
-use crate::metrics::totals::{Reloads, ServerTotals, Totals, Verdicts};
+use crate::metrics::snapshot::{
+    CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
+};
+use crate::metrics::totals::{Penalties, PolicyTotals, Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
 
 pub(super) fn snapshot() -> Snapshot {
@@ -49,6 +51,7 @@ pub(super) fn snapshot() -> Snapshot {
             server(2, ServerState::Down, "Connection refused"),
             server(3, ServerState::Silent, "no answer within 20 s"),
         ],
+        has_policy_server: true,
         cache: Some(CacheNow {
             entries: 1234,
             most: 51_200,
@@ -56,6 +59,8 @@ pub(super) fn snapshot() -> Snapshot {
             bytes: 157_952,
             most_bytes: 6_553_600,
         }),
+        negative_cache: Some(NegativeCacheNow { entries: 12, lifetime: Duration::from_secs(10) }),
+        penalties: Some(PenaltiesNow { addresses: 2, logins: 1, held: 5 }),
         clients: 17,
         requests: 15,
         draining: 1,
@@ -77,13 +82,28 @@ fn totals(durations: Histogram) -> Totals {
         cache_hits: 9000,
         cache_misses: 1000,
         cache_flushed: 3,
+        stale_hits: 2,
+        negative_hits: 50,
+        negative_flushed: 1,
+        failures_delayed: 8000,
+        logins_shed: 6,
         durations: durations.clone(),
         waits: durations,
         clients_refused: one("too_many", 4),
         invalid_requests: one("too_long", 5),
         worker_deaths: one("crash", 1),
         servers: [(key, ServerTotals { answered: 5, failed: 9 })].into(),
+        policy: PolicyTotals {
+            allowed: 70,
+            delayed: 4,
+            refused: 12,
+            failed: 3,
+            skipped: 2,
+            reported: 85,
+            dropped: 1,
+        },
         reloads: Reloads { succeeded: 2, failed: 1 },
+        penalties: Penalties { by_address: 40, by_login: 8, waived: 3, logins: 1 },
         log_lines_dropped: 7,
     }
 }

@@ -4,7 +4,7 @@
 use super::Mechanism;
 use super::escape::unescape;
 use super::reason::ProtocolError;
-use crate::credentials::client_address;
+use crate::credentials::{MailConnection, client_address};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -59,6 +59,8 @@ pub struct Parameters {
     pub local: Option<IpAddr>,
     /// `secured`: the connection to the mail server was encrypted, or came from the machine itself.
     pub secured: bool,
+    /// What else is told of that connection.
+    pub connection: MailConnection,
 }
 
 impl<'a> Command<'a> {
@@ -114,9 +116,10 @@ impl<'a> Auth<'a> {
         for field in fields {
             found.take(field)?;
         }
-        let Found { service, client, local, secured, initial } = found;
+        let Found { service, client, local, secured, connection, initial } = found;
         let service = service.map(unescape).ok_or(ProtocolError::NoService)?;
-        Ok(Self { id, parameters: Parameters { mechanism, service, client, local, secured }, initial })
+        let parameters = Parameters { mechanism, service, client, local, secured, connection };
+        Ok(Self { id, parameters, initial })
     }
 }
 
@@ -127,6 +130,7 @@ struct Found<'a> {
     client: Option<IpAddr>,
     local: Option<IpAddr>,
     secured: bool,
+    connection: MailConnection,
     initial: Option<&'a [u8]>,
 }
 
@@ -143,8 +147,13 @@ impl<'a> Found<'a> {
             b"service" => self.service = Some(value),
             b"rip" => self.client = client_address(&unescape(value)),
             b"lip" => self.local = client_address(&unescape(value)),
-            // With a value from Dovecot 2.4 on: how.
-            b"secured" => self.secured = true,
+            // With a value, if it is told how.
+            b"secured" => {
+                self.secured = true;
+                self.connection.has_tls = value == b"tls";
+            }
+            b"session" => self.connection.session = unescape(value),
+            b"client_id" => self.connection.device = unescape(value),
             b"resp" => self.initial = Some(value),
             _ => {}
         }

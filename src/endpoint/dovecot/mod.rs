@@ -24,8 +24,8 @@ mod reason;
 mod reply;
 mod requests;
 mod session;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 

@@ -8,6 +8,7 @@ use super::command::Id;
 use super::escape::escape;
 use super::reason::RefusalReason;
 use super::{Identity, Mechanism};
+use crate::base64;
 use crate::secret::Secret;
 
 /// The version that is spoken: since minor version 2 an empty `resp=` is an empty response.
@@ -84,7 +85,7 @@ pub(super) fn push_fail(output: &mut Secret, id: Id, login: Option<&[u8]>, failu
 
 /// The mechanism wants a response to `challenge`.
 pub(super) fn push_cont(output: &mut Secret, id: Id, challenge: &[u8]) {
-    let challenge = openssl::base64::encode_block(challenge);
+    let challenge = base64::encode(challenge);
     push_line(output, &[b"CONT\t", &number(id), b"\t", challenge.as_bytes()]);
 }
 

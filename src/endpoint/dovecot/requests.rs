@@ -9,7 +9,7 @@ use super::reply::{self, Failure};
 use super::session::Session;
 use super::{Refused, Request, RequestNumber, SessionEvent};
 use crate::config::{Limits, OnUnavailable};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, MailConnection};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use crate::wire::{Field, InvalidRequest};
@@ -98,6 +98,7 @@ impl Session {
             service: parameters.service.clone(),
             realm: Vec::new(),
             client: parameters.client,
+            connection: told(&parameters.connection),
         };
         self.open.insert(id, OpenRequest::Checking(number));
         self.events.push_back(SessionEvent::Request(Request { number, credentials, parameters }));
@@ -145,6 +146,11 @@ impl Session {
     fn closes_if_unavailable(&self) -> bool {
         self.settings.on_unavailable == OnUnavailable::Close && self.open.checking().next().is_none()
     }
+}
+
+/// Most mail servers tell nothing of it.
+fn told(connection: &MailConnection) -> Option<Box<MailConnection>> {
+    (*connection != MailConnection::default()).then(|| Box::new(connection.clone()))
 }
 
 /// The first step of an exchange.

@@ -10,7 +10,9 @@ use super::session::MOST_OUTPUT;
 use super::*;
 use crate::outcome::Outcome;
 use crate::secret::{Secret, alive};
-use crate::simulation::{Random, of_all_seeds};
+#[cfg(test)]
+use crate::simulation::of_all_seeds;
+use crate::simulation::{Random, is_over};
 use client::{Client, Line, Word};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -20,11 +22,14 @@ const STEPS: usize = 200;
 
 #[test]
 fn every_request_gets_one_answer_of_its_own_whatever_client_and_mechanism_do() {
-    of_all_seeds(|seed| {
-        let before = alive();
-        World::new(seed).run();
-        assert_eq!(alive(), before, "a secret is left");
-    });
+    of_all_seeds(run);
+}
+
+/// A world of that seed, to its end.
+pub(crate) fn run(seed: u64) {
+    let before = alive();
+    World::new(seed).run();
+    assert_eq!(alive(), before, "a secret is left");
 }
 
 /// What the server has been asked, and how it was answered.
@@ -73,7 +78,7 @@ impl World {
     }
 
     fn run(mut self) {
-        for _ in 0..STEPS {
+        for _ in (0..STEPS).take_while(|_| !is_over()) {
             self.step();
             self.carry_out();
             self.check();

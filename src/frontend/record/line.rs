@@ -28,6 +28,9 @@ pub(super) enum Mechanisms<'a> {
 impl fmt::Display for Mechanisms<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Asked(asked, site) = self else { return formatter.write_str("none") };
+        if asked.is_policy_server() {
+            return formatter.write_str("policy");
+        }
         let instances = asked.instances().filter_map(|id| site.instances.get(id.0));
         for (place, instance) in instances.enumerate() {
             formatter.write_str(if place > 0 { "," } else { "" })?;

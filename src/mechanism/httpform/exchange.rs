@@ -1,14 +1,14 @@
 //! One login: one request, one reply.
 #![forbid(unsafe_code)]
 
-use super::head::Reply;
 use super::status::{Meaning, Statuses};
 use super::template::Template;
 use crate::credentials::Credentials;
+use crate::http::head::Reply;
 use crate::job::ErrandResult;
 use crate::mechanism::alert;
 use crate::net::exchange::{Failure, FailureKind, PoolId, Step};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
 use std::rc::Rc;
 
@@ -47,6 +47,7 @@ impl Exchange {
 impl crate::net::exchange::Exchange for Exchange {
     type Question = Secret;
     type Answer = Reply;
+    type Verdict = Verdict;
 
     fn begin(&mut self) -> Step<Secret> {
         match self.template.fill(&self.credentials) {

@@ -3,27 +3,26 @@
 //! As auth_httpform.c does it, and besides: https, several servers, connections that are kept, JSON, other statuses.
 #![forbid(unsafe_code)]
 
-mod body;
+mod dialogue;
 mod escape;
 mod exchange;
-mod head;
-mod reply;
-mod session;
 mod settings;
 mod status;
-mod target;
 mod template;
 #[cfg(test)]
 mod tests;
 
+pub use dialogue::Forms;
 pub use exchange::Exchange;
-pub use head::Reply;
-pub use session::Session;
 
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
+use crate::http::head::Reply;
+use crate::http::session;
+use crate::http::target::Target;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts};
+use crate::outcome::Verdict;
 use crate::secret::Secret;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
@@ -75,6 +74,9 @@ pub fn protocol(sources: &RawSettings, network: &NetworkSettings) -> Result<Http
     })
 }
 
+/// One connection.
+pub type Session = session::Session<Forms>;
+
 /// The mechanism, as [`Protocol`] wants it.
 pub struct Httpform {
     pool: Rc<PoolSettings>,
@@ -86,7 +88,7 @@ pub struct Httpform {
 
 impl Httpform {
     fn new(settings: Settings, network: &NetworkSettings) -> Self {
-        let head = |target: &target::Target| target.head(&settings.content_type, settings.keep_alive).into();
+        let head = |target: &Target| target.head(&settings.content_type, settings.keep_alive).into();
         let heads = settings.targets.iter().map(head).collect();
         let pool = PoolSettings {
             servers: settings.targets.into_iter().map(|target| target.server).collect(),
@@ -108,6 +110,8 @@ impl Httpform {
 }
 
 impl Protocol for Httpform {
+    type Request = Credentials;
+    type Verdict = Verdict;
     type Question = Secret;
     type Answer = Reply;
     type Session = Session;
@@ -119,7 +123,7 @@ impl Protocol for Httpform {
 
     fn session(&self, _: PoolId, server: usize) -> Session {
         let head = self.heads.get(server).map_or_else(|| "".into(), Rc::clone);
-        Session::new(head, Rc::clone(&self.statuses))
+        Session::new(Forms::new(head, Rc::clone(&self.statuses)))
     }
 
     fn exchange(&self, credentials: Credentials) -> Exchange {

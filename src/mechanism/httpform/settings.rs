@@ -3,8 +3,8 @@
 
 use super::escape::Escape;
 use super::status::{ACCEPT, REJECT, Statuses};
-use super::target::{Target, is_path, is_port_or_service};
 use super::template::Template;
+use crate::http::target::{Target, is_path, is_port_or_service};
 use crate::mechanism::tls_keys;
 use crate::net::exchange::TlsSettings;
 use crate::settings::file::{Entry, Problem, Severity};

@@ -198,6 +198,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
             client: Some("2001:db8::7".parse().unwrap()),
+            connection: None,
         }
     }
 

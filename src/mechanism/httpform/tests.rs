@@ -26,6 +26,7 @@ fn credentials(login: &[u8], password: &[u8]) -> Credentials {
         service: Vec::new(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     }
 }
 

@@ -9,12 +9,10 @@ mod directives;
 #[cfg(test)]
 pub(super) mod tests;
 
+use crate::hash::{Hash, OpenSslError, hash};
 use crate::secret::Secret;
 use directives::push_quoted;
-use openssl::error::ErrorStack;
-use openssl::hash::{Hasher, MessageDigest};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
 
 /// The longest challenge, in bytes: RFC 2831, section 2.1.1.
 const LONGEST_CHALLENGE: usize = 2048;
@@ -52,7 +50,7 @@ impl Client {
         let realm = challenge.realm(login.realm);
         let uri = format!("{SERVICE}/{}", login.host);
         let secret = Hashes { challenge: &challenge, login, realm, cnonce, uri: &uri };
-        let failed = |error: ErrorStack| format!("OpenSSL cannot compute DIGEST-MD5: {error}");
+        let failed = |error: OpenSslError| format!("OpenSSL cannot compute DIGEST-MD5: {error}");
         let (response, expected) = secret.compute().map_err(failed)?;
         let message = message(&challenge, login, realm, cnonce, &uri, &response);
         Ok((Self { expected }, message))
@@ -131,7 +129,7 @@ struct Hashes<'a> {
 
 impl Hashes<'_> {
     /// Our response, and what the server must say, both in hexadecimal.
-    fn compute(&self) -> Result<(Secret, Secret), ErrorStack> {
+    fn compute(&self) -> Result<(Secret, Secret), OpenSslError> {
         let latin =
             |text: &[u8]| if self.challenge.is_utf_8 { in_latin_1(text) } else { Secret::copy_of(text) };
         let (name, realm) = (latin(self.login.name), latin(self.realm));
@@ -145,7 +143,7 @@ impl Hashes<'_> {
         Ok((self.proof(&session, b"AUTHENTICATE:")?, self.proof(&session, b":")?))
     }
 
-    fn proof(&self, session: &Secret, method: &[u8]) -> Result<Secret, ErrorStack> {
+    fn proof(&self, session: &Secret, method: &[u8]) -> Result<Secret, OpenSslError> {
         let asked = hexadecimal(&md5(&[method, self.uri.as_bytes()])?);
         let (nonce, cnonce) = (self.challenge.nonce.as_slice(), self.cnonce.as_bytes());
         let parts = [session.as_bytes(), b":", nonce, b":", COUNT, b":", cnonce, b":auth:", asked.as_bytes()];
@@ -200,13 +198,8 @@ fn in_latin_1(text: &[u8]) -> Secret {
     latin
 }
 
-fn md5(parts: &[&[u8]]) -> Result<Secret, ErrorStack> {
-    let mut hasher = Hasher::new(MessageDigest::md5())?;
-    parts.iter().try_for_each(|part| hasher.update(part))?;
-    let mut digest = hasher.finish()?;
-    let secret = Secret::copy_of(&digest);
-    digest.zeroize();
-    Ok(secret)
+fn md5(parts: &[&[u8]]) -> Result<Secret, OpenSslError> {
+    hash(Hash::Md5, parts)
 }
 
 /// In small letters.

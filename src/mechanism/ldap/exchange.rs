@@ -27,7 +27,7 @@ use super::{Realm, dn};
 use crate::credentials::Credentials;
 use crate::job::ErrandResult;
 use crate::net::exchange::{Exchange, Failure, FailureKind, Step};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
 use lookup::ReferralChase;
 use password::Comparison;
@@ -222,6 +222,7 @@ impl Check {
 impl Exchange for Check {
     type Question = Question;
     type Answer = Answer;
+    type Verdict = Verdict;
 
     fn begin(&mut self) -> Next {
         let Credentials { login, password, .. } = &self.credentials;

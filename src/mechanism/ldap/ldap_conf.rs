@@ -34,6 +34,12 @@ impl LdapConf {
         conf
     }
 
+    /// The files and directories that it names.
+    pub fn files(text: &Text) -> Vec<PathBuf> {
+        let tls = Self::read(text, &mut Vec::new()).tls;
+        [tls.authorities_file, tls.authorities_directory].into_iter().flatten().collect()
+    }
+
     fn take(&mut self, option: &str, value: &str) -> Result<(), String> {
         match option {
             "TLS_CACERT" => self.tls.authorities_file = Some(PathBuf::from(value)),

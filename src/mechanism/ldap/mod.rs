@@ -35,6 +35,7 @@ use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Server, TlsMode};
+use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use exchange::Check;
@@ -134,6 +135,8 @@ impl Ldap {
 }
 
 impl Protocol for Ldap {
+    type Request = Credentials;
+    type Verdict = Verdict;
     type Question = Question;
     type Answer = Answer;
     type Session = LdapSession;
@@ -145,6 +148,10 @@ impl Protocol for Ldap {
 
     fn pool(&self, pool: PoolId) -> Rc<PoolSettings> {
         self.pools.pool(pool)
+    }
+
+    fn further_ports(&self) -> Vec<String> {
+        self.realms.all().flat_map(|realm| referral::ports(&realm.settings.referrals)).collect()
     }
 
     fn session(&self, pool: PoolId, server: usize) -> LdapSession {

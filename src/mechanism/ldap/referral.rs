@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::message::Scope;
-use super::settings::Settings;
+use super::settings::{Referrals, Settings};
 use super::uri;
 use crate::net::exchange::{Address, Server, TlsMode};
 
@@ -93,6 +93,20 @@ fn is_usual(service: &str) -> bool {
     matches!(service, "389" | "636" | "ldap" | "ldaps")
 }
 
+/// The ports to which [`target`] may lead, beside those of the configured servers.
+pub fn ports(referrals: &Referrals) -> Vec<String> {
+    if !referrals.follow {
+        return Vec::new();
+    }
+    let listed = referrals.hosts.iter().filter_map(|host| Some(host.rsplit_once(':')?.1));
+    ["389", "636"].into_iter().chain(listed).filter(|port| is_number(port)).map(str::to_owned).collect()
+}
+
+/// An address of IPv6 may end in something else.
+fn is_number(port: &str) -> bool {
+    port.parse::<u16>().is_ok()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -101,6 +115,29 @@ mod tests {
     use crate::secret::Secret;
     use crate::settings::file::Text;
     use crate::settings::raw_settings::RawSettings;
+
+    #[test]
+    fn the_ports_of_all_targets_are_known_ahead() {
+        let referrals = |follow, hosts: &[&str]| Referrals {
+            follow,
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            with_tls: true,
+        };
+        assert!(ports(&referrals(false, &["other:3890"])).is_empty());
+        assert_eq!(ports(&referrals(true, &["listed", "other:3890", "::beef"])), ["389", "636", "3890"]);
+        let settings = settings("ldap_servers: ldaps://one:7000/");
+        let known = [vec!["7000".to_owned()], ports(&settings.referrals)].concat();
+        for uri in
+            ["ldap://one/", "ldaps://one/", "ldaps://one:7000/", "ldap://listed/", "ldap://other:3890/"]
+        {
+            let Some(Server { address: Address::Host { service, .. }, .. }) =
+                target(uri.as_bytes(), &settings).unwrap().server
+            else {
+                panic!("{uri}")
+            };
+            assert!(known.contains(&service), "{uri}");
+        }
+    }
 
     fn settings(servers: &str) -> Settings {
         let file = format!("{servers}\nldap_referrals: yes\nldap_referral_hosts: listed Other:3890\n");

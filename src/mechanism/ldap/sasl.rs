@@ -10,11 +10,9 @@ pub use identity::{Identity, Options};
 use super::digest_md5;
 use super::saslprep::prepared;
 use super::scram::{Challenge, Client, Verification, fresh_nonce};
+use crate::hash::{Hash, hmac};
 use crate::job::{Digest, Errand};
 use crate::secret::Secret;
-use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
 use std::rc::Rc;
 
 /// A mechanism that we speak.
@@ -234,9 +232,7 @@ impl Dialogue {
 
 /// RFC 2195, section 2: the login, and the challenge under the password as a key.
 fn cram_md5(name: &[u8], password: &Secret, challenge: &[u8]) -> Result<Secret, String> {
-    let signed = PKey::hmac(password.as_bytes()).and_then(|key| {
-        Signer::new(MessageDigest::md5(), &key)?.sign_oneshot_to_vec(challenge).map(Secret::from_vec)
-    });
+    let signed = hmac(Hash::Md5, password.as_bytes(), challenge);
     let signed = signed.map_err(|error| format!("OpenSSL cannot compute CRAM-MD5: {error}"))?;
     let mut message = Secret::copy_of(name);
     message.extend_from_slice(b" ");

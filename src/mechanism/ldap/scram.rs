@@ -5,11 +5,10 @@
 
 use super::saslprep::prepared;
 use crate::base64;
+use crate::hash::{OpenSslError, fill_with_chance, hash};
 use crate::job::Digest;
-use crate::mechanism::pbkdf2::{MOST_ROUNDS, hmac, message_digest};
+use crate::mechanism::pbkdf2::{MOST_ROUNDS, hash_of, hmac};
 use crate::secret::Secret;
-use openssl::error::ErrorStack;
-use openssl::hash::hash;
 use subtle::ConstantTimeEq;
 
 /// Fewer rounds than a server has any reason for: RFC 5802 (section 5.1) and RFC 7677 ask for as many. Whoever answers in
@@ -60,8 +59,8 @@ pub enum Verification {
 /// When OpenSSL has no random bytes; the sentence is for the log.
 pub fn fresh_nonce() -> Result<String, String> {
     let mut bytes = [0; 18];
-    openssl::rand::rand_bytes(&mut bytes).map_err(|error| format!("OpenSSL has no random bytes: {error}"))?;
-    Ok(openssl::base64::encode_block(&bytes))
+    fill_with_chance(&mut bytes).map_err(|error| format!("OpenSSL has no random bytes: {error}"))?;
+    Ok(base64::encode(&bytes))
 }
 
 impl Client {
@@ -130,20 +129,20 @@ impl Client {
     /// # Errors
     /// When OpenSSL cannot do its part; the sentence is for the log.
     pub fn final_message(&mut self, salted: &Secret) -> Result<Secret, String> {
-        let binding = openssl::base64::encode_block(&self.header);
+        let binding = base64::encode(&self.header);
         let mut message = [b"c=", binding.as_bytes(), b",r=", &self.joint_nonce].concat();
         self.transcript.push(b',');
         self.transcript.extend_from_slice(&message);
         let proof = self.sign(salted).map_err(|error| format!("OpenSSL cannot compute a proof: {error}"))?;
         message.extend_from_slice(b",p=");
-        message.extend_from_slice(openssl::base64::encode_block(proof.as_bytes()).as_bytes());
+        message.extend_from_slice(base64::encode(proof.as_bytes()).as_bytes());
         Ok(Secret::from_vec(message))
     }
 
     /// Computes both sides' signatures and our proof, as RFC 5802, section 3 has it.
-    fn sign(&mut self, salted: &Secret) -> Result<Secret, ErrorStack> {
+    fn sign(&mut self, salted: &Secret) -> Result<Secret, OpenSslError> {
         let mut proof = hmac(self.digest, salted, b"Client Key")?;
-        let stored = Secret::copy_of(&hash(message_digest(self.digest), proof.as_bytes())?);
+        let stored = hash(hash_of(self.digest), &[proof.as_bytes()])?;
         let ours = hmac(self.digest, &stored, &self.transcript)?;
         proof.as_mut_bytes().iter_mut().zip(ours.as_bytes()).for_each(|(proof, ours)| *proof ^= ours);
         let server = hmac(self.digest, salted, b"Server Key")?;
@@ -223,7 +222,7 @@ pub(super) mod tests {
             let transcript = [&self.transcript, b",".as_slice(), rest].concat();
             let salted = derive_key(self.digest, &self.password, &self.salt, 4096).unwrap();
             let key = hmac(self.digest, &salted, b"Client Key").unwrap();
-            let stored = Secret::copy_of(&hash(message_digest(self.digest), key.as_bytes()).unwrap());
+            let stored = hash(hash_of(self.digest), &[key.as_bytes()]).unwrap();
             let signature = hmac(self.digest, &stored, &transcript).unwrap();
             let proof = base64::decode(&proof[3..]).unwrap();
             let shown = proof.as_bytes().iter().zip(signature.as_bytes()).map(|(one, other)| one ^ other);

@@ -162,6 +162,11 @@ impl<T> Realms<T> {
         special.map_or(&self.general, |(_, special)| special)
     }
 
+    /// What all logins have, each once.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        std::iter::once(&self.general).chain(self.special.iter().map(|(_, special)| special))
+    }
+
     /// Makes something else for every realm.
     pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Realms<U> {
         Realms {

@@ -6,6 +6,7 @@ mod held;
 pub mod service_files;
 pub mod stacks;
 
+use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::log::{clean, debug_always};
 use crate::mechanism::{Local, LocalMechanism};
@@ -17,7 +18,15 @@ use std::ffi::{CStr, CString};
 use std::time::Instant;
 
 /// `-a pam`; an option is ignored, as in C.
-pub const LOCAL: Local = Local { check: |_| Vec::new(), start: |_| Ok(Box::new(Pam::default())) };
+///
+/// Modules are written for programs of root: pam_unix reads /etc/shadow, others keytabs, secrets and sockets that are for
+/// root, or change to the user's account.
+pub const LOCAL: Local = Local {
+    check: |_| Vec::new(),
+    start: |_| Ok(Box::new(Pam::default())),
+    privileges: Privileges::Root,
+    file: |_| None,
+};
 
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).
 const LONGEST_SERVICE: usize = 255;
@@ -70,7 +79,7 @@ impl Pam {
         if matches!(outcome, Outcome::Reject(_)) {
             self.explain_refusal(service);
         }
-        Verdict { outcome, delay: transaction.delay_owed() }
+        Verdict { outcome, delay: Some(transaction.delay_owed()) }
     }
 
     /// Tells once of a service that nobody has made a file for, if that is why all its logins are refused.

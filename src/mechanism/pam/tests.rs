@@ -44,6 +44,7 @@ fn credentials(service: &[u8]) -> Credentials {
         service: service.to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     }
 }
 
@@ -183,7 +184,7 @@ fn the_delay_after_a_failure_is_owed_and_not_slept() {
     // libpam varies the ten minutes by up to a half; slept, they would end this test by its patience.
     let verdict = Pam::default().verify(&credentials(service.name()));
     assert_eq!(verdict.outcome, Outcome::reject("PAM auth error"));
-    assert!(verdict.delay >= Duration::from_secs(250), "{verdict:?}");
+    assert!(verdict.delay >= Some(Duration::from_secs(250)), "{verdict:?}");
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn an_accepted_login_owes_no_delay() {
                  account required pam_permit.so";
     let Some(service) = Service::with(test, lines) else { return };
     let verdict = Pam::default().verify(&credentials(service.name()));
-    assert_eq!(verdict, Verdict { outcome: Outcome::ACCEPT, delay: Duration::ZERO });
+    assert_eq!(verdict, Verdict { outcome: Outcome::ACCEPT, delay: Some(Duration::ZERO) });
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn pam_unix_refuses_a_wrong_password_at_once() {
         let verdict = Pam::default().verify(&credentials);
         let refusal = Refusal { is_unknown_login, ..Refusal::new("PAM auth error") };
         assert_eq!(verdict.outcome, Outcome::Reject(refusal), "{login}");
-        assert!(verdict.delay > Duration::ZERO, "{login}");
+        assert!(verdict.delay > Some(Duration::ZERO), "{login}");
     }
 }
 

@@ -1,25 +1,39 @@
 //! The passwd file: indexed when it has changed, and read at one place for each login.
+//!
+//! It is kept open. That it was written to, removed or replaced shows in what fstat(2) says of it, at the next login. What
+//! does not, as when a link or directory on the way to it leads elsewhere, is noticed within [`LOOK`].
 #![forbid(unsafe_code)]
 
 use super::index::{Builder, Index};
 use super::line::{LONGEST_LINE, Line, LineFault, parse};
 use super::reader::Lines;
 use super::report::Report;
+use crate::ipc::OpenError;
+use crate::mechanism::file::{FileSource, open_regular};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use log::Level;
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions, metadata};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// How often a file that changes while it is read is read again for one login.
 const MOST_LOADS: usize = 3;
 
+/// For how long what is open counts for what is at the path, if it does not say itself that it has changed.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A passwd file and, once it has been read, where its logins are.
 pub(super) struct PasswdFile {
+    /// For errors only.
     path: PathBuf,
+    /// Opens what is there.
+    source: Box<dyn FileSource>,
+    /// When it was asked for that last.
+    opened: Option<Instant>,
     loaded: Option<Loaded>,
 }
 
@@ -39,44 +53,53 @@ pub(super) enum Lookup {
 }
 
 impl PasswdFile {
-    pub(super) fn at(path: PathBuf) -> Self {
-        Self { path, loaded: None }
+    pub(super) fn new(path: PathBuf, source: Box<dyn FileSource>) -> Self {
+        Self { path, source, opened: None, loaded: None }
     }
 
     /// Reads the file: what is to be told about its lines and its mode.
     pub(super) fn inspect(path: &Path) -> Result<Vec<String>, FileError> {
-        regular(path, metadata(path))?;
-        Loaded::read(path).map(|(_, sentences)| sentences)
+        let file = open_regular(path).map_err(|error| FileError::not_opened(path, error))?;
+        Loaded::read(file, path).map(|(_, sentences)| sentences)
     }
 
     /// Reads the file if that has not been done since it changed. What is wrong with its lines is logged at `level`.
     ///
     /// When it cannot be read, what was known of it is forgotten: nobody is let in by a file that has been removed.
-    pub(super) fn refresh(&mut self, level: Level) -> Result<(), FileError> {
+    pub(super) fn refresh(&mut self, now: Instant, level: Level) -> Result<(), FileError> {
         for _ in 0..MOST_LOADS {
-            // Before it is opened: some devices act on that.
-            let stamp = regular(&self.path, metadata(&self.path)).map(|metadata| Stamp::of(&metadata));
-            if let (Some(loaded), Ok(stamp)) = (&self.loaded, &stamp) {
-                if loaded.stamp == *stamp {
-                    return Ok(());
-                }
+            let is_unchanged = self.loaded.as_ref().is_some_and(Loaded::is_unchanged);
+            if !is_due(is_unchanged, self.opened, now) {
+                return Ok(());
             }
-            self.loaded = None;
-            stamp?;
-            let (loaded, sentences) = Loaded::read(&self.path)?;
-            for sentence in sentences {
-                log::log!(target: "passwdfile", level, "{}: {sentence}", self.path.display());
-            }
-            self.loaded = Some(loaded);
+            self.opened = Some(now);
+            self.load(level)?;
         }
         // Still changing; what was read last is as good as any, and the next login reads it again.
         Ok(())
     }
 
+    /// Has the file opened and, if it is not as it was indexed, reads it.
+    fn load(&mut self, level: Level) -> Result<(), FileError> {
+        let opened = self.source.open().map_err(|error| FileError::not_opened(&self.path, error));
+        if let (Ok(file), Some(loaded)) = (&opened, &self.loaded) {
+            if file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == loaded.stamp) {
+                return Ok(());
+            }
+        }
+        self.loaded = None;
+        let (loaded, sentences) = Loaded::read(opened?, &self.path)?;
+        for sentence in sentences {
+            log::log!(target: "passwdfile", level, "{}: {sentence}", self.path.display());
+        }
+        self.loaded = Some(loaded);
+        Ok(())
+    }
+
     /// Looks `login` up, in the file as it is now.
-    pub(super) fn lookup(&mut self, login: &[u8], level: Level) -> Result<Lookup, FileError> {
+    pub(super) fn lookup(&mut self, login: &[u8], now: Instant, level: Level) -> Result<Lookup, FileError> {
         for _ in 0..MOST_LOADS {
-            self.refresh(level)?;
+            self.refresh(now, level)?;
             let found = self.loaded.as_ref().map(|loaded| loaded.find(login));
             match found {
                 Some(Ok(Some(lookup))) => return Ok(lookup),
@@ -89,14 +112,21 @@ impl PasswdFile {
     }
 }
 
+/// Whether what is at the path has to be opened anew. `opened`: when it was last.
+fn is_due(is_unchanged: bool, opened: Option<Instant>, now: Instant) -> bool {
+    !is_unchanged || opened.is_none_or(|opened| now.saturating_duration_since(opened) >= LOOK)
+}
+
 impl Loaded {
+    /// Whether the file has the names and the contents that it had when it was indexed, as far as it tells.
+    fn is_unchanged(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == self.stamp)
+    }
+
     /// Reads and indexes the file; with it comes what is to be told about its lines and mode.
-    fn read(path: &Path) -> Result<(Self, Vec<String>), FileError> {
+    fn read(file: File, path: &Path) -> Result<(Self, Vec<String>), FileError> {
         let unreadable = |error| FileError::unreadable(path, &error);
-        // A FIFO that has taken the file's place by now would wait for a writer; regular files ignore the flag.
-        let file =
-            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(unreadable)?;
-        let metadata = regular(path, file.metadata())?;
+        let metadata = file.metadata().map_err(unreadable)?;
         // Taken before the first byte is read, so that any change from here on is seen at the next login.
         let stamp = Stamp::of(&metadata);
         let mut report = Report::default();
@@ -194,6 +224,8 @@ fn read_up_to(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
 struct Stamp {
     device: u64,
     inode: u64,
+    /// One less when the file was removed or another has taken its name.
+    names: u64,
     size: u64,
     modified: (i64, i64),
     /// Cannot be set back, as the time of modification can.
@@ -205,17 +237,12 @@ impl Stamp {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
+            names: metadata.nlink(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
-}
-
-/// What is at `path`, if it is nothing but a file.
-fn regular(path: &Path, metadata: io::Result<Metadata>) -> Result<Metadata, FileError> {
-    let metadata = metadata.map_err(|error| FileError::unreadable(path, &error))?;
-    if metadata.is_file() { Ok(metadata) } else { Err(FileError::NotAFile(path.to_owned())) }
 }
 
 /// Why the file cannot be used.
@@ -228,6 +255,13 @@ pub(super) enum FileError {
 }
 
 impl FileError {
+    fn not_opened(path: &Path, error: OpenError) -> Self {
+        match error {
+            OpenError::System(number) => Self::unreadable(path, &io::Error::from_raw_os_error(number)),
+            OpenError::NotRegular => Self::NotAFile(path.to_owned()),
+        }
+    }
+
     fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::Unreadable(path.to_owned(), strerror(error))
     }
@@ -255,3 +289,6 @@ impl fmt::Display for FileError {
 #[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+pub(super) use tests::OpenedHere;

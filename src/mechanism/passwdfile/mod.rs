@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The file is looked at for every login and indexed again when it has changed. Whoever writes it should write a new
-//! file and rename it: a login during a rewrite in place sees half a file.
+//! file and rename it: a login during a rewrite in place sees half a file. The worker need not be able to open it: it
+//! keeps it open, and the supervisor opens what is at the path when that may be another file.
 #![forbid(unsafe_code)]
 
 mod file;
@@ -17,9 +18,10 @@ mod reader;
 mod report;
 
 use super::password;
+use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::mechanism::schemes::{NotCompared, Stored};
-use crate::mechanism::{Local, LocalMechanism, MechanismError};
+use crate::mechanism::{Local, LocalMechanism, Means, MechanismError};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
 use crate::settings::file::{Problem, Text};
@@ -29,6 +31,7 @@ use file::{Lookup, PasswdFile};
 use log::Level;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The key of saslauthd.conf that names the file, where `-O` does not.
 pub const PATH_KEY: &str = "passwdfile_path";
@@ -37,7 +40,8 @@ pub const PATH_KEY: &str = "passwdfile_path";
 pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 
 /// `-a passwdfile`
-pub const LOCAL: Local = Local { check, start };
+pub const LOCAL: Local =
+    Local { check, start, privileges: Privileges::Unprivileged, file: |option| path(option).ok() };
 
 struct Passwdfile {
     file: PasswdFile,
@@ -80,10 +84,15 @@ fn inspect(path: PathBuf) -> Result<Vec<Problem>, MechanismError> {
 
 /// Reads the file once in advance. That it cannot be read *now* must not keep the worker from starting: each login
 /// is then answered as unavailable, until the file is back.
-fn start(option: Option<&OsStr>) -> Result<Box<dyn LocalMechanism>, MechanismError> {
-    let mut file = PasswdFile::at(path(option)?);
+fn start(means: Means<'_>) -> Result<Box<dyn LocalMechanism>, MechanismError> {
+    let path = path(means.option)?;
+    let Some(source) = means.file else {
+        let path = path.display();
+        return Err(MechanismError(format!("The passwd file {path} has nobody to open it")));
+    };
+    let mut file = PasswdFile::new(path, source);
     // `check` has reported the bad lines already, and there may be many workers.
-    if let Err(error) = file.refresh(Level::Debug) {
+    if let Err(error) = file.refresh(Instant::now(), Level::Debug) {
         log::debug!(target: "passwdfile", "{error}");
     }
     Ok(Box::new(Passwdfile { file }))
@@ -105,7 +114,7 @@ fn path(option: Option<&OsStr>) -> Result<PathBuf, MechanismError> {
 
 impl LocalMechanism for Passwdfile {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
-        let outcome = match self.file.lookup(&credentials.login, Level::Warn) {
+        let outcome = match self.file.lookup(&credentials.login, Instant::now(), Level::Warn) {
             Err(error) => Outcome::internal_failure(error.to_string()),
             Ok(Lookup::Known(hash)) => match check_hash(&credentials.password, &hash) {
                 Ok(true) => Outcome::ACCEPT,
@@ -140,6 +149,7 @@ fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use super::file::OpenedHere;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
@@ -147,7 +157,8 @@ mod tests {
     const HASH: &str = "$1$7Fkxnd9L$LkYoZxaWAUNAg01uDzRlk0";
 
     fn mechanism(path: &Path) -> Box<dyn LocalMechanism> {
-        start(Some(path.as_os_str())).unwrap()
+        let file = Some(Box::new(OpenedHere::at(path)) as _);
+        start(Means { option: Some(path.as_os_str()), file }).unwrap()
     }
 
     fn ask(mechanism: &mut dyn LocalMechanism, login: &[u8], password: &str) -> Outcome {
@@ -158,9 +169,10 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         let verdict = mechanism.verify(&credentials);
-        assert!(verdict.delay.is_zero());
+        assert_eq!(verdict.delay, None, "the daemon's own delay is for it");
         verdict.outcome
     }
 
@@ -173,7 +185,8 @@ mod tests {
         assert!(problems.len() == 1 && problems[0].is_error(), "{problems:?}");
         let error = problems[0].to_string();
         if option.is_none_or(|option| !option.starts_with('/')) {
-            assert_eq!(start(option.map(OsStr::new)).err(), Some(MechanismError(error.clone())));
+            let means = Means { option: option.map(OsStr::new), file: None };
+            assert_eq!(start(means).err(), Some(MechanismError(error.clone())));
         }
         error
     }

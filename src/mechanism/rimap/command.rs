@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::capabilities::{Capabilities, Literals};
+use crate::base64;
 use crate::secret::Secret;
 use std::collections::VecDeque;
 
@@ -137,7 +138,7 @@ fn plain_response(question: &Question) -> Secret {
     for piece in [b"\0".as_slice(), &question.login, b"\0", question.password.as_bytes()] {
         message.extend_from_slice(piece);
     }
-    Secret::from_vec(openssl::base64::encode_block(message.as_bytes()).into_bytes())
+    Secret::from_vec(base64::encode(message.as_bytes()).into_bytes())
 }
 
 #[cfg(test)]

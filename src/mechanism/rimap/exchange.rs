@@ -8,7 +8,7 @@ use crate::credentials::Credentials;
 use crate::job::ErrandResult;
 use crate::mechanism::alert;
 use crate::net::exchange::{Exchange, Failure, FailureKind, Step};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 
 const REJECTED: &str = "remote server rejected your credentials";
 
@@ -28,6 +28,7 @@ impl Check {
 impl Exchange for Check {
     type Question = Question;
     type Answer = Answer;
+    type Verdict = Verdict;
 
     fn begin(&mut self) -> Step<Question> {
         match self.question.take() {
@@ -70,6 +71,7 @@ mod tests {
             service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
             client: None,
+            connection: None,
         })
     }
 

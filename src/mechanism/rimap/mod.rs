@@ -21,6 +21,7 @@ use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
 use crate::mechanism::{FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Sharing, Timeouts, TlsMode};
+use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use std::ffi::OsStr;
@@ -96,6 +97,8 @@ impl Rimap {
 }
 
 impl Protocol for Rimap {
+    type Request = Credentials;
+    type Verdict = Verdict;
     type Question = Question;
     type Answer = Answer;
     type Session = ImapSession;

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::{NotCompared, not_computed};
+use crate::hash::{Hash, Hasher, OpenSslError, hash};
 use crate::secret::Secret;
-use openssl::hash::{Hasher, MessageDigest};
 use subtle::ConstantTimeEq;
 
 /// What such a hash begins with.
@@ -46,9 +46,9 @@ impl<'a> Apr1<'a> {
         Ok(letters(hash.as_bytes()).ct_eq(self.letters).into())
     }
 
-    fn hash(&self, password: &[u8]) -> Result<Secret, openssl::error::ErrorStack> {
+    fn hash(&self, password: &[u8]) -> Result<Secret, OpenSslError> {
         let inner = md5(&[password, self.salt, password])?;
-        let mut hasher = Hasher::new(MessageDigest::md5())?;
+        let mut hasher = Hasher::new(Hash::Md5)?;
         hasher.update(password)?;
         hasher.update(MAGIC)?;
         hasher.update(self.salt)?;
@@ -62,7 +62,7 @@ impl<'a> Apr1<'a> {
             hasher.update(byte)?;
             bits >>= 1;
         }
-        let mut hash = Secret::copy_of(&hasher.finish()?);
+        let mut hash = hasher.finish()?;
         for round in 0..ROUNDS {
             let (first, last) =
                 if round & 1 == 1 { (password, hash.as_bytes()) } else { (hash.as_bytes(), password) };
@@ -74,10 +74,8 @@ impl<'a> Apr1<'a> {
     }
 }
 
-fn md5(parts: &[&[u8]]) -> Result<Secret, openssl::error::ErrorStack> {
-    let mut hasher = Hasher::new(MessageDigest::md5())?;
-    parts.iter().try_for_each(|part| hasher.update(part))?;
-    Ok(Secret::copy_of(&hasher.finish()?))
+fn md5(parts: &[&[u8]]) -> Result<Secret, OpenSslError> {
+    hash(Hash::Md5, parts)
 }
 
 /// Six bits a letter, the lowest first.

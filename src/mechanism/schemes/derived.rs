@@ -4,11 +4,10 @@
 use super::decode::hexadecimal;
 use super::{NotCompared, malformed, not_computed};
 use crate::base64;
+use crate::hash::hash;
 use crate::job::Digest;
-use crate::mechanism::pbkdf2::{MOST_ROUNDS, derive_key, hmac, message_digest};
+use crate::mechanism::pbkdf2::{MOST_ROUNDS, derive_key, hash_of, hmac};
 use crate::secret::Secret;
-use openssl::hash::hash;
-use subtle::ConstantTimeEq;
 
 /// {PBKDF2…}, of OpenLDAP or of Dovecot.
 pub(super) struct Pbkdf2 {
@@ -69,7 +68,7 @@ impl Scram {
             )));
         }
         let decode = |text: &[u8]| base64::decode(text).ok_or_else(wrong);
-        let is_whole = |key: &Secret| key.len() == message_digest(digest).size();
+        let is_whole = |key: &Secret| key.len() == hash_of(digest).size();
         let (salt, stored_key, server_key) = (decode(salt)?, decode(stored_key)?, decode(server_key)?);
         if !is_whole(&stored_key) || !is_whole(&server_key) {
             return Err(wrong());
@@ -83,9 +82,9 @@ impl Scram {
         let salted = derive_key(self.digest, password, self.salt.as_bytes(), self.rounds)
             .map_err(NotCompared::Failed)?;
         let stored_key = hmac(self.digest, &salted, b"Client Key")
-            .and_then(|client_key| hash(message_digest(self.digest), client_key.as_bytes()))
+            .and_then(|client_key| hash(hash_of(self.digest), &[client_key.as_bytes()]))
             .map_err(not_computed)?;
-        Ok(stored_key.ct_eq(self.stored_key.as_bytes()).into())
+        Ok(stored_key == self.stored_key)
     }
 }
 

@@ -97,9 +97,10 @@ impl<P: Protocol> Driver<P> {
     fn prepare_tls(&mut self, pool: &PoolSettings, server: &Server) -> Result<Tls, Failure> {
         let prepared = self.contexts.context(&pool.tls);
         let prepared = prepared.and_then(|context| tls::prepare(&context, &pool.tls, server.host()));
-        let mut ssl = prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
-        self.sessions.resume(server, &mut ssl);
-        Ok(Tls { ssl, server: server.clone() })
+        let mut connection =
+            prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
+        self.sessions.resume(server, &mut connection);
+        Ok(Tls { connection, server: server.clone() })
     }
 
     fn close(&mut self, id: ConnectionId) {

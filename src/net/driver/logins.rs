@@ -17,7 +17,7 @@ impl<P: Protocol> Driver<P> {
         origin: Origin,
         deadline: Instant,
         now: Instant,
-        step: impl FnOnce(&mut P::Exchange) -> Step<P::Question>,
+        step: impl FnOnce(&mut P::Exchange) -> Step<P::Question, P::Verdict>,
     ) {
         let waits_for = match step(&mut exchange) {
             Step::Ask(pool, question) => {

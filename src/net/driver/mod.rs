@@ -14,17 +14,17 @@ use super::tls_sessions::Sessions;
 use super::upstream::UpstreamManager;
 use super::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::config::NetworkSettings;
-use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::job::{ErrandId, ErrandResult};
 use crate::metrics::ledger::label;
 use crate::metrics::snapshot::ServerNow;
 use crate::metrics::totals::ServerTotals;
-use crate::net::exchange::{Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
+use crate::net::exchange::{Address, Exchange, Failure, FailureKind, Protocol, QuestionId, Session, TlsMode};
 use crate::policy::origin::Origin;
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Makes a mechanism ready to be asked by the event loop.
@@ -35,7 +35,7 @@ pub fn drive<P: Protocol>(
     protocol: P,
     settings: &NetworkSettings,
     event_loop: EventLoopHandle,
-) -> Result<Box<dyn Network>, TlsError> {
+) -> Result<Box<dyn Network<P::Request, P::Verdict>>, TlsError> {
     Ok(Box::new(Driver::new(protocol, settings, event_loop)?))
 }
 
@@ -53,7 +53,7 @@ pub struct Driver<P: Protocol> {
     errands: HashMap<ErrandId, Sender>,
     last_question: u64,
     last_errand: u64,
-    actions: VecDeque<NetworkAction>,
+    actions: VecDeque<NetworkAction<P::Verdict>>,
     /// Connections with something to write.
     unflushed: Vec<ConnectionId>,
     /// Connections with more to read, when all others have had their turn.
@@ -91,13 +91,24 @@ enum Sender {
 }
 
 impl<P: Protocol> Driver<P> {
-    fn new(protocol: P, settings: &NetworkSettings, event_loop: EventLoopHandle) -> Result<Self, TlsError> {
-        let mut contexts = Contexts::default();
+    fn new(
+        protocol: P,
+        settings: &NetworkSettings,
+        mut event_loop: EventLoopHandle,
+    ) -> Result<Self, TlsError> {
+        let mut contexts = Contexts::new(std::mem::take(&mut event_loop.tls_files));
+        let mut have_all_tls = true;
         for pool in protocol.pools() {
             let pool = protocol.pool(pool);
             if pool.servers.iter().any(|server| server.tls != TlsMode::Off) {
                 contexts.context(&pool.tls)?;
+            } else {
+                // A referral may lead from here to a server with TLS.
+                have_all_tls = false;
             }
+        }
+        if have_all_tls {
+            contexts.forget_files();
         }
         Ok(Self {
             protocol,
@@ -121,9 +132,9 @@ impl<P: Protocol> Driver<P> {
     }
 }
 
-impl<P: Protocol> Network for Driver<P> {
-    fn ask(&mut self, login: JobId, origin: Origin, credentials: Credentials, now: Instant) {
-        let exchange = self.protocol.exchange(credentials);
+impl<P: Protocol> Network<P::Request, P::Verdict> for Driver<P> {
+    fn ask(&mut self, login: JobId, origin: Origin, request: P::Request, now: Instant) {
+        let exchange = self.protocol.exchange(request);
         let deadline = now + self.total_timeout;
         self.step(login, exchange, origin, deadline, now, Exchange::begin);
         self.carry_out(now);
@@ -214,8 +225,23 @@ impl<P: Protocol> Network for Driver<P> {
         }
     }
 
-    fn next_action(&mut self) -> Option<NetworkAction> {
+    fn next_action(&mut self) -> Option<NetworkAction<P::Verdict>> {
         self.actions.pop_front()
+    }
+
+    fn ports(&self) -> Vec<String> {
+        let pools = self.protocol.pools().into_iter().map(|pool| self.protocol.pool(pool));
+        let servers = pools.flat_map(|pool| pool.servers.clone());
+        let ports = servers.filter_map(|server| match server.address {
+            Address::Host { service, .. } => Some(service),
+            Address::Path(_) => None,
+        });
+        ports.chain(self.protocol.further_ports()).collect()
+    }
+
+    fn authorities(&self) -> Vec<PathBuf> {
+        let pools = self.protocol.pools().into_iter().map(|pool| self.protocol.pool(pool));
+        pools.filter_map(|pool| pool.tls.authorities_directory.clone()).collect()
     }
 
     fn servers(&self, now: Instant) -> Vec<ServerNow> {

@@ -242,8 +242,12 @@ fn a_file_that_cannot_be_read_is_an_error_at_the_start_if_tls_is_used() {
             greets: false,
         };
         let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
-        let event_loop =
-            EventLoopHandle { registry, token: Box::new(|_| mio::Token(0)), instance: "lines".into() };
+        let event_loop = EventLoopHandle {
+            registry,
+            token: Box::new(|_| mio::Token(0)),
+            instance: "lines".into(),
+            tls_files: Rc::default(),
+        };
         drive(lines, &NetworkSettings::DEFAULT, event_loop).map(drop)
     };
     assert_eq!(start(TlsMode::Off), Ok(()));

@@ -8,9 +8,7 @@ pub mod pool_settings;
 
 pub use pool_settings::{Address, PoolSettings, Server, Sharing, Timeouts, TlsMode, TlsSettings, TlsVersion};
 
-use crate::credentials::Credentials;
 use crate::job::{Errand, ErrandResult};
-use crate::outcome::Verdict;
 use crate::secret::Secret;
 use std::fmt;
 use std::rc::Rc;
@@ -25,6 +23,10 @@ pub struct QuestionId(pub u64);
 
 /// A mechanism that asks servers.
 pub trait Protocol: 'static {
+    /// What is to be decided: credentials, unless it is no mechanism.
+    type Request;
+    /// What comes of it: a [`Verdict`](crate::outcome::Verdict), likewise.
+    type Verdict;
     /// One thing to ask. Kept until it is answered, since it may have to be asked again on another connection.
     type Question;
     /// What the server said, as far as the exchange needs it.
@@ -32,7 +34,7 @@ pub trait Protocol: 'static {
     /// One connection.
     type Session: Session<Question = Self::Question, Answer = Self::Answer>;
     /// One login.
-    type Exchange: Exchange<Question = Self::Question, Answer = Self::Answer>;
+    type Exchange: Exchange<Question = Self::Question, Answer = Self::Answer, Verdict = Self::Verdict>;
 
     /// The pools that are known at the start, so that a certificate that cannot be read is an error then.
     fn pools(&self) -> Vec<PoolId> {
@@ -42,11 +44,16 @@ pub trait Protocol: 'static {
     /// The pool of that number, as a question named it.
     fn pool(&self, pool: PoolId) -> Rc<PoolSettings>;
 
+    /// Ports, as numbers or names from /etc/services, of servers that are in none of [`Self::pools`] and may yet be asked.
+    fn further_ports(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A session for a new connection to the server at that place in the pool's list.
     fn session(&self, pool: PoolId, server: usize) -> Self::Session;
 
-    /// The exchange that checks these credentials.
-    fn exchange(&self, credentials: Credentials) -> Self::Exchange;
+    /// The exchange that decides that request.
+    fn exchange(&self, request: Self::Request) -> Self::Exchange;
 }
 
 /// One connection: what is to be written, and what the bytes read mean.
@@ -121,19 +128,22 @@ pub trait Exchange {
     type Question;
     /// See [`Protocol::Answer`].
     type Answer;
+    /// See [`Protocol::Verdict`].
+    type Verdict;
 
     /// The first step.
-    fn begin(&mut self) -> Step<Self::Question>;
+    fn begin(&mut self) -> Step<Self::Question, Self::Verdict>;
 
     /// The step after an answer. A [`Failure`] means that no server of the pool could answer in time.
-    fn handle_answer(&mut self, answer: Result<Self::Answer, Failure>) -> Step<Self::Question>;
+    fn handle_answer(&mut self, answer: Result<Self::Answer, Failure>)
+    -> Step<Self::Question, Self::Verdict>;
 
     /// The step after an errand.
-    fn handle_errand(&mut self, result: ErrandResult) -> Step<Self::Question>;
+    fn handle_errand(&mut self, result: ErrandResult) -> Step<Self::Question, Self::Verdict>;
 }
 
 /// What a login needs next.
-pub enum Step<Question> {
+pub enum Step<Question, Verdict = crate::outcome::Verdict> {
     /// Ask this.
     Ask(PoolId, Question),
     /// Have a worker do this.

@@ -135,8 +135,8 @@ impl Way {
         let settings = &self.settings.tls;
         let prepared = contexts.context(settings);
         let prepared = prepared.and_then(|context| tls::prepare(&context, settings, self.server.host()));
-        let ssl = prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
-        Ok(Tls { ssl, server: self.server.clone() })
+        let connection = prepared.map_err(|error| Failure::new(FailureKind::Contact, error.to_string()))?;
+        Ok(Tls { connection, server: self.server.clone() })
     }
 }
 

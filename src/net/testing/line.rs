@@ -7,7 +7,7 @@ use crate::net::exchange::{
     Exchange, Failure, FailureKind, PoolId, PoolSettings, Protocol, QuestionId, Session, SessionEvent, Step,
     TlsMode,
 };
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -21,6 +21,8 @@ pub(in crate::net) struct Lines {
 }
 
 impl Protocol for Lines {
+    type Request = Credentials;
+    type Verdict = Verdict;
     type Question = Secret;
     type Answer = Vec<u8>;
     type Session = LineSession;
@@ -48,6 +50,7 @@ pub(in crate::net) struct LineExchange {
 impl Exchange for LineExchange {
     type Question = Secret;
     type Answer = Vec<u8>;
+    type Verdict = Verdict;
 
     fn begin(&mut self) -> Step<Secret> {
         let password = Secret::copy_of(self.credentials.password.as_bytes());

@@ -51,6 +51,7 @@ impl Rig {
             registry: poll.registry().try_clone().unwrap(),
             token: Box::new(token),
             instance: "lines".into(),
+            tls_files: Rc::default(),
         };
         let network = drive(lines, &NetworkSettings::DEFAULT, event_loop).unwrap();
         Self { poll, network, decided: Vec::new(), errands: Vec::new() }
@@ -74,6 +75,7 @@ impl Rig {
             service: service.to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         };
         let origin = crate::policy::origin::Origin::client(0, &credentials.login, None);
         self.network.ask(JobId(number), origin, credentials, now);

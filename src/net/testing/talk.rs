@@ -38,8 +38,8 @@ impl Talk {
         let settings = Rc::new(settings);
         let tls = (mode != TlsMode::Off).then(|| {
             let context = Contexts::default().context(&settings).unwrap();
-            let ssl = tls::prepare(&context, &settings, Some(host)).unwrap();
-            Tls { ssl, server: peer.server(host, mode) }
+            let connection = tls::prepare(&context, &settings, Some(host)).unwrap();
+            Tls { connection, server: peer.server(host, mode) }
         });
         let session = LineSession::new(false, mode == TlsMode::StartTls);
         let connection = Connection::new(session, target, socket, tls);

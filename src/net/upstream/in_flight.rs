@@ -94,7 +94,7 @@ impl InFlight {
         self.watched = false;
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(super) fn counts_for_test(&self) -> (usize, usize) {
         (self.opening.outstanding, self.answers.outstanding)
     }

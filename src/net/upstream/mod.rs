@@ -33,8 +33,10 @@ mod pace;
 mod queue;
 mod second_try;
 mod servers;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod timeouts;

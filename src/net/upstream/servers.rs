@@ -296,7 +296,7 @@ impl Record {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 #[allow(clippy::indexing_slicing)]
 impl Servers {
     pub(super) fn in_flight_for_test(&self, id: ServerId) -> (usize, usize, bool) {

@@ -14,12 +14,14 @@ mod checks;
 mod servers;
 
 use super::health::Availability;
-use super::tests::{failure, named, numbered, pool};
+use super::testing::{failure, named, numbered, pool};
 use super::*;
 use crate::config::ServerOrder;
 use crate::net::exchange::{Server, Sharing, Timeouts};
 use crate::policy::origin::Origin;
-use crate::simulation::{Random, of_all_seeds};
+#[cfg(test)]
+use crate::simulation::of_all_seeds;
+use crate::simulation::{Random, is_over};
 use std::collections::BTreeMap;
 
 const STEPS: usize = 150;
@@ -35,7 +37,12 @@ const INSTANT: Duration = Duration::from_micros(1);
 
 #[test]
 fn every_question_is_answered_once_or_given_up_in_time_whatever_servers_do() {
-    of_all_seeds(|seed| World::new(seed).run());
+    of_all_seeds(run);
+}
+
+/// A world of that seed, to its end.
+pub(crate) fn run(seed: u64) {
+    World::new(seed).run();
 }
 
 /// What a server does at the moment.
@@ -129,7 +136,7 @@ impl World {
     }
 
     fn run(mut self) {
-        for _ in 0..STEPS {
+        for _ in (0..STEPS).take_while(|_| !is_over()) {
             self.step();
             self.carry_out();
             self.check();
@@ -438,6 +445,7 @@ impl World {
 
     /// Left alone, every question ends and everything is forgotten: with nothing but time.
     fn finish(&mut self) {
+        self.well = None;
         while let Some((host, service)) = self.lookups.pop_first() {
             self.manager.handle_addresses(&host, &service, Err("simulated".to_owned()), self.now);
             self.carry_out();
@@ -445,7 +453,6 @@ impl World {
         for mood in self.moods.values_mut() {
             *mood = Mood::Swallows;
         }
-        self.well = None;
         let mut rings = 0;
         while let Some(due) = self.manager.next_timeout() {
             rings += 1;

@@ -39,8 +39,14 @@ impl CachedNames {
     }
 
     /// What they cost on the heap.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::policy) fn bytes(&self) -> usize {
         self.bytes.len().saturating_add(OVERHEAD).next_multiple_of(UNIT).max(LEAST_ALLOCATION)
+    }
+
+    /// Whether that login is meant; see [`is_named`].
+    pub(in crate::policy) fn are_of(&self, login: &[u8]) -> bool {
+        let (name, realm, _) = self.parts();
+        is_named(login, name, realm)
     }
 
     fn parts(&self) -> (&[u8], &[u8], &[u8]) {
@@ -71,9 +77,8 @@ impl Cache {
         };
         let mut place = 0;
         while let Some(entry) = self.entries.get(place as usize) {
-            let (name, realm, _) = entry.names.parts();
             // Another one takes the place of one that goes.
-            if is_named(login, name, realm) { self.remove(place) } else { place += 1 }
+            if entry.names.are_of(login) { self.remove(place) } else { place += 1 }
         }
         before - self.entries.len()
     }

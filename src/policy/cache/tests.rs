@@ -1,16 +1,23 @@
 use super::*;
 use crate::config::site::{Routes, Selector};
+use crate::credentials::Credentials;
+use crate::policy::route::RouteId;
 use crate::secret::Secret;
 use crate::simulation::{Random, of_all_seeds};
 use std::rc::Rc;
 
 const LIFETIME: Duration = Duration::from_secs(100);
+const STALE: Duration = Duration::from_secs(50);
 
 /// What an entry of these tests costs: its names are short.
 const COST: usize = ENTRY_BYTES + 32;
 
 fn cache(bytes: usize) -> Cache {
-    Cache::new(&CacheSettings { bytes, lifetime: LIFETIME }, &[7; 32])
+    Cache::new(&CacheSettings { bytes, lifetime: LIFETIME, stale: STALE })
+}
+
+fn fingerprints() -> Fingerprints {
+    Fingerprints::new(&[7; 32])
 }
 
 fn credentials(login: &str, password: &str) -> Credentials {
@@ -21,17 +28,18 @@ fn credentials(login: &str, password: &str) -> Credentials {
         service: b"smtp".to_vec(),
         realm: b"example.org".to_vec(),
         client: None,
+        connection: None,
     }
 }
 
 fn remember(cache: &mut Cache, login: &str, password: &str, now: Instant) {
-    let fingerprint = cache.fingerprint(&credentials(login, password), RouteId::DEFAULT);
+    let fingerprint = fingerprints().of(&credentials(login, password), RouteId::DEFAULT);
     let names = CachedNames::new(login.as_bytes(), b"example.org", b"smtp");
     cache.remember(fingerprint, names, now);
 }
 
 fn knows(cache: &mut Cache, login: &str, password: &str, now: Instant) -> bool {
-    let fingerprint = cache.fingerprint(&credentials(login, password), RouteId::DEFAULT);
+    let fingerprint = fingerprints().of(&credentials(login, password), RouteId::DEFAULT);
     cache.lookup(&fingerprint, now)
 }
 
@@ -95,8 +103,7 @@ fn the_cache_never_holds_more_names_than_fit() {
 
 #[test]
 fn every_part_of_the_name_counts_and_none_runs_into_the_next() {
-    let cache = cache(10 * COST);
-    let plain = cache.fingerprint(&credentials("anna", "secret"), RouteId::DEFAULT);
+    let plain = fingerprints().of(&credentials("anna", "secret"), RouteId::DEFAULT);
     let mut variants = Vec::new();
     let mut routes = Routes::default();
     routes.special.push((Selector::default(), Rc::default()));
@@ -114,7 +121,7 @@ fn every_part_of_the_name_counts_and_none_runs_into_the_next() {
             _ => (other.login, other.realm) = (b"annaexample.org".to_vec(), Vec::new()),
         }
         let route = if change == 5 || change == 6 { route } else { RouteId::DEFAULT };
-        variants.push(cache.fingerprint(&other, route));
+        variants.push(fingerprints().of(&other, route));
     }
     for (index, variant) in variants.iter().enumerate() {
         assert!(variant.name != plain.name, "{index}");
@@ -134,12 +141,11 @@ fn names_longer_than_the_c_daemons_sixty_bytes_are_cached() {
 /// A directory may have another section for each.
 #[test]
 fn logins_of_which_a_format_makes_the_same_one_share_an_acceptance_within_a_realm_only() {
-    let cache = cache(10 * COST);
     let sent = |login: &str, realm: &str| {
         let sent_login = Some(login.as_bytes().to_vec());
         let realm = realm.as_bytes().to_vec();
         let credentials = Credentials { sent_login, realm, ..credentials("anna", "secret") };
-        cache.fingerprint(&credentials, RouteId::DEFAULT)
+        fingerprints().of(&credentials, RouteId::DEFAULT)
     };
     assert!(sent("anna@a.org", "") == sent("ANNA@A.org", ""));
     assert!(sent("anna@a.org", "") != sent("anna@b.org", ""));
@@ -149,10 +155,9 @@ fn logins_of_which_a_format_makes_the_same_one_share_an_acceptance_within_a_real
 
 #[test]
 fn another_key_makes_another_fingerprint() {
-    let settings = CacheSettings { bytes: 1024, lifetime: LIFETIME };
     let request = credentials("anna", "secret");
-    let one = Cache::new(&settings, &[1; 32]).fingerprint(&request, RouteId::DEFAULT);
-    let two = Cache::new(&settings, &[2; 32]).fingerprint(&request, RouteId::DEFAULT);
+    let one = Fingerprints::new(&[1; 32]).of(&request, RouteId::DEFAULT);
+    let two = Fingerprints::new(&[2; 32]).of(&request, RouteId::DEFAULT);
     assert!(one != two);
 }
 

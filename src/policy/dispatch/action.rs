@@ -1,13 +1,14 @@
 //! What the dispatcher wants done.
 #![forbid(unsafe_code)]
 
-use super::Waiting;
+use super::{Shed, Waiting};
 use crate::config::site::{InstanceId, PoolId};
 use crate::credentials::Credentials;
 use crate::job::{ErrandId, ErrandResult, Purpose};
 use crate::job::{JobId, WorkerId};
 use crate::outcome::Outcome;
 use crate::policy::origin::Origin;
+use crate::policy::policy_server::{OnUnavailable, Question};
 use crate::policy::route::chain::Asked;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -53,6 +54,10 @@ pub enum Action {
     /// All who waited for the login have hung up. If nothing is being asked for it, it is over, which
     /// `handle_decision` tells.
     Withdraw(InstanceId, JobId),
+    /// Ask the policy server, or tell it; answered by `handle_policy_answer`.
+    AskPolicyServer(JobId, Origin, Question),
+    /// Nobody waits for the policy server's answer any more.
+    AbandonPolicyQuestion(JobId),
     /// Tell the mechanism that sent the errand.
     Report(InstanceId, ErrandId, ErrandResult),
     /// Write a line to the log.
@@ -65,10 +70,22 @@ pub enum Event {
     Decided(Rc<Names>, Outcome, DecidedBy),
     /// Logins wait for a worker.
     Waiting(Waiting),
+    /// Logins were told early that no worker would take them in time.
+    Shed(Shed),
     /// A worker answered what it was not asked; it is killed.
     WorkerOutOfTurn(WorkerId),
     /// A worker did not become ready in time; it is killed.
     NeverReady(WorkerId),
+    /// There were many different wrong passwords for that login within a short time.
+    ManyFailures(Rc<Names>),
+    /// The policy server cannot be asked, and what that means for logins.
+    PolicyServerFailed(String, OnUnavailable),
+    /// The policy server, which could not be asked, answers.
+    PolicyServerRecovered,
+    /// The policy server has not heard what came of a login.
+    ReportFailed(String),
+    /// The policy server would have a login refused, which is only logged; and what it says of that.
+    PolicyWouldRefuse(Rc<Names>, String),
     /// A worker took longer than `--request-timeout` over a request.
     TimedOut(Rc<Names>, Duration),
 }
@@ -80,6 +97,10 @@ pub enum DecidedBy {
     Mechanisms(Asked),
     /// The cache.
     Cache,
+    /// The negative cache: these have refused the same a moment ago.
+    NegativeCache(Asked),
+    /// The cache by an acceptance that has expired: none of these could be asked.
+    StaleCache(Asked),
 }
 
 /// What the log says of a request; never the password.

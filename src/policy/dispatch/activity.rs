@@ -10,7 +10,9 @@ impl Dispatcher {
     pub fn activity(&self, decided: u64) -> Activity {
         // While a worker does something for it, or is to, it is counted there.
         let is_at_servers = |job: &&Job| match &job.asker {
-            Asker::Requests(login) => matches!(job.place, Place::Network(_)) && login.errand.is_none(),
+            Asker::Requests(login) => {
+                matches!(job.place, Place::Network(_) | Place::PolicyServer(_)) && login.errand.is_none()
+            }
             Asker::Driver(..) => false,
         };
         Activity {

@@ -46,9 +46,9 @@ fn a_login_that_nobody_accepts_has_one_line_that_names_all_and_the_longest_delay
     let mut scene = Scene::with(service(1, false), &[InWorkers, AtServers]);
     let knows = Outcome::reject("PAM auth error");
     scene.ask(1, "anna", "wrong");
-    scene.answer(0, Verdict { outcome: knows.clone(), delay: 3 * SECOND });
+    scene.answer(0, Verdict { outcome: knows.clone(), delay: Some(3 * SECOND) });
     scene.pass(SECOND);
-    scene.decide(0, Verdict { outcome: unknown(), delay: SECOND });
+    scene.decide(0, Verdict { outcome: unknown(), delay: Some(SECOND) });
     assert_eq!(told(&scene), [(vec![0, 1], knows.clone())]);
     scene.pass(3 * SECOND - Duration::from_nanos(1));
     assert_eq!(scene.replies, []);
@@ -247,7 +247,7 @@ fn a_delay_never_outlasts_the_deadline_of_the_request() {
     let mut scene = Scene::new(service(1, true));
     scene.ask(1, "anna", "wrong");
     scene.ask_with(2, "dovecot", credentials("anna", "wrong"), 1000, 2 * SECOND);
-    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: 10 * SECOND });
+    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: Some(10 * SECOND) });
     scene.pass(2 * SECOND);
     assert_eq!(scene.replies, [(2, Outcome::reject("no"))]);
     scene.pass(8 * SECOND);

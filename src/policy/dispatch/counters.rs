@@ -6,8 +6,10 @@ use crate::metrics::histogram::Histogram;
 use crate::metrics::ledger::label;
 use crate::metrics::reasons::{WorkerDeath, WorkerDeaths};
 use crate::metrics::recent::Recent;
-use crate::metrics::totals::{Totals, Verdicts};
+use crate::metrics::totals::{Penalties, Totals, Verdicts};
 use crate::outcome::Outcome;
+use crate::policy::penalty::Owed;
+use crate::policy::route::chain::Source;
 use std::time::{Duration, Instant};
 
 /// How long the logins of late are looked at, at the least.
@@ -23,7 +25,13 @@ pub(super) struct Counters {
     cache_hits: u64,
     cache_misses: u64,
     cache_flushed: u64,
+    stale_hits: u64,
+    negative_hits: u64,
+    negative_flushed: u64,
+    delayed: u64,
+    shed: u64,
     durations: Histogram,
+    penalties: Penalties,
     worker_deaths: WorkerDeaths,
     /// Of requests.
     recent: Recent,
@@ -40,11 +48,36 @@ impl Counters {
             cache_hits: 0,
             cache_misses: 0,
             cache_flushed: 0,
+            stale_hits: 0,
+            negative_hits: 0,
+            negative_flushed: 0,
+            delayed: 0,
+            shed: 0,
             durations: Histogram::default(),
+            penalties: Penalties::default(),
             worker_deaths: WorkerDeaths::default(),
             recent: Recent::new(LATELY, now),
             recent_checks: vec![Recent::new(LATELY_EACH, now); instances],
         }
+    }
+
+    /// As [`Self::note_verdict`], or else by what is remembered of it.
+    pub(super) fn note_decision(&mut self, source: Source, last: Option<InstanceId>, outcome: &Outcome) {
+        match source {
+            Source::Mechanisms => self.note_verdict(last, outcome),
+            Source::NegativeCache => self.negative_hits = self.negative_hits.saturating_add(1),
+            Source::StaleCache => self.stale_hits = self.stale_hits.saturating_add(1),
+        }
+    }
+
+    /// The answer to a failure is held back.
+    pub(super) fn note_delayed(&mut self) {
+        self.delayed = self.delayed.saturating_add(1);
+    }
+
+    /// A login is told early that it would not be served in time.
+    pub(super) fn note_shed(&mut self) {
+        self.shed = self.shed.saturating_add(1);
     }
 
     /// A request, or a login that nobody waits for any more, is decided by that instance.
@@ -81,8 +114,27 @@ impl Counters {
         self.cache_misses = self.cache_misses.saturating_add(1);
     }
 
-    pub(super) fn note_flushed(&mut self, entries: usize) {
-        self.cache_flushed = self.cache_flushed.saturating_add(entries as u64);
+    /// So many entries of the cache and of the negative cache were removed by hand.
+    pub(super) fn note_flushed(&mut self, accepted: usize, refused: usize) {
+        self.cache_flushed = self.cache_flushed.saturating_add(accepted as u64);
+        self.negative_flushed = self.negative_flushed.saturating_add(refused as u64);
+    }
+
+    /// An answer is held back for a penalty: for the longer one.
+    pub(super) fn note_penalty(&mut self, owed: Owed) {
+        let is_of_address = owed.by_address >= owed.by_login;
+        let count = if is_of_address { &mut self.penalties.by_address } else { &mut self.penalties.by_login };
+        *count = count.saturating_add(1);
+    }
+
+    /// One is not, since too many are.
+    pub(super) fn note_waived_penalty(&mut self) {
+        self.penalties.waived = self.penalties.waived.saturating_add(1);
+    }
+
+    /// There are many failures for a login.
+    pub(super) fn note_many_failures(&mut self) {
+        self.penalties.logins = self.penalties.logins.saturating_add(1);
     }
 
     pub(super) fn note_death(&mut self, reason: WorkerDeath) {
@@ -105,7 +157,13 @@ impl Counters {
             cache_hits: std::mem::take(&mut self.cache_hits),
             cache_misses: std::mem::take(&mut self.cache_misses),
             cache_flushed: std::mem::take(&mut self.cache_flushed),
+            stale_hits: std::mem::take(&mut self.stale_hits),
+            negative_hits: std::mem::take(&mut self.negative_hits),
+            negative_flushed: std::mem::take(&mut self.negative_flushed),
+            failures_delayed: std::mem::take(&mut self.delayed),
+            logins_shed: std::mem::take(&mut self.shed),
             durations: std::mem::take(&mut self.durations),
+            penalties: std::mem::take(&mut self.penalties),
             ..Totals::default()
         };
         std::mem::take(&mut self.worker_deaths).add_to_counts(&mut totals.worker_deaths);

@@ -8,6 +8,8 @@ use crate::job::{ErrandId, JobId, Purpose};
 use crate::outcome::Outcome;
 use crate::policy::cache::Fingerprint;
 use crate::policy::origin::Origin;
+use crate::policy::penalty::Attempt;
+use crate::policy::policy_server;
 use crate::policy::route::chain::Chain;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -41,14 +43,32 @@ pub(super) enum Place {
     Pool(PoolId),
     /// The servers of that mechanism.
     Network(InstanceId),
+    /// The policy server, until then.
+    PolicyServer(Instant),
+    /// Nobody until then, since the policy server wants it.
+    Held(Instant),
+}
+
+impl Place {
+    /// What ends the job's time there; `None` where only its deadline does.
+    pub(super) fn timer(self, id: JobId) -> Option<(Instant, Timer)> {
+        match self {
+            Self::Pool(_) | Self::Network(_) => None,
+            Self::PolicyServer(until) | Self::Held(until) => Some((until, Timer::Policy(id))),
+        }
+    }
 }
 
 /// A login that is being decided, for one request or several that are the same.
 pub(super) struct Login {
     pub(super) names: Rc<Names>,
-    /// With a cache only.
+    /// With a cache or a negative one only.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// With penalties only.
+    pub(super) attempt: Option<Attempt>,
     pub(super) chain: Chain,
+    /// What the policy server knows of it, if it is asked about it.
+    pub(super) policy_attempt: Option<Rc<policy_server::Attempt>>,
     /// While somebody works on it and a further step may follow.
     pub(super) credentials: Option<Credentials>,
     /// When none is left the job is dropped, unless it is being decided; then no further step follows.
@@ -71,6 +91,8 @@ pub(super) enum Waits {
 pub(super) enum Timer {
     /// The deadline of a job.
     Job(JobId),
+    /// The end of its time at the policy server, or of the delay that this wants.
+    Policy(JobId),
     /// The deadline of a request that is earlier than its job's, or the end of the delay of its reply.
     Request(RequestId),
 }

@@ -1,7 +1,8 @@
 //! The heart: from a request to its one reply.
 //!
-//! route → `-r`, `--login-format` → cache → an identical request in flight → its mechanisms, step by step → delay owed for
-//! a failure → reply
+//! route → `-r`, `--login-format` → cache, negative cache → an identical request in flight → the policy server → its mechanisms,
+//! step by step → where none could be asked, an expired acceptance → delay owed for a failure, longer by a penalty → reply →
+//! report to the policy server
 //!
 //! Pure: events and `now` go in through the `handle_…` methods; then [`Dispatcher::next_action`] is called until it
 //! returns nothing, and [`Dispatcher::handle_timeout`] when [`Dispatcher::next_timeout`] has come.
@@ -12,22 +13,36 @@ mod activity;
 #[cfg(test)]
 mod chain_tests;
 mod counters;
+mod delays;
+#[cfg(test)]
+mod guessing_tests;
 mod job;
+mod memory;
 mod observation;
+mod overload;
+#[cfg(test)]
+mod overload_tests;
+mod penalties;
+#[cfg(test)]
+mod penalty_tests;
+mod policy_server;
+#[cfg(test)]
+mod policy_server_tests;
 mod pools;
 mod queue_watch;
 mod replies;
 mod requests;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) mod simulation;
 mod steps;
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod workers;
 
 pub use action::{Action, ClientId, DecidedBy, Event, Names, RequestId};
+pub use overload::Shed;
 pub use queue_watch::Waiting;
 
 use crate::config::site::{InstanceId, PoolId, Site};
@@ -35,10 +50,15 @@ use crate::config::{FrontendSettings, Limits};
 use crate::ipc;
 use crate::job::{Errand, ErrandId, ErrandResult, JobId, Purpose};
 use crate::outcome::{Refusal, Verdict};
-use crate::policy::cache::{Cache, Fingerprint};
+use crate::policy::cache::{Cache, Fingerprint, Fingerprints};
+use crate::policy::negative_cache::NegativeCache;
 use crate::policy::origin::Origin;
+use crate::policy::penalty::Penalties;
 use counters::Counters;
+use delays::Delays;
 use job::{Asker, Job, Place, Timer, Waits};
+use penalties::Punishment;
+use policy_server::PolicyServer;
 use pools::Pools;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -50,7 +70,10 @@ pub struct Dispatcher {
     limits: Limits,
     /// The longest that a job may take, whatever the deadlines of its requests.
     request_timeout: Duration,
+    /// With a cache of either kind.
+    fingerprints: Option<Fingerprints>,
     cache: Option<Cache>,
+    negative_cache: Option<NegativeCache>,
     pools: Pools,
     /// Where each instance of the site works.
     places: Vec<Place>,
@@ -62,7 +85,12 @@ pub struct Dispatcher {
     requests: HashMap<RequestId, Waits>,
     timers: BTreeSet<(Instant, Timer)>,
     last_job: u64,
+    /// Whether logins are given up that would not be served in time; always, but where tests compare.
+    sheds: bool,
     actions: VecDeque<Action>,
+    delays: Delays,
+    punishment: Punishment,
+    policy_server: Option<PolicyServer>,
     counters: Counters,
 }
 
@@ -73,10 +101,14 @@ impl Dispatcher {
             let instance = InstanceId(place);
             site.pool_of(instance).map_or(Place::Network(instance), Place::Pool)
         };
+        let has_negative = !settings.negative_cache_ttl.is_zero();
+        let is_remembering = settings.cache.is_some() || has_negative;
         let mut dispatcher = Self {
             limits: settings.limits,
             request_timeout: settings.request_timeout,
-            cache: settings.cache.as_ref().map(|settings| Cache::new(settings, key)),
+            fingerprints: is_remembering.then(|| Fingerprints::new(key)),
+            cache: settings.cache.as_ref().map(Cache::new),
+            negative_cache: has_negative.then(|| NegativeCache::new(settings.negative_cache_ttl)),
             pools: Pools::new(&site, settings.request_timeout / 2),
             places: (0..site.instances.len()).map(place).collect(),
             errand_pool: site.errand_pool(),
@@ -85,7 +117,11 @@ impl Dispatcher {
             requests: HashMap::new(),
             timers: BTreeSet::new(),
             last_job: 0,
+            sheds: true,
             actions: VecDeque::new(),
+            delays: Delays::new(settings.failure_delay, key),
+            punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
+            policy_server: None,
             counters: Counters::new(&site, now),
             site,
         };
@@ -143,11 +179,15 @@ impl Dispatcher {
             self.timers.remove(&(due, timer));
             match timer {
                 Timer::Job(job) => self.time_out(job, now),
+                Timer::Policy(job) => self.handle_policy_timer(job, now),
                 Timer::Request(request) => self.handle_request_timer(request, now),
             }
         }
         self.pools.handle_timeout(now);
-        self.pools.ids().for_each(|pool| self.watch_queue(pool, now));
+        for pool in self.pools.ids() {
+            self.shed(pool, now);
+            self.watch_queue(pool, now);
+        }
     }
 
     fn handle_request_timer(&mut self, request: RequestId, now: Instant) {
@@ -161,13 +201,15 @@ impl Dispatcher {
     /// From now on mechanisms are asked about every request: others serve by newer settings already, and what was
     /// found by the old ones, or is being found, answers no request that comes after that.
     pub fn forget_all(&mut self) {
-        self.cache = None;
+        (self.fingerprints, self.cache, self.negative_cache) = (None, None, None);
         self.in_flight.clear();
         self.jobs.values_mut().filter_map(Job::login).for_each(|login| login.fingerprint = None);
     }
 
-    /// Answers everybody who waits for a mechanism as unavailable, and those held back at once.
+    /// Answers everybody who waits for a mechanism as unavailable, and those held back at once. The cache makes up for
+    /// mechanisms that are down, and not for a daemon that is.
     pub fn give_up(&mut self, reason: &'static str, now: Instant) {
+        self.forget_all();
         for job in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.abandon(job, now);
             self.end(job, Refusal::broken_off(reason), now);
@@ -176,6 +218,7 @@ impl Dispatcher {
             self.release(request);
         }
         self.timers.clear();
+        self.policy_server.iter_mut().for_each(PolicyServer::give_up);
     }
 
     /// When [`Self::handle_timeout`] must be called at the latest.
@@ -205,9 +248,26 @@ impl Dispatcher {
         JobId(self.last_job + 1)
     }
 
-    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
+    /// A number that no job has.
+    fn take_number(&mut self) -> JobId {
         let id = self.next_job();
         self.last_job = id.0;
+        id
+    }
+
+    /// The job goes to another place, whose time begins.
+    fn put_at(&mut self, id: JobId, place: Place, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut job.place, place);
+        job.since = now;
+        if let Some(timer) = before.timer(id) {
+            self.timers.remove(&timer);
+        }
+        self.timers.extend(place.timer(id));
+    }
+
+    fn add(&mut self, purpose: Purpose, asker: Asker, origin: Origin, place: Place, now: Instant) -> JobId {
+        let id = self.take_number();
         let deadline = now + self.request_timeout;
         let job = Job { purpose: Some(purpose), asker, origin, place, since: now, deadline };
         self.jobs.insert(id, job);
@@ -218,6 +278,9 @@ impl Dispatcher {
     fn forget(&mut self, id: JobId) -> Option<Job> {
         let mut job = self.jobs.remove(&id)?;
         self.timers.remove(&(job.deadline, Timer::Job(id)));
+        if let Some(timer) = job.place.timer(id) {
+            self.timers.remove(&timer);
+        }
         if let Some(fingerprint) = job.login().and_then(|login| login.fingerprint.as_ref()) {
             self.in_flight.remove(fingerprint);
         }

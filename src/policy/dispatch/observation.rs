@@ -5,7 +5,7 @@ use super::job::Job;
 use super::{Dispatcher, InstanceId};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::ledger::label;
-use crate::metrics::snapshot::{CacheNow, MechanismNow, PoolNow};
+use crate::metrics::snapshot::{CacheNow, MechanismNow, NegativeCacheNow, PoolNow};
 use crate::metrics::totals::Totals;
 use crate::policy::cache::{CachedLogin, is_named};
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ impl Dispatcher {
     pub fn take_totals(&mut self) -> Totals {
         let mut totals = self.counters.take(&self.site);
         self.pools.iter_mut().for_each(|pool| totals.waits.add(&pool.take_waits()));
+        if let Some(server) = &mut self.policy_server {
+            totals.policy = std::mem::take(&mut server.counted);
+        }
         totals
     }
 
@@ -57,12 +60,18 @@ impl Dispatcher {
         })
     }
 
+    /// `None` without one.
+    pub fn negative_cache(&mut self, now: Instant) -> Option<NegativeCacheNow> {
+        let cache = self.negative_cache.as_mut()?;
+        Some(NegativeCacheNow { entries: cache.len(now), lifetime: cache.lifetime() })
+    }
+
     /// All logins that are answered by the cache now, the one that was used last first.
     pub fn cached_logins(&self, now: Instant) -> impl Iterator<Item = CachedLogin<'_>> {
         self.cache.iter().flat_map(move |cache| cache.logins(now))
     }
 
-    /// Forgets what the cache knows of a login, or of all; returns how many entries that were. A login is named as the
+    /// Forgets what the cache and the negative cache know of a login, or of all; returns how many entries that were. A login is named as the
     /// mechanism sees it, with or without an `@` and the realm that the client has sent.
     ///
     /// What is being decided meanwhile is not remembered either, and nobody who asks from now on joins it.
@@ -74,8 +83,9 @@ impl Dispatcher {
                 }
             }
         }
-        let flushed = self.cache.as_mut().map_or(0, |cache| cache.flush(login));
-        self.counters.note_flushed(flushed);
-        flushed
+        let accepted = self.cache.as_mut().map_or(0, |cache| cache.flush(login));
+        let refused = self.negative_cache.as_mut().map_or(0, |cache| cache.flush(login));
+        self.counters.note_flushed(accepted, refused);
+        accepted + refused
     }
 }

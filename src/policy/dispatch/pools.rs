@@ -1,6 +1,7 @@
 //! The pools of workers of a site. None takes anything from another.
 #![forbid(unsafe_code)]
 
+use super::overload::OverloadWatch;
 use super::queue_watch::QueueWatch;
 use crate::config::site::{PoolId, Site};
 use crate::job::WorkerId;
@@ -12,20 +13,27 @@ pub(super) struct Pools(Vec<Watched>);
 struct Watched {
     pool: Pool,
     queue: QueueWatch,
+    overload: OverloadWatch,
 }
 
 impl Pools {
     /// Without workers. `most` is the longest that a login may wait.
     pub(super) fn new(site: &Site, most: Duration) -> Self {
-        let pools = site
-            .pools
-            .iter()
-            .map(|pool| Watched { pool: Pool::new(pool.workers.clone()), queue: QueueWatch::new(most) });
+        let pools = site.pools.iter().map(|pool| Watched {
+            pool: Pool::new(pool.workers.clone()),
+            queue: QueueWatch::new(most),
+            overload: OverloadWatch::default(),
+        });
         Self(pools.collect())
     }
 
     pub(super) fn get(&mut self, id: PoolId) -> Option<&mut Pool> {
         self.0.get_mut(id.0).map(|watched| &mut watched.pool)
+    }
+
+    /// As [`Self::get`], and what watches its queue for those who wait in vain.
+    pub(super) fn watched(&mut self, id: PoolId) -> Option<(&mut Pool, &mut OverloadWatch)> {
+        self.0.get_mut(id.0).map(|watched| (&mut watched.pool, &mut watched.overload))
     }
 
     /// All of them.
@@ -64,8 +72,9 @@ impl Pools {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let timeouts =
-            self.0.iter().flat_map(|watched| [watched.pool.next_timeout(), watched.queue.next_timeout()]);
+        let timeouts = self.0.iter().flat_map(|watched| {
+            [watched.pool.next_timeout(), watched.queue.next_timeout(), watched.overload.next_timeout()]
+        });
         timeouts.flatten().min()
     }
 
@@ -81,7 +90,7 @@ impl Pools {
         oldest: impl FnOnce() -> Option<Instant>,
         now: Instant,
     ) -> Option<(usize, Duration)> {
-        let Watched { pool, queue } = self.0.get_mut(id.0)?;
+        let Watched { pool, queue, .. } = self.0.get_mut(id.0)?;
         queue.observe(pool.waiting(), oldest, now)
     }
 

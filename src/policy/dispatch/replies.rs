@@ -6,33 +6,32 @@ use super::{Action, DecidedBy, Dispatcher, Event, Names, RequestId, Waiting};
 use crate::config::site::PoolId;
 use crate::job::JobId;
 use crate::outcome::Outcome;
-use crate::policy::cache::CachedNames;
-use crate::policy::route::chain::{Asked, Decision};
+use crate::policy::route::chain::{Asked, Decision, Source};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 impl Dispatcher {
     /// The login is decided: everybody who waits for it is answered.
     pub(super) fn finish(&mut self, id: JobId, decision: Decision, now: Instant) {
-        let Some(Job { asker: Asker::Requests(mut login), .. }) = self.forget(id) else { return };
-        if let (Some(cache), Outcome::Accept(_)) = (&mut self.cache, &decision.outcome) {
-            let Names { login: name, realm, service, .. } = &*login.names;
-            if let Some(fingerprint) = login.fingerprint.take() {
-                cache.remember(fingerprint, CachedNames::new(name, realm, service), now);
-            }
-        }
+        let Some(Job { asker: Asker::Requests(mut login), origin, .. }) = self.forget(id) else { return };
+        self.note_end(&login, &decision.outcome, now);
         match &decision.outcome {
-            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login),
+            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login, now),
             _ if login.requests.is_empty() => self.log_decision(&login.names, &decision),
             _ => {}
+        }
+        let decision = self.or_stale(decision, &login, now);
+        if decision.source == Source::Mechanisms {
+            self.remember(&mut login, &decision, now);
         }
         for request in login.requests {
             self.answer(request, &login.names, &decision, now);
         }
+        self.report_decision(login.policy_attempt, origin, &decision);
     }
 
-    /// Answers one request. A failure, unavailable too, is held back as long as is owed: some logins bring that about,
-    /// and guessing by them must not be for free.
+    /// Answers one request. A failure is held back as long as is owed, also one of which nobody could tell in the end where
+    /// its login brings that about: guessing by such logins must not be for free.
     pub(super) fn answer(
         &mut self,
         request: RequestId,
@@ -41,10 +40,25 @@ impl Dispatcher {
         now: Instant,
     ) {
         let Some(Waits::Job(_, deadline, since)) = self.requests.remove(&request) else { return };
-        self.counters.note_duration(now.saturating_duration_since(since), now);
         self.timers.remove(&(deadline, Timer::Request(request)));
-        let held_until = now.checked_add(decision.delay).unwrap_or(deadline).min(deadline);
+        self.reply_when_due(request, names, decision, (since, deadline), now);
+    }
+
+    /// Answers a request that is decided; it came at the first instant and has to be answered by the second.
+    pub(super) fn reply_when_due(
+        &mut self,
+        request: RequestId,
+        names: &Rc<Names>,
+        decision: &Decision,
+        (since, deadline): (Instant, Instant),
+        now: Instant,
+    ) {
+        self.counters.note_duration(now.saturating_duration_since(since), now);
+        let owed = self.delay_owed(names, decision, since, now);
+        let owed = self.delay_with_penalty(request, names, &decision.outcome, owed, deadline, now);
+        let held_until = now.checked_add(owed).unwrap_or(deadline).min(deadline);
         if held_until > now {
+            self.counters.note_delayed();
             self.log_decision(names, decision);
             self.requests
                 .insert(request, Waits::Delay(Rc::clone(names), decision.outcome.clone(), held_until));
@@ -58,6 +72,7 @@ impl Dispatcher {
     /// Sends what was held back.
     pub(super) fn release(&mut self, request: RequestId) {
         if let Some(Waits::Delay(names, outcome, _)) = self.requests.remove(&request) {
+            self.punishment.release(request);
             self.actions.push_back(Action::Reply(request, names, outcome));
         }
     }
@@ -77,22 +92,29 @@ impl Dispatcher {
         self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
     }
 
-    /// Log readers count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
+    /// Log readers and penalties count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
     /// mechanism that was next, it is none: that one might have accepted.
-    pub(super) fn log_unheard(&mut self, login: &Login) {
+    pub(super) fn log_unheard(&mut self, login: &Login, now: Instant) {
         if let Some(refusal) = login.chain.refusal().filter(|_| !login.has_been_late) {
+            self.note_failure(login, now);
             self.log_decision(&login.names, &refusal);
         }
     }
 
     fn log_decision(&mut self, names: &Rc<Names>, decision: &Decision) {
-        let Decision { outcome, asked, .. } = decision;
-        self.counters.note_verdict(asked.last(), outcome);
-        let by = DecidedBy::Mechanisms(Asked::clone(asked));
+        let Decision { outcome, asked, source, .. } = decision;
+        self.counters.note_decision(*source, asked.last(), outcome);
+        let asked = Asked::clone(asked);
+        let by = match source {
+            Source::Mechanisms => DecidedBy::Mechanisms(asked),
+            Source::NegativeCache => DecidedBy::NegativeCache(asked),
+            Source::StaleCache => DecidedBy::StaleCache(asked),
+        };
         self.actions.push_back(Action::Log(Event::Decided(Rc::clone(names), outcome.clone(), by)));
     }
 
     pub(super) fn watch_queue(&mut self, pool: PoolId, now: Instant) {
+        self.observe_overload(pool, now);
         let oldest = || {
             let waits = |job: &&Job| job.purpose.is_some() && job.place == Place::Pool(pool);
             self.jobs.values().filter(waits).map(|job| job.since).min()

@@ -43,22 +43,26 @@ impl Dispatcher {
                 return None;
             }
         }
-        let fingerprint = self.cache.as_ref().map(|cache| cache.fingerprint(&credentials, route_id));
+        let fingerprint =
+            self.fingerprints.as_ref().map(|fingerprints| fingerprints.of(&credentials, route_id));
         match self.known(request, &mut credentials, fingerprint.as_ref(), deadline, now) {
             Known::No => {}
             Known::Answered => return None,
             Known::Joined(id) => return Some(id),
         }
         let uid = uid()?;
-        let mut chain = Chain::new(Rc::clone(&route));
-        let Some(place) = chain.next_step().and_then(|instance| self.place_of(instance)) else {
+        let attempt = self.policy_attempt(&credentials);
+        let Some(place) = route.steps.first().and_then(|step| self.place_of(step.instance)) else {
             let outcome = Outcome::internal_failure("there is no mechanism to ask");
             self.refuse(request, credentials, &route, outcome, now);
             return None;
         };
-        let id = self.add_login(credentials, fingerprint, chain, place, uid, now);
+        let id = self.add_login(credentials, fingerprint, Chain::new(route), place, uid, now);
         self.join(id, request, deadline, now);
-        self.begin(id, now);
+        match attempt {
+            Some(attempt) => self.consult(id, attempt, now),
+            None => self.begin_chain(id, now),
+        }
         Some(id)
     }
 
@@ -71,13 +75,10 @@ impl Dispatcher {
         deadline: Instant,
         now: Instant,
     ) -> Known {
-        let (Some(cache), Some(fingerprint)) = (&mut self.cache, fingerprint) else { return Known::No };
-        if cache.lookup(fingerprint, now) {
-            self.counters.note_hit();
-            self.reply_at_once(request, Names::of(credentials), Outcome::ACCEPT, DecidedBy::Cache, now);
+        let Some(fingerprint) = fingerprint else { return Known::No };
+        if self.answer_from_memory(request, credentials, fingerprint, deadline, now) {
             return Known::Answered;
         }
-        self.counters.note_miss();
         let Some(&id) = self.in_flight.get(fingerprint) else { return Known::No };
         self.jobs.get_mut(&id).into_iter().for_each(|job| job.supply(credentials));
         self.join(id, request, deadline, now);
@@ -92,7 +93,10 @@ impl Dispatcher {
                 self.timers.remove(&(deadline, Timer::Request(request)));
                 self.leave(id, request, now);
             }
-            Some(Waits::Delay(.., until)) => drop(self.timers.remove(&(until, Timer::Request(request)))),
+            Some(Waits::Delay(.., until)) => {
+                self.punishment.release(request);
+                self.timers.remove(&(until, Timer::Request(request)));
+            }
             None => {}
         }
     }
@@ -124,7 +128,9 @@ impl Dispatcher {
         let login = Login {
             names: Rc::new(Names::copy_of(&credentials, self.next_job())),
             fingerprint: fingerprint.clone(),
+            attempt: self.punishment.attempt(&credentials),
             chain,
+            policy_attempt: None,
             credentials: None,
             requests: BTreeSet::new(),
             errand: None,
@@ -132,8 +138,18 @@ impl Dispatcher {
         };
         let asker = Asker::Requests(Box::new(login));
         let id = self.add(Purpose::CheckLogin(credentials), asker, origin, place, now);
-        self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        if self.cache.is_some() {
+            self.in_flight.extend(fingerprint.map(|fingerprint| (fingerprint, id)));
+        }
         id
+    }
+
+    /// When a request that waits for a login has to be answered.
+    pub(super) fn deadline_of(&self, request: RequestId) -> Option<Instant> {
+        match self.requests.get(&request)? {
+            Waits::Job(_, deadline, _) => Some(*deadline),
+            Waits::Delay(..) => None,
+        }
     }
 
     fn join(&mut self, id: JobId, request: RequestId, deadline: Instant, now: Instant) {

@@ -35,7 +35,24 @@ impl Dispatcher {
                     self.actions.push_back(Action::Ask(instance, id, job.origin.clone(), credentials));
                 }
             }
+            Place::PolicyServer(_) | Place::Held(_) => {}
         }
+    }
+
+    /// The first mechanism of the login's route is asked.
+    pub(super) fn begin_chain(&mut self, id: JobId, now: Instant) {
+        match self.next_place(id) {
+            Some(place) => {
+                self.put_at(id, place, now);
+                self.begin(id, now);
+            }
+            None => self.end(id, Refusal::internal("there is no mechanism to ask"), now),
+        }
+    }
+
+    fn next_place(&mut self, id: JobId) -> Option<Place> {
+        let next = self.jobs.get_mut(&id).and_then(Job::login).and_then(|login| login.chain.next_step());
+        next.and_then(|instance| self.place_of(instance))
     }
 
     /// Whoever was asked about the login has answered.
@@ -56,8 +73,7 @@ impl Dispatcher {
     }
 
     fn go_on(&mut self, id: JobId, now: Instant) {
-        let next = self.jobs.get_mut(&id).and_then(Job::login).and_then(|login| login.chain.next_step());
-        let place = next.and_then(|instance| self.place_of(instance));
+        let place = self.next_place(id);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let credentials = job.login().and_then(|login| login.credentials.take());
         let (Some(place), Some(credentials)) = (place, credentials) else {
@@ -95,20 +111,26 @@ impl Dispatcher {
         match place {
             Place::Pool(pool) => {
                 if self.pools.get(pool).is_some_and(|pool| pool.withdraw(id, now)) {
-                    self.drop_unheard(id);
+                    self.drop_unheard(id, now);
                 }
             }
             Place::Network(instance) => {
                 self.actions.push_back(Action::Withdraw(instance, id));
                 errand.into_iter().for_each(|errand| self.withdraw_errand(errand, now));
             }
+            Place::PolicyServer(_) => {
+                self.actions.push_back(Action::AbandonPolicyQuestion(id));
+                self.drop_unheard(id, now);
+            }
+            Place::Held(_) => self.drop_unheard(id, now),
         }
     }
 
     /// Nobody hears of the login, but what a step has found goes to the log.
-    fn drop_unheard(&mut self, id: JobId) {
+    fn drop_unheard(&mut self, id: JobId, now: Instant) {
         if let Some(Job { asker: Asker::Requests(login), .. }) = self.forget(id) {
-            self.log_unheard(&login);
+            self.log_unheard(&login, now);
+            self.forget_if_refused(&login, login.chain.refusal().is_some());
         }
     }
 
@@ -143,6 +165,7 @@ impl Dispatcher {
                 self.counters.note_death(WorkerDeath::Timeout);
                 self.site.pools.get(pool.0).and_then(|pool| pool.instance)
             }
+            Place::PolicyServer(_) | Place::Held(_) => None,
         };
         instance.into_iter().for_each(|instance| self.counters.note_check(instance, taken, now));
     }
@@ -151,8 +174,8 @@ impl Dispatcher {
     pub(super) fn time_out_request(&mut self, id: JobId, request: RequestId, now: Instant) {
         let Some(job) = self.jobs.get(&id) else { return };
         let Asker::Requests(login) = &job.asker else { return };
-        let (names, decision) =
-            (Rc::clone(&login.names), login.chain.cut_short(Refusal::internal(job.why_late())));
+        let decision = login.chain.cut_short(Refusal::internal(job.why_late()));
+        let (names, decision) = (Rc::clone(&login.names), self.or_stale(decision, login, now));
         self.answer(request, &names, &decision, now);
         self.jobs.get_mut(&id).and_then(Job::login).into_iter().for_each(|login| login.has_been_late = true);
         self.leave(id, request, now);
@@ -167,7 +190,8 @@ impl Dispatcher {
                     pool.abandon(id, now);
                 }
             }
-            None => {}
+            Some(Place::PolicyServer(_)) => self.actions.push_back(Action::AbandonPolicyQuestion(id)),
+            Some(Place::Held(_)) | None => {}
         }
     }
 
@@ -200,7 +224,9 @@ impl Dispatcher {
 
 impl Job {
     fn why_late(&self) -> &'static str {
-        if self.purpose.is_some() {
+        if let Place::PolicyServer(_) | Place::Held(_) = self.place {
+            "the policy server held the login up for too long"
+        } else if self.purpose.is_some() {
             "no process was free within the request timeout"
         } else {
             "no answer within the request timeout"

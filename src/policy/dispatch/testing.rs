@@ -1,12 +1,16 @@
 //! A dispatcher with a clock that the tests turn, and settings and sites for it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![cfg_attr(not(test), allow(dead_code))] // the simulation wants a part of it
 
 use super::*;
-use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Routes, Step};
-use crate::config::{CacheSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings};
+use crate::config::site::{Continuation, Instance, InstanceId, Pool, Privileges, Route, Routes, Step};
+use crate::config::{
+    CacheSettings, GuessingSettings, Limits, OnUnavailable, ReplyText, WorkerFlag, WorkerSettings,
+};
 use crate::credentials::Credentials;
 use crate::job::{Answer, WorkerId};
 use crate::outcome::Outcome;
+use crate::policy::policy_server::{self, Question};
 use crate::secret::Secret;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -15,7 +19,11 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
     FrontendSettings {
         mechanisms: vec!["pam".into()],
         login_format: None,
-        cache: cache.then_some(CacheSettings { bytes: 1 << 20, lifetime: Duration::from_secs(100) }),
+        cache: cache.then_some(CacheSettings {
+            bytes: 1 << 20,
+            lifetime: Duration::from_secs(100),
+            stale: Duration::ZERO,
+        }),
         workers: WorkerSettings {
             most: workers,
             ready: workers,
@@ -24,12 +32,15 @@ pub(super) fn service(workers: usize, cache: bool) -> FrontendSettings {
         },
         limits: Limits::DEFAULT,
         request_timeout: Duration::from_secs(60),
+        failure_delay: Duration::ZERO,
+        negative_cache_ttl: Duration::ZERO,
         read_timeout: Duration::from_secs(30),
         max_connections: 100,
         max_auth_connections: 100,
         on_unavailable: OnUnavailable::Close,
         reply_text: ReplyText::Full,
         network: crate::config::NetworkSettings::DEFAULT,
+        guessing: GuessingSettings { penalty: true, trusted_networks: "127.0.0.0/8".parse().unwrap() },
     }
 }
 
@@ -49,7 +60,7 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         option: None,
         line: None,
     };
-    let pool = |instance| Pool { instance, workers: service.workers.clone() };
+    let pool = |instance| Pool { instance, workers: service.workers.clone(), privileges: Privileges::Root };
     let local = (0..instances.len()).filter(|place| instances[*place] == Works::InWorkers);
     let errands = instances.contains(&Works::AtServers).then(|| pool(None));
     let all: Vec<_> = (0..instances.len()).collect();
@@ -58,6 +69,7 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         pools: local.map(|place| pool(Some(InstanceId(place)))).chain(errands).collect(),
         routes: Routes { default: route(&all), ..Routes::default() },
         endpoints: Vec::new(),
+        has_policy_server: false,
     }
 }
 
@@ -81,6 +93,7 @@ pub(super) fn credentials(login: &str, password: &str) -> Credentials {
         service: b"smtp".to_vec(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     }
 }
 
@@ -102,6 +115,9 @@ pub(super) struct Scene {
     pub(super) withdrawn: Vec<(InstanceId, JobId)>,
     pub(super) reports: Vec<(ErrandId, ErrandResult)>,
     pub(super) events: Vec<Event>,
+    /// What the policy server was asked and told, and what of it was given up.
+    pub(super) put_to_policy: Vec<(JobId, Question)>,
+    pub(super) abandoned_by_policy: Vec<JobId>,
     workers: u64,
 }
 
@@ -131,6 +147,8 @@ impl Scene {
             withdrawn: Vec::new(),
             reports: Vec::new(),
             events: Vec::new(),
+            put_to_policy: Vec::new(),
+            abandoned_by_policy: Vec::new(),
             workers: 0,
         };
         scene.settle();
@@ -160,6 +178,8 @@ impl Scene {
                 }
                 Action::Withdraw(instance, job) => self.withdrawn.push((instance, job)),
                 Action::Abandon(instance, job) => self.abandoned.push((instance, job)),
+                Action::AskPolicyServer(id, _, question) => self.put_to_policy.push((id, question)),
+                Action::AbandonPolicyQuestion(id) => self.abandoned_by_policy.push(id),
                 Action::Report(_, id, result) => self.reports.push((id, result)),
                 Action::Log(event) => self.events.push(event),
             }
@@ -203,6 +223,13 @@ impl Scene {
     pub(super) fn decide(&mut self, index: usize, verdict: impl Into<Verdict>) {
         let (instance, job) = self.asked[index];
         self.dispatcher.handle_decision(instance, job, verdict.into(), self.now);
+        self.settle();
+    }
+
+    /// The answer to what the policy server was asked or told as the one of that index.
+    pub(super) fn say(&mut self, index: usize, answer: policy_server::Answer) {
+        let id = self.put_to_policy[index].0;
+        self.dispatcher.handle_policy_answer(id, answer, self.now);
         self.settle();
     }
 

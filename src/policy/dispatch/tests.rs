@@ -23,7 +23,7 @@ fn a_failure_is_held_back_as_long_as_pam_wants_without_holding_a_worker() {
     let mut scene = Scene::new(service(1, false));
     let reject = Outcome::reject("PAM auth error");
     scene.ask(1, "anna", "wrong");
-    scene.answer(0, Verdict { outcome: reject.clone(), delay: 2 * SECOND });
+    scene.answer(0, Verdict { outcome: reject.clone(), delay: Some(2 * SECOND) });
     assert_eq!(scene.replies, []);
     scene.ask(2, "bert", "right");
     scene.answer(1, Outcome::ACCEPT);
@@ -40,7 +40,7 @@ fn an_outage_that_pam_wants_to_be_delayed_is_held_back_too() {
     let mut scene = Scene::new(service(1, false));
     let unavailable = Outcome::unavailable("PAM auth error", "pam_authenticate: x");
     scene.ask(1, "anna@nowhere.test", "guess");
-    scene.answer(0, Verdict { outcome: unavailable.clone(), delay: 2 * SECOND });
+    scene.answer(0, Verdict { outcome: unavailable.clone(), delay: Some(2 * SECOND) });
     scene.pass(2 * SECOND - Duration::from_nanos(1));
     assert_eq!(scene.replies, []);
     scene.pass(Duration::from_nanos(1));
@@ -51,7 +51,7 @@ fn an_outage_that_pam_wants_to_be_delayed_is_held_back_too() {
 fn an_acceptance_is_never_held_back() {
     let mut scene = Scene::new(service(1, false));
     scene.ask(1, "anna", "right");
-    scene.answer(0, Verdict { outcome: Outcome::ACCEPT, delay: SECOND });
+    scene.answer(0, Verdict { outcome: Outcome::ACCEPT, delay: Some(SECOND) });
     assert_eq!(scene.replies, [(1, Outcome::ACCEPT)]);
 }
 
@@ -59,7 +59,7 @@ fn an_acceptance_is_never_held_back() {
 fn a_delay_never_outlasts_the_request_timeout() {
     let mut scene = Scene::new(service(1, false));
     scene.ask(1, "anna", "wrong");
-    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: Duration::MAX });
+    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: Some(Duration::MAX) });
     scene.pass(60 * SECOND);
     assert_eq!(scene.replies.len(), 1);
 }
@@ -180,7 +180,7 @@ fn every_client_of_a_shared_call_has_its_own_line_in_the_log() {
     let mut scene = Scene::new(service(1, true));
     scene.ask(1, "anna", "secret");
     scene.ask(2, "anna", "secret");
-    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: SECOND });
+    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: Some(SECOND) });
     assert_eq!(scene.events.len(), 2);
 }
 
@@ -255,7 +255,7 @@ fn a_joined_login_goes_on_while_anyone_waits_for_it() {
 fn a_client_that_hangs_up_during_its_delay_holds_nothing() {
     let mut scene = Scene::new(service(1, false));
     scene.ask(1, "anna", "wrong");
-    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: 2 * SECOND });
+    scene.answer(0, Verdict { outcome: Outcome::reject("PAM auth error"), delay: Some(2 * SECOND) });
     scene.hang_up(1);
     assert!(scene.dispatcher.is_idle() && scene.dispatcher.timers.is_empty());
     scene.pass(2 * SECOND);
@@ -408,7 +408,7 @@ fn a_delay_that_is_owed_counts_for_no_duration_and_a_wait_for_a_worker_does() {
     scene.ask(1, "anna", "wrong");
     scene.ask(2, "bert", "secret");
     scene.pass(2 * SECOND);
-    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: 3 * SECOND });
+    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: Some(3 * SECOND) });
     scene.pass(SECOND);
     scene.answer(1, Outcome::ACCEPT);
     let totals = scene.dispatcher.take_totals();
@@ -469,4 +469,35 @@ fn a_pool_tells_who_works_who_waits_and_since_when() {
     assert_eq!((pool.instance.as_deref(), pool.idle, pool.busy, pool.queued), (Some("a"), 0, 2, 2));
     assert_eq!((pool.most, pool.longest_wait), (2, 2 * SECOND));
     assert_eq!(scene.dispatcher.waiting_requests(), 4);
+}
+
+/// A frontend that drains would end, and its client never hear.
+#[test]
+fn a_reply_that_is_held_back_is_still_to_be_given() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "wrong");
+    scene.answer(0, Verdict { outcome: Outcome::reject("no"), delay: Some(SECOND) });
+    assert!(!scene.dispatcher.is_idle());
+    scene.pass(SECOND);
+    assert!(scene.dispatcher.is_idle());
+}
+
+#[test]
+fn jobs_are_numbered_from_behind_those_of_the_process_before() {
+    let mut scene = Scene::new(service(1, false));
+    scene.dispatcher = scene.dispatcher.numbering_after(JobId(41));
+    scene.ask(1, "anna", "secret");
+    assert_eq!(scene.dispatcher.jobs.keys().copied().collect::<Vec<_>>(), [JobId(42)]);
+}
+
+#[test]
+fn the_login_of_a_worker_that_answers_another_is_unavailable_at_once() {
+    let mut scene = Scene::new(service(1, false));
+    scene.ask(1, "anna", "secret");
+    let (worker, JobId(job)) = scene.sent[0];
+    let verdict = Answer::Verdict(Outcome::ACCEPT.into());
+    scene.dispatcher.handle_answer(worker, JobId(job + 1), verdict, scene.now);
+    scene.settle();
+    assert_eq!(scene.replies, [(1, Outcome::internal_failure("the worker answered something else"))]);
+    assert_eq!(scene.killed, [worker]);
 }

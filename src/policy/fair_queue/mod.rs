@@ -23,6 +23,7 @@ use std::time::Instant;
 use turns::Turns;
 
 /// Things that wait, each from an [`Origin`] and with a number: the order of arrival among those of one login.
+#[derive(Clone)]
 pub struct FairQueue<T> {
     users: Turns<Option<u32>>,
     subnets: HashMap<Option<u32>, Turns<Subnet>>,
@@ -94,6 +95,26 @@ impl<T> FairQueue<T> {
         let login = logins.in_turn().find(|login| logins.held(login) < of_login)?;
         let (origin, items) = self.waiting.get_key_value(&Origin { uid, login: Rc::clone(login) })?;
         items.first_key_value().map(|(number, item)| (origin, *number, item))
+    }
+
+    /// All that wait, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.waiting.values().flat_map(BTreeMap::values)
+    }
+
+    /// All that wait, in the order in which they would be served if nobody else came and each was done with at once.
+    pub fn all_in_turn(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        let mut rest = self.clone();
+        let mut all = Vec::with_capacity(self.length);
+        while let Some((origin, number, item)) = rest.next(usize::MAX) {
+            all.push(item.clone());
+            let origin = origin.clone();
+            rest.pass(&origin, number);
+        }
+        all
     }
 
     /// It is served and holds a place until [`Self::release`].

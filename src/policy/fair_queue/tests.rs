@@ -199,3 +199,17 @@ fn nobody_is_overtaken_twice_while_holding_nothing() {
         }
     });
 }
+
+/// Whoever invents a login for each request leaves no more behind than that.
+#[test]
+fn those_who_want_nothing_any_more_are_remembered_within_a_bound() {
+    let (mut queue, now) = (FairQueue::default(), Instant::now());
+    for number in 0..5000 {
+        let origin = origin(GOOD, &number.to_string());
+        queue.insert(&origin, number, number);
+        queue.take(&origin, number);
+        queue.release(&origin, now);
+    }
+    let remembered: usize = queue.logins.values().map(Turns::len).sum();
+    assert!((1..=1024).contains(&remembered), "{remembered}");
+}

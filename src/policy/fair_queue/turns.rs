@@ -14,6 +14,7 @@ pub(super) const STAYS: Duration = Duration::from_secs(2);
 const MOST_REMEMBERED: usize = 1024;
 
 /// Those who wait for something, hold something, or did so a moment ago.
+#[derive(Clone)]
 pub(super) struct Turns<K> {
     members: HashMap<K, Member>,
     /// Those who wait, by whose turn it is.
@@ -24,7 +25,7 @@ pub(super) struct Turns<K> {
     last_turn: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Member {
     waiting: usize,
     held: usize,

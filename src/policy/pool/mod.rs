@@ -5,6 +5,7 @@
 
 pub(crate) mod backoff;
 mod observation;
+mod overload;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use crate::metrics::histogram::Histogram;
 use crate::policy::fair_queue::FairQueue;
 use crate::policy::origin::Origin;
 use backoff::Backoff;
+use overload::Pace;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,7 @@ pub struct Pool {
     jobs: HashMap<JobId, Job>,
     /// How long they have waited that were taken since somebody asked.
     waits: Histogram,
+    pace: Pace,
     /// Workers asked for that have not come yet.
     awaited: usize,
     has_been_ready: bool,
@@ -84,6 +87,7 @@ impl Pool {
             queue: FairQueue::default(),
             jobs: HashMap::new(),
             waits: Histogram::default(),
+            pace: Pace::default(),
             awaited: 0,
             has_been_ready: false,
             backoff: Backoff::default(),
@@ -139,7 +143,9 @@ impl Pool {
     pub fn handle_ready(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
         let starting = |worker: &&mut Worker| matches!(worker.state, State::Starting(_));
         let Some(worker) = self.workers.get_mut(&id).filter(starting) else {
-            return self.kill(id, now);
+            let lost = self.kill(id, now);
+            self.start_missing(now);
+            return lost;
         };
         worker.state = State::Idle;
         self.has_been_ready = true;
@@ -185,9 +191,11 @@ impl Pool {
             self.idle.push_back(id);
         }
         let taken = self.jobs.get(&job).map_or(now, |job| job.since);
+        let taken = now.saturating_duration_since(taken);
+        self.pace.record(taken);
         self.release(job, now);
         self.start_missing(now);
-        Ok(now.saturating_duration_since(taken))
+        Ok(taken)
     }
 
     /// The worker is dead. Returns the job that died with it.

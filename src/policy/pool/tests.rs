@@ -81,12 +81,13 @@ fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
     }
 }
 
+/// And replaced at once: others may wait for it, and nothing else may happen for long.
 #[test]
 fn a_worker_that_says_ready_twice_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     assert_eq!(pool.handle_ready(WorkerId(1), now), None);
-    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1))]);
+    assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
 }
 
 #[test]
@@ -224,4 +225,39 @@ fn workers_that_die_at_start_are_replaced_ever_more_slowly() {
         pool.handle_timeout(now);
     }
     assert!((25..60).contains(&starts), "{starts}");
+}
+
+#[test]
+fn workers_that_cannot_be_started_are_tried_ever_more_seldom() {
+    let mut now = Instant::now();
+    let (mut pool, begin, mut tries) = (Pool::new(settings(1, 1, 100)), now, 0);
+    pool.handle_timeout(now);
+    while now - begin < Duration::from_secs(60) {
+        for command in commands(&mut pool) {
+            assert_eq!(command, Command::Start);
+            tries += 1;
+            pool.handle_start_failed(now);
+        }
+        now = pool.next_timeout().unwrap_or(now).max(now);
+        pool.handle_timeout(now);
+        assert!(tries < 1000, "without a pause");
+    }
+    assert!((25..60).contains(&tries), "{tries}");
+}
+
+/// A worker is kept free for a moment for the user whose turn it was; then somebody else has it, without another event.
+#[test]
+fn a_worker_that_was_kept_free_is_used_when_the_moment_is_over() {
+    let now = Instant::now();
+    let mut pool = pool_of(2, settings(2, 2, 100), now);
+    pool.submit(JobId(1), Origin::client(2, b"bert", None), now);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1))]);
+    assert!(pool.handle_answer(WorkerId(1), JobId(1), now).is_ok());
+    pool.submit(JobId(2), anna(), now);
+    pool.submit(JobId(3), anna(), now);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(2), JobId(2))]);
+    let due = pool.next_timeout().unwrap();
+    assert!(due - now <= Duration::from_secs(2));
+    pool.handle_timeout(due);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(3))]);
 }

@@ -18,6 +18,8 @@ pub struct Chain {
     refusal: Option<Refusal>,
     /// The longest that a step wants.
     delay: Duration,
+    /// Whether a step has refused that leaves the delay to the daemon.
+    owes_failure_delay: bool,
 }
 
 /// What an answer leads to.
@@ -30,14 +32,31 @@ pub enum Progress {
 }
 
 /// What has become of a login.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The answers of all steps together.
     pub outcome: Outcome,
     /// For the log: the one that accepted, otherwise all that were asked.
     pub asked: Asked,
-    /// For how long a failure is to be held back.
+    /// For how long its mechanisms want a failure to be held back.
     pub delay: Duration,
+    /// Whether one has refused the login that leaves the delay to the daemon, whatever came of it in the end.
+    pub owes_failure_delay: bool,
+    /// Whether any has refused the login, whatever came of it in the end.
+    pub is_refused: bool,
+    /// Who says so.
+    pub source: Source,
+}
+
+/// Who says what has become of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The mechanisms that were asked, just now.
+    Mechanisms,
+    /// The negative cache: what they have said a moment ago.
+    NegativeCache,
+    /// The cache: none of them could be asked, and its acceptance has expired not long ago.
+    StaleCache,
 }
 
 /// Some steps of a route, in order.
@@ -45,12 +64,19 @@ pub struct Decision {
 pub struct Asked {
     route: Rc<Route>,
     steps: Range<usize>,
+    /// Whether the policy server has decided, so that nobody was asked.
+    by_policy: bool,
 }
 
 impl Asked {
     /// Every step of the route.
     pub fn all(route: &Rc<Route>) -> Self {
-        Self { route: Rc::clone(route), steps: 0..route.steps.len() }
+        Self { route: Rc::clone(route), steps: 0..route.steps.len(), by_policy: false }
+    }
+
+    /// Whether the policy server has decided instead of all these.
+    pub fn is_policy_server(&self) -> bool {
+        self.by_policy
     }
 
     /// Who was asked last.
@@ -67,7 +93,14 @@ impl Asked {
 impl Chain {
     /// A login of which nobody has been asked yet.
     pub fn new(route: Rc<Route>) -> Self {
-        Self { route, asked: 0, unavailable: None, refusal: None, delay: Duration::ZERO }
+        Self {
+            route,
+            asked: 0,
+            unavailable: None,
+            refusal: None,
+            delay: Duration::ZERO,
+            owes_failure_delay: false,
+        }
     }
 
     /// Goes on to the next step and names whom it asks; `None` behind the last.
@@ -87,11 +120,12 @@ impl Chain {
 
     /// The step that was asked last has answered, or could not be asked.
     pub fn handle(&mut self, verdict: Verdict) -> Progress {
-        self.delay = self.delay.max(verdict.delay);
+        self.delay = self.delay.max(verdict.delay.unwrap_or_default());
         let step = self.current().copied();
         let continuation = match verdict.outcome {
             outcome @ Outcome::Accept(_) => return Progress::Done(self.accepted(outcome)),
             Outcome::Reject(refusal) => {
+                self.owes_failure_delay |= verdict.delay.is_none();
                 let is_unknown = refusal.is_unknown_login;
                 self.note(refusal);
                 step.map(|step| if is_unknown { step.on_unknown } else { step.on_reject })
@@ -110,18 +144,31 @@ impl Chain {
     /// No further step can be asked, or the one that is being asked is not waited for; `refusal` says why.
     pub fn cut_short(&self, refusal: Refusal) -> Decision {
         let refusal = self.unavailable.clone().unwrap_or(refusal);
-        Decision { outcome: Outcome::Unavailable(refusal), asked: self.all_asked(), delay: self.delay }
+        self.failed(Outcome::Unavailable(refusal))
+    }
+
+    /// The policy server decides, before anybody is asked. A refusal owes the delay of any failure.
+    pub fn decided_by_policy(&self, outcome: Outcome) -> Decision {
+        let owes_failure_delay = matches!(outcome, Outcome::Reject(_));
+        let asked = Asked { route: Rc::clone(&self.route), steps: 0..0, by_policy: true };
+        Decision {
+            outcome,
+            asked,
+            delay: self.delay,
+            owes_failure_delay,
+            is_refused: false,
+            source: Source::Mechanisms,
+        }
     }
 
     /// What has been found so far that is no outage, for the log if nobody waits for the answer any more.
     pub fn refusal(&self) -> Option<Decision> {
-        let outcome = Outcome::Reject(self.refusal.clone()?);
-        Some(Decision { outcome, asked: self.all_asked(), delay: self.delay })
+        Some(self.failed(Outcome::Reject(self.refusal.clone()?)))
     }
 
     /// All whose turn has come.
     pub fn all_asked(&self) -> Asked {
-        Asked { route: Rc::clone(&self.route), steps: 0..self.asked }
+        Asked { route: Rc::clone(&self.route), steps: 0..self.asked, by_policy: false }
     }
 
     fn current(&self) -> Option<&Step> {
@@ -137,13 +184,26 @@ impl Chain {
 
     fn accepted(&self, outcome: Outcome) -> Decision {
         let steps = self.asked.saturating_sub(1)..self.asked;
-        Decision { outcome, asked: Asked { route: Rc::clone(&self.route), steps }, delay: Duration::ZERO }
+        let asked = Asked { route: Rc::clone(&self.route), steps, by_policy: false };
+        let source = Source::Mechanisms;
+        let delay = Duration::ZERO;
+        Decision { outcome, asked, delay, owes_failure_delay: false, is_refused: false, source }
     }
 
     fn refused(&self) -> Decision {
         let unavailable = self.unavailable.clone().map(Outcome::Unavailable);
         let outcome = unavailable.or_else(|| self.refusal.clone().map(Outcome::Reject));
-        let outcome = outcome.unwrap_or_else(|| Outcome::internal_failure("no mechanism was asked"));
-        Decision { outcome, asked: self.all_asked(), delay: self.delay }
+        self.failed(outcome.unwrap_or_else(|| Outcome::internal_failure("no mechanism was asked")))
+    }
+
+    fn failed(&self, outcome: Outcome) -> Decision {
+        Decision {
+            outcome,
+            asked: self.all_asked(),
+            delay: self.delay,
+            owes_failure_delay: self.owes_failure_delay,
+            is_refused: self.refusal.is_some(),
+            source: Source::Mechanisms,
+        }
     }
 }

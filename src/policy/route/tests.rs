@@ -16,6 +16,7 @@ fn credentials(login: &str, service: &str, realm: &str) -> Credentials {
         service: service.into(),
         realm: realm.into(),
         client: None,
+        connection: None,
     }
 }
 
@@ -117,7 +118,7 @@ fn any_verdict(random: &mut Random, number: usize) -> Verdict {
         3 | 4 => Outcome::unknown_login("", text),
         _ => Outcome::unavailable("", text),
     };
-    Verdict { outcome, delay: Duration::from_secs(random.below(4)) }
+    Verdict { outcome, delay: Some(Duration::from_secs(random.below(4))) }
 }
 
 fn any_route(random: &mut Random) -> Rc<Route> {
@@ -152,7 +153,7 @@ fn expected(route: &Route, verdicts: &[Verdict]) -> (usize, Outcome, Duration) {
     let knows = |outcome: &&Outcome| matches!(outcome, Outcome::Reject(refusal) if !refusal.is_unknown_login);
     let outcome =
         accepted.or(unavailable).or_else(|| outcomes().find(knows)).or_else(|| outcomes().next_back());
-    let delay = asked.iter().map(|verdict| verdict.delay).max().unwrap();
+    let delay = asked.iter().filter_map(|verdict| verdict.delay).max().unwrap();
     (count, outcome.unwrap().clone(), delay)
 }
 

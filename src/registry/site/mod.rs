@@ -18,6 +18,7 @@ use crate::config::FrontendSettings;
 use crate::config::site::{Endpoint, Instance, Site};
 use crate::settings::file::{File, Problem, Text};
 use crate::settings::raw_settings::RawSettings;
+use crate::weakforced;
 use instances::Instances;
 use std::path::Path;
 
@@ -40,10 +41,11 @@ pub fn resolve(
         Source { path: sources.file.as_ref().map_or_else(|| Path::new(""), Text::path), file: &file };
     let mut instances = Instances::new(source, settings, sources.option.as_deref());
     let routes = routes::read(source, settings, &mut instances, &mut problems);
-    let pools = pools::of(&instances, &routes.default, &settings.workers);
+    let has_policy_server = weakforced::is_configured(sources);
+    let pools = pools::of(&instances, &routes.default, &settings.workers, has_policy_server);
     let endpoints = endpoints::read(source, endpoints, &mut problems);
     problems.extend(instances.unused(source));
-    let site = Site { instances: instances.into_found(), pools, routes, endpoints };
+    let site = Site { instances: instances.into_found(), pools, routes, endpoints, has_policy_server };
     (site, once_each(problems))
 }
 

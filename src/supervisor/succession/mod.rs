@@ -14,8 +14,8 @@ mod command;
 mod frontend;
 mod heartbeat;
 mod leaving;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 

@@ -3,12 +3,13 @@
 
 use super::within::within;
 use crate::config::Config;
-use crate::config::site::Instance;
+use crate::mechanism::MechanismError;
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
 use crate::net::probe::Probed;
-use crate::registry::connect::probe;
+use crate::registry::connect::{probe, probe_policy_server};
 use crate::registry::load::Loaded;
 use crate::system_check::judge::servers::Contact;
+use crate::weakforced;
 use crate::worker::do_errand;
 use std::time::Duration;
 
@@ -18,18 +19,29 @@ const LONGEST_STEP: Duration = Duration::from_secs(8);
 /// Name lookups and as many addresses of a server as anybody has.
 const LONGEST_LOOK: Duration = Duration::from_secs(60);
 
-/// How far each server of each mechanism lets this program come.
+/// How far each server of each mechanism, and each policy server, lets this program come.
 pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
-    let instances: Vec<_> = loaded.site.remote_instances().map(|(_, instance)| instance.clone()).collect();
-    instances.into_iter().flat_map(|instance| of_instance(config, loaded, instance)).collect()
-}
-
-fn of_instance(config: &Config, loaded: &Loaded, instance: Instance) -> Vec<Contact> {
     let mut network = config.frontend.network.clone();
     network.operation_timeout = network.operation_timeout.min(LONGEST_STEP);
-    let (name, sources) = (instance.name.clone(), loaded.sources.copy());
+    let mut contacts = Vec::new();
+    for (_, instance) in loaded.site.remote_instances() {
+        let (instance, sources, network) = (instance.clone(), loaded.sources.copy(), network.clone());
+        let name = instance.name.clone();
+        contacts.extend(of(&name, move || probe(&instance, &sources, &network, do_errand)));
+    }
+    let sources = loaded.sources.copy();
+    contacts.extend(of(weakforced::NAME, move || probe_policy_server(&sources, &network, do_errand)));
+    contacts
+}
+
+/// The servers that `probe` finds.
+fn of(
+    name: &str,
+    probe: impl FnOnce() -> Option<Result<Vec<Probed>, MechanismError>> + Send + 'static,
+) -> Vec<Contact> {
+    let instance = name.to_owned();
     let looked = within(LONGEST_LOOK, move || {
-        probe(&instance, &sources, &network, do_errand).map(|probed| {
+        probe().map(|probed| {
             let probed = probed.map_err(|error| error.to_string())?;
             Ok(probed.into_iter().map(|probed| contact(&instance, probed)).collect::<Vec<_>>())
         })
@@ -37,14 +49,14 @@ fn of_instance(config: &Config, loaded: &Loaded, instance: Instance) -> Vec<Cont
     match looked {
         Some(None) => Vec::new(),
         Some(Some(Ok(contacts))) => contacts,
-        Some(Some(Err(reason))) => vec![nothing(name, reason)],
-        None => vec![nothing(name, format!("it took longer than {} s", LONGEST_LOOK.as_secs()))],
+        Some(Some(Err(reason))) => vec![nothing(name.to_owned(), reason)],
+        None => vec![nothing(name.to_owned(), format!("it took longer than {} s", LONGEST_LOOK.as_secs()))],
     }
 }
 
-fn contact(instance: &Instance, Probed { server, reached }: Probed) -> Contact {
+fn contact(instance: &str, Probed { server, reached }: Probed) -> Contact {
     Contact {
-        instance: instance.name.clone(),
+        instance: instance.to_owned(),
         host_and_port: host_and_port(&server),
         has_tls: server.tls != TlsMode::Off,
         server: server.name,

@@ -1,4 +1,4 @@
-//! How the daemon is started here, and what it or its frontend may not read.
+//! How the daemon is started here, and what it may not read.
 #![forbid(unsafe_code)]
 
 use super::defaults::Defaults;
@@ -22,8 +22,6 @@ pub struct Unreadable {
     pub path: PathBuf,
     /// What it is for: `-a shadow`.
     pub purpose: String,
-    /// Who cannot read it: the account of `--user`; `None` for the one that this runs as.
-    pub account: Option<String>,
     /// Why.
     pub reason: String,
 }
@@ -42,23 +40,11 @@ pub fn judge(host: &Host) -> Vec<Finding> {
 }
 
 fn judge_file(file: &Unreadable) -> Finding {
-    let Unreadable { path, purpose, account, reason } = file;
-    let (shown, word) = (path.display(), shell_word(&path.to_string_lossy()));
-    match account {
-        Some(account) => Finding::error(
-            format!(
-                "{shown}, which {purpose} needs, cannot be read as {account}, the account of --user: {reason}"
-            ),
-            format!(
-                "`chgrp \"$(id -gn {0})\" {word} && chmod g+r {word}`, and let {0} pass its directories",
-                shell_word(account)
-            ),
-        ),
-        None => Finding::error(
-            format!("{shown}, which {purpose} needs, cannot be read: {reason}"),
-            "start the daemon as root; --user then changes the account of what talks to clients only",
-        ),
-    }
+    let Unreadable { path, purpose, reason } = file;
+    Finding::error(
+        format!("{}, which {purpose} needs, cannot be read: {reason}", path.display()),
+        "start the daemon as root; --user then changes the account of what talks to clients only",
+    )
 }
 
 /// Whether init starts the daemon that is looked at. `runs`: somebody listens at its socket, so somebody starts it.
@@ -146,17 +132,16 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_names_who_cannot() {
-        let file = |account: Option<&str>| Unreadable {
+    fn a_file_that_cannot_be_read_is_named_with_what_it_is_for() {
+        let file = Unreadable {
             path: "/etc/shadow".into(),
             purpose: "-a shadow".into(),
-            account: account.map(str::to_owned),
             reason: "Permission denied".into(),
         };
-        let host = Host { unreadable: vec![file(None), file(Some("mail"))], ..Host::default() };
-        let found = judge(&host);
+        let found = judge(&Host { unreadable: vec![file], ..Host::default() });
+        let expected = "/etc/shadow, which -a shadow needs, cannot be read: Permission denied";
+        assert!(found[0].to_string().contains(expected), "{}", found[0]);
         assert!(found[0].to_string().contains("start the daemon as root"), "{}", found[0]);
-        assert!(found[1].to_string().contains("cannot be read as mail"), "{}", found[1]);
     }
 
     #[test]

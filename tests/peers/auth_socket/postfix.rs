@@ -4,7 +4,8 @@ use super::{USERS, expect_verdicts};
 use crate::peers::bounded;
 use crate::peers::postfix::instance::{AUTH_SOCKET, MUX, PORTS, Postfix, SERVICES, Sasl};
 use crate::peers::smtp::{METHODS, Method, Smtp};
-use crate::support::{AuthLaunch, AuthServer, RunningAuthServer, eventually};
+use crate::policy_server::json;
+use crate::support::{AuthLaunch, AuthServer, FakeHttp, RunningAuthServer, eventually};
 use std::fs;
 use std::io::{BufRead, Write};
 use std::net::Ipv4Addr;
@@ -187,6 +188,23 @@ impl Host {
         let server = AuthLaunch::new(program, &USERS).at(&postfix.auth_socket()).start();
         Self { server, postfix }
     }
+}
+
+#[test]
+fn a_login_that_the_policy_server_refuses_is_a_refusal_and_no_outage() {
+    require!(Postfix);
+    let fake = FakeHttp::answering(json(r#"{"status":-1,"msg":"too many"}"#));
+    let postfix = Postfix::start(Sasl::Dovecot { is_chrooted: true });
+    let launch = AuthLaunch::new(AuthServer::Ours, &USERS).at(&postfix.auth_socket());
+    let server = launch.asking_policy_server(fake.address()).start();
+    let mut session = postfix.connect();
+    for method in METHODS {
+        let reply = session.authenticate(method, "alice", "right horse");
+        assert!(reply.starts_with(REFUSED) && !reply.contains("too many"), "{reply}");
+    }
+    server.log().wait_for("[reason=policy: too many]");
+    fake.answer(json(r#"{"status":0}"#));
+    expect(&mut session, ACCEPTED, Method::Plain, "alice", "right horse");
 }
 
 #[track_caller]

@@ -3,7 +3,9 @@
 use super::{AuthLaunch, Backend};
 use crate::support::command::run;
 use crate::support::dovecot::{PROGRAM, Version};
+use openssl::base64::encode_block;
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 
 /// Where nobody listens: the port of the discard service.
@@ -47,11 +49,24 @@ fn configuration(launch: &AuthLaunch) -> String {
          auth_failure_delay = {delay} secs\n\
          auth_username_chars =\n\
          auth_username_format = {user}\n\
+         {policy}\
          {passwords}\
          service auth {{\nunix_listener {socket} {{\n mode = 0666\n}}\n}}\n\
          service anvil {{\nunix_listener anvil-auth-penalty {{\n mode = 0\n}}\n}}\n",
         delay = launch.failure_delay,
+        policy = launch.policy_server.map(policy).unwrap_or_default(),
         passwords = passwords(version, launch),
+    )
+}
+
+/// Without the second question, which it asks when the password was right.
+fn policy(server: SocketAddr) -> String {
+    let account = encode_block(b"wforce:super");
+    format!(
+        "auth_policy_server_url = http://{server}/\n\
+         auth_policy_server_api_header = Authorization:Basic {account}\n\
+         auth_policy_hash_nonce = localnonce\n\
+         auth_policy_check_after_auth = no\n"
     )
 }
 

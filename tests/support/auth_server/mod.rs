@@ -8,6 +8,7 @@ use crate::support::background::Background;
 use crate::support::eventually;
 use crate::support::lines::Lines;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,7 @@ pub struct AuthLaunch {
     directory: Arc<TempDir>,
     socket: PathBuf,
     failure_delay: u32,
+    policy_server: Option<SocketAddr>,
 }
 
 /// What passwords are checked against.
@@ -102,7 +104,7 @@ impl AuthLaunch {
         // Most of Dovecot's processes are not root.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let socket = directory.path().join("auth");
-        Self { program, backend, directory, socket, failure_delay: 0 }
+        Self { program, backend, directory, socket, failure_delay: 0, policy_server: None }
     }
 
     /// Serves there, in a directory that must exist.
@@ -111,9 +113,15 @@ impl AuthLaunch {
         self
     }
 
-    /// Answers a wrong password only after so many seconds, if it is Dovecot.
+    /// Answers a wrong password only after so many seconds.
     pub fn slow_to_refuse(mut self, seconds: u32) -> Self {
         self.failure_delay = seconds;
+        self
+    }
+
+    /// Asks the policy server there, once for each login, as `wforce` with the password `super` and with the nonce `localnonce`.
+    pub fn asking_policy_server(mut self, address: SocketAddr) -> Self {
+        self.policy_server = Some(address);
         self
     }
 

@@ -39,6 +39,7 @@ impl Talk {
             service: b"imap".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         });
         let next = check.begin();
         Self { ldap, check, next }

@@ -43,6 +43,7 @@ impl Login {
             service: b"imap".to_vec(),
             realm: realm.into(),
             client: None,
+            connection: None,
         });
         let mut login = Self { ldap, check, pool: PoolId(99), errand: None, step: String::new() };
         let step = login.check.begin();
@@ -190,6 +191,7 @@ fn the_same_login_binds_every_time() {
             service: Vec::new(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         });
         assert!(matches!(check.begin(), Step::Ask(_, Question::Bind { .. })));
         let step = check.handle_answer(Ok(Answer::Bound(result(ResultCode::SUCCESS))));
@@ -309,6 +311,7 @@ fn the_section_of_a_login_is_chosen_by_what_the_client_sent() {
             service: b"imap".to_vec(),
             realm: Vec::new(),
             client: None,
+            connection: None,
         });
         let Step::Ask(_, question) = check.begin() else { panic!("nothing is asked") };
         assert!(shown(&question).contains(&format!("{expected} ")), "{}", shown(&question));
@@ -699,6 +702,7 @@ fn no_password_outlives_its_login() {
         service: Vec::new(),
         realm: Vec::new(),
         client: None,
+        connection: None,
     });
     drop(check.begin());
     let slow = found(&["cn=a"], &["{CRYPT}x", "{CRYPT}y"], ResultCode::SUCCESS);

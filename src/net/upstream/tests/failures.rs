@@ -506,3 +506,17 @@ fn what_fails_within_one_credential_scope_does_not_fail_within_another() {
         assert_eq!(scene.given_up.len(), 2, "scope {credential_scope}");
     }
 }
+
+/// Connections that were all opened at once fail at once: that is one failure in a row, not as many.
+#[test]
+fn what_began_before_the_last_failure_does_not_count_again() {
+    let mut scene = Scene::with(2, Sharing::Sequential);
+    scene.ask_times(4);
+    let opened = std::mem::take(&mut scene.opened);
+    assert_eq!(opened.iter().filter(|(server, _)| *server == 0).count(), 4);
+    opened.iter().for_each(|(_, connection)| scene.refuse(*connection));
+    scene.pass(500 * MILLISECOND);
+    scene.opened.clear();
+    scene.ask();
+    assert!(scene.opened.iter().any(|(server, _)| *server == 0), "it is tried again after the first wait");
+}

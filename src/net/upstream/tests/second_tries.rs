@@ -51,6 +51,22 @@ fn a_suspect_connection_gets_no_further_question() {
     assert_eq!(scene.closed, [silent]);
 }
 
+#[test]
+fn a_suspect_connection_gets_no_further_question_in_the_place_of_one_that_is_abandoned() {
+    let mut scene = Scene::with(1, Sharing::Pipelined(5));
+    scene.warm_up();
+    let first = scene.ask();
+    scene.asked.clear();
+    scene.pass(PATIENCE);
+    let (_, replacement) = scene.opened();
+    let second = scene.ask();
+    scene.manager.abandon(QuestionId(first), scene.now);
+    scene.carry_out();
+    assert_eq!(scene.asked, []);
+    scene.make_ready(replacement);
+    assert_eq!(scene.asked, [(replacement, second)]);
+}
+
 /// A wrong password that is asked twice may count twice.
 #[test]
 fn a_question_whose_answer_has_begun_stays_where_it_is() {

@@ -1,6 +1,7 @@
 //! What must hold, judged by what the world itself remembers.
 
 use super::super::{Asker, Job, Place, RequestId, Waits};
+use super::policy_server::PolicyAnswer;
 use super::{Origins, Process, Question, World, sites};
 use crate::config::site::{Continuation, InstanceId, PoolId, Route, Step};
 use crate::credentials::Credentials;
@@ -9,14 +10,22 @@ use crate::outcome::{Outcome, Refusal};
 use crate::policy::pool::START_TIME;
 use crate::secret;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Of those of an address.
+const LONGEST_PENALTY: Duration = Duration::from_secs(15);
 
 /// What has become of a login.
 pub(super) struct History {
     pub(super) question: Question,
     /// Of its steps so far, in order.
     pub(super) answers: Vec<Outcome>,
-    deadline: Instant,
+    pub(super) owes_failure_delay: bool,
+    /// When the last of these came.
+    answered_at: Instant,
+    pub(super) deadline: Instant,
+    /// What the policy server has said of it.
+    pub(super) policy: PolicyAnswer,
 }
 
 /// What follows that answer to that step.
@@ -30,7 +39,7 @@ fn continuation(step: &Step, answer: &Outcome) -> Continuation {
 }
 
 /// The outcome of a chain of which all these steps have answered, if it ends with that.
-fn end(route: &Route, answers: &[Outcome]) -> Option<Outcome> {
+pub(super) fn end(route: &Route, answers: &[Outcome]) -> Option<Outcome> {
     let last = answers.len().checked_sub(1)?;
     let goes_on = continuation(&route.steps[last], &answers[last]) == Continuation::Next;
     if goes_on && answers.len() < route.steps.len() {
@@ -57,14 +66,18 @@ impl World {
         let history = self.histories.entry(*job).or_insert_with(|| History {
             question: asked.question.clone(),
             answers: Vec::new(),
+            owes_failure_delay: false,
+            answered_at: self.now,
             deadline,
+            policy: PolicyAnswer::default(),
         });
         assert_eq!(history.question, asked.question, "joined another question");
     }
 
     /// A mechanism is asked: the one whose turn it is, and with what the client sent.
     pub(super) fn note_asked(&mut self, job: JobId, instance: InstanceId, credentials: &Credentials) {
-        let History { question, answers, .. } = &self.histories[&job];
+        let History { question, answers, policy, .. } = &self.histories[&job];
+        self.judge_begin(question, policy, answers.is_empty());
         let route = sites::numbered(&self.site, question.route);
         assert_eq!(route.steps[answers.len()].instance, instance, "out of its turn");
         assert!(answers.is_empty() || end(route, answers).is_none(), "asked although it is decided");
@@ -75,7 +88,9 @@ impl World {
 
     /// A step has ended.
     pub(super) fn note_answer(&mut self, job: JobId, outcome: Outcome) {
-        self.histories.get_mut(&job).unwrap().answers.push(outcome);
+        let history = self.histories.get_mut(&job).unwrap();
+        history.answers.push(outcome);
+        history.answered_at = self.now;
     }
 
     /// A worker will never answer what it has.
@@ -138,13 +153,36 @@ impl World {
                 let cached = self.service.cache.as_ref().is_some_and(|cache| {
                     self.accepted.get(&asked.question).is_some_and(|when| self.now < *when + cache.lifetime)
                 });
-                assert!(decided_now || cached, "OK for credentials that nothing on the route accepted");
+                let stale =
+                    history.is_some_and(|history| self.may_be_stale(&asked.question, &history.answers));
+                assert!(
+                    decided_now || cached || stale,
+                    "OK for credentials that nothing on the route accepted"
+                );
+                // Invariant 9.
+                assert!(decided_now || stale || asked.job.is_none(), "held back although it is right");
             }
-            Outcome::Reject(_) => assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said"),
+            Outcome::Reject(_) if history.is_some_and(|history| history.policy == PolicyAnswer::Refused) => {}
+            Outcome::Reject(_) => {
+                let known = asked.known.iter().find(|known| known.outcome == *outcome);
+                let owes_delay = match history {
+                    Some(history) => {
+                        assert_eq!(end.as_ref(), Some(outcome), "not what the steps have said");
+                        history.owes_failure_delay
+                    }
+                    None => known.expect("refused although nobody was asked").owes_failure_delay,
+                };
+                let held_until = (asked.since + self.service.failure_delay * 3 / 4).min(asked.deadline);
+                assert!(!owes_delay || self.now >= held_until || self.is_stopping, "refused too early");
+                let held = history.map(|history| self.now - history.answered_at);
+                let longest = LONGEST_PENALTY.max(self.service.failure_delay * 5 / 4);
+                assert!(held.is_none_or(|held| held <= longest), "held back for too long");
+            }
             Outcome::Unavailable(_) => {
                 let history = history.expect("somebody was asked");
                 let an_outage =
-                    history.answers.iter().any(|answer| matches!(answer, Outcome::Unavailable(_)));
+                    history.answers.iter().any(|answer| matches!(answer, Outcome::Unavailable(_)))
+                        || history.policy == PolicyAnswer::Missing;
                 let late = self.now >= asked.deadline.min(history.deadline);
                 assert!(an_outage || late || self.is_stopping, "unavailable without an outage");
             }
@@ -175,6 +213,8 @@ impl World {
         }
         self.check_secrets();
         self.check_bounds();
+        self.check_memory();
+        self.check_policy();
     }
 
     /// Invariant 7: what is counted is what the log was told and clients were answered.
@@ -182,6 +222,9 @@ impl World {
         self.counted.add(&self.dispatcher.take_totals());
         assert_eq!(self.counted.mechanisms, self.told.mechanisms);
         assert_eq!(self.counted.cache_hits, self.told.cache_hits);
+        assert_eq!(self.counted.negative_hits, self.told.negative_hits);
+        assert_eq!(self.counted.stale_hits, self.told.stale_hits);
+        assert_eq!(self.counted.logins_shed, self.shed);
         let (hits, misses) = (self.counted.cache_hits, self.counted.cache_misses);
         assert_eq!(hits + misses, self.looked_up);
         let delayed = self.dispatcher.requests.values().filter(|waits| matches!(waits, Waits::Delay(..)));
@@ -211,12 +254,16 @@ impl World {
     /// Invariant 6: everything is bounded.
     fn check_bounds(&self) {
         assert_eq!(self.dispatcher.requests.len(), self.asked.len());
+        let delayed = self.dispatcher.requests.values().filter(|waits| matches!(waits, Waits::Delay(..)));
+        assert!(
+            self.dispatcher.penalties(self.now).held <= delayed.count().min(self.service.max_connections / 4)
+        );
         let jobs = || self.dispatcher.jobs.values();
         let unwanted = jobs().filter(|job| is_unwanted(job));
         assert!(unwanted.clone().all(|job| job.purpose.is_none()), "kept although nobody waits");
         let most = self.asked.len() + unwanted.count() + self.errands.len();
         assert!(self.dispatcher.jobs.len() <= most);
-        assert!(self.dispatcher.timers.len() <= most + self.asked.len());
+        assert!(self.dispatcher.timers.len() <= 2 * most + self.asked.len());
         let errands = jobs().filter(|job| matches!(job.asker, Asker::Driver(..))).count();
         assert_eq!(errands, self.errands.len());
         assert!(self.dispatcher.in_flight.len() <= self.dispatcher.jobs.len());

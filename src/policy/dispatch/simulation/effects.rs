@@ -36,6 +36,8 @@ impl World {
                 Action::Report(instance, id, _) => {
                     assert_eq!(self.errands.remove(&id), Some(instance), "exactly one result");
                 }
+                Action::AskPolicyServer(id, _, question) => self.put_to_policy(id, &question),
+                Action::AbandonPolicyQuestion(id) => self.abandon_policy_question(id),
                 Action::Log(Event::Decided(_, outcome, by)) => self.note_told(&outcome, &by),
                 Action::Log(_) => {}
             }
@@ -46,10 +48,13 @@ impl World {
     fn note_told(&mut self, outcome: &Outcome, by: &DecidedBy) {
         let asked = match by {
             DecidedBy::Cache => return self.told.cache_hits += 1,
+            DecidedBy::NegativeCache(_) => return self.told.negative_hits += 1,
+            DecidedBy::StaleCache(_) => return self.told.stale_hits += 1,
             DecidedBy::Mechanisms(asked) => asked,
         };
-        let last = asked.instances().last().expect("somebody was asked");
-        let verdicts = self.told.mechanisms.entry(self.site.instances[last.0].name.clone()).or_default();
+        let last = asked.instances().last();
+        let name = last.map(|last| self.site.instances[last.0].name.clone()).unwrap_or_default();
+        let verdicts = self.told.mechanisms.entry(name).or_default();
         match outcome {
             Outcome::Accept(_) => verdicts.accept += 1,
             Outcome::Reject(_) => verdicts.reject += 1,

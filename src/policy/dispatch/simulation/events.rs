@@ -20,16 +20,18 @@ impl World {
         let question = Question {
             route: sites::route_of(&self.site, endpoint, service),
             service,
-            login: format!("user{}", self.random.below(8)),
-            password: format!("password{}", self.random.below(3)),
+            login: format!("user{}", self.random.below(if self.outages { 2 } else { 8 })),
+            password: format!("password{}", self.random.below(if self.outages { 2 } else { 3 })),
+            client: self.client(),
         };
         let longest = self.service.request_timeout;
         let time = if self.random.one_in(3) { longest.mul_f64(0.25) } else { longest };
         let deadline = self.now + time;
         let credentials = credentials(&question.login, &question.password);
-        let credentials = Credentials { service: service.into(), ..credentials };
+        let credentials = Credentials { service: service.into(), client: question.client, ..credentials };
         let uid = self.random.below(3) as u32;
-        self.asked.insert(request, Asked { question, deadline, job: None });
+        let known = self.may_be_refused(&question);
+        self.asked.insert(request, Asked { question, since: self.now, deadline, job: None, known });
         self.looked_up += u64::from(self.service.cache.is_some());
         self.dispatcher.handle_request(request, endpoint, credentials, || Some(uid), deadline, self.now);
         self.note_job(request);
@@ -73,6 +75,7 @@ impl World {
             0 => Outcome::reject(text),
             1 => Outcome::unknown_login("", text),
             2 => Outcome::unavailable("PAM start error", text),
+            3 | 4 if self.outages => Outcome::unavailable("PAM start error", text),
             _ => Outcome::ACCEPT,
         };
         if outcome == Outcome::ACCEPT {
@@ -86,8 +89,15 @@ impl World {
                 self.accepted.insert(question, self.now);
             }
         }
+        let delay = if self.random.one_in(2) { None } else { Some(SECOND * self.random.below(4) as u32) };
+        if let (Outcome::Reject(_), None, Some(history)) = (&outcome, delay, self.histories.get_mut(&job)) {
+            history.owes_failure_delay = true;
+        }
         self.note_answer(job, outcome.clone());
-        Verdict { outcome, delay: SECOND * self.random.below(4) as u32 }
+        if !self.unremembered.contains(&job) {
+            self.note_remembered(job);
+        }
+        Verdict { outcome, delay }
     }
 
     /// The servers decide; now and then about a login that nobody waits for any more, or that others are asked about.
@@ -106,7 +116,8 @@ impl World {
     }
 
     pub(super) fn send_an_errand(&mut self) {
-        let drivers: Vec<_> = self.site.remote_instances().map(|(id, _)| id).collect();
+        let policy_server = self.site.has_policy_server.then_some(InstanceId::POLICY_SERVER);
+        let drivers: Vec<_> = self.site.remote_instances().map(|(id, _)| id).chain(policy_server).collect();
         let Some(instance) = self.random.pick(&drivers).filter(|_| self.errands.len() < 20) else { return };
         self.last_errand += 1;
         let id = ErrandId(self.last_errand);
@@ -198,6 +209,7 @@ impl World {
         let deciding = self.histories.iter().filter(|(_, history)| is_meant(&history.question));
         self.unremembered.extend(deciding.map(|(job, _)| *job));
         self.accepted.retain(|question, _| !is_meant(question));
+        self.memory.forget(is_meant);
         self.dispatcher.flush_cache(login.as_deref().map(str::as_bytes));
         let mut logins = self.dispatcher.cached_logins(self.now);
         assert!(!logins.any(|cached| login.as_ref().is_none_or(|login| login.as_bytes() == cached.login)));
@@ -205,6 +217,7 @@ impl World {
 
     pub(super) fn forget_all(&mut self) {
         self.service.cache = None;
+        self.service.negative_cache_ttl = Duration::ZERO;
         self.dispatcher.forget_all();
     }
 
@@ -213,6 +226,12 @@ impl World {
         // Like the event loop: never later than the dispatcher wants to be woken.
         let due = self.dispatcher.next_timeout().unwrap_or(self.now + jump);
         self.now = due.min(self.now + jump).max(self.now);
+        self.wake();
+    }
+
+    pub(super) fn wake(&mut self) {
+        let waiting = self.waiting_logins();
         self.dispatcher.handle_timeout(self.now);
+        self.note_shed(waiting);
     }
 }

@@ -13,6 +13,9 @@
 mod checks;
 mod effects;
 mod events;
+mod memory;
+mod overload;
+mod policy_server;
 mod sites;
 
 use super::testing::{SECOND, service};
@@ -21,15 +24,25 @@ use crate::config::CacheSettings;
 use crate::job::WorkerId;
 use crate::metrics::totals::Totals;
 use crate::secret;
-use crate::simulation::{Random, of_all_seeds};
+#[cfg(test)]
+use crate::simulation::of_all_seeds;
+use crate::simulation::{Random, is_over};
 use checks::History;
+use memory::{Memory, Refused};
+use policy_server::Policy;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 const STEPS: usize = 400;
 
 #[test]
 fn the_invariants_hold_whatever_dies_is_delayed_or_is_lost() {
-    of_all_seeds(|seed| World::new(seed).run());
+    of_all_seeds(run);
+}
+
+/// A world of that seed, to its end.
+pub(crate) fn run(seed: u64) {
+    World::new(seed).run();
 }
 
 /// A worker as the simulated kernel knows it.
@@ -52,8 +65,11 @@ type Origins = (Option<u32>, String);
 /// A request that has no reply yet.
 struct Asked {
     question: Question,
+    since: Instant,
     deadline: Instant,
     job: Option<JobId>,
+    /// What the negative cache could say when it came.
+    known: Vec<Refused>,
 }
 
 /// What must be the same for two requests to have one answer.
@@ -64,6 +80,7 @@ struct Question {
     service: &'static str,
     login: String,
     password: String,
+    client: Option<IpAddr>,
 }
 
 /// The world around a dispatcher, and what it remembers to judge it by.
@@ -75,6 +92,8 @@ struct World {
     dispatcher: Dispatcher,
     /// Secrets alive when the world began: other tests run in other threads with counters of their own.
     secrets_before: usize,
+    /// Mechanisms are often down, and few logins are asked about again and again.
+    outages: bool,
     /// Its workers never answer.
     hanging: Option<PoolId>,
     processes: BTreeMap<WorkerId, (PoolId, Process)>,
@@ -100,6 +119,7 @@ struct World {
     accepted: HashMap<Question, Instant>,
     /// Logins that are not to be remembered: the cache was emptied while they were being decided.
     unremembered: BTreeSet<JobId>,
+    memory: Memory,
     /// What the log was told.
     told: Totals,
     /// What the dispatcher has counted.
@@ -109,7 +129,10 @@ struct World {
     looked_up: u64,
     /// Questions that were accepted, not yet replied to.
     verdicts: Vec<Question>,
+    /// How many logins were given up that waited for a worker.
+    shed: u64,
     is_stopping: bool,
+    policy: Policy,
 }
 
 impl World {
@@ -119,15 +142,27 @@ impl World {
         service.cache = service.cache.map(|_| CacheSettings {
             bytes: 160 * (1 + random.below(6) as usize),
             lifetime: SECOND * (1 + random.below(90) as u32),
+            stale: SECOND * random.below(60) as u32,
         });
+        let outages = random.one_in(3);
+        if let (Some(cache), true) = (&mut service.cache, outages) {
+            // Much is asked about what has expired.
+            *cache = CacheSettings { bytes: 1 << 16, lifetime: SECOND / 10, stale: SECOND * 300 };
+        }
+        service.failure_delay = SECOND * random.below(4) as u32;
+        service.negative_cache_ttl = SECOND * (random.below(3) * random.below(20)) as u32;
         service.request_timeout = SECOND * (1 + random.below(60) as u32);
         let site = Rc::new(sites::random(&mut random));
         let hanging = PoolId(random.below(2 * site.pools.len() as u64) as usize);
         let now = Instant::now();
+        let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now);
+        let (policy, dispatcher) = Policy::of(&site, &mut random, dispatcher);
         let secrets_before = secret::alive();
         Self {
-            dispatcher: Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now),
+            dispatcher,
+            policy,
             hanging: (site.pools.len() > 1 && hanging.0 < site.pools.len()).then_some(hanging),
+            outages,
             random,
             now,
             service,
@@ -147,18 +182,20 @@ impl World {
             histories: HashMap::new(),
             accepted: HashMap::new(),
             unremembered: BTreeSet::new(),
+            memory: Memory::default(),
             told: Totals::default(),
             counted: Totals::default(),
             answered: 0,
             looked_up: 0,
             verdicts: Vec::new(),
+            shed: 0,
             is_stopping: false,
         }
     }
 
     fn run(mut self) {
         self.carry_out();
-        for _ in 0..STEPS {
+        for _ in (0..STEPS).take_while(|_| !is_over()) {
             self.step();
             self.carry_out();
             self.check();
@@ -172,11 +209,12 @@ impl World {
             5..=6 if !self.network.is_empty() => self.decide(),
             5..=8 => self.answer(),
             9 => self.kill_a_worker(),
-            10 => self.speak_out_of_turn(),
-            11..=12 => self.start_a_worker(),
+            10 if self.random.one_in(2) => self.speak_out_of_turn(),
+            12 => self.start_a_worker(),
             13 => self.make_a_worker_ready(),
             14 if self.random.one_in(40) => self.forget_all(),
             15 if self.random.one_in(2) => self.flush(),
+            10..=11 if self.site.has_policy_server => self.answer_for_policy(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
             18..=19 => self.hang_up(),
@@ -198,13 +236,14 @@ impl World {
             assert!(turns < 10_000, "it wants to be woken again and again for nothing");
             let due = self.dispatcher.next_timeout().expect("clients wait, so there is a deadline");
             self.now = self.now.max(due);
-            self.dispatcher.handle_timeout(self.now);
+            self.wake();
             self.carry_out();
             self.check();
         }
         self.check_counts();
         assert_eq!(secret::alive(), self.secrets_before);
         assert!(self.dispatcher.in_flight.is_empty() && self.dispatcher.timers.is_empty());
+        assert_eq!(self.dispatcher.penalties(self.now).held, 0, "nothing is held back for nobody");
     }
 
     fn workers_that(&self, wanted: impl Fn(&Process) -> bool) -> Vec<WorkerId> {

@@ -1,6 +1,8 @@
 //! Sites of all kinds, and which route of theirs a request takes.
 
-use crate::config::site::{Continuation, Instance, InstanceId, Pool, Route, Routes, Selector, Site, Step};
+use crate::config::site::{
+    Continuation, Instance, InstanceId, Pool, Privileges, Route, Routes, Selector, Site, Step,
+};
 use crate::config::{WorkerFlag, WorkerSettings};
 use crate::simulation::Random;
 use std::rc::Rc;
@@ -19,7 +21,8 @@ pub(super) fn random(random: &mut Random) -> Site {
     };
     let (local, remote): (Vec<_>, Vec<_>) = (0..count).partition(|_| !random.one_in(3));
     let mut pools: Vec<_> = local.into_iter().map(|place| pool(random, Some(InstanceId(place)))).collect();
-    if !remote.is_empty() {
+    let has_policy_server = random.one_in(2);
+    if has_policy_server || !remote.is_empty() {
         pools.push(pool(random, None));
     }
     let special = (0..random.below(4)).map(|_| (selector(random), route(random, count))).collect();
@@ -28,6 +31,7 @@ pub(super) fn random(random: &mut Random) -> Site {
         pools,
         routes: Routes { default: route(random, count), special, default_realm: Vec::new() },
         endpoints: Vec::new(),
+        has_policy_server,
     }
 }
 
@@ -40,7 +44,7 @@ fn pool(random: &mut Random, instance: Option<InstanceId>) -> Pool {
         requests_each: if one_each { 1 } else { 1 + random.below(20) as u32 },
         flag: WorkerFlag::Processes,
     };
-    Pool { instance, workers }
+    Pool { instance, workers, privileges: Privileges::Root }
 }
 
 fn selector(random: &mut Random) -> Selector {

@@ -1,0 +1,93 @@
+//! Mapping the libraries, once in the life of a process.
+
+use super::error::OpenSslError;
+use super::functions::{Crypto, OPENSSL_INIT_LOAD_CONFIG, Tls};
+use std::ffi::{CStr, c_void};
+use std::ptr::{NonNull, null};
+use std::sync::OnceLock;
+
+/// The names to look for: OpenSSL 3 has kept its interface since 3.0, and 1.1 ended in 2023.
+const LIBCRYPTO: &CStr = c"libcrypto.so.3";
+const LIBSSL: &CStr = c"libssl.so.3";
+
+/// Maps OpenSSL and has it read its own configuration, so that a process that gives up its access to files afterwards
+/// needs none for it. Of no effect when it is there already.
+///
+/// # Errors
+/// When the libraries are not installed, or are not OpenSSL 3; the sentence names the package.
+pub fn load() -> Result<(), OpenSslError> {
+    tls().map(drop)
+}
+
+/// The same for what computes hashes only.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_hashes() -> Result<(), OpenSslError> {
+    crypto().map(drop)
+}
+
+/// The functions of libcrypto.
+pub(super) fn crypto() -> Result<&'static Crypto, OpenSslError> {
+    static CRYPTO: OnceLock<Crypto> = OnceLock::new();
+    if let Some(crypto) = CRYPTO.get() {
+        return Ok(crypto);
+    }
+    let library = Library::open(LIBCRYPTO)?;
+    // SAFETY: the addresses are those of OpenSSL 3, by the name of the library.
+    let crypto = unsafe { Crypto::find(|name| library.address_of(name)) }?;
+    // SAFETY: the second argument may be null. What of openssl.cnf cannot be used is no reason to compute nothing.
+    unsafe { (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null()) };
+    Ok(CRYPTO.get_or_init(|| crypto))
+}
+
+/// The functions of libssl.
+pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
+    static TLS: OnceLock<Tls> = OnceLock::new();
+    if let Some(tls) = TLS.get() {
+        return Ok(tls);
+    }
+    crypto()?;
+    let library = Library::open(LIBSSL)?;
+    // SAFETY: as above.
+    let tls = unsafe { Tls::find(|name| library.address_of(name)) }?;
+    // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
+    unsafe { (tls.OPENSSL_init_ssl)(0, null()) };
+    Ok(TLS.get_or_init(|| tls))
+}
+
+/// A library that stays mapped as long as the process lives, since pointers to its functions are everywhere.
+struct Library {
+    name: &'static CStr,
+    handle: NonNull<c_void>,
+}
+
+impl Library {
+    fn open(name: &'static CStr) -> Result<Self, OpenSslError> {
+        // SAFETY: the name ends in NUL. Mapping runs the library's constructors, which are there to be run so.
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        match NonNull::new(handle) {
+            Some(handle) => Ok(Self { name, handle }),
+            None => Err(OpenSslError::missing(&reason(name))),
+        }
+    }
+
+    /// Where the function of that name is; the name ends in NUL.
+    fn address_of(&self, name: &'static str) -> Result<NonNull<c_void>, OpenSslError> {
+        let name = CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or_default();
+        // SAFETY: the handle is dlopen's, and is never closed; the name ends in NUL.
+        let address = unsafe { libc::dlsym(self.handle.as_ptr(), name.as_ptr()) };
+        NonNull::new(address).ok_or_else(|| OpenSslError::missing(&reason(self.name)))
+    }
+}
+
+/// What the last call has failed for.
+fn reason(name: &CStr) -> String {
+    // SAFETY: dlerror takes nothing.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return name.to_string_lossy().into_owned();
+    }
+    // SAFETY: it is a C string that lives until this thread's next call of its kind, and is copied before that.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
