@@ -1,10 +1,15 @@
 //! `-a sasldb`: databases that saslpasswd2 has written, and others.
 
+use crate::support::skipped::skip;
 use crate::support::{Answer, Daemon, Launch, Program, Request, System, eventually};
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::panic;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 for_both!(
@@ -165,7 +170,7 @@ fn a_database_is_looked_at_before_the_start_and_an_odd_one_is_told() {
     let check = || {
         let arguments = ["-a", "sasldb", "-O", path.to_str().unwrap(), "--check"];
         let finished = Launch::new(Program::Ours, &arguments).run();
-        (finished.code, finished.stderr)
+        (finished.code, finished.errors + &finished.output)
     };
     let (code, told) = check();
     assert!(code == Some(0) && told.contains("cannot be read: No such file or directory"), "{told}");
@@ -187,5 +192,119 @@ fn a_database_that_is_made_after_the_start_is_found() {
     let daemon = Launch::new(Program::Ours, &["-a", "sasldb", "-O", database.path.to_str().unwrap()]).start();
     assert_eq!(ask(&daemon, "anna", HOST, "right"), Answer::Nothing);
     database.write(&["-c"], "anna", HOST, "right");
-    eventually("the new file is found", || ask(&daemon, "anna", HOST, "right") == Answer::from("OK"));
+    eventually("the new file is found", || ask(&daemon, "anna", HOST, "right").is_ok().then_some(()));
+}
+
+/// An administrator adds users while others log in.
+#[test]
+fn while_users_are_added_no_right_password_is_refused_and_no_wrong_one_taken() {
+    require!(Root, Tool("saslpasswd2"));
+    let database = Database::new().with("anna", HOST, "right");
+    let daemon =
+        Launch::new(Program::Ours, &["-a", "sasldb", "-n", "3", "-O", database.path.to_str().unwrap()])
+            .start();
+    let is_done = AtomicBool::new(false);
+    let asked: Vec<u32> = thread::scope(|scope| {
+        let asking: Vec<_> = [("anna", "right", "OK"), ("anna", "wrong", "NO"), ("nobody", "right", "NO")]
+            .into_iter()
+            .map(|(login, password, expected)| {
+                let (daemon, is_done) = (&daemon, &is_done);
+                scope.spawn(move || {
+                    let mut asked = 0;
+                    while !is_done.load(Ordering::Relaxed) {
+                        assert_eq!(ask(daemon, login, HOST, password), expected, "{login}, after {asked}");
+                        asked += 1;
+                    }
+                    asked
+                })
+            })
+            .collect();
+        let written = panic::catch_unwind(|| {
+            for number in 0..400 {
+                database.write(&["-c"], &format!("user{number}"), HOST, &format!("password {number}"));
+            }
+        });
+        is_done.store(true, Ordering::Relaxed);
+        written.unwrap();
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    assert!(asked[0] > 100 && asked[1] > 10, "{asked:?}");
+    for number in [0, 399] {
+        assert_eq!(ask(&daemon, &format!("user{number}"), HOST, &format!("password {number}")), "OK");
+    }
+}
+
+/// A worker in its sandbox takes gdbm's lock and waits for a writer that has it.
+#[test]
+fn databases_of_gdbm_and_lmdb_are_served() {
+    require!(Root, Compiler, Tool("mdb_load"));
+    let directory = TempDir::new().unwrap();
+    let (gdbm, lmdb) = (directory.path().join("gdbm"), directory.path().join("lmdb"));
+    let Some(program) = gdbm_writer(directory.path()) else {
+        return skip("databases_of_gdbm_and_lmdb_are_served", "needs libgdbm-dev");
+    };
+    assert!(Command::new(&program).arg(&gdbm).status().unwrap().success());
+    let text =
+        "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n anna\\00mail\\00userPassword\n right\nDATA=END\n";
+    let arguments = ["-n", lmdb.to_str().unwrap()];
+    let mut child = Command::new("mdb_load").args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    for path in [&gdbm, &lmdb] {
+        let daemon = Launch::new(Program::Ours, &["-a", "sasldb", "-O", path.to_str().unwrap()]).start();
+        assert_eq!(ask(&daemon, "anna", HOST, "right"), "OK", "{}", path.display());
+        assert_eq!(ask(&daemon, "anna", HOST, "wrong"), "NO", "{}", path.display());
+        if path == &gdbm {
+            let writer = Writer::lock(path);
+            // The worker has to read it again.
+            File::options().append(true).open(path).unwrap().set_modified(SystemTime::now()).unwrap();
+            assert_eq!(ask(&daemon, "anna", HOST, "right"), Answer::Nothing, "while a writer has it locked");
+            daemon.log.wait_for("is locked by a program that writes to it");
+            drop(writer);
+            assert_eq!(ask(&daemon, "anna", HOST, "right"), "OK");
+        }
+    }
+}
+
+/// A program that has a file locked until it is dropped.
+struct Writer(Child);
+
+impl Writer {
+    fn lock(path: &Path) -> Self {
+        let mut child = Command::new("flock")
+            .args(["-x", path.to_str().unwrap(), "sh", "-c", "echo locked; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "locked\n");
+        Self(child)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+/// A program that makes a database of gdbm with one user.
+fn gdbm_writer(directory: &Path) -> Option<PathBuf> {
+    let source = r#"
+        #include <gdbm.h>
+        int main(int count, char **arguments) {
+            GDBM_FILE file = gdbm_open(arguments[1], 0, GDBM_NEWDB, 0600, 0);
+            datum key = {"anna\0mail\0userPassword", 22}, value = {"right", 5};
+            if (!file || gdbm_store(file, key, value, GDBM_INSERT)) return 1;
+            gdbm_close(file);
+            return 0;
+        }
+    "#;
+    let (text, program) = (directory.join("writer.c"), directory.join("writer"));
+    fs::write(&text, source).unwrap();
+    let output = Command::new("cc").arg(text).arg("-o").arg(&program).arg("-lgdbm").output().ok()?;
+    output.status.success().then_some(program)
 }

@@ -26,6 +26,7 @@ pub mod policy_reply;
 pub mod pool;
 pub mod random;
 pub mod sasl;
+pub mod sasldb;
 pub mod stored_passwords;
 pub mod system_files;
 
@@ -35,7 +36,7 @@ use saslauthd::simulation;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 24] = [
+pub const CHECKS: [(&str, Check); 25] = [
     ("cache", cache::check),
     ("command_line", command_line::check),
     ("conffile", conffile::check),
@@ -56,6 +57,7 @@ pub const CHECKS: [(&str, Check); 24] = [
     ("policy_reply", policy_reply::check),
     ("pool", pool::check),
     ("sasl", sasl::check),
+    ("sasldb", sasldb::check),
     ("stored_passwords", stored_passwords::check),
     ("succession", simulation::succession),
     ("system_files", system_files::check),

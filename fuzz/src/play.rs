@@ -75,7 +75,9 @@ impl<P: Protocol<Request = Credentials, Verdict = Verdict>> Play<'_, P> {
             password: Secret::copy_of(self.password),
             service: b"imap".to_vec(),
             realm: b"example.org".to_vec(),
-            client: None, connection: None, };
+            client: None,
+            connection: None,
+        };
         let mut player = Player::new(self, self.protocol.exchange(credentials));
         player.begin();
         for turn in self.turns {

@@ -1,8 +1,9 @@
 //! The database: read whole when it has changed, and kept as digests.
 //!
 //! Berkeley DB's writers lock nothing and write in place, so what was read counts only if the file says afterwards that it was
-//! not written to meanwhile. A write within the same tick of the file system's clock would not show: what was read
-//! within [`UNSETTLED`] of a change is read again at the next login.
+//! not written to meanwhile. A write within the same tick of the file system's clock would not show, and a writer may be in
+//! between two pages, one of which has lost a user that the other does not have yet: what was read within [`UNSETTLED`] of a
+//! change is read again at the next login, and before anybody is refused by it.
 #![forbid(unsafe_code)]
 
 use super::database::{Format, NotRead, format_of, revision, walk};
@@ -17,13 +18,20 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often a file that changes while it is read is read again for one login.
 const MOST_READS: usize = 5;
 
-/// Bytes: some 300,000 users in Berkeley DB.
-const LARGEST: u64 = 64 << 20;
+/// How often a file that keeps changing is looked at before it refuses a login.
+const MOST_LOOKS: usize = 6;
+
+/// Between two looks: a writer is done with its pages long before.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Bytes: some million users in Berkeley DB. A worker has it in memory while it reads it.
+const LARGEST: u64 = 256 << 20;
 
 /// The clock of file systems goes in steps, of up to ten milliseconds on common kernels.
 const UNSETTLED: Duration = Duration::from_millis(100);
@@ -88,9 +96,19 @@ impl Sasldb {
         password: &Secret,
         now: Instant,
     ) -> Result<Found, FileError> {
-        self.refresh(now)?;
-        let loaded = self.loaded.as_ref().ok_or_else(|| FileError::Unsteady(self.path.clone()))?;
-        Ok(loaded.users.check(&self.keyed, login, realm, password))
+        let mut found = Found::Unknown;
+        for look in 0..MOST_LOOKS {
+            if look > 0 {
+                pause();
+            }
+            self.refresh(now)?;
+            let loaded = self.loaded.as_ref().ok_or_else(|| FileError::Unsteady(self.path.clone()))?;
+            found = loaded.users.check(&self.keyed, login, realm, password);
+            if found == Found::Right || loaded.is_settled {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Reads the file if that has not been done since it changed.
@@ -104,7 +122,8 @@ impl Sasldb {
         self.watch.note_opened(now);
         let opened = self.source.open().map_err(|error| FileError::not_opened(&self.path, error));
         if let (Ok(file), Some(loaded)) = (&opened, &self.loaded) {
-            if loaded.is_settled && file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == loaded.stamp) {
+            if loaded.is_settled && file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == loaded.stamp)
+            {
                 return Ok(());
             }
         }
@@ -123,7 +142,10 @@ impl Loaded {
     /// Reads the file until it was of one piece.
     fn read(file: File, path: &Path, keyed: &Keyed) -> Result<Self, FileError> {
         let mut last = FileError::Unsteady(path.to_owned());
-        for _ in 0..MOST_READS {
+        for read in 0..MOST_READS {
+            if read > 0 {
+                pause();
+            }
             let before = read_stamp(&file, path)?;
             let users = read_users(&file, path, keyed);
             let is_settled = !has_just_changed(&file);
@@ -141,6 +163,11 @@ impl Loaded {
         }
         Err(last)
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "nobody but this login waits for this process")]
+fn pause() {
+    thread::sleep(PAUSE);
 }
 
 fn read_stamp(file: &File, path: &Path) -> Result<Stamp, FileError> {
@@ -161,6 +188,9 @@ fn has_just_changed(file: &File) -> bool {
 fn read_users(file: &File, path: &Path, keyed: &Keyed) -> Result<Option<Users>, FileError> {
     let not_read = |why| FileError::NotRead(path.to_owned(), why);
     let format = format_of(read(file, path, BEGINNING)?.as_bytes()).map_err(not_read)?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() > LARGEST) {
+        return Err(FileError::TooLarge(path.to_owned()));
+    }
     let _lock = lock(file, format).map_err(|error| FileError::locked(path, &error))?;
     let bytes = read(file, path, LARGEST + 1)?;
     if bytes.len() as u64 > LARGEST {
@@ -169,7 +199,8 @@ fn read_users(file: &File, path: &Path, keyed: &Keyed) -> Result<Option<Users>, 
     let mut users = Users::default();
     walk(bytes.as_bytes(), &mut |key, value| users.add(keyed, key, value)).map_err(not_read)?;
     users.sort();
-    let is_same = revision(format, bytes.as_bytes()) == revision(format, read(file, path, BEGINNING)?.as_bytes());
+    let is_same =
+        revision(format, bytes.as_bytes()) == revision(format, read(file, path, BEGINNING)?.as_bytes());
     Ok(is_same.then_some(users))
 }
 

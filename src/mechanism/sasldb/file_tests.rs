@@ -1,24 +1,16 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::mechanism::file::testing::OpenedHere;
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Opens what is there, as the supervisor does.
-struct OpenedHere(PathBuf);
-
-impl FileSource for OpenedHere {
-    fn open(&mut self) -> Result<File, OpenError> {
-        open_regular(&self.0)
-    }
-}
-
 fn place() -> (TempDir, PathBuf, Sasldb) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sasldb2");
-    let database = Sasldb::new(path.clone(), Box::new(OpenedHere(path.clone()))).unwrap();
+    let database = Sasldb::new(path.clone(), Box::new(OpenedHere::at(&path))).unwrap();
     (directory, path, database)
 }
 
@@ -68,8 +60,9 @@ fn a_file_that_is_none_or_too_large_is_an_error_that_names_it() {
         fs::write(&path, bytes).unwrap();
         assert_eq!(ask(&mut database, "anna", "one"), Err(format!("The sasldb {} {told}", path.display())));
     }
+    fs::remove_file(&path).unwrap();
     load(&path, &[("anna", "one")]);
     File::options().write(true).open(&path).unwrap().set_len(LARGEST + 1).unwrap();
-    let told = format!("The sasldb {} is larger than 64 MiB", path.display());
+    let told = format!("The sasldb {} is larger than 256 MiB", path.display());
     assert_eq!(ask(&mut database, "anna", "one"), Err(told));
 }

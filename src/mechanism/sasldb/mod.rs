@@ -5,7 +5,7 @@
 //! byte, where C stops at a NUL.
 #![forbid(unsafe_code)]
 
-mod database;
+pub mod database;
 mod file;
 mod users;
 
@@ -33,12 +33,8 @@ pub const PATH_KEY: &str = "sasldb_path";
 pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 
 /// `-a sasldb`
-pub const LOCAL: Local = Local {
-    check,
-    start,
-    privileges: Privileges::Unprivileged,
-    file: |option| Some(path(option)),
-};
+pub const LOCAL: Local =
+    Local { check, start, privileges: Privileges::Unprivileged, file: |option| Some(path(option)) };
 
 /// Where libsasl is built to look: Debian and Fedora, then most others.
 const USUAL_PATHS: [&str; 2] = ["/etc/sasldb2", "/etc/sasl2/sasldb2"];
@@ -127,5 +123,9 @@ fn verdict(database: &mut Sasldb, credentials: &Credentials) -> Result<Outcome, 
 
 /// Of a login without a realm it is the name of the machine, as in C.
 fn realm(credentials: &Credentials) -> io::Result<Cow<'_, [u8]>> {
-    if credentials.realm.is_empty() { host_name().map(Cow::Owned) } else { Ok(Cow::Borrowed(&credentials.realm)) }
+    if credentials.realm.is_empty() {
+        host_name().map(Cow::Owned)
+    } else {
+        Ok(Cow::Borrowed(&credentials.realm))
+    }
 }

@@ -4,8 +4,8 @@
 //! turn; what is too long for a page is in a chain of overflow pages.
 #![forbid(unsafe_code)]
 
-use super::LONGEST;
 use super::bytes::{Bytes, Order};
+use super::{Each, LONGEST, Room};
 use crate::secret::Secret;
 
 const HASH_MAGIC: u32 = 0x0006_1561;
@@ -54,14 +54,16 @@ fn magic_of(file: &[u8]) -> Option<(Order, u32)> {
 }
 
 /// Hands all keys and values to `each`.
-pub(super) fn walk(file: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
-    let database = Database::open(file)?;
+pub(super) fn walk(file: &[u8], each: Each<'_>) -> Result<(), String> {
+    let mut database = Database::open(file)?;
     (1..database.pages()).try_for_each(|number| database.walk_page(number, each))
 }
 
 struct Database<'a> {
     file: Bytes<'a>,
     page_size: usize,
+    /// For what is on overflow pages, each of which belongs to one item.
+    overflow: Room,
 }
 
 impl<'a> Database<'a> {
@@ -83,7 +85,7 @@ impl<'a> Database<'a> {
         if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
             return Err(format!("with pages of {page_size} bytes"));
         }
-        Ok(Self { file, page_size })
+        Ok(Self { file, page_size, overflow: Room(file.all.len()) })
     }
 
     fn pages(&self) -> usize {
@@ -96,7 +98,7 @@ impl<'a> Database<'a> {
         page.ok_or_else(|| format!("page {number} is beyond its end"))
     }
 
-    fn walk_page(&self, number: usize, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
+    fn walk_page(&mut self, number: usize, each: Each<'_>) -> Result<(), String> {
         let page = self.page(number)?;
         if !matches!(page.byte(PAGE_TYPE), Some(UNSORTED_HASH_PAGE | SORTED_HASH_PAGE)) {
             return Ok(());
@@ -111,7 +113,7 @@ impl<'a> Database<'a> {
             let (key, value) = pair.ok_or_else(|| odd("has an item that is not within it"))?;
             let (key, value) = (self.content(key, number)?, self.content(value, number)?);
             if let (Some(key), Some(value)) = (key, value) {
-                each(key.as_bytes(), value.as_bytes());
+                each(key.as_bytes(), value.as_bytes())?;
             }
         }
         Ok(())
@@ -129,7 +131,7 @@ impl<'a> Database<'a> {
     }
 
     /// What an item holds; `None` if it is longer than anything that is looked for.
-    fn content(&self, item: Bytes<'a>, page: usize) -> Result<Option<Content<'a>>, String> {
+    fn content(&mut self, item: Bytes<'a>, page: usize) -> Result<Option<Content<'a>>, String> {
         match item.byte(0) {
             Some(ITEM_ON_PAGE) => Ok(item.all.get(1..).map(Content::OnPage)),
             Some(ITEM_ON_OVERFLOW_PAGES) => {
@@ -149,7 +151,8 @@ impl<'a> Database<'a> {
     }
 
     /// The pages hold at least a byte each, so `length` bounds their number.
-    fn chain(&self, first: usize, length: usize) -> Result<Secret, String> {
+    fn chain(&mut self, first: usize, length: usize) -> Result<Secret, String> {
+        self.overflow.take(length)?;
         let mut bytes = Secret::with_capacity(length);
         let mut number = first;
         while bytes.len() < length {

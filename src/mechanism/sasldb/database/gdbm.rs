@@ -4,8 +4,8 @@
 //! with its value behind it.
 #![forbid(unsafe_code)]
 
-use super::LONGEST;
 use super::bytes::{Bytes, Order};
+use super::{Each, LONGEST, Room};
 use std::collections::HashSet;
 
 /// As libgdbm itself wrote it at first, by its name for it, and with places of 64 bits; the standard and the numsync format.
@@ -44,7 +44,7 @@ pub(super) fn recognize(file: &[u8]) -> Option<Result<(), String>> {
 }
 
 /// Hands all keys and values to `each`.
-pub(super) fn walk(file: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
+pub(super) fn walk(file: &[u8], each: Each<'_>) -> Result<(), String> {
     let file = Bytes::new(file, Order::NATIVE);
     let header = || {
         let directory = file.part(file.size64(DIRECTORY)?, file.size32(DIRECTORY_SIZE)?)?;
@@ -60,34 +60,31 @@ pub(super) fn walk(file: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<()
     }
     // Many names of the directory may stand for one bucket.
     let mut seen = HashSet::new();
+    let mut room = Room(file.all.len());
     for place in (0..directory.all.len() / 8).filter_map(|name| directory.size64(8 * name)) {
         if seen.insert(place) {
             let bucket = file.part(place, bucket_size);
             let bucket = bucket.ok_or_else(|| format!("the bucket at {place} is not within it"))?;
-            walk_bucket(file, bucket, entries, each)
-                .ok_or_else(|| format!("the bucket at {place} has an entry that is not within the file"))?;
+            room.take(bucket_size)?;
+            for number in 0..entries {
+                let outside = || format!("the bucket at {place} has an entry that is not within the file");
+                if let Some((key, value)) = entry(file, bucket, number).ok_or_else(outside)? {
+                    each(key, value)?;
+                }
+            }
         }
     }
     Ok(())
 }
 
-fn walk_bucket(
-    file: Bytes<'_>,
-    bucket: Bytes<'_>,
-    entries: usize,
-    each: &mut dyn FnMut(&[u8], &[u8]),
-) -> Option<()> {
-    for number in 0..entries {
-        let entry = bucket.part(ENTRIES + number * ENTRY_SIZE, ENTRY_SIZE)?;
-        if entry.u32(HASH)? == UNUSED {
-            continue;
-        }
-        let (place, key, value) = (entry.size64(PLACE)?, entry.size32(KEY_SIZE)?, entry.size32(VALUE_SIZE)?);
-        let both = file.slice(place, key.checked_add(value)?)?;
-        if key <= LONGEST && value <= LONGEST {
-            let (key, value) = both.split_at_checked(key)?;
-            each(key, value);
-        }
+/// The entry of that number: `None` if it is beyond the end of the file, `Some(None)` if there is none of use.
+fn entry<'a>(file: Bytes<'a>, bucket: Bytes<'_>, number: usize) -> Option<Option<(&'a [u8], &'a [u8])>> {
+    let entry = bucket.part(ENTRIES + number * ENTRY_SIZE, ENTRY_SIZE)?;
+    if entry.u32(HASH)? == UNUSED {
+        return Some(None);
     }
-    Some(())
+    let (place, key, value) = (entry.size64(PLACE)?, entry.size32(KEY_SIZE)?, entry.size32(VALUE_SIZE)?);
+    let both = file.slice(place, key.checked_add(value)?)?;
+    let is_short = key <= LONGEST && value <= LONGEST;
+    Some(if is_short { Some(both.split_at_checked(key)?) } else { None })
 }

@@ -5,8 +5,8 @@
 //! still the same afterwards.
 #![forbid(unsafe_code)]
 
-use super::LONGEST;
 use super::bytes::{Bytes, Order};
+use super::{Each, LONGEST};
 
 const MAGIC_NUMBER: u32 = 0xBEEF_C0DE;
 const FORMAT_VERSION: u32 = 1;
@@ -75,7 +75,7 @@ fn newest_meta(file: Bytes<'_>) -> Option<Bytes<'_>> {
 }
 
 /// Hands all keys and values to `each`.
-pub(super) fn walk(file: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
+pub(super) fn walk(file: &[u8], each: Each<'_>) -> Result<(), String> {
     let file = Bytes::new(file, Order::NATIVE);
     let meta = newest_meta(file).ok_or("it has no meta page")?;
     let page_size = page_size(file).unwrap_or_default();
@@ -93,7 +93,7 @@ struct Tree<'a, 'b> {
     page_size: usize,
     /// Each page is in a tree once: with none left it goes round in circles.
     pages_left: &'b mut usize,
-    each: &'b mut dyn FnMut(&[u8], &[u8]),
+    each: Each<'b>,
 }
 
 impl<'a> Tree<'a, '_> {
@@ -110,7 +110,12 @@ impl<'a> Tree<'a, '_> {
             let node = node.ok_or_else(damaged)?;
             match kind {
                 BRANCH => self.walk(node.child().ok_or_else(damaged)?, deepest - 1)?,
-                LEAF => self.hand_out(node).ok_or_else(damaged)?,
+                LEAF => {
+                    let (key, value) = self.entry(node).ok_or_else(damaged)?;
+                    if value.len() <= LONGEST {
+                        (self.each)(key, value)?;
+                    }
+                }
                 _ => return Err(damaged()),
             }
         }
@@ -123,7 +128,7 @@ impl<'a> Tree<'a, '_> {
         self.file.part(start, self.file.all.len().checked_sub(start)?)
     }
 
-    fn hand_out(&mut self, node: Node<'a>) -> Option<()> {
+    fn entry(&self, node: Node<'a>) -> Option<(&'a [u8], &'a [u8])> {
         let (key, size) = (node.key()?, node.value_size()?);
         let value = match node.bytes.u16(NODE_FLAGS)? {
             0 => node.bytes.slice(NODE_KEY + key.len(), size)?,
@@ -136,10 +141,7 @@ impl<'a> Tree<'a, '_> {
             }
             _ => return None,
         };
-        if value.len() <= LONGEST {
-            (self.each)(key, value);
-        }
-        Some(())
+        Some((key, value))
     }
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub enum Format {
     /// Berkeley DB's hash, as Debian has it.
     Berkeley,
     /// GNU dbm, as Fedora has it.
@@ -36,7 +36,7 @@ impl fmt::Display for Format {
 
 /// Why a file gives no entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NotRead {
+pub enum NotRead {
     /// It is none of the formats; what was found instead.
     Unknown(String),
     /// It is of that format, but not as it should be; where and why.
@@ -77,14 +77,34 @@ pub(super) fn format_of(file: &[u8]) -> Result<Format, NotRead> {
 ///
 /// # Errors
 /// The file is none that can be read. `each` may have had some entries before that is noticed.
-pub(super) fn walk(file: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<Format, NotRead> {
+pub fn walk(file: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<Format, NotRead> {
     let format = format_of(file)?;
+    // Entries of a file that somebody has made up may lie upon each other: it must not take hours to read.
+    let mut room = Room(file.len());
+    let mut counted = |key: &[u8], value: &[u8]| {
+        room.take(key.len().saturating_add(value.len()))?;
+        each(key, value);
+        Ok(())
+    };
     let walked = match format {
-        Format::Berkeley => berkeley::walk(file, each),
-        Format::Gdbm => gdbm::walk(file, each),
-        Format::Lmdb => lmdb::walk(file, each),
+        Format::Berkeley => berkeley::walk(file, &mut counted),
+        Format::Gdbm => gdbm::walk(file, &mut counted),
+        Format::Lmdb => lmdb::walk(file, &mut counted),
     };
     walked.map(|()| format).map_err(|why| NotRead::Damaged(format, why))
+}
+
+/// Takes an entry, or says why there must be no more of them.
+type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), String>;
+
+/// The bytes of a file that no entry has had yet: each byte belongs to one at the most.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, bytes: usize) -> Result<(), String> {
+        self.0 = self.0.checked_sub(bytes).ok_or("its entries lie upon each other")?;
+        Ok(())
+    }
 }
 
 /// What changes with every change of a database whose format has it: read twice, it tells whether what was read in
