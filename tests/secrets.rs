@@ -7,6 +7,7 @@ use crate::support::{
 };
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::time::Duration;
 
 /// In memory under no other name: the tests compare with it byte by byte.
@@ -55,6 +56,27 @@ fn the_checks_of_hashes_leave_no_password_in_memory() {
         assert!(daemon.ask(&Request::new("st-nobody", PASSWORD)).is_no());
         is_forgotten(&daemon, "after wrong ones");
     }
+}
+
+/// The file has it in clear.
+#[test]
+fn a_database_of_passwords_in_clear_leaves_none_in_memory() {
+    require!(Root, Tool("saslpasswd2"));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sasldb2");
+    let path = path.to_str().unwrap();
+    for login in ["anna", "otto", "eva"] {
+        let command = format!("printf %s '{PASSWORD}' | saslpasswd2 -p -c -f {path} -u mail {login}");
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    }
+    let daemon = Launch::new(Program::Ours, &["-a", "sasldb", "-O", path]).start();
+    let ask = |password: &str| daemon.ask(&Request::new("anna", password).realm("mail"));
+    assert_eq!(ask("other"), "NO");
+    is_forgotten(&daemon, "after a wrong password");
+    assert_eq!(ask(PASSWORD), "OK");
+    is_forgotten(&daemon, "after the right password");
+    assert_eq!(ask("another"), "NO");
+    is_forgotten(&daemon, "after another wrong one");
 }
 
 #[test]

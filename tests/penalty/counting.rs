@@ -166,7 +166,7 @@ fn a_connection_in_dovecots_protocol_has_half_of_its_requests_held_back_at_the_m
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("auth");
     let socket_flag = format!("{},protocol=dovecot", socket.display());
-    let _site = Site::start(&["--penalty=no", "--failure-delay=30", "--socket", &socket_flag]);
+    let site = Site::start(&["--penalty=no", "--failure-delay=30", "--socket", &socket_flag]);
     let mut client = AuthClient::new(&socket).introduced(1);
     let auth = |id: u32, text: String| {
         format!("AUTH\t{id}\tPLAIN\tservice=smtp\tresp={}\n", encode_block(text.as_bytes()))

@@ -172,8 +172,8 @@ fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use super::file::OpenedHere;
     use super::*;
+    use crate::mechanism::file::testing::OpenedHere;
     use std::os::unix::fs::PermissionsExt;
 
     /// `s3cret` by md5crypt, which is quick.
