@@ -1,7 +1,7 @@
 //! The database: read whole when it has changed, and kept as digests.
 //!
 //! Berkeley DB's writers lock nothing and write in place, so what was read counts only if the file says afterwards that it was
-//! not written to meanwhile. A write within the same tick of the file system's clock would not show, and a writer may be in
+//! not written to meanwhile and, just after a change, if it reads the same again. A write within the same tick of the file system's clock would not show, and a writer may be in
 //! between two pages, one of which has lost a user that the other does not have yet: what was read within [`UNSETTLED`] of a
 //! change is read again at the next login, and before anybody is refused by it.
 #![forbid(unsafe_code)]
@@ -10,7 +10,7 @@ use super::database::{Format, NotRead, format_of, revision, walk};
 use super::users::{Found, Keyed, Users};
 use crate::ipc::OpenError;
 use crate::mechanism::file::{FileSource, Stamp, Watch, open_regular};
-use crate::secret::Secret;
+use crate::secret::{Secret, wipe_stack};
 use crate::strerror::strerror;
 use crate::sys::file_lock::SharedLock;
 use std::fmt;
@@ -22,7 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often a file that changes while it is read is read again for one login.
-const MOST_READS: usize = 5;
+const MOST_READS: usize = 10;
 
 /// How often a file that keeps changing is looked at before it refuses a login.
 const MOST_LOOKS: usize = 6;
@@ -104,6 +104,7 @@ impl Sasldb {
             self.refresh(now)?;
             let loaded = self.loaded.as_ref().ok_or_else(|| FileError::Unsteady(self.path.clone()))?;
             found = loaded.users.check(&self.keyed, login, realm, password);
+            wipe_stack();
             if found == Found::Right || loaded.is_settled {
                 break;
             }
@@ -146,19 +147,16 @@ impl Loaded {
             if read > 0 {
                 pause();
             }
-            let before = read_stamp(&file, path)?;
-            let users = read_users(&file, path, keyed);
+            let stamp = read_stamp(&file, path)?;
             let is_settled = !has_just_changed(&file);
-            let is_of_one_piece = read_stamp(&file, path)? == before;
-            match users {
-                Ok(Some(users)) if is_of_one_piece => {
-                    return Ok(Self { file, stamp: before, is_settled, users });
-                }
+            let Some(bytes) = read_steady(&file, path, &stamp, is_settled)? else { continue };
+            match users_of(bytes.as_bytes(), keyed) {
+                Ok(users) => return Ok(Self { file, stamp, is_settled, users }),
                 // Half of a change may look like damage.
-                Err(error @ FileError::NotRead(..)) if is_of_one_piece && is_settled => return Err(error),
-                Err(error @ FileError::NotRead(..)) => last = error,
-                Err(error) => return Err(error),
-                Ok(_) => {}
+                Err(why) => last = FileError::NotRead(path.to_owned(), why),
+            }
+            if is_settled {
+                break;
             }
         }
         Err(last)
@@ -184,31 +182,43 @@ fn has_just_changed(file: &File) -> bool {
     changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age < UNSETTLED)
 }
 
-/// Everybody in the file; `None` if it was written to meanwhile.
-fn read_users(file: &File, path: &Path, keyed: &Keyed) -> Result<Option<Users>, FileError> {
-    let not_read = |why| FileError::NotRead(path.to_owned(), why);
-    let format = format_of(read(file, path, BEGINNING)?.as_bytes()).map_err(not_read)?;
+/// The whole file, which had that stamp before; `None` if it was written to meanwhile.
+fn read_steady(
+    file: &File,
+    path: &Path,
+    stamp: &Stamp,
+    is_settled: bool,
+) -> Result<Option<Secret>, FileError> {
     if file.metadata().is_ok_and(|metadata| metadata.len() > LARGEST) {
         return Err(FileError::TooLarge(path.to_owned()));
     }
+    // What it is if it is no database is told by the walk through it.
+    let format = format_of(read(file, path, BEGINNING)?.as_bytes()).ok();
     let _lock = lock(file, format).map_err(|error| FileError::locked(path, &error))?;
-    let bytes = read(file, path, LARGEST + 1)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(FileError::TooLarge(path.to_owned()));
-    }
+    let bytes = read(file, path, LARGEST)?;
+    // Just after a change another one need not show.
+    let is_same = is_settled || read(file, path, LARGEST)? == bytes;
+    let revision = |bytes: &Secret| format.and_then(|format| revision(format, bytes.as_bytes()));
+    let is_steady = is_same
+        && read_stamp(file, path)? == *stamp
+        && revision(&read(file, path, BEGINNING)?) == revision(&bytes);
+    Ok(is_steady.then_some(bytes))
+}
+
+fn users_of(bytes: &[u8], keyed: &Keyed) -> Result<Users, NotRead> {
     let mut users = Users::default();
-    walk(bytes.as_bytes(), &mut |key, value| users.add(keyed, key, value)).map_err(not_read)?;
+    let walked = walk(bytes, &mut |key, value| users.add(keyed, key, value));
+    wipe_stack();
+    walked?;
     users.sort();
-    let is_same =
-        revision(format, bytes.as_bytes()) == revision(format, read(file, path, BEGINNING)?.as_bytes());
-    Ok(is_same.then_some(users))
+    Ok(users)
 }
 
 /// gdbm's writers lock the file, and map it, so that its times do not tell when it is written to.
-fn lock(file: &File, format: Format) -> io::Result<Option<SharedLock<'_>>> {
+fn lock(file: &File, format: Option<Format>) -> io::Result<Option<SharedLock<'_>>> {
     match format {
-        Format::Gdbm => SharedLock::within(LOCK_WAIT, file).map(Some),
-        Format::Berkeley | Format::Lmdb => Ok(None),
+        Some(Format::Gdbm) => SharedLock::within(LOCK_WAIT, file).map(Some),
+        Some(Format::Berkeley | Format::Lmdb) | None => Ok(None),
     }
 }
 
