@@ -35,6 +35,9 @@ const EXCEPTIONS: &[Exception] = &[
     Exception { from: "mechanism::pam", to: "sys::pam", reason: IN_A_WORKER },
     Exception { from: "mechanism::pam", to: "log", reason: IN_A_WORKER },
     Exception { from: "mechanism::shadow", to: "sys::shadow", reason: IN_A_WORKER },
+    Exception { from: "mechanism::sasldb", to: "sys::file_lock", reason: IN_A_WORKER },
+    Exception { from: "mechanism::sasldb", to: "sys::host_name", reason: IN_A_WORKER },
+    Exception { from: "mechanism::sasldb", to: "sys::random", reason: IN_A_WORKER },
     Exception { from: "mechanism::password", to: "sys::crypt", reason: "crypt(3) only computes" },
     Exception { from: "mechanism::schemes", to: "sys::crypt", reason: "crypt(3) only computes" },
 ];

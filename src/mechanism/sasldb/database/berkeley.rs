@@ -19,6 +19,7 @@ const VERSION: usize = 16;
 const PAGE_SIZE: usize = 20;
 const ENCRYPTION: usize = 24;
 const META_FLAGS: usize = 26;
+const LAST_PAGE: usize = 32;
 const CHECKSUMS: u8 = 1;
 
 /// Of every other page.
@@ -56,6 +57,7 @@ fn magic_of(file: &[u8]) -> Option<(Order, u32)> {
 /// Hands all keys and values to `each`.
 pub(super) fn walk(file: &[u8], each: Each<'_>) -> Result<(), String> {
     let mut database = Database::open(file)?;
+    database.check_length()?;
     (1..database.pages()).try_for_each(|number| database.walk_page(number, each))
 }
 
@@ -86,6 +88,18 @@ impl<'a> Database<'a> {
             return Err(format!("with pages of {page_size} bytes"));
         }
         Ok(Self { file, page_size, overflow: Room(file.all.len()) })
+    }
+
+    /// A file that is cut off would otherwise be read as one with fewer users.
+    fn check_length(&self) -> Result<(), String> {
+        let last = self.file.size32(LAST_PAGE).unwrap_or_default();
+        if self.file.all.len() % self.page_size != 0 {
+            return Err("it ends within a page".to_owned());
+        }
+        if last >= self.pages() {
+            return Err(format!("it ends before page {last}, its last"));
+        }
+        Ok(())
     }
 
     fn pages(&self) -> usize {
