@@ -36,6 +36,20 @@ pub struct MailConnection {
 }
 
 impl Credentials {
+    /// For tests: a login of the service `smtp` without a realm or an address.
+    #[cfg(test)]
+    pub fn of_login(login: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
+        Self {
+            login: login.as_ref().to_vec(),
+            sent_login: None,
+            password: Secret::copy_of(password.as_ref()),
+            service: b"smtp".to_vec(),
+            realm: Vec::new(),
+            client: None,
+            connection: None,
+        }
+    }
+
     /// The same once more, for another mechanism.
     pub fn copy(&self) -> Self {
         Self {

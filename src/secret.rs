@@ -101,6 +101,18 @@ impl Secret {
     }
 }
 
+/// Wipes the part of the stack that what was called before from the same function has used: functions of libraries leave
+/// there what they were given.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut used = [0_u8; WIPED_STACK];
+    used.zeroize();
+    std::hint::black_box(&used);
+}
+
+/// In bytes: digests, and what calls them, take less, also without optimization.
+const WIPED_STACK: usize = 16_000;
+
 impl Default for Secret {
     fn default() -> Self {
         Self::from_vec(Vec::new())

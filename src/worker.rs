@@ -35,6 +35,8 @@ const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 pub fn run(before_serving: fn(Role)) -> ! {
     process::set_name();
     memory::forbid_dumps();
+    // The supervisor has not all of root's capabilities, and to get them by being executed clears it.
+    spawn::renew_death_signal();
     signals::keep_from_modules();
     process_tree::adopt_orphans();
     let mut worker = Worker::set_up().inspect(|worker| before_serving(worker.role()));

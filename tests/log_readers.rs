@@ -25,6 +25,52 @@ fn fail2ban_finds_no_line_in_the_journal_that_somebody_else_wrote() {
     }
 }
 
+/// A refusal is a guess, whoever refuses; what is said of many of them, or only logged, is none more.
+#[test]
+fn fail2ban_counts_each_refusal_once_whoever_refuses() {
+    require!(Fail2ban);
+    let failure = |mechanisms: &str, reason: &str, address: &str| {
+        format!(
+            "do_auth         : auth failure: [user=anna] [service=smtp] [realm=] [mech={mechanisms}] \
+             [reason={reason}] [remote={address}]"
+        )
+    };
+    let lines = [
+        failure("shadow", "Incorrect password (cached)", "192.0.2.1"),
+        failure("policy", "policy: too many guesses", "192.0.2.2"),
+        failure("corp,pam", "PAM auth error", "2001:db8::3"),
+        "frontend        : Many failures for [user=anna]: 10 different wrong passwords within 60 s, the last from \
+         192.0.2.4; each refusal takes longer for now"
+            .to_owned(),
+        "frontend        : The policy server would refuse a login, which is only logged: [user=anna] \
+         [service=smtp] [realm=] [reason=too many guesses] [remote=192.0.2.5]"
+            .to_owned(),
+    ];
+    let lines = lines.map(|line| as_sent(&line));
+    assert_eq!(fail2ban::addresses_found(&lines, "normal"), ["192.0.2.1", "192.0.2.2", "2001:db8::3"]);
+}
+
+/// What is left is for somebody to read, and once an outage or an hour.
+#[test]
+fn logcheck_leaves_out_logins_by_an_expired_entry_and_reports_what_is_seldom() {
+    require!(Logcheck);
+    let known =
+        "do_auth         : auth success (cached, stale): [user=anna] [service=smtp] [realm=] [mech=ldap]";
+    let seldom = [
+        "frontend        : The policy server cannot be asked, and logins are checked without it: no connection",
+        "frontend        : Many failures for [user=anna]: 10 different wrong passwords within 60 s, the last; each \
+         refusal takes longer for now",
+        "supervisor      : The process that talks to clients runs as root: there is no account nobody; see --user",
+    ];
+    let lines: Vec<_> = seldom.iter().chain([&known]).map(|line| as_sent(line)).collect();
+    assert_eq!(log_readers::logcheck(&lines), seldom);
+}
+
+/// As the daemon sends it to /dev/log.
+fn as_sent(line: &str) -> String {
+    format!("<38>Nov  1 03:36:49 saslauthd[812]: {line}")
+}
+
 /// The name that journald sees, of the process that writes the lines.
 #[test]
 fn every_process_of_the_daemon_is_called_saslauthd() {
@@ -56,6 +102,7 @@ fn logwatch_counts_starts_ends_and_failures_and_misses_nothing_that_it_could_kno
         let expected = [
             "main            : saslauthd ",
             "frontend        : sandbox in force: ",
+            "supervisor      : The process that talks to clients runs as ",
             "supervisor      : The configuration was read again",
             "do_auth         : auth unavailable: ",
             "do_auth         : 2 more logins were unavailable in the last ",

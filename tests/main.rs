@@ -47,6 +47,7 @@ mod policy_server;
 mod privileges;
 mod rimap;
 mod sandbox;
+mod sasldb;
 mod secrets;
 mod server_faults;
 mod service_manager;

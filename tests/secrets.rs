@@ -7,6 +7,7 @@ use crate::support::{
 };
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::time::Duration;
 
 /// In memory under no other name: the tests compare with it byte by byte.
@@ -57,6 +58,27 @@ fn the_checks_of_hashes_leave_no_password_in_memory() {
     }
 }
 
+/// The file has it in clear.
+#[test]
+fn a_database_of_passwords_in_clear_leaves_none_in_memory() {
+    require!(Root, Tool("saslpasswd2"));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sasldb2");
+    let path = path.to_str().unwrap();
+    for login in ["anna", "otto", "eva"] {
+        let command = format!("printf %s '{PASSWORD}' | saslpasswd2 -p -c -f {path} -u mail {login}");
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    }
+    let daemon = Launch::new(Program::Ours, &["-a", "sasldb", "-O", path]).start();
+    let ask = |password: &str| daemon.ask(&Request::new("anna", password).realm("mail"));
+    assert_eq!(ask("other"), "NO");
+    is_forgotten(&daemon, "after a wrong password");
+    assert_eq!(ask(PASSWORD), "OK");
+    is_forgotten(&daemon, "after the right password");
+    assert_eq!(ask("another"), "NO");
+    is_forgotten(&daemon, "after another wrong one");
+}
+
 #[test]
 fn what_was_sent_to_servers_leaves_no_password_in_memory() {
     require!(Dovecot, Slapd);
@@ -94,6 +116,36 @@ fn what_was_sent_to_servers_leaves_no_password_in_memory() {
         is_forgotten(&daemon, "after the right password");
         assert!(!daemon.ask(&Request::new("nobody", PASSWORD)).is_none());
         is_forgotten(&daemon, "after a login that does not exist");
+    }
+}
+
+#[test]
+fn what_a_policy_server_is_asked_leaves_no_password_in_memory_and_nothing_secret_in_the_log() {
+    let reply = |status: i8| {
+        let body = format!("{{\"status\":{status}}}");
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let fake = FakeHttp::answering(reply(0));
+    let keys = "policy_nonce: Wombat-Nonce\npolicy_user: wforce\npolicy_password: Kauz-Passwort\n";
+    let daemon = Launch::new(Program::Ours, &["-a", "passwdfile"])
+        .with_file("-O", &format!("anna:{HASH}\n"))
+        .with_file("--config", &format!("policy_url: http://{}/\n{keys}", fake.address()))
+        .start();
+    let ask =
+        |password: &str| daemon.ask(&Request::new("anna", password).service("smtp").address("10.1.1.1;25"));
+    assert_eq!(ask(PASSWORD), "OK");
+    is_forgotten(&daemon, "after the right password");
+    assert!(ask(&format!("{PASSWORD}x")).is_no());
+    is_forgotten(&daemon, "after a wrong one");
+    for answer in [reply(-1), "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned()] {
+        fake.answer(answer);
+        ask(PASSWORD);
+        is_forgotten(&daemon, "after a refusal and an outage");
+    }
+    daemon.log.wait_for("The policy server cannot be asked");
+    // The user and password as HTTP's basic scheme writes them, and the keys.
+    for secret in ["Wombat", "Kauz", "d2ZvcmNl", PASSWORD] {
+        assert!(daemon.log.all().iter().all(|line| !line.contains(secret)), "{secret}");
     }
 }
 

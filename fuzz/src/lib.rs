@@ -28,6 +28,7 @@ pub mod policy_session;
 pub mod pool;
 pub mod random;
 pub mod sasl;
+pub mod sasldb;
 pub mod stored_passwords;
 pub mod system_files;
 
@@ -37,7 +38,7 @@ use saslauthd::simulation;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 26] = [
+pub const CHECKS: [(&str, Check); 27] = [
     ("cache", cache::check),
     ("command_line", command_line::check),
     ("conffile", conffile::check),
@@ -60,6 +61,7 @@ pub const CHECKS: [(&str, Check); 26] = [
     ("policy_session", policy_session::check),
     ("pool", pool::check),
     ("sasl", sasl::check),
+    ("sasldb", sasldb::check),
     ("stored_passwords", stored_passwords::check),
     ("succession", simulation::succession),
     ("system_files", system_files::check),

@@ -132,18 +132,9 @@ fn ends_in_realm(login: &[u8], realm: &[u8]) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     fn credentials(login: &str, realm: &str) -> Credentials {
-        Credentials {
-            login: login.into(),
-            sent_login: None,
-            password: Secret::copy_of(b"x"),
-            service: b"smtp".to_vec(),
-            realm: realm.into(),
-            client: None,
-            connection: None,
-        }
+        Credentials { realm: realm.into(), ..Credentials::of_login(login, b"x") }
     }
 
     fn formatted(format: &str, login: &str, realm: &str) -> Result<String, Refusal> {

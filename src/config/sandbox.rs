@@ -16,7 +16,7 @@ const NULL: &str = "/dev/null";
 
 /// Where distributions keep the certificates to which the links in OpenSSL's own directory lead. OpenSSL opens them
 /// during handshakes, when their hashes are asked for.
-const AUTHORITIES: [&str; 7] = [
+pub const AUTHORITIES: [&str; 7] = [
     "/etc/ssl/certs",
     "/etc/pki/tls/certs",
     "/etc/pki/ca-trust/extracted",

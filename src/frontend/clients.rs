@@ -279,7 +279,13 @@ impl Clients {
         (std::mem::take(&mut self.refusals), std::mem::take(&mut self.invalid_requests))
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether it is heard without a place.
+    pub(super) fn is_beyond(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_some_and(|client| matches!(client.place, Place::Beyond { .. }))
+    }
+
+    /// Whether one more may hold a place.
+    pub(super) fn has_room(&self) -> bool {
         self.places.held() < self.settings.max_connections
     }
 

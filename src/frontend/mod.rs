@@ -221,10 +221,7 @@ impl Frontend {
             // Whatever it says is for the next frontend.
             Subject::Client(client)
                 if self.handover.as_ref().is_some_and(|handover| handover.gives_away(client)) => {}
-            Subject::Client(client) => {
-                let step = self.clients.handle_event(client, event, now);
-                self.take(step, now);
-            }
+            Subject::Client(client) => self.handle_client(client, event, now),
             Subject::AuthClient(client) => self.auth_clients.handle_event(client, event, now),
             Subject::ControlClient(client) => {
                 let asked = self.control_clients.hear(client, now);
@@ -248,8 +245,10 @@ impl Frontend {
     /// Whether a connection that has got the last descriptor can be kept, since another one makes room for it.
     fn has_descriptor_for(&mut self, stream: &UnixStream, endpoint: &Endpoint, now: Instant) -> bool {
         match endpoint.protocol {
-            Protocol::Mux => self.clients.has_descriptor_for(stream, now),
-            Protocol::Dovecot => self.auth_clients.make_room(clients::uid_of(stream), now),
+            Protocol::Mux => self.tell_early(now) || self.clients.has_descriptor_for(stream, now),
+            Protocol::Dovecot => {
+                self.tell_early(now) || self.auth_clients.make_room(clients::uid_of(stream), now)
+            }
             // Soon done, and wanted most when nothing else works.
             Protocol::Control => true,
         }

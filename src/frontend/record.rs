@@ -126,7 +126,7 @@ fn told_early(shed: &Shed, site: &Site) -> String {
     let (flag, whose) = (name(*flag), whose(*pool, site));
     let logins = if *logins == 1 { "1 login".to_owned() } else { format!("{logins} logins") };
     format!(
-        "{logins} could not have been served in time and had no need to wait for it: there are more than the \
+        "{logins} could not have been served in time and got an early answer: there are more than the \
          processes{whose} can do; a larger {flag} would help, if there are processors for it"
     )
 }

@@ -9,7 +9,8 @@ use crate::config::site::Protocol;
 use crate::credentials::Credentials;
 use crate::job::JobId;
 use crate::outcome::Outcome;
-use crate::policy::dispatch::{Names, RequestId};
+use crate::policy::dispatch::{ClientId, Names, RequestId};
+use mio::event::Event;
 use mio::net::UnixStream;
 use std::rc::Rc;
 use std::time::Instant;
@@ -29,6 +30,7 @@ impl Frontend {
 
     /// It is watched only if its answer has to be waited for.
     fn welcome_client(&mut self, stream: UnixStream, endpoint: Rc<Endpoint>, now: Instant) {
+        self.make_room_for_client(now);
         let step = self.clients.welcome(stream, endpoint, now);
         let asks = match &step {
             Step::Request(client, _) => Some(*client),
@@ -37,6 +39,29 @@ impl Frontend {
         self.take(step, now);
         self.carry_out(now);
         asks.into_iter().for_each(|client| self.clients.await_hang_up(client));
+    }
+
+    /// Where all connections are taken one that only waits for the time of its refusal is answered first.
+    fn make_room_for_client(&mut self, now: Instant) {
+        if !self.clients.has_room() {
+            self.tell_early(now);
+        }
+    }
+
+    /// Answers the failure that would be told next, which ends its connection; whether there was one.
+    pub(super) fn tell_early(&mut self, now: Instant) -> bool {
+        let is_told = self.dispatcher.make_room();
+        self.carry_out(now);
+        is_told
+    }
+
+    /// Looks at a connection of which the event loop tells something.
+    pub(super) fn handle_client(&mut self, client: ClientId, event: &Event, now: Instant) {
+        if self.clients.is_beyond(client) {
+            self.make_room_for_client(now);
+        }
+        let step = self.clients.handle_event(client, event, now);
+        self.take(step, now);
     }
 
     pub(super) fn take(&mut self, step: Step, now: Instant) {

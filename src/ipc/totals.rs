@@ -38,6 +38,7 @@ pub(super) fn write_totals(writer: Writer, totals: &Totals) -> Writer {
         .number(totals.negative_hits)
         .number(totals.negative_flushed)
         .number(totals.failures_delayed)
+        .number(totals.failures_told_early)
         .number(totals.logins_shed)
         .number(totals.reloads.succeeded)
         .number(totals.reloads.failed)
@@ -80,6 +81,7 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
         negative_hits: reader.number()?,
         negative_flushed: reader.number()?,
         failures_delayed: reader.number()?,
+        failures_told_early: reader.number()?,
         logins_shed: reader.number()?,
         reloads: Reloads { succeeded: reader.number()?, failed: reader.number()? },
         log_lines_dropped: reader.number()?,

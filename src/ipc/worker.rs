@@ -302,13 +302,8 @@ mod tests {
     #[test]
     fn a_request_arrives_with_all_its_bytes() {
         let credentials = Credentials {
-            login: b"anna\xff".to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(&[b'p'; 65535]),
-            service: b"smtp".to_vec(),
-            realm: Vec::new(),
             client: Some("2001:db8::7".parse().unwrap()),
-            connection: None,
+            ..Credentials::of_login(b"anna\xff", [b'p'; 65535])
         };
         let message = encode_request(JobId(9), &credentials);
         let Ok(ToWorker::Job(JobId(9), Purpose::CheckLogin(arrived))) = ToWorker::decode(message.as_bytes())

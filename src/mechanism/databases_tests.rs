@@ -5,7 +5,6 @@
 use crate::credentials::Credentials;
 use crate::mechanism::{Means, getpwent, shadow};
 use crate::outcome::Outcome;
-use crate::secret::Secret;
 use crate::skipped;
 use std::fs;
 use std::process::Command;
@@ -127,15 +126,7 @@ fn ask_about_everybody() {
 }
 
 fn ask(mechanism: &str, login: &str, password: &str) -> Outcome {
-    let credentials = Credentials {
-        login: login.into(),
-        sent_login: None,
-        password: Secret::copy_of(password.as_bytes()),
-        service: b"smtp".to_vec(),
-        realm: Vec::new(),
-        client: None,
-        connection: None,
-    };
+    let credentials = Credentials::of_login(login, password);
     let local = if mechanism == "shadow" { shadow::LOCAL } else { getpwent::LOCAL };
     let mut mechanism = (local.start)(Means::default()).unwrap();
     mechanism.verify(&credentials).outcome

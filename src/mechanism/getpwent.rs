@@ -59,15 +59,7 @@ mod tests {
     use super::*;
 
     fn ask(login: &[u8]) -> Outcome {
-        let credentials = Credentials {
-            login: login.to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(b"x"),
-            service: b"smtp".to_vec(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        };
+        let credentials = Credentials::of_login(login, b"x");
         Getpwent.verify(&credentials).outcome
     }
 

@@ -14,6 +14,7 @@ pub mod passwdfile;
 mod password;
 pub mod pbkdf2;
 pub mod rimap;
+pub mod sasldb;
 pub mod schemes;
 pub mod shadow;
 pub mod tls_keys;

@@ -191,6 +191,16 @@ impl<'a> Stored<'a> {
         }
     }
 
+    /// Whether [`Self::check`] computes with OpenSSL.
+    pub fn needs_openssl(&self) -> bool {
+        match self.scheme {
+            Scheme::Plain | Scheme::Hashed { .. } | Scheme::Pbkdf2(_) | Scheme::Scram(_) | Scheme::Apr1 => {
+                true
+            }
+            Scheme::Crypt | Scheme::Argon2 => false,
+        }
+    }
+
     /// Whether this is the stored form of `password`. An empty password or value never is.
     ///
     /// # Errors

@@ -178,13 +178,8 @@ mod tests {
     #[test]
     fn an_unknown_login_is_an_invalid_username() {
         let credentials = Credentials {
-            login: b"no-such-login-in-any-database".to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(b"x"),
             service: Vec::new(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
+            ..Credentials::of_login(b"no-such-login-in-any-database", b"x")
         };
         assert_eq!(Shadow.verify(&credentials).outcome, password::invalid_username());
     }

@@ -27,6 +27,8 @@ pub struct Totals {
     pub negative_flushed: u64,
     /// Failures whose answer was held back.
     pub failures_delayed: u64,
+    /// Failures whose answer was not held back as long as it should be, since others wanted their places.
+    pub failures_told_early: u64,
     /// Logins that were told early that they would not be served in time.
     pub logins_shed: u64,
     /// From the complete request to its reply, for all requests.
@@ -70,6 +72,7 @@ impl Totals {
             (&mut self.negative_hits, more.negative_hits),
             (&mut self.negative_flushed, more.negative_flushed),
             (&mut self.failures_delayed, more.failures_delayed),
+            (&mut self.failures_told_early, more.failures_told_early),
             (&mut self.logins_shed, more.logins_shed),
             (&mut self.policy.allowed, more.policy.allowed),
             (&mut self.policy.delayed, more.policy.delayed),

@@ -253,10 +253,23 @@ fn identify(
         |error: OpenSslError| TlsError::NoCertificates(certificate.to_owned(), error.reason().to_owned());
     builder.set_certificate(&chain).map_err(unusable)?;
     let found = find(files, key);
-    let parsed = pem::private_key(file_of(key, found.contents())?)
-        .map_err(|error| TlsError::NoKey(key.to_owned(), error.reason().to_owned()))?;
+    let pem = file_of(key, found.contents())?;
+    let parsed = pem::private_key(pem)
+        .map_err(|error| TlsError::NoKey(key.to_owned(), key_problem(pem, &error).to_owned()))?;
     let fits = builder.set_private_key(&parsed);
     fits.map_err(|_| TlsError::WrongKey(key.to_owned(), certificate.to_owned()))
+}
+
+/// Why a key cannot be used: OpenSSL's own words for the two most frequent reasons are "unsupported" and "bad decrypt".
+fn key_problem<'a>(pem: &[u8], error: &'a OpenSslError) -> &'a str {
+    let has = |words: &[u8]| pem.windows(words.len()).any(|part| part == words);
+    match error {
+        OpenSslError::Failed(_) if !has(b"PRIVATE KEY-----") => "there is none",
+        OpenSslError::Failed(_) if has(b"ENCRYPTED") => {
+            "it needs a password, and nobody is there to ask for it"
+        }
+        error => error.reason(),
+    }
 }
 
 /// One connection's part: the name that the certificate must carry, and that the server is told. A server behind a

@@ -279,7 +279,7 @@ fn a_key_that_cannot_be_used_is_named() {
     let with_key =
         |key| TlsSettings { certificate: Some(certificate.clone()), key, ..TlsSettings::default() };
     let nowhere = error_of(with_key(None));
-    assert!(nowhere.contains("client.pem holds no usable private key in PEM: "), "{nowhere}");
+    assert!(nowhere.ends_with("client.pem holds no usable private key in PEM: there is none"), "{nowhere}");
     let other = scene.authority.write_key(scene.directory.path(), "other.key");
     let wrong = error_of(with_key(Some(other.clone())));
     assert_eq!(
@@ -289,9 +289,14 @@ fn a_key_that_cannot_be_used_is_named() {
     );
     let locked = scene.directory.path().join("locked.key");
     let cipher = openssl::symm::Cipher::aes_128_cbc();
-    fs::write(&locked, client.key.private_key_to_pem_pkcs8_passphrase(cipher, b"secret").unwrap()).unwrap();
-    let asked = error_of(with_key(Some(locked)));
-    assert!(asked.contains("locked.key holds no usable private key in PEM: "), "{asked}");
+    // Nor is an empty password tried.
+    for password in [b"secret".as_slice(), b""] {
+        let key = client.key.private_key_to_pem_pkcs8_passphrase(cipher, password).unwrap();
+        fs::write(&locked, key).unwrap();
+        let asked = error_of(with_key(Some(locked.clone())));
+        let expected = "locked.key holds no usable private key in PEM: it needs a password, and nobody is there to ask for it";
+        assert!(asked.ends_with(expected), "{asked}");
+    }
 }
 
 #[test]

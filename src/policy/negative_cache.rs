@@ -153,21 +153,12 @@ mod tests {
     use crate::policy::cache::Fingerprints;
     use crate::policy::route::RouteId;
     use crate::policy::route::chain::Chain;
-    use crate::secret::Secret;
     use std::rc::Rc;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn fingerprint(login: &str, password: &str) -> Fingerprint {
-        let credentials = Credentials {
-            login: login.into(),
-            sent_login: None,
-            password: Secret::copy_of(password.as_bytes()),
-            service: b"smtp".to_vec(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        };
+        let credentials = Credentials::of_login(login, password);
         Fingerprints::new(&[7; 32]).of(&credentials, RouteId::DEFAULT)
     }
 

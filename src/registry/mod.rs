@@ -11,7 +11,7 @@ use crate::config::NetworkSettings;
 use crate::config::site::Instance;
 use crate::credentials::Credentials;
 use crate::mechanism::{
-    FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, shadow,
+    FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, sasldb, shadow,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -64,7 +64,7 @@ pub type Probe = fn(&RawSettings, &NetworkSettings, DoErrand) -> Result<Vec<Prob
 pub type Connected = Result<Box<dyn Network>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 7] = [
+pub static MECHANISMS: [Mechanism; 8] = [
     Mechanism { name: "getpwent", keys: &[], option_key: None, kind: Kind::Local(getpwent::LOCAL) },
     Mechanism {
         name: "httpform",
@@ -119,6 +119,12 @@ pub static MECHANISMS: [Mechanism; 7] = [
                 probe: |settings, network, do_errand| probed(&rimap::protocol(settings, network)?, do_errand),
             },
         ),
+    },
+    Mechanism {
+        name: "sasldb",
+        keys: sasldb::KEYS,
+        option_key: Some(sasldb::PATH_KEY),
+        kind: Kind::Local(sasldb::LOCAL),
     },
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
 ];

@@ -27,6 +27,7 @@ const NAMES: [&[u8]; 2] = [b"CERTIFICATE-----", b"X509 CERTIFICATE-----"];
 pub fn only_certificates(text: &[u8]) -> Vec<u8> {
     let mut certificates = Vec::new();
     let mut within = None;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let bare = line.trim_ascii_end();
         if let Some(name) = bare.strip_prefix(b"-----BEGIN ".as_slice()) {
@@ -53,6 +54,8 @@ mod tests {
         let key = "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n";
         let text = format!("a CA\n{one}{key}in between\n{}{key}", old.replace('\n', "\r\n"));
         assert_eq!(only_certificates(text.as_bytes()), format!("{one}{old}").as_bytes());
+        let marked = [b"\xef\xbb\xbf", one.as_bytes()].concat();
+        assert_eq!(only_certificates(&marked), one.as_bytes(), "a byte order mark");
         for none in [key, "", "-----BEGIN", "-----END CERTIFICATE-----\nx"] {
             assert!(only_certificates(none.as_bytes()).is_empty(), "{none}");
         }

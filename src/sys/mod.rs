@@ -6,6 +6,8 @@ pub mod confinement;
 pub mod crypt;
 pub mod daemon;
 pub mod descriptor;
+pub mod file_lock;
+pub mod host_name;
 pub mod impersonation;
 pub mod inherited;
 pub mod inode;

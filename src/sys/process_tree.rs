@@ -1,10 +1,11 @@
 //! The programs that PAM modules start: found, killed and collected with the worker below which they run.
 //!
 //! A worker is a *subreaper*: a program whose parent has ended becomes a child of the worker and not of init. So every
-//! program below a worker is its child, or becomes one as soon as what is between them is dead, whatever sessions and
-//! groups it has made. That takes no right that a daemon may lack and no file system but /proc, unlike a control group,
-//! and hides no process ids from modules, unlike a namespace.
+//! program below a worker is found by going from parents to children, whatever sessions and groups it has made. That takes
+//! no right that a daemon may lack and no file system but /proc, unlike a control group, and hides no process ids from
+//! modules, unlike a namespace.
 
+use std::collections::HashSet;
 use std::fs;
 use std::process::Child;
 use std::ptr;
@@ -15,7 +16,8 @@ const PAUSE: libc::c_int = 1;
 /// How often it is looked whether the workers have stopped. One that waits for a disk may not.
 const LOOKS_FOR_STOP: usize = 20;
 
-/// How often it is looked for programs that still live: each generation of them takes a look or two.
+/// How often it is looked for programs that still live. One look kills all there are; on a busy machine it may take long
+/// until they are dead.
 const LOOKS_FOR_PROGRAMS: usize = 50;
 
 /// Makes this process the parent of every program below it whose own parent ends.
@@ -49,8 +51,9 @@ pub fn kill_all_with_children<'a>(children: impl IntoIterator<Item = &'a mut Chi
     // Stopped it can neither start another program nor collect one whose number would then be somebody else's.
     pids.iter().for_each(|pid| signal(*pid, libc::SIGSTOP));
     wait_until(LOOKS_FOR_STOP, || pids.iter().all(|pid| has_stopped(*pid)));
+    let mut trees: Vec<_> = pids.iter().copied().map(Programs::below).collect();
     // A look at all of them before the answer: each kills what it finds.
-    wait_until(LOOKS_FOR_PROGRAMS, || pids.iter().filter(|pid| kill_children_of(**pid)).count() == 0);
+    wait_until(LOOKS_FOR_PROGRAMS, || trees.iter_mut().fold(true, |done, tree| tree.kill() & done));
     pids.iter().for_each(|pid| signal(-pid, libc::SIGKILL));
     for child in &mut living {
         // Fails when it has ended already.
@@ -76,11 +79,40 @@ pub fn collect_adopted(is_own: impl Fn(u32) -> bool) -> usize {
     collected
 }
 
-/// Kills the children of a child that has stopped; says whether any was still alive.
-fn kill_children_of(parent: libc::pid_t) -> bool {
-    let living: Vec<_> = children_of(parent).into_iter().filter(|child| is_alive(*child)).collect();
-    living.iter().for_each(|child| signal(*child, libc::SIGKILL));
-    !living.is_empty()
+/// What runs below a child that has stopped.
+struct Programs {
+    below: libc::pid_t,
+    /// Those that have been seen dead. The stopped child cannot collect them, so their numbers are nobody else's.
+    dead: HashSet<libc::pid_t>,
+}
+
+impl Programs {
+    fn below(child: libc::pid_t) -> Self {
+        Self { below: child, dead: HashSet::new() }
+    }
+
+    /// Kills all that are found. Says whether there are no others: each program that was found had been seen dead before this
+    /// look, and so what it left behind would have been found, too.
+    fn kill(&mut self) -> bool {
+        let mut are_all_dead = true;
+        let mut parents = vec![self.below];
+        while let Some(parent) = parents.pop() {
+            for program in children_of(parent) {
+                if self.dead.contains(&program) {
+                    continue;
+                }
+                are_all_dead = false;
+                // Before its children are looked for: from here on it gets no others.
+                signal(program, libc::SIGKILL);
+                if is_alive(program) {
+                    parents.push(program);
+                } else {
+                    self.dead.insert(program);
+                }
+            }
+        }
+        are_all_dead
+    }
 }
 
 /// Each thread has children of its own.
@@ -139,8 +171,8 @@ fn wait_until(looks: usize, mut done: impl FnMut() -> bool) {
 }
 
 fn signal(pid: libc::pid_t, signal: libc::c_int) {
-    // SAFETY: kill takes numbers. `pid` is a child that this process has not collected yet, its group, or a child
-    // of a child that is stopped and thus cannot collect it.
+    // SAFETY: kill takes numbers. `pid` is a child that this process has not collected yet, its group, or a program below
+    // a child that is stopped, whose parent is that or killed, and thus does not collect it.
     unsafe { libc::kill(pid, signal) };
 }
 
@@ -211,6 +243,53 @@ mod tests {
             kill_with_children(&mut worker);
             eventually("all are dead", || sleepers(seconds) == 0);
             assert!(!worker.wait().unwrap().success());
+        });
+    }
+
+    /// A machine may be so busy that what was killed first is not dead before the last look.
+    #[test]
+    fn one_look_is_the_death_of_all_generations() {
+        alone("one_look_is_the_death_of_all_generations", || {
+            let seconds = seconds(2);
+            let nested =
+                format!("sleep {seconds} & setsid sh -c 'sleep {seconds} & sh -c \"sleep {seconds}; :\"; :'");
+            let mut worker =
+                started(&format!("sh -c '{}; :' & echo; exec sleep {LONGER}", nested.replace('\'', "'\\''")));
+            eventually("all sleep", || sleepers(seconds) == 3);
+            let pid = libc::pid_t::try_from(worker.id()).unwrap();
+            signal(pid, libc::SIGSTOP);
+            eventually("it has stopped", || has_stopped(pid));
+            assert!(!Programs::below(pid).kill(), "there were some");
+            eventually("all are dead", || sleepers(seconds) == 0);
+            kill_with_children(&mut worker);
+            assert!(!worker.wait().unwrap().success());
+        });
+    }
+
+    /// Whoever is found dead may have left a child behind a moment before.
+    #[test]
+    fn programs_that_start_another_and_end_do_not_get_away() {
+        alone("programs_that_start_another_and_end_do_not_get_away", || {
+            let directory = tempfile::tempdir().unwrap();
+            let script = directory.path().join("hare");
+            fs::write(&script, "sh \"$0\" & exit\n").unwrap();
+            let hares = || {
+                let wanted = format!("sh\0{}\0", script.display());
+                let processes = fs::read_dir("/proc").unwrap().map_while(Result::ok);
+                processes
+                    .filter(|process| {
+                        fs::read(process.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
+                    })
+                    .count()
+            };
+            for _ in 0..20 {
+                let mut worker = started(&format!("sh {} & echo; exec sleep {LONGER}", script.display()));
+                eventually("they run", || hares() > 0);
+                kill_with_children(&mut worker);
+                worker.wait().unwrap();
+                wait_until(20, || false);
+                assert_eq!(hares(), 0);
+            }
         });
     }
 

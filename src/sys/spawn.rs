@@ -129,7 +129,8 @@ fn die_with(parent: u32) -> io::Result<()> {
     }
 }
 
-/// Asks again for the kernel's signal at the parent's death: PAM modules that change credentials clear it.
+/// Asks again for the kernel's signal at the parent's death: whatever changes credentials clears it, PAM modules as well as
+/// an execve(2) that gives root its capabilities back.
 pub fn renew_death_signal() {
     // SAFETY: PR_SET_PDEATHSIG takes a signal number.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };

@@ -142,6 +142,50 @@ fn held_answers_leave_three_quarters_of_the_connections_to_others() {
     site.expect_accepted("192.0.2.7");
 }
 
+/// More refusals wait than connections may be open: none of them is closed without its answer, and who is right finds room.
+#[test]
+fn held_answers_are_told_early_where_a_client_finds_no_room() {
+    let site = Site::start(&["--penalty=no", "--failure-delay=4", "--max-connections=20"]);
+    let waiting: Vec<_> = (0..60)
+        .map(|number| {
+            let mut connection = site.daemon.connect();
+            connection.send(Request::new("bert", format!("guess {number}")).bytes());
+            eventually("it is refused", || (site.logged_refusals() > number).then_some(()));
+            if number % 10 == 9 {
+                site.expect_accepted("192.0.2.7");
+            }
+            connection
+        })
+        .collect();
+    assert!(waiting.into_iter().all(|mut connection| connection.receive().is_no()));
+}
+
+/// A client finds its requests refused as too many otherwise, the right ones among them.
+#[test]
+fn a_connection_in_dovecots_protocol_has_half_of_its_requests_held_back_at_the_most() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("auth");
+    let socket_flag = format!("{},protocol=dovecot", socket.display());
+    let site = Site::start(&["--penalty=no", "--failure-delay=30", "--socket", &socket_flag]);
+    let mut client = AuthClient::new(&socket).introduced(1);
+    let auth = |id: u32, text: String| {
+        format!("AUTH\t{id}\tPLAIN\tservice=smtp\tresp={}\n", encode_block(text.as_bytes()))
+    };
+    for id in 1..=60 {
+        client.send(auth(id, format!("\0bert\0guess {id}")));
+    }
+    let told: Vec<_> = (0..28).map(|_| client.line()).collect();
+    assert!(told.iter().all(|line| line.starts_with("FAIL") && !line.contains("temp")), "{told:?}");
+    for id in 101..=120 {
+        client.send(auth(id, "\0anna\0secret".to_owned()));
+    }
+    for _ in 0..20 {
+        let line = client.line();
+        assert!(line.starts_with("OK"), "{line}");
+    }
+    eventually("each was checked", || (site.logged_refusals() == 60).then_some(()));
+}
+
 #[test]
 fn an_address_in_dovecots_protocol_counts_as_well_and_the_right_password_is_answered_first() {
     let directory = TempDir::new().unwrap();

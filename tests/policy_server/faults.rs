@@ -1,7 +1,7 @@
 //! A server that does not answer as it should stops no login, and none for long.
 
 use super::{GO_ON, REFUSE, REFUSED, ask, expect_checked, json, keys, launch};
-use crate::support::{Answer, FakeHttp, eventually};
+use crate::support::{Answer, FakeHttp, Request, eventually};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,21 @@ fn a_silent_one_costs_a_login_its_timeout_and_soon_nothing() {
     eventually("logins do not wait any more", skipped);
     fake.answer(json(REFUSE));
     eventually("it is asked again", || (ask(&daemon, "secret") == REFUSED).then_some(()));
+}
+
+/// With mechanisms that ask no servers themselves, too: its connections are its own.
+#[test]
+fn a_slow_one_is_asked_about_many_logins_at_a_time() {
+    let fake = FakeHttp::answering("");
+    let daemon = launch(&format!("{}policy_timeout: 60\n", keys(fake.address()))).start();
+    let ask = |number: u8| {
+        let mut client = daemon.connect();
+        let request = Request::new("anna", "secret").service("smtp").address(format!("10.1.1.{number};25"));
+        client.send(request.bytes());
+        client
+    };
+    let waiting: Vec<_> = (0..20).map(ask).collect();
+    eventually("all are asked about", || (fake.heard().len() == waiting.len()).then_some(()));
 }
 
 #[test]

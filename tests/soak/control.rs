@@ -10,12 +10,13 @@ use crate::support::within;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const WORDS: [&[&str]; 10] = [
+const WORDS: [&[&str]; 11] = [
     &["status"],
     &["status", "--json"],
     &["metrics"],
     &["metrics"],
     &["ping"],
+    &["penalty", "list"],
     &["cache", "list"],
     &["cache", "flush"],
     &["cache", "flush", "file0"],

@@ -20,8 +20,15 @@ pub const AUTH_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a client may take to ask.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an accepted login is remembered.
+/// How long an accepted login is remembered, and how much longer it counts while nobody can be asked.
 pub const MEMORY: Duration = Duration::from_secs(2);
+pub const STALE: Duration = Duration::from_secs(60);
+
+/// How long a refusal is remembered.
+pub const NEGATIVE_MEMORY: Duration = Duration::from_secs(2);
+
+/// Of the default of `--failure-delay`, two seconds, a quarter less.
+pub const SHORTEST_FAILURE_DELAY: Duration = Duration::from_millis(1500);
 
 /// Processes of each pool.
 pub const WORKERS: usize = 3;
@@ -29,7 +36,8 @@ pub const WORKERS: usize = 3;
 /// Pools with such processes: of passwdfile, of shadow, of errands.
 pub const POOLS: usize = 3;
 
-/// The flags it is started with. All of the time-outs above are among them.
+/// The flags it is started with; everything that they do not name is as administrators have it: an account without
+/// privileges, the sandbox, the delay of failures, penalties. All of the time-outs above are among them.
 const FLAGS: &[&str] = &[
     "-f",
     "-V",
@@ -41,7 +49,7 @@ const FLAGS: &[&str] = &[
     "--log=stderr",
     "--request-timeout=20",
     "--read-timeout=10",
-    "--max-connections=100",
+    "--max-connections=200",
     "--max-auth-connections=40",
     "--requests-per-worker=500",
     "--retry-interval=1",
@@ -49,6 +57,9 @@ const FLAGS: &[&str] = &[
     "--connect-timeout=15",
     "--operation-timeout=20",
     "--total-timeout=20",
+    "--stale-if-unavailable=60",
+    "--negative-cache-ttl=2",
+    "--trusted-networks=127.0.0.0/8,::1,192.0.2.0/24",
 ];
 
 /// How long it may take to end after TERM; it gives its clients four seconds.

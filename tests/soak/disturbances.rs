@@ -19,6 +19,8 @@ pub enum Cause {
     DirectoryOut,
     /// The IMAP server is down or stands still.
     ImapOut,
+    /// The policy server is down or says nothing: no excuse, since logins are checked without it.
+    PolicyOut,
     /// The frontend gets no further descriptors.
     NoDescriptors,
     /// Many connections come and are silent: an excuse for closing those that have not asked.
@@ -35,7 +37,9 @@ impl Cause {
             Self::WorkerKilled => needs.workers,
             Self::DirectoryOut => needs.directory,
             Self::ImapOut => needs.imap,
-            Self::FrontendStopped | Self::WorkerStopped | Self::Crowd | Self::Reload => false,
+            Self::FrontendStopped | Self::WorkerStopped | Self::PolicyOut | Self::Crowd | Self::Reload => {
+                false
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Whether an answer is one of those that are right. Knows nothing of sockets.
 
+use super::daemon::SHORTEST_FAILURE_DELAY;
 use super::disturbances::{Cause, Disturbances};
-use super::truth::Question;
+use super::truth::{Question, before};
 use std::time::{Duration, Instant};
 
 /// What a client was told.
@@ -42,6 +43,11 @@ impl Asked<'_> {
     pub fn time_taken(&self) -> Duration {
         self.answered.saturating_duration_since(self.complete)
     }
+
+    /// The longest that it can have taken, whenever the last byte was read.
+    fn longest_time_taken(&self) -> Duration {
+        self.answered.saturating_duration_since(self.sent)
+    }
 }
 
 /// What is to be said of an answer.
@@ -63,18 +69,37 @@ pub enum Judgement {
 /// How much earlier than its deadline a request may be given up for it: the clocks of client and daemon start apart.
 const EARLY: Duration = Duration::from_millis(500);
 
+/// For how long one that stood still may go by the time of before.
+const LONGEST_STOP: Duration = Duration::from_secs(4);
+
 /// Judges one answer.
 pub fn judge(asked: &Asked<'_>, disturbances: &Disturbances) -> Judgement {
     let Asked { question, sent, answered, .. } = asked;
     match asked.reply {
         Reply::Accepted if question.truth.may_accept(*sent, *answered) => Judgement::Right,
+        Reply::Accepted if question.truth.may_accept_unasked(*sent, *answered) => {
+            match excuse(asked, disturbances) {
+                Judgement::Unexplained => Judgement::Wrong("an old password was accepted"),
+                _ => Judgement::Right,
+            }
+        }
         Reply::Accepted => Judgement::Wrong("a wrong password was accepted"),
-        Reply::Refused if question.truth.may_refuse(*sent, *answered) => Judgement::Right,
-        Reply::Refused => Judgement::Wrong("a right password was refused"),
+        Reply::Refused if !question.truth.may_refuse(*sent, *answered) => {
+            Judgement::Wrong("a right password was refused")
+        }
+        Reply::Refused if is_hasty(asked, disturbances) => Judgement::Wrong("a refusal came at once"),
+        Reply::Refused => Judgement::Right,
         Reply::Missing => Judgement::Wrong("neither an answer nor a close"),
         Reply::Broken(_) => Judgement::Wrong("not one whole answer"),
         Reply::Unavailable => excuse(asked, disturbances),
     }
+}
+
+/// Whether a refusal came earlier than `--failure-delay` lets it.
+fn is_hasty(asked: &Asked<'_>, disturbances: &Disturbances) -> bool {
+    let meanwhile = || disturbances.during(before(asked.sent, LONGEST_STOP), asked.answered);
+    let is_stopped = || meanwhile().iter().any(|(_, it)| it.cause == Cause::FrontendStopped);
+    asked.question.is_delayed && asked.longest_time_taken() + EARLY < SHORTEST_FAILURE_DELAY && !is_stopped()
 }
 
 /// What affects fewest logins comes first, so that a killed worker is not blamed for what an outage explains.
@@ -96,12 +121,21 @@ fn excuse(asked: &Asked<'_>, disturbances: &Disturbances) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::truth::{Needs, Truth};
+    use crate::truth::{Memory, Needs, Timeline, Truth};
 
     const DIRECTORY: Needs = Needs { workers: false, directory: true, imap: false };
 
     fn judged(truth: Truth<'_>, reply: Reply, took: Duration, disturbances: &Disturbances) -> Judgement {
-        let sent = Instant::now();
+        judged_at(Instant::now(), truth, reply, took, disturbances)
+    }
+
+    fn judged_at(
+        sent: Instant,
+        truth: Truth<'_>,
+        reply: Reply,
+        took: Duration,
+        disturbances: &Disturbances,
+    ) -> Judgement {
         let question = Question {
             login: "anna".to_owned(),
             checked: "anna".to_owned(),
@@ -109,6 +143,7 @@ mod tests {
             realm: String::new(),
             truth,
             needs: DIRECTORY,
+            is_delayed: true,
         };
         let deadline = Duration::from_secs(20);
         let (complete, answered) = (sent, sent + took);
@@ -130,7 +165,37 @@ mod tests {
             assert!(matches!(said, Judgement::Wrong(_)), "{said:?}");
         }
         assert_eq!(judged(Truth::Right, Reply::Accepted, Duration::ZERO, &disturbances), Judgement::Right);
-        assert_eq!(judged(Truth::Wrong, Reply::Refused, Duration::ZERO, &disturbances), Judgement::Right);
+        let long = SHORTEST_FAILURE_DELAY;
+        assert_eq!(judged(Truth::Wrong, Reply::Refused, long, &disturbances), Judgement::Right);
+    }
+
+    #[test]
+    fn a_refusal_comes_no_earlier_than_its_delay_unless_the_clock_stood_still() {
+        let disturbances = Disturbances::default();
+        let refused = |disturbances: &Disturbances| {
+            judged(Truth::Wrong, Reply::Refused, Duration::from_millis(500), disturbances)
+        };
+        assert_eq!(refused(&disturbances), Judgement::Wrong("a refusal came at once"));
+        disturbances.begin(Cause::FrontendStopped);
+        assert_eq!(refused(&disturbances), Judgement::Right);
+    }
+
+    #[test]
+    fn an_old_password_is_good_for_a_while_but_only_if_nobody_can_be_asked() {
+        let (timeline, disturbances) = (Timeline::default(), Disturbances::default());
+        timeline.begin(1);
+        timeline.begin(2);
+        timeline.settle(2);
+        let memory = Memory { stale: Duration::from_secs(10), ..Memory::default() };
+        let later = Instant::now() + Duration::from_secs(5);
+        let accepted = |disturbances: &Disturbances| {
+            let truth = Truth::While { timeline: &timeline, value: 1, memory };
+            judged_at(later, truth, Reply::Accepted, Duration::ZERO, disturbances)
+        };
+        disturbances.begin(Cause::WorkerKilled);
+        assert_eq!(accepted(&disturbances), Judgement::Wrong("an old password was accepted"));
+        disturbances.begin(Cause::DirectoryOut);
+        assert_eq!(accepted(&disturbances), Judgement::Right);
     }
 
     #[test]

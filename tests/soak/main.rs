@@ -45,8 +45,11 @@ mod control;
 mod daemon;
 mod disturbances;
 mod faults;
+mod guessing;
 mod judge;
 mod mux;
+mod policy;
+mod privileges;
 mod questions;
 mod random;
 mod report;
@@ -64,9 +67,12 @@ use std::time::Duration;
 /// How long a run takes if nothing else is said; `make soak` says half an hour.
 const SECONDS: u64 = 180;
 
-/// Clients of `mux`, and connections to the auth socket, at a time.
-const MUX_CLIENTS: u64 = 16;
-const AUTH_CLIENTS: u64 = 6;
+/// Clients of `mux`, and connections to the auth socket, at a time. Half of them wait for a refusal that is held back.
+const MUX_CLIENTS: u64 = 40;
+const AUTH_CLIENTS: u64 = 12;
+
+/// Addresses from which one wrong password after the other comes.
+const GUESSERS: u64 = 6;
 
 #[test]
 fn whatever_happens_no_answer_is_wrong_none_is_lost_and_nothing_grows() {
@@ -87,8 +93,11 @@ fn whatever_happens_no_answer_is_wrong_none_is_lost_and_nothing_grows() {
         complaints.extend(run.daemon.end());
     }
     complaints.extend(run.daemon.suspicious_lines());
+    complaints.extend(run.site.policy.faults());
     complaints.extend(run.report.failures(&run.disturbances));
     say(&format!("{}\n{}", run.report.table(&run.disturbances), watched.table()));
+    let (questions, reports) = run.site.policy.counts();
+    say(&format!("The policy server was asked {questions} times and told {reports} times."));
     if !complaints.is_empty() {
         say(&format!("the daemon's log is in {}\n", run.daemon.keep_log().display()));
         let count = complaints.len();
@@ -131,6 +140,9 @@ fn under_load(run: &Run) -> watch::Watched {
         scope.spawn(|| upkeep::reloads(run));
         scope.spawn(|| upkeep::rotations(run));
         scope.spawn(|| control::control(run));
+        for number in 0..GUESSERS {
+            scope.spawn(move || guessing::guesser(run, number));
+        }
         watch::watch(run)
     })
 }
@@ -149,6 +161,7 @@ fn settle(run: &Run, complaints: &mut Vec<String>) -> Option<[(u64, u64); 2]> {
     if at_rest.is_none() {
         complaints.push("it does not come to rest".to_owned());
     }
+    complaints.extend(privileges::complaints(&run.daemon));
     at_rest
 }
 

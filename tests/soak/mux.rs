@@ -6,6 +6,7 @@ use super::questions;
 use super::random::Random;
 use super::report::History;
 use super::run::{MARGIN, Run, pause};
+use super::site;
 use super::truth::{Needs, Question};
 use crate::support::{Answer, Connection, Request};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,8 +67,7 @@ impl<'a> Client<'a> {
         history: &mut History,
         send: impl FnOnce(&mut Self, &mut Connection, &Request) -> std::io::Result<()>,
     ) {
-        let question = questions::any(&self.run.site, &mut self.random);
-        let request = self.request(&question, !SLOW_KINDS.contains(&kind));
+        let (question, request) = self.question(!SLOW_KINDS.contains(&kind));
         history.note(format!("asks for [{}] [{}] [{}]", question.login, question.password, question.realm));
         let sent = Instant::now();
         let is_sent = send(self, &mut connection, &request);
@@ -82,21 +82,29 @@ impl<'a> Client<'a> {
         self.run.report.judge(kind, &asked, &self.run.disturbances, history);
     }
 
-    /// The address of a client is a fifth string, which has to come in one write with the others.
-    fn request(&mut self, question: &Question<'a>, may_have_address: bool) -> Request {
+    /// The address of a client is a fifth string, which has to come in one write with the others; where it may get
+    /// lost nobody is asked about whom it decides.
+    fn question(&mut self, may_have_address: bool) -> (Question<'a>, Request) {
+        if may_have_address && self.random.one_in(4) {
+            let question = questions::with_address(&self.run.site, &mut self.random);
+            let address = format!("{};4711", site::client_address(&mut self.random));
+            let request = self.request(&question).address(address);
+            return (question, request);
+        }
+        let question = questions::any(&self.run.site, &mut self.random);
+        let request = self.request(&question);
+        (question, request)
+    }
+
+    fn request(&mut self, question: &Question<'a>) -> Request {
         let request = Request::new(&question.login, &question.password).service("smtp");
         let is_one_word = question.realm.is_empty() || self.random.one_in(2);
-        let request = if is_one_word {
+        if is_one_word {
             let at = if question.realm.is_empty() { "" } else { "@" };
             let login = format!("{}{at}{}", question.login, question.realm);
             Request::new(login, &question.password).service("smtp")
         } else {
             request.realm(&question.realm)
-        };
-        if may_have_address && self.random.one_in(4) {
-            request.address(format!("192.0.2.{};4711", self.number))
-        } else {
-            request
         }
     }
 
@@ -140,8 +148,7 @@ impl<'a> Client<'a> {
 
     /// Hangs up within its request.
     fn leave_early(&mut self, mut connection: Connection) {
-        let question = questions::any(&self.run.site, &mut self.random);
-        let bytes = self.request(&question, true).bytes();
+        let bytes = self.question(false).1.bytes();
         let length = usize::try_from(self.random.below(bytes.len() as u64)).unwrap();
         let _ = connection.try_send(&bytes[..length]);
         pause(self.random.milliseconds(50));
@@ -150,8 +157,7 @@ impl<'a> Client<'a> {
 
     /// Hangs up before its answer has come, or when it has.
     fn leave_late(&mut self, mut connection: Connection) {
-        let question = questions::any(&self.run.site, &mut self.random);
-        let _ = connection.try_send(&self.request(&question, true).bytes());
+        let _ = connection.try_send(&self.question(true).1.bytes());
         pause(self.random.milliseconds(50));
         self.run.report.count_withdrawn("mux, hangs up");
     }
@@ -164,7 +170,7 @@ impl<'a> Client<'a> {
             1 => Request::new("file0", &large),
             2 => Request::new("", "x"),
             3 => Request::new("file0", ""),
-            _ => Request::new("file0\0x", super::site::password("file", 0)),
+            _ => Request::new("file0\0x", site::password("file", 0)),
         };
         let sent = Instant::now();
         let _ = connection.try_send(&request.bytes());
@@ -200,8 +206,7 @@ impl<'a> Client<'a> {
 
     /// Says nothing, or not all, until it is thrown out; nothing is said to it.
     fn stay_silent(&mut self, mut connection: Connection, history: &mut History) {
-        let question = questions::any(&self.run.site, &mut self.random);
-        let bytes = self.request(&question, true).bytes();
+        let bytes = self.question(false).1.bytes();
         let is_half_sent = self.random.one_in(2);
         if is_half_sent {
             let _ = connection.try_send(&bytes[..bytes.len() / 2]);
@@ -230,10 +235,18 @@ fn reply(answer: Option<Answer>) -> Reply {
 
 /// A login by somebody who is not part of the load; of a service of its own, or it would be answered from the cache.
 pub fn ask_once(run: &Run, question: &Question<'_>) -> Reply {
+    ask_once_from(run, question, None)
+}
+
+/// The same of a client with an address.
+pub fn ask_once_from(run: &Run, question: &Question<'_>, address: Option<&str>) -> Reply {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let login = format!("{}@{}", question.login, question.realm);
     let service = format!("probe{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let request = Request::new(login, &question.password).service(service);
+    let mut request = Request::new(login, &question.password).service(service);
+    if let Some(address) = address {
+        request = request.address(format!("{address};4711"));
+    }
     let Ok(mut connection) = Connection::try_new(&run.daemon.file("mux")) else { return Reply::Missing };
     // When the daemon has closed already, the close is the answer.
     let _ = connection.try_send(&request.bytes());

@@ -1,9 +1,10 @@
 //! Logins to ask about, each with what is known of it.
 
-use super::daemon::MEMORY;
+use super::daemon::{MEMORY, NEGATIVE_MEMORY, STALE};
+use super::policy::BANNED_LOGIN;
 use super::random::Random;
-use super::site::{CHANGING, HOST_ACCOUNT, MARK, Site, USERS, password};
-use super::truth::{Needs, Question, Truth};
+use super::site::{BANNED, CHANGING, HOST_ACCOUNT, MARK, Site, USERS, password};
+use super::truth::{Memory, Needs, Question, Truth};
 use std::time::Duration;
 
 const WORKERS: Needs = Needs { workers: true, directory: false, imap: false };
@@ -13,13 +14,44 @@ const WORKERS_OR_DIRECTORY: Needs = Needs { workers: true, directory: true, imap
 const WORKERS_OR_IMAP: Needs = Needs { workers: true, directory: false, imap: true };
 const DIRECTORY_OR_IMAP: Needs = Needs { workers: false, directory: true, imap: true };
 
+/// So many users of each mechanism make up half of its logins, so that what is remembered is asked for.
+const FREQUENT: u64 = 4;
+
 /// What was right when a worker looked is remembered from the answer on. Both worker and frontend may stand still in
 /// between, for three seconds each and what the machine adds.
 const LONGEST_STOP: Duration = Duration::from_secs(8);
 
+/// The longest that anything is remembered.
+fn memory() -> Memory {
+    Memory { accepted: MEMORY + LONGEST_STOP, stale: STALE, refused: NEGATIVE_MEMORY + LONGEST_STOP }
+}
+
+/// As [`any`], of a client whose address is known; and some about which the policy server then decides.
+pub fn with_address<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
+    if random.one_in(20) { banned(site, random) } else { any(site, random) }
+}
+
+/// Of [`Site::bans`].
+const NOT_HEARD: u64 = 1;
+
+/// The right password, but nobody is to be let in. Never asked without an address, or it would be remembered as accepted.
+pub fn banned<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
+    let number = random.below(BANNED);
+    let account = Account {
+        user: format!("{BANNED_LOGIN}{number}"),
+        password: password("banned", number),
+        realm: "file.test".to_owned(),
+        needs: WORKERS,
+    };
+    let truth = Truth::While { timeline: &site.bans, value: NOT_HEARD, memory: memory() };
+    // Whoever the policy server refuses hears it at once.
+    Question { is_delayed: false, ..account.named(truth) }
+}
+
 /// Logins of the set-up that [`Site`] describes, by all its routes; half of them with the right password.
 pub fn any<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
-    let number = random.below(USERS);
+    let users = if random.one_in(2) { FREQUENT } else { USERS };
+    let number = random.below(users);
     let kind = random.below(100);
     let database = |database: &str, realm: &str, needs| Account {
         user: format!("{database}{number}"),
@@ -89,7 +121,8 @@ impl Account {
 
     fn named(self, truth: Truth<'_>) -> Question<'_> {
         let Self { user, password, realm, needs } = self;
-        Question { login: user.clone(), checked: user, password, realm, truth, needs }
+        let login = user.clone();
+        Question { login, checked: user, password, realm, truth, needs, is_delayed: true }
     }
 }
 
@@ -143,7 +176,7 @@ fn of_the_season<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
         needs: WORKERS_OR_IMAP,
     };
     // A reload forgets what was remembered.
-    account.named(Truth::While { timeline: &site.seasons, value, memory: Duration::ZERO })
+    account.named(Truth::While { timeline: &site.seasons, value, memory: Memory::default() })
 }
 
 /// Of a user whose password changes: the present one, or one that was. Each is tried with another user, so that nothing
@@ -157,5 +190,5 @@ fn of_the_turn<'a>(site: &'a Site, random: &mut Random) -> Question<'a> {
         realm: String::new(),
         needs: WORKERS,
     };
-    account.named(Truth::While { timeline: &site.turns, value, memory: MEMORY + LONGEST_STOP })
+    account.named(Truth::While { timeline: &site.turns, value, memory: memory() })
 }

@@ -1,5 +1,6 @@
 //! What was seen: counts, times, and failures with their history.
 
+use super::daemon::SHORTEST_FAILURE_DELAY;
 use super::disturbances::{Cause, Disturbances};
 use super::judge::{Asked, Judgement, Reply, judge};
 use super::truth::Needs;
@@ -23,6 +24,7 @@ struct Seen {
     unexplained: Vec<Unexplained>,
     blamed_on_workers: HashSet<(String, usize)>,
     failures: Vec<String>,
+    notes: BTreeMap<&'static str, usize>,
 }
 
 /// The logins of one kind.
@@ -33,7 +35,8 @@ struct Row {
     unavailable: usize,
     late: usize,
     withdrawn: usize,
-    milliseconds: Vec<u32>,
+    /// Of those that were accepted, of those that were refused, and of the others.
+    milliseconds: [Vec<u32>; 3],
 }
 
 /// A login that could not be checked, to be looked at again when all that was done is known.
@@ -83,13 +86,14 @@ impl Report {
         let judgement = judge(asked, disturbances);
         let mut seen = self.seen.lock().unwrap();
         let row = seen.rows.entry(kind).or_default();
-        match asked.reply {
-            Reply::Accepted => row.accepted += 1,
-            Reply::Refused => row.refused += 1,
-            _ if judgement == Judgement::Late => row.late += 1,
-            _ => row.unavailable += 1,
-        }
-        row.milliseconds.push(u32::try_from(asked.time_taken().as_millis()).unwrap_or(u32::MAX));
+        let (count, times) = match asked.reply {
+            Reply::Accepted => (&mut row.accepted, 0),
+            Reply::Refused => (&mut row.refused, 1),
+            _ if judgement == Judgement::Late => (&mut row.late, 2),
+            _ => (&mut row.unavailable, 2),
+        };
+        *count += 1;
+        row.milliseconds[times].push(u32::try_from(asked.time_taken().as_millis()).unwrap_or(u32::MAX));
         let what = || {
             let question = &asked.question;
             format!(
@@ -123,6 +127,11 @@ impl Report {
                 seen.unexplained.push(Unexplained { what, history, sent, answered, is_explained });
             }
         }
+    }
+
+    /// Counts something that was seen, and was as it should be.
+    pub fn note(&self, what: &'static str) {
+        *self.seen.lock().unwrap().notes.entry(what).or_default() += 1;
     }
 
     /// Counts a request that the client has given up.
@@ -167,6 +176,8 @@ impl Report {
         }
         let killed: usize =
             disturbances.counts().iter().filter(|it| it.0 == Cause::WorkerKilled).map(|it| it.1).sum();
+        let slow: Vec<_> = seen.rows.iter_mut().filter_map(|(kind, row)| row.complain(kind)).collect();
+        seen.failures.extend(slow);
         let lost = seen.blamed_on_workers.len();
         if lost > killed {
             seen.failures
@@ -178,21 +189,26 @@ impl Report {
     /// A table of all that was counted, as in docs/RELIABILITY.md.
     pub fn table(&self, disturbances: &Disturbances) -> String {
         let mut seen = self.seen.lock().unwrap();
-        let mut table = "| logins | accepted | refused | unavailable | at the deadline | withdrawn | p50 | p99 | slowest |\n\
-                         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        let mut table = "| logins | accepted | p50 | p99 | refused | p50 | unavailable | at the deadline | withdrawn | slowest |\n\
+                         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
         for (kind, row) in &mut seen.rows {
-            row.milliseconds.sort_unstable();
-            let [median, high, most] = [50, 99, 100].map(|percent| percentile(&row.milliseconds, percent));
-            let Row { accepted, refused, unavailable, late, withdrawn, .. } = row;
+            row.milliseconds.iter_mut().for_each(|times| times.sort_unstable());
+            let Row { accepted, refused, unavailable, late, withdrawn, milliseconds } = row;
+            let [median, high] = [50, 99].map(|percent| percentile(&milliseconds[0], percent));
+            let held = percentile(&milliseconds[1], 50);
+            let most = milliseconds.iter().map(|times| percentile(times, 100)).max().unwrap_or(0);
             let _ = writeln!(
                 table,
-                "| {kind} | {accepted} | {refused} | {unavailable} | {late} | {withdrawn} | {median} ms | {high} ms | {most} ms |"
+                "| {kind} | {accepted} | {median} ms | {high} ms | {refused} | {held} ms | {unavailable} | {late} | {withdrawn} | {most} ms |"
             );
         }
         let counts = disturbances.counts().into_iter().map(|(cause, count)| format!("{cause:?} {count}"));
         let _ = writeln!(table, "\nDone to it: {}.", counts.collect::<Vec<_>>().join(", "));
         let _ = writeln!(table, "Logins lost with killed workers: {}.", seen.blamed_on_workers.len());
+        for (what, count) in &seen.notes {
+            let _ = writeln!(table, "{count} {what}.");
+        }
         table
     }
 
@@ -214,6 +230,20 @@ impl Report {
         text
     }
 }
+
+impl Row {
+    /// Whatever holds back refusals, a right password does not wait for it.
+    fn complain(&mut self, kind: &str) -> Option<String> {
+        let times = &mut self.milliseconds[0];
+        times.sort_unstable();
+        let median = Duration::from_millis(percentile(times, 50).into());
+        (times.len() >= ENOUGH_TIMES && median >= SHORTEST_FAILURE_DELAY)
+            .then(|| format!("{kind}: half of the right passwords waited for {median:?}"))
+    }
+}
+
+/// So many that their median means something.
+const ENOUGH_TIMES: usize = 100;
 
 /// The value below which so many percent of the sorted values are.
 fn percentile(sorted: &[u32], percent: usize) -> u32 {

@@ -1,5 +1,7 @@
 //! What the daemon is set up with: mechanisms, routes, servers, and everybody who has a password.
 
+use super::policy::{BANNED_LOGIN, PolicyServer};
+use super::random::Random;
 use super::truth::Timeline;
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
 use crate::support::{Dovecot, Entries, RunningDovecot, RunningSlapd, Slapd, System};
@@ -15,8 +17,18 @@ pub const USERS: u64 = 100;
 /// How many users have passwords that change.
 pub const CHANGING: u64 = 5;
 
+/// How many users the policy server lets nobody in as.
+pub const BANNED: u64 = 5;
+
 /// Every password has it, so that one in the log is found.
 pub const MARK: &str = "Sesame";
+
+/// The address of a client: most are of a network that `--trusted-networks` names, and one in ten has what it guesses
+/// held back. No more, or too few of the load would be left: these wait up to 15 seconds.
+pub fn client_address(random: &mut Random) -> String {
+    let network = if random.one_in(10) { "198.51.100" } else { "192.0.2" };
+    format!("{network}.{}", 1 + random.below(50))
+}
 
 /// The account of the private /etc/passwd, and `Sesame-host` as openssl-passwd(1) stores it.
 pub const HOST_ACCOUNT: &str = "soak-host";
@@ -38,6 +50,11 @@ pub struct Site {
     pub dovecot: Mutex<RunningDovecot>,
     /// Which passwords the users `turn0` and so on have: `password("turn", value)`.
     pub turns: Timeline,
+    /// The policy server.
+    pub policy: PolicyServer,
+    /// Whether it is heard (0), or may not be (1): then logins that it bans are accepted.
+    pub bans: Timeline,
+    doubts: Mutex<usize>,
     /// Who decides about `season@season.test`: the file of logins (0) or the IMAP server (1).
     pub seasons: Timeline,
 }
@@ -56,7 +73,7 @@ impl Site {
             mailboxes.iter().map(|(login, password)| (login.as_str(), password)).collect();
         let site = Self {
             directory: TempDir::new().unwrap(),
-            system: System::new().account(
+            system: System::new().account("saslauthd", "x", None).account(
                 HOST_ACCOUNT,
                 "x",
                 Some(&format!("{HOST_HASH}:19000:0:99999:7:::")),
@@ -64,13 +81,33 @@ impl Site {
             slapd: Mutex::new(Slapd::new(entries).start()),
             dovecot: Mutex::new(Dovecot::new(&mailboxes).start()),
             turns: Timeline::default(),
+            policy: PolicyServer::start(),
+            bans: Timeline::default(),
+            doubts: Mutex::default(),
             seasons: Timeline::default(),
         };
         site.turns.begin(0);
+        site.bans.begin(0);
         site.seasons.begin(0);
         site.write_users(0);
         site.write("conf", &site.configuration(0));
         site
+    }
+
+    /// From now on the policy server may not be heard, until [`Self::trust_bans`] is said as often.
+    pub fn doubt_bans(&self) {
+        let mut doubts = self.doubts.lock().unwrap();
+        *doubts += 1;
+        self.bans.begin(1);
+    }
+
+    /// It is heard again.
+    pub fn trust_bans(&self) {
+        let mut doubts = self.doubts.lock().unwrap();
+        *doubts -= 1;
+        if *doubts == 0 {
+            self.bans.settle(0);
+        }
     }
 
     /// A file or socket of the daemon.
@@ -91,6 +128,7 @@ impl Site {
         let line = |login: &str, password: String| format!("{login}:{{PLAIN}}{password}\n");
         let mut text: String = (0..USERS).map(|n| line(&format!("file{n}"), password("file", n))).collect();
         text += &line("double", password("file-double", 0));
+        text.extend((0..BANNED).map(|n| line(&format!("{BANNED_LOGIN}{n}"), password("banned", n))));
         text += &line("season", password("season", 0));
         text.extend((0..CHANGING).map(|n| line(&format!("turn{n}"), password("turn", turn))));
         self.write("users", &format!("{text}this is no line of it\n"));
@@ -102,7 +140,10 @@ impl Site {
         let decider = ["users", "imap"][usize::try_from(season).unwrap()];
         let (directory, imap) = (self.slapd.lock().unwrap().uri(), self.dovecot.lock().unwrap().option());
         format!(
-            "mechanisms: users corp\n\
+            "policy_url: http://{policy}/\n\
+             policy_nonce: {MARK}-nonce\n\
+             policy_timeout: 5\n\
+             mechanisms: users corp\n\
              on_reject: stop\n\
              on_unknown: next\n\
              on_unavailable: stop\n\
@@ -126,6 +167,7 @@ impl Site {
              protocol: dovecot\n\
              mode: 0666\n\
              timeout: {timeout}\n",
+            policy = self.policy.address(),
             file = realm("file.test", "users"),
             corp = realm("corp.test", "corp"),
             mail = realm("imap.test", "imap"),

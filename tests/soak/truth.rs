@@ -72,25 +72,45 @@ pub enum Truth<'a> {
     Right,
     /// It is not, and nobody may ever take it for right.
     Wrong,
-    /// While this value is in force; an acceptance may be remembered for `memory`.
+    /// While this value is in force; what was said of it may be remembered.
     While {
         /// What changes.
         timeline: &'a Timeline,
         /// When it is right.
         value: u64,
-        /// How long it may be taken for right afterwards.
-        memory: Duration,
+        /// How long the answer of before may be given afterwards.
+        memory: Memory,
     },
+}
+
+/// How long an answer may be given that is not right any more.
+#[derive(Clone, Copy, Default)]
+pub struct Memory {
+    /// That the password is right.
+    pub accepted: Duration,
+    /// The same while nobody can be asked, in addition.
+    pub stale: Duration,
+    /// That it is not.
+    pub refused: Duration,
 }
 
 impl Truth<'_> {
     /// Whether it may be accepted, of a login between these two moments.
     pub fn may_accept(self, sent: Instant, answered: Instant) -> bool {
+        self.was_right(sent, answered, |memory| memory.accepted)
+    }
+
+    /// The same while nobody can be asked.
+    pub fn may_accept_unasked(self, sent: Instant, answered: Instant) -> bool {
+        self.was_right(sent, answered, |memory| memory.accepted + memory.stale)
+    }
+
+    fn was_right(self, sent: Instant, answered: Instant, time: impl Fn(Memory) -> Duration) -> bool {
         match self {
             Self::Right => true,
             Self::Wrong => false,
             Self::While { timeline, value, memory } => {
-                timeline.held(|held| held == value, sent.checked_sub(memory).unwrap_or(sent), answered)
+                timeline.held(|held| held == value, before(sent, time(memory)), answered)
             }
         }
     }
@@ -100,9 +120,16 @@ impl Truth<'_> {
         match self {
             Self::Right => false,
             Self::Wrong => true,
-            Self::While { timeline, value, .. } => timeline.held(|held| held != value, sent, answered),
+            Self::While { timeline, value, memory } => {
+                timeline.held(|held| held != value, before(sent, memory.refused), answered)
+            }
         }
     }
+}
+
+/// So much earlier than `moment`.
+pub fn before(moment: Instant, time: Duration) -> Instant {
+    moment.checked_sub(time).unwrap_or(moment)
 }
 
 /// A login and all that is known about it.
@@ -120,6 +147,8 @@ pub struct Question<'a> {
     pub truth: Truth<'a>,
     /// Who has to be there to tell.
     pub needs: Needs,
+    /// Whether a refusal comes no earlier than `--failure-delay` says.
+    pub is_delayed: bool,
 }
 
 #[cfg(test)]
@@ -141,12 +170,19 @@ mod tests {
             let truth = Truth::While { timeline: &timeline, value, memory };
             (truth.may_accept(moment, moment), truth.may_refuse(moment, moment))
         };
-        assert_eq!(verdicts(1, Duration::ZERO, before), (true, false));
-        assert_eq!(verdicts(1, Duration::ZERO, during), (true, true));
-        assert_eq!(verdicts(1, Duration::ZERO, after), (false, true));
-        assert_eq!(verdicts(1, 2 * SECOND, after), (true, true), "it may be remembered");
-        assert_eq!(verdicts(2, Duration::ZERO, during), (true, true));
-        assert_eq!(verdicts(2, Duration::ZERO, after), (true, false));
+        let none = Memory::default();
+        assert_eq!(verdicts(1, none, before), (true, false));
+        assert_eq!(verdicts(1, none, during), (true, true));
+        assert_eq!(verdicts(1, none, after), (false, true));
+        let memory = Memory { accepted: 2 * SECOND, ..none };
+        assert_eq!(verdicts(1, memory, after), (true, true), "it may be remembered");
+        assert_eq!(verdicts(2, none, during), (true, true));
+        assert_eq!(verdicts(2, none, after), (true, false));
+        let memory = Memory { refused: 2 * SECOND, ..none };
+        assert_eq!(verdicts(2, memory, after), (true, true), "so may that it was wrong");
+        let memory = Memory { stale: 2 * SECOND, ..none };
+        let truth = Truth::While { timeline: &timeline, value: 1, memory };
+        assert!(!truth.may_accept(after, after) && truth.may_accept_unasked(after, after));
         assert_eq!(timeline.latest(), 2);
     }
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Mounts what was prepared in the directory `$1` and becomes the daemon.
 const ENTER: &str = r#"
 directory=$1; shift
-for file in passwd shadow hosts pam.d/other ldap/ldap.conf saslauthd.conf; do
+for file in passwd shadow hosts pam.d/other ldap/ldap.conf saslauthd.conf sasldb2; do
     if [ ! -e "$directory/etc/$file" ]; then continue; fi
     # Only what is there can be mounted over: otherwise all of /etc gives way to a copy, in which it is.
     if [ ! -e "/etc/$file" ]; then
@@ -107,6 +107,14 @@ impl System {
     /// Replaces `/etc/saslauthd.conf`.
     pub fn saslauthd_conf(self, bytes: &[u8]) -> Self {
         fs::write(self.etc("saslauthd.conf"), bytes).unwrap();
+        self
+    }
+
+    /// Replaces libsasl's database.
+    pub fn sasldb(self, bytes: &[u8]) -> Self {
+        let path = self.etc("sasldb2");
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         self
     }
 

@@ -8,6 +8,8 @@ use crate::support::{
     Slapd, System, eventually,
 };
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use tempfile::TempDir;
 
 const AS_NOBODY: &str = "--user=nobody";
 
@@ -77,6 +79,28 @@ fn so_is_an_imap_server() {
 }
 
 #[test]
+fn so_is_a_policy_server() {
+    require!(Root, Nginx);
+    let (authority, hidden) = (Authority::new(), Hidden::new());
+    let nginx = Nginx::new();
+    let certificate = authority.issue(&[&nginx.address().to_string()]);
+    let nginx = nginx.with_certificate(&certificate).asking_for_certificates_of(authority.file()).start();
+    let settings = hidden.settings("policy", &authority, &authority.issue(&["client.example.test"]));
+    let url = format!("policy_url: https://{}/policy\npolicy_nonce: n\n", nginx.secure());
+    let unavailable = "policy_on_unavailable: unavailable\n";
+    let daemon = Launch::new(Program::Ours, &["-a", "getpwent", AS_NOBODY])
+        .with_file("--config", &format!("{url}{unavailable}{settings}"))
+        .start();
+    assert_is_unprivileged(&daemon);
+    let asked = || daemon.ask(&Request::new("anna", "x").service("smtp").address("10.1.1.1;25"));
+    assert_eq!(asked(), "NO authentication failed");
+    daemon.log.wait_for("[mech=policy]");
+    daemon.process.signal("HUP");
+    daemon.log.wait_for("a new frontend has taken over");
+    assert_eq!(asked(), "NO authentication failed", "and after a reload");
+}
+
+#[test]
 fn so_is_a_web_server() {
     require!(Root, Nginx);
     let (authority, hidden) = (Authority::new(), Hidden::new());
@@ -112,6 +136,26 @@ fn a_directory_of_authorities_that_only_root_can_read_is_trusted() {
     assert_ne!(finished.code, Some(0));
     let expected = format!("{} holds no certificates in PEM: no file in it is one", directory.display());
     assert!(finished.errors.contains(&expected), "{finished:?}");
+}
+
+/// Wherever the link leads, and although the sandbox knows the usual places only.
+#[test]
+fn an_authority_is_trusted_that_is_linked_into_the_systems_directory() {
+    require!(Root, Nginx, Mounts);
+    let (authority, directory) = (Authority::new(), TempDir::new().unwrap());
+    let nginx = Nginx::new();
+    let certificate = authority.issue(&[&nginx.address().to_string()]);
+    let nginx = nginx.with_certificate(&certificate).start();
+    let linked = fs::read_dir(authority.hashed_directory()).unwrap().next().unwrap().unwrap();
+    std::os::unix::fs::symlink(authority.file(), directory.path().join(linked.file_name())).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = format!("httpform_url: https://{}/login\nhttpform_data: u=%u&p=%p\n", nginx.secure());
+    let launch = Launch::new(Program::Ours, &["-a", "httpform", AS_NOBODY]).with_file("-O", &settings);
+    let mounted = format!("mount --bind {} /etc/ssl/certs", directory.path().display());
+    let daemon = launch.inside(&System::new()).after(&mounted).start();
+    assert_is_unprivileged(&daemon);
+    assert!(is_right(&daemon, LOGIN, PASSWORD));
+    assert!(!is_right(&daemon, LOGIN, "wrong"));
 }
 
 #[test]

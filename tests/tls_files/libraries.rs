@@ -8,6 +8,7 @@ use crate::support::{
 use openssl::base64::encode_block;
 use openssl::sha::sha1;
 use std::fs;
+use tempfile::NamedTempFile;
 
 /// Those of OpenSSL's libraries that the process has mapped.
 fn mapped(process: &Process) -> Vec<&'static str> {
@@ -75,20 +76,46 @@ fn tls_is_the_frontends_business_from_its_start_and_nobody_elses() {
     assert!(is_as_it_should_be(), "{:?}", mapped_by_role(&daemon));
 }
 
-/// crypt(3) needs none of it.
+/// `bob`, whose password is `right`, by a hash of OpenSSL's.
+fn salted() -> String {
+    format!("bob:{{SSHA}}{}\n", encode_block(&[sha1(b"rightsalt").as_slice(), b"salt"].concat()))
+}
+
+/// `anna`, whose password is `right`, by crypt(3), which needs none of it.
+const CRYPT: &str = "anna:$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.\n";
+
+fn of_file(users: &NamedTempFile, text: &str) -> Daemon {
+    fs::write(users.path(), text).unwrap();
+    Daemon::start(Program::Ours, &["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1"])
+}
+
+/// The sandbox of such a worker lets it map nothing any more.
 #[test]
-fn a_worker_maps_what_computes_hashes_when_it_meets_one_that_needs_it() {
-    let users = tempfile::NamedTempFile::new().unwrap();
-    let salted = [sha1(b"rightsalt").as_slice(), b"salt"].concat();
-    let crypt = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
-    fs::write(users.path(), format!("anna:{crypt}\nbob:{{SSHA}}{}\n", encode_block(&salted))).unwrap();
-    let daemon =
-        Daemon::start(Program::Ours, &["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1"]);
+fn a_worker_maps_what_computes_hashes_before_its_first_login_if_its_file_needs_it() {
+    let users = NamedTempFile::new().unwrap();
+    let daemon = of_file(&users, &format!("{CRYPT}{}", salted()));
+    assert!(daemon.ask(&Request::new("bob", "right")).is_ok());
+    assert!(daemon.ask(&Request::new("bob", "wrong")).is_no());
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    assert_eq!(mapped_by_role(&daemon), [NONE.to_vec(), NONE.to_vec(), vec!["libcrypto.so"]]);
+}
+
+#[test]
+fn a_worker_that_has_not_is_replaced_when_the_file_gets_the_first_hash_that_needs_it() {
+    let users = NamedTempFile::new().unwrap();
+    let daemon = of_file(&users, CRYPT);
     assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
     assert_eq!(mapped_by_role(&daemon), [NONE; 3]);
-    assert!(daemon.ask(&Request::new("bob", "right")).is_ok());
-    assert!(!daemon.ask(&Request::new("bob", "wrong")).is_ok());
-    assert_eq!(mapped_by_role(&daemon), [NONE.to_vec(), NONE.to_vec(), vec!["libcrypto.so"]]);
+    fs::write(users.path(), format!("{CRYPT}{}", salted())).unwrap();
+    eventually("another worker has it", || daemon.ask(&Request::new("bob", "right")).is_ok().then_some(()));
+    assert!(daemon.ask(&Request::new("bob", "wrong")).is_no());
+    assert!(daemon.ask(&Request::new("anna", "right")).is_ok());
+    let told = daemon
+        .log
+        .all()
+        .into_iter()
+        .filter(|line| line.contains("that needs OpenSSL has come after the start"));
+    assert_eq!(told.count(), 1);
 }
 
 /// A machine on which a library of OpenSSL is an empty file.
@@ -122,9 +149,8 @@ fn without_openssl_a_sentence_names_the_package_and_what_needs_none_serves() {
 #[test]
 fn without_openssl_a_hash_that_needs_it_is_an_outage() {
     require!(Mounts);
-    let users = tempfile::NamedTempFile::new().unwrap();
-    let salted = [sha1(b"rightsalt").as_slice(), b"salt"].concat();
-    fs::write(users.path(), format!("bob:{{SSHA}}{}\n", encode_block(&salted))).unwrap();
+    let users = NamedTempFile::new().unwrap();
+    fs::write(users.path(), salted()).unwrap();
     let launch =
         Launch::new(Program::Ours, &["-a", "passwdfile", "-O", users.path().to_str().unwrap(), "-n", "1"]);
     let daemon = without(launch, "libcrypto.so").start();

@@ -188,6 +188,7 @@ fn totals(totals: &Totals) -> String {
         .number("negative_hits", totals.negative_hits)
         .number("negative_flushed", totals.negative_flushed)
         .number("failures_delayed", totals.failures_delayed)
+        .number("failures_told_early", totals.failures_told_early)
         .number("logins_shed", totals.logins_shed)
         .raw("durations", &durations.finish())
         .raw("policy", &policy(&totals.policy))

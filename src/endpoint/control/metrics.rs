@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 45] = [
+const FAMILIES: [(&str, Kind, &str); 46] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
     (
@@ -84,6 +84,11 @@ const FAMILIES: [(&str, Kind, &str); 45] = [
         "Logins that were told early that they would not be served in time.",
     ),
     ("failures_delayed_total", Kind::Counter, "Failures whose answer was held back."),
+    (
+        "failures_told_early_total",
+        Kind::Counter,
+        "Failures whose answer was not held back as long as it should be, since others wanted their places.",
+    ),
     ("penalties_total", Kind::Counter, "Refusals that were held back for a penalty, by whose it was."),
     (
         "penalties_waived_total",
@@ -184,6 +189,7 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
         "negative_cache_flushed_total" => samples.add(&[], totals.negative_flushed),
         "logins_shed_total" => samples.add(&[], totals.logins_shed),
         "failures_delayed_total" => samples.add(&[], totals.failures_delayed),
+        "failures_told_early_total" => samples.add(&[], totals.failures_told_early),
         "penalties_total" => {
             samples.add(&[("by", "address")], totals.penalties.by_address);
             samples.add(&[("by", "login")], totals.penalties.by_login);
@@ -317,6 +323,7 @@ mod tests {
             "saslauthd_negative_cache_entries 12",
             "saslauthd_negative_cache_hits_total 50",
             "saslauthd_failures_delayed_total 8000",
+            "saslauthd_failures_told_early_total 20",
             "saslauthd_logins_shed_total 6",
             "saslauthd_login_duration_seconds_bucket{le=\"0.0001\"} 0",
             "saslauthd_login_duration_seconds_bucket{le=\"0.005\"} 99",

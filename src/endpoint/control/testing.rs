@@ -86,6 +86,7 @@ fn totals(durations: Histogram) -> Totals {
         negative_hits: 50,
         negative_flushed: 1,
         failures_delayed: 8000,
+        failures_told_early: 20,
         logins_shed: 6,
         durations: durations.clone(),
         waits: durations,

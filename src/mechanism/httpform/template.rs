@@ -192,13 +192,9 @@ mod tests {
 
     fn credentials(login: &[u8], password: &[u8]) -> Credentials {
         Credentials {
-            login: login.to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(password),
-            service: b"smtp".to_vec(),
             realm: b"example.org".to_vec(),
             client: Some("2001:db8::7".parse().unwrap()),
-            connection: None,
+            ..Credentials::of_login(login, password)
         }
     }
 

@@ -19,15 +19,7 @@ fn httpform(file: &str) -> Httpform {
 }
 
 fn credentials(login: &[u8], password: &[u8]) -> Credentials {
-    Credentials {
-        login: login.to_vec(),
-        sent_login: None,
-        password: Secret::copy_of(password),
-        service: Vec::new(),
-        realm: Vec::new(),
-        client: None,
-        connection: None,
-    }
+    Credentials { service: Vec::new(), ..Credentials::of_login(login, password) }
 }
 
 /// What a session has said since the last time.

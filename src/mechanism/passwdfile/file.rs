@@ -1,7 +1,7 @@
 //! The passwd file: indexed when it has changed, and read at one place for each login.
 //!
 //! It is kept open. That it was written to, removed or replaced shows in what fstat(2) says of it, at the next login. What
-//! does not, as when a link or directory on the way to it leads elsewhere, is noticed within [`LOOK`].
+//! does not, as when a link or directory on the way to it leads elsewhere, is noticed within [`crate::mechanism::file::LOOK`].
 #![forbid(unsafe_code)]
 
 use super::index::{Builder, Index};
@@ -9,22 +9,20 @@ use super::line::{LONGEST_LINE, Line, LineFault, parse};
 use super::reader::Lines;
 use super::report::Report;
 use crate::ipc::OpenError;
-use crate::mechanism::file::{FileSource, open_regular};
+use crate::mechanism::file::{FileSource, Stamp, Watch, open_regular};
+use crate::mechanism::schemes::Stored;
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use log::Level;
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How often a file that changes while it is read is read again for one login.
 const MOST_LOADS: usize = 3;
-
-/// For how long what is open counts for what is at the path, if it does not say itself that it has changed.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A passwd file and, once it has been read, where its logins are.
 pub(super) struct PasswdFile {
@@ -32,8 +30,7 @@ pub(super) struct PasswdFile {
     path: PathBuf,
     /// Opens what is there.
     source: Box<dyn FileSource>,
-    /// When it was asked for that last.
-    opened: Option<Instant>,
+    watch: Watch,
     loaded: Option<Loaded>,
 }
 
@@ -42,6 +39,8 @@ struct Loaded {
     file: File,
     stamp: Stamp,
     index: Index,
+    /// Whether OpenSSL is needed for one of its hashes.
+    needs_openssl: bool,
 }
 
 /// What the file says about a login.
@@ -54,7 +53,7 @@ pub(super) enum Lookup {
 
 impl PasswdFile {
     pub(super) fn new(path: PathBuf, source: Box<dyn FileSource>) -> Self {
-        Self { path, source, opened: None, loaded: None }
+        Self { path, source, watch: Watch::default(), loaded: None }
     }
 
     /// Reads the file: what is to be told about its lines and its mode.
@@ -63,16 +62,21 @@ impl PasswdFile {
         Loaded::read(file, path).map(|(_, sentences)| sentences)
     }
 
+    /// Whether OpenSSL is needed for one of the hashes that were there when it was read; `None` if it was not yet.
+    pub(super) fn needs_openssl(&self) -> Option<bool> {
+        self.loaded.as_ref().map(|loaded| loaded.needs_openssl)
+    }
+
     /// Reads the file if that has not been done since it changed. What is wrong with its lines is logged at `level`.
     ///
     /// When it cannot be read, what was known of it is forgotten: nobody is let in by a file that has been removed.
     pub(super) fn refresh(&mut self, now: Instant, level: Level) -> Result<(), FileError> {
         for _ in 0..MOST_LOADS {
             let is_unchanged = self.loaded.as_ref().is_some_and(Loaded::is_unchanged);
-            if !is_due(is_unchanged, self.opened, now) {
+            if !self.watch.is_due(is_unchanged, now) {
                 return Ok(());
             }
-            self.opened = Some(now);
+            self.watch.note_opened(now);
             self.load(level)?;
         }
         // Still changing; what was read last is as good as any, and the next login reads it again.
@@ -112,11 +116,6 @@ impl PasswdFile {
     }
 }
 
-/// Whether what is at the path has to be opened anew. `opened`: when it was last.
-fn is_due(is_unchanged: bool, opened: Option<Instant>, now: Instant) -> bool {
-    !is_unchanged || opened.is_none_or(|opened| now.saturating_duration_since(opened) >= LOOK)
-}
-
 impl Loaded {
     /// Whether the file has the names and the contents that it had when it was indexed, as far as it tells.
     fn is_unchanged(&self) -> bool {
@@ -132,13 +131,17 @@ impl Loaded {
         let mut report = Report::default();
         report.mode(metadata.mode());
         let mut builder = Builder::default();
+        let mut needs_openssl = false;
         let mut lines = Lines::of(&file);
         while let Some(line) = lines.next().map_err(unreadable)? {
             let (Ok(offset), Ok(number)) = (u32::try_from(line.offset), u32::try_from(line.number)) else {
                 return Err(FileError::TooLarge(path.to_owned()));
             };
             match line.text.map(parse) {
-                Some(Line::Login { login, .. }) => builder.add(login, offset, number),
+                Some(Line::Login { login, hash }) => {
+                    needs_openssl |= Stored::parse_hash(hash).is_ok_and(|stored| stored.needs_openssl());
+                    builder.add(login, offset, number);
+                }
                 Some(Line::Nothing) => {}
                 Some(Line::Bad(fault)) => report.line(number, fault),
                 None => report.line(number, LineFault::TooLong),
@@ -147,7 +150,7 @@ impl Loaded {
         let (index, doubled) = builder.finish(|one, other| has_same_login(&file, one, other));
         doubled.into_iter().for_each(|number| report.line(number, LineFault::Doubled));
         let sentences = report.sentences(index.len());
-        Ok((Self { file, stamp, index }, sentences))
+        Ok((Self { file, stamp, index, needs_openssl }, sentences))
     }
 
     /// `None` when the file is not the one that was indexed any more.
@@ -219,32 +222,6 @@ fn read_up_to(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
     }
 }
 
-/// What differs when a file is another one, or has been written to.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    /// One less when the file was removed or another has taken its name.
-    names: u64,
-    size: u64,
-    modified: (i64, i64),
-    /// Cannot be set back, as the time of modification can.
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            names: metadata.nlink(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// Why the file cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FileError {
@@ -289,6 +266,3 @@ impl fmt::Display for FileError {
 #[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-pub(super) use tests::OpenedHere;

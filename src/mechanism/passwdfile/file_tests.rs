@@ -1,30 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use std::cell::Cell;
+use crate::mechanism::file::LOOK;
+use crate::mechanism::file::testing::OpenedHere;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::rc::Rc;
+use std::time::Duration;
 use tempfile::TempDir;
-
-/// The supervisor's part, in this process.
-pub(in super::super) struct OpenedHere {
-    path: PathBuf,
-    count: Rc<Cell<usize>>,
-}
-
-impl OpenedHere {
-    pub(in super::super) fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), count: Rc::default() }
-    }
-}
-
-impl FileSource for OpenedHere {
-    fn open(&mut self) -> Result<File, OpenError> {
-        self.count.set(self.count.get() + 1);
-        open_regular(&self.path)
-    }
-}
 
 fn at(path: &Path) -> PasswdFile {
     PasswdFile::new(path.to_owned(), Box::new(OpenedHere::at(path)))
@@ -226,7 +208,7 @@ fn a_pipe_or_device_is_refused_and_not_waited_for() {
 fn a_file_that_says_itself_that_it_is_unchanged_is_opened_once_a_second() {
     let (_directory, path) = file(&format!("anna:{}\n", hash("A")));
     let source = OpenedHere::at(&path);
-    let count = Rc::clone(&source.count);
+    let count = source.count();
     let mut users = PasswdFile::new(path.clone(), Box::new(source));
     let begin = Instant::now();
     let mut find = |after: Duration| users.lookup(b"anna", begin + after, Level::Warn).is_ok();

@@ -20,6 +20,7 @@ mod report;
 use super::password;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
+use crate::hash::load_hashes;
 use crate::mechanism::schemes::{NotCompared, Stored};
 use crate::mechanism::{Local, LocalMechanism, Means, MechanismError};
 use crate::outcome::{Outcome, Refusal, Verdict};
@@ -43,8 +44,15 @@ pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 pub const LOCAL: Local =
     Local { check, start, privileges: Privileges::Unprivileged, file: |option| path(option).ok() };
 
+/// Why a hash cannot be computed that has come into the file since the worker was started.
+const TOO_OLD: &str =
+    "the first hash in the passwd file that needs OpenSSL has come after the start of this worker";
+
 struct Passwdfile {
     file: PasswdFile,
+    /// Whether OpenSSL was mapped, or tried to be, before this process gave up its access to files.
+    has_tried_openssl: bool,
+    impaired: bool,
 }
 
 /// Reads the whole file, so that whoever starts or reloads the daemon is told about every bad line.
@@ -84,6 +92,8 @@ fn inspect(path: PathBuf) -> Result<Vec<Problem>, MechanismError> {
 
 /// Reads the file once in advance. That it cannot be read *now* must not keep the worker from starting: each login
 /// is then answered as unavailable, until the file is back.
+///
+/// A sandbox comes next, in which no library can be mapped any more: OpenSSL has to be there before it if it is needed.
 fn start(means: Means<'_>) -> Result<Box<dyn LocalMechanism>, MechanismError> {
     let path = path(means.option)?;
     let Some(source) = means.file else {
@@ -95,7 +105,12 @@ fn start(means: Means<'_>) -> Result<Box<dyn LocalMechanism>, MechanismError> {
     if let Err(error) = file.refresh(Instant::now(), Level::Debug) {
         log::debug!(target: "passwdfile", "{error}");
     }
-    Ok(Box::new(Passwdfile { file }))
+    let has_tried_openssl = file.needs_openssl().unwrap_or(true);
+    if has_tried_openssl {
+        // Who needs none of it is served without; the others are told when they log in.
+        let _ = load_hashes();
+    }
+    Ok(Box::new(Passwdfile { file, has_tried_openssl, impaired: false }))
 }
 
 /// The daemon changes its directory, so a relative path would mean something else after the start.
@@ -123,6 +138,10 @@ impl LocalMechanism for Passwdfile {
                 Err(NotCompared::Malformed(why)) => {
                     Outcome::Reject(Refusal::with_reason("Incorrect password", why))
                 }
+                Err(NotCompared::Failed(_)) if !self.has_tried_openssl => {
+                    self.impaired = true;
+                    Outcome::internal_failure(TOO_OLD)
+                }
                 Err(NotCompared::Failed(why)) => Outcome::internal_failure(why),
             },
             Ok(Lookup::Unknown(stand_in)) => {
@@ -131,6 +150,10 @@ impl LocalMechanism for Passwdfile {
             }
         };
         outcome.into()
+    }
+
+    fn is_impaired(&self) -> bool {
+        self.impaired
     }
 }
 
@@ -149,8 +172,8 @@ fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use super::file::OpenedHere;
     use super::*;
+    use crate::mechanism::file::testing::OpenedHere;
     use std::os::unix::fs::PermissionsExt;
 
     /// `s3cret` by md5crypt, which is quick.
@@ -162,15 +185,7 @@ mod tests {
     }
 
     fn ask(mechanism: &mut dyn LocalMechanism, login: &[u8], password: &str) -> Outcome {
-        let credentials = Credentials {
-            login: login.to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(password.as_bytes()),
-            service: b"smtp".to_vec(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        };
+        let credentials = Credentials::of_login(login, password);
         let verdict = mechanism.verify(&credentials);
         assert_eq!(verdict.delay, None, "the daemon's own delay is for it");
         verdict.outcome

@@ -61,18 +61,9 @@ fn fail(kind: FailureKind, reason: &str) -> Step<Question> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     fn check(login: &[u8], password: &[u8]) -> Check {
-        Check::new(Credentials {
-            login: login.to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(password),
-            service: b"smtp".to_vec(),
-            realm: b"example.org".to_vec(),
-            client: None,
-            connection: None,
-        })
+        Check::new(Credentials { realm: b"example.org".to_vec(), ..Credentials::of_login(login, password) })
     }
 
     fn reply(answer: Result<Answer, Failure>) -> (String, Outcome) {

@@ -11,7 +11,6 @@ use crate::net::driver::drive;
 use crate::net::exchange::{PoolSettings, Server, Sharing, Timeouts, TlsSettings};
 use crate::net::{ConnectionId, EventLoopHandle, Network, NetworkAction};
 use crate::outcome::Outcome;
-use crate::secret::Secret;
 use mio::{Events, Poll, Token};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -68,15 +67,8 @@ impl Rig {
 
     /// A login that comes when the round is over.
     pub(in crate::net) fn ask(&mut self, number: u64, password: &[u8], service: &[u8], now: Instant) {
-        let credentials = Credentials {
-            login: b"user".to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(password),
-            service: service.to_vec(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        };
+        let credentials =
+            Credentials { service: service.to_vec(), ..Credentials::of_login(b"user", password) };
         let origin = crate::policy::origin::Origin::client(0, &credentials.login, None);
         self.network.ask(JobId(number), origin, credentials, now);
     }

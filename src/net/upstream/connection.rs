@@ -138,11 +138,12 @@ impl Connection {
     }
 }
 
-/// A time for the log.
+/// A time for the log, in tenths: what failed for the same reason is to have the same words, by which the log counts it together.
 pub(super) struct Seconds(pub(super) Duration);
 
 impl std::fmt::Display for Seconds {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} s", self.0.as_secs_f64())
+        let tenths = (self.0.as_secs_f64() * 10.0).round().max(1.0);
+        write!(formatter, "{} s", tenths / 10.0)
     }
 }

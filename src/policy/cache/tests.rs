@@ -2,7 +2,6 @@ use super::*;
 use crate::config::site::{Routes, Selector};
 use crate::credentials::Credentials;
 use crate::policy::route::RouteId;
-use crate::secret::Secret;
 use crate::simulation::{Random, of_all_seeds};
 use std::rc::Rc;
 
@@ -21,15 +20,7 @@ fn fingerprints() -> Fingerprints {
 }
 
 fn credentials(login: &str, password: &str) -> Credentials {
-    Credentials {
-        login: login.into(),
-        sent_login: None,
-        password: Secret::copy_of(password.as_bytes()),
-        service: b"smtp".to_vec(),
-        realm: b"example.org".to_vec(),
-        client: None,
-        connection: None,
-    }
+    Credentials { realm: b"example.org".to_vec(), ..Credentials::of_login(login, password) }
 }
 
 fn remember(cache: &mut Cache, login: &str, password: &str, now: Instant) {

@@ -29,6 +29,7 @@ pub(super) struct Counters {
     negative_hits: u64,
     negative_flushed: u64,
     delayed: u64,
+    told_early: u64,
     shed: u64,
     durations: Histogram,
     penalties: Penalties,
@@ -52,6 +53,7 @@ impl Counters {
             negative_hits: 0,
             negative_flushed: 0,
             delayed: 0,
+            told_early: 0,
             shed: 0,
             durations: Histogram::default(),
             penalties: Penalties::default(),
@@ -73,6 +75,11 @@ impl Counters {
     /// The answer to a failure is held back.
     pub(super) fn note_delayed(&mut self) {
         self.delayed = self.delayed.saturating_add(1);
+    }
+
+    /// So many answers are not held back as long as they should be, since others want their places.
+    pub(super) fn note_told_early(&mut self, failures: u64) {
+        self.told_early = self.told_early.saturating_add(failures);
     }
 
     /// A login is told early that it would not be served in time.
@@ -161,6 +168,7 @@ impl Counters {
             negative_hits: std::mem::take(&mut self.negative_hits),
             negative_flushed: std::mem::take(&mut self.negative_flushed),
             failures_delayed: std::mem::take(&mut self.delayed),
+            failures_told_early: std::mem::take(&mut self.told_early),
             logins_shed: std::mem::take(&mut self.shed),
             durations: std::mem::take(&mut self.durations),
             penalties: std::mem::take(&mut self.penalties),

@@ -16,6 +16,7 @@ mod counters;
 mod delays;
 #[cfg(test)]
 mod guessing_tests;
+mod held_back;
 mod job;
 mod memory;
 mod observation;
@@ -56,6 +57,7 @@ use crate::policy::origin::Origin;
 use crate::policy::penalty::Penalties;
 use counters::Counters;
 use delays::Delays;
+use held_back::HeldBack;
 use job::{Asker, Job, Place, Timer, Waits};
 use penalties::Punishment;
 use policy_server::PolicyServer;
@@ -89,6 +91,7 @@ pub struct Dispatcher {
     sheds: bool,
     actions: VecDeque<Action>,
     delays: Delays,
+    held_back: HeldBack,
     punishment: Punishment,
     policy_server: Option<PolicyServer>,
     counters: Counters,
@@ -120,6 +123,7 @@ impl Dispatcher {
             sheds: true,
             actions: VecDeque::new(),
             delays: Delays::new(settings.failure_delay, key),
+            held_back: HeldBack::default(),
             punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
             policy_server: None,
             counters: Counters::new(&site, now),

@@ -121,15 +121,35 @@ fn outages_and_what_no_mechanism_is_asked_about_do_not_count() {
     assert_eq!(scene.dispatcher.penalties(scene.now), Default::default());
 }
 
-/// Nobody is told "try again" later than he could try again.
+/// Whatever his address has coming.
 #[test]
-fn an_outage_is_told_at_once_to_an_address_that_has_a_penalty() {
+fn an_outage_from_the_address_of_a_guesser_is_told_at_once() {
     let mut scene = Scene::new(service(1, false));
     scene.guess("192.0.2.7", 4);
-    scene.guess_from("192.0.2.7", 1, "anna", "any", 60);
-    scene.answer(4, Outcome::internal_failure("the server is away"));
-    assert_eq!(scene.replies, [(1, Outcome::internal_failure("the server is away"))]);
+    let away = Outcome::internal_failure("the server is away");
+    scene.guess_from("192.0.2.7", 1, "anna", "right", 60);
+    scene.answer(4, away.clone());
+    assert_eq!(scene.replies, [(1, away)]);
+}
+
+#[test]
+fn a_client_without_room_gets_that_of_the_refusal_that_is_due_first() {
+    let mut scene = Scene::new(service(1, false));
+    assert!(!scene.dispatcher.make_room());
+    scene.guess("192.0.2.7", 1);
+    for (number, client) in [(1, "192.0.2.7"), (2, "192.0.2.8")] {
+        scene.guess_from(client, number, "anna", &format!("wrong {number}"), 60);
+        scene.answer(number as usize, wrong());
+    }
+    assert!(scene.dispatcher.make_room());
+    scene.pass(Duration::ZERO);
+    assert_eq!(scene.replies, [(2, wrong())], "two seconds are over before four");
+    assert!(scene.dispatcher.make_room() && !scene.dispatcher.make_room());
+    scene.pass(Duration::ZERO);
+    assert_eq!(scene.replies[1..], [(1, wrong())]);
+    assert!(scene.dispatcher.is_idle() && scene.dispatcher.timers.is_empty());
     assert_eq!(scene.dispatcher.penalties(scene.now).held, 0);
+    assert_eq!(scene.dispatcher.take_totals().failures_told_early, 2);
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub(super) struct PolicyServer {
 /// A question that no login waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Aside {
-    /// Whether the server is back.
-    Probe,
+    /// Whether the server is back; asked then.
+    Probe(Instant),
     Report,
 }
 
@@ -98,7 +98,7 @@ impl Dispatcher {
         match advice {
             Advice::Wait => self.ask_policy_server(id, attempt, until, now),
             Advice::AskAside => {
-                self.ask_aside(id, attempt);
+                self.ask_aside(id, attempt, now);
                 self.skip(id, now);
             }
             Advice::Skip => self.skip(id, now),
@@ -114,9 +114,9 @@ impl Dispatcher {
         self.actions.push_back(question);
     }
 
-    fn ask_aside(&mut self, login: JobId, attempt: Rc<Attempt>) {
+    fn ask_aside(&mut self, login: JobId, attempt: Rc<Attempt>, now: Instant) {
         let Some(origin) = self.jobs.get(&login).map(|job| job.origin.clone()) else { return };
-        self.put_aside(Aside::Probe, origin, Question::Allow(attempt));
+        self.put_aside(Aside::Probe(now), origin, Question::Allow(attempt));
     }
 
     fn put_aside(&mut self, aside: Aside, origin: Origin, question: Question) {
@@ -138,7 +138,7 @@ impl Dispatcher {
         match (aside, self.jobs.get(&id).map(|job| (job.place, job.since))) {
             (Some(Aside::Report), _) => self.note_report(&answer, now),
             // What it says of the login comes too late.
-            (Some(Aside::Probe), _) => self.note_policy_answer(&answer, false, now),
+            (Some(Aside::Probe(since)), _) => self.note_policy_answer(&answer, since, now),
             (None, Some((Place::PolicyServer(_), since))) => self.take_policy_answer(id, answer, since, now),
             (None, _) => {}
         }
@@ -146,9 +146,8 @@ impl Dispatcher {
 
     fn take_policy_answer(&mut self, id: JobId, answer: Answer, since: Instant, now: Instant) {
         let Some(server) = &mut self.policy_server else { return };
-        let was_slow = now.saturating_duration_since(since) >= server.settings.timeout / 2;
         let log_only = server.settings.log_only;
-        self.note_policy_answer(&answer, was_slow, now);
+        self.note_policy_answer(&answer, since, now);
         match answer {
             Answer::Refuse(message) if !log_only => self.refuse_by_policy(id, &message, now),
             Answer::Refuse(message) => {
@@ -161,9 +160,10 @@ impl Dispatcher {
         }
     }
 
-    /// For the counters, the log and the logins that follow.
-    fn note_policy_answer(&mut self, answer: &Answer, was_slow: bool, now: Instant) {
+    /// For the counters, the log and the logins that follow. It was asked at `since`.
+    fn note_policy_answer(&mut self, answer: &Answer, since: Instant, now: Instant) {
         let Some(server) = &mut self.policy_server else { return };
+        let was_slow = now.saturating_duration_since(since) >= server.settings.timeout / 2;
         let event = match answer {
             Answer::Failed(reason) => {
                 server.counted.failed += 1;

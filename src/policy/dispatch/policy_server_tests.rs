@@ -3,6 +3,7 @@
 use super::policy_server::GRACE;
 use super::testing::*;
 use super::*;
+use crate::config::CacheSettings;
 use crate::credentials::Credentials;
 use crate::outcome::Outcome;
 use crate::policy::policy_server::{
@@ -22,14 +23,16 @@ fn settings() -> PolicySettings {
     }
 }
 
-fn scene_with(settings: PolicySettings) -> Scene {
-    let mut scene = Scene::new(service(1, true));
-    let dispatcher = std::mem::replace(
-        &mut scene.dispatcher,
-        Dispatcher::new(&service(1, true), Rc::default(), &[0; 32], scene.now),
-    );
+/// The same, whose logins are put to a policy server.
+fn asking(mut scene: Scene, settings: PolicySettings) -> Scene {
+    let other = Dispatcher::new(&service(1, true), Rc::default(), &[0; 32], scene.now);
+    let dispatcher = std::mem::replace(&mut scene.dispatcher, other);
     scene.dispatcher = dispatcher.asking(settings);
     scene
+}
+
+fn scene_with(settings: PolicySettings) -> Scene {
+    asking(Scene::new(service(1, true)), settings)
 }
 
 fn scene() -> Scene {
@@ -292,4 +295,112 @@ fn without_reports_nothing_is_told() {
     scene.say(0, ALLOW);
     scene.answer(0, Outcome::ACCEPT);
     assert_eq!(scene.reports(), []);
+}
+
+/// With an acceptance of anna from 10.1.1.1 that has expired and would make up for an outage.
+fn scene_with_expired_acceptance(settings: PolicySettings) -> Scene {
+    let cache = CacheSettings { bytes: 1 << 20, lifetime: 100 * SECOND, stale: 50 * SECOND };
+    let service = FrontendSettings { cache: Some(cache), ..service(1, true) };
+    let mut scene = asking(Scene::new(service), settings);
+    scene.ask_from(1, "10.1.1.1", "secret");
+    scene.say(0, ALLOW);
+    scene.answer(0, Outcome::ACCEPT);
+    scene.pass(120 * SECOND);
+    scene.replies.clear();
+    scene
+}
+
+/// Somebody with less time has joined the login: his time is over, and not that of the login.
+#[test]
+fn no_expired_acceptance_goes_around_a_policy_server_that_holds_a_login_up() {
+    let closed =
+        || PolicySettings { on_unavailable: OnUnavailable::Unavailable, timeout: 60 * SECOND, ..settings() };
+    for answer in [None, Some(Answer::Allow(15 * SECOND))] {
+        let mut scene = scene_with_expired_acceptance(closed());
+        let client = Some("10.1.1.1".parse().unwrap());
+        let anna = || Credentials { client, ..credentials("anna", "secret") };
+        scene.ask_with(2, "mux", anna(), 1000, 60 * SECOND);
+        assert!(scene.is_asked(2));
+        answer.iter().for_each(|answer| scene.say(2, answer.clone()));
+        scene.ask_with(3, "mux", anna(), 1000, 8 * SECOND);
+        scene.pass(8 * SECOND);
+        let [(3, Outcome::Unavailable(refusal))] = scene.replies.as_slice() else {
+            panic!("{:?}", scene.replies)
+        };
+        assert_eq!(refusal.reason, "the policy server held the login up for too long");
+        let Some(Event::Decided(.., DecidedBy::Mechanisms(asked))) = scene.events.last() else { panic!() };
+        assert!(asked.is_policy_server(), "nobody else was asked");
+    }
+    let mut scene = scene_with_expired_acceptance(closed());
+    scene.ask_from(2, "10.1.1.1", "secret");
+    scene.pass(8 * SECOND);
+    assert!(matches!(scene.replies.as_slice(), [(2, Outcome::Unavailable(_))]), "nor when it is silent");
+    let mut scene = scene_with_expired_acceptance(closed());
+    scene.ask_from(2, "10.1.1.1", "secret");
+    scene.say(2, ALLOW);
+    scene.answer(1, Outcome::internal_failure("down"));
+    assert_eq!(
+        scene.replies,
+        [(2, Outcome::ACCEPT)],
+        "once it has let the login through that counts as ever"
+    );
+}
+
+#[test]
+fn a_refusal_is_no_wrong_password_for_penalties_and_the_negative_cache() {
+    let service = FrontendSettings { negative_cache_ttl: 60 * SECOND, ..service(1, true) };
+    let mut scene = asking(Scene::new(service), settings());
+    for client in 1..6 {
+        scene.ask_from(client, "10.1.1.1", &format!("wrong{client}"));
+        scene.say(scene.put_to_policy.len() - 1, Answer::Refuse(String::new()));
+        assert_eq!(scene.replies.len() as u64, client, "answered at once");
+    }
+    assert_eq!(scene.dispatcher.penalties(scene.now).addresses, 0);
+    let asked = scene.put_to_policy.len();
+    scene.ask_from(6, "10.1.1.1", "wrong1");
+    assert!(scene.is_asked(asked), "another day it may be right");
+    scene.say(asked, ALLOW);
+    scene.answer(0, Outcome::reject("no"));
+    assert_eq!(scene.dispatcher.penalties(scene.now).addresses, 1, "while this is one");
+}
+
+#[test]
+fn a_server_that_is_still_silent_when_it_is_tried_on_the_side_is_left_alone_for_longer() {
+    let mut scene = scene();
+    for client in 0..3 {
+        scene.ask_from(client, "10.1.1.1", &format!("secret{client}"));
+        scene.pass(2 * SECOND + GRACE);
+    }
+    for rest in [1, 2, 4, 8, 10] {
+        scene.pass(rest * SECOND);
+        let asked = scene.put_to_policy.len();
+        scene.ask_from(10, "10.1.1.1", "on the side");
+        assert_eq!(scene.put_to_policy.len(), asked + 1);
+        scene.pass(2 * SECOND);
+        scene.say(asked, Answer::Failed("timed out".to_owned()));
+        scene.ask_from(11, "10.1.1.1", "x");
+        assert_eq!(scene.put_to_policy.len(), asked + 1, "nobody asks after {rest} seconds of rest");
+        scene.hang_up(10);
+        scene.hang_up(11);
+    }
+}
+
+#[test]
+fn hanging_up_hides_no_wrong_password_from_the_policy_server() {
+    let wrong = || Outcome::reject("no");
+    let mut scene = asking(Scene::with(service(1, true), &[Works::AtServers, Works::AtServers]), settings());
+    scene.ask_from(1, "10.1.1.1", "wrong");
+    scene.say(0, ALLOW);
+    scene.decide(0, wrong());
+    scene.hang_up(1);
+    scene.decide(1, Outcome::internal_failure("nobody waits"));
+    assert_eq!(scene.reports(), [(false, false)], "refused by the first, and the second is not asked");
+    let mut scene = asking(Scene::with(service(1, true), &[Works::InWorkers, Works::InWorkers]), settings());
+    scene.ask(1, "bob", "x");
+    scene.answer(0, wrong());
+    scene.ask_from(2, "10.1.1.1", "wrong");
+    scene.say(0, ALLOW);
+    scene.answer(2, wrong());
+    scene.hang_up(2);
+    assert_eq!(scene.reports(), [(false, false)], "while it waits for a worker of the second");
 }

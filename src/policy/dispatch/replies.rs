@@ -6,6 +6,7 @@ use super::{Action, DecidedBy, Dispatcher, Event, Names, RequestId, Waiting};
 use crate::config::site::PoolId;
 use crate::job::JobId;
 use crate::outcome::Outcome;
+use crate::policy::origin::Origin;
 use crate::policy::route::chain::{Asked, Decision, Source};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,9 @@ impl Dispatcher {
         let Some(Job { asker: Asker::Requests(mut login), origin, .. }) = self.forget(id) else { return };
         self.note_end(&login, &decision.outcome, now);
         match &decision.outcome {
-            Outcome::Unavailable(_) if login.requests.is_empty() => self.log_unheard(&login, now),
+            Outcome::Unavailable(_) if login.requests.is_empty() => {
+                self.log_unheard(&login, origin.clone(), now);
+            }
             _ if login.requests.is_empty() => self.log_decision(&login.names, &decision),
             _ => {}
         }
@@ -54,11 +57,10 @@ impl Dispatcher {
         now: Instant,
     ) {
         self.counters.note_duration(now.saturating_duration_since(since), now);
-        let owed = self.delay_owed(names, decision, since, now);
-        let owed = self.delay_with_penalty(request, names, &decision.outcome, owed, deadline, now);
-        let held_until = now.checked_add(owed).unwrap_or(deadline).min(deadline);
+        let held_until = self.held_until(request, names, decision, (since, deadline), now);
         if held_until > now {
             self.counters.note_delayed();
+            self.held_back.add(request, held_until);
             self.log_decision(names, decision);
             self.requests
                 .insert(request, Waits::Delay(Rc::clone(names), decision.outcome.clone(), held_until));
@@ -69,10 +71,39 @@ impl Dispatcher {
         }
     }
 
+    /// Until when its answer is held back; not at all where it is none that is.
+    fn held_until(
+        &mut self,
+        request: RequestId,
+        names: &Rc<Names>,
+        decision: &Decision,
+        (since, deadline): (Instant, Instant),
+        now: Instant,
+    ) -> Instant {
+        let owed = self.delay_owed(names, decision, since, now);
+        if !self.held_back.has_room(request) {
+            self.counters.note_told_early(u64::from(!owed.is_zero()));
+            return now;
+        }
+        let owed = self.delay_with_penalty(request, names, &decision.outcome, owed, deadline, now);
+        now.checked_add(owed).unwrap_or(deadline).min(deadline)
+    }
+
+    /// A client finds no room: the answer that would be out next is told now, and its connection ends. Nobody is turned away
+    /// for a failure that only waits. `false` if there is none.
+    pub fn make_room(&mut self) -> bool {
+        let Some(request) = self.held_back.first_sole() else { return false };
+        self.counters.note_told_early(1);
+        self.release(request);
+        true
+    }
+
     /// Sends what was held back.
     pub(super) fn release(&mut self, request: RequestId) {
-        if let Some(Waits::Delay(names, outcome, _)) = self.requests.remove(&request) {
+        if let Some(Waits::Delay(names, outcome, until)) = self.requests.remove(&request) {
             self.punishment.release(request);
+            self.held_back.remove(request, until);
+            self.timers.remove(&(until, Timer::Request(request)));
             self.actions.push_back(Action::Reply(request, names, outcome));
         }
     }
@@ -92,12 +123,13 @@ impl Dispatcher {
         self.actions.push_back(Action::Log(Event::Decided(names, outcome, by)));
     }
 
-    /// Log readers and penalties count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
+    /// Log readers, penalties and the policy server count failures: hanging up early must not hide one. Where the daemon itself did not wait for the
     /// mechanism that was next, it is none: that one might have accepted.
-    pub(super) fn log_unheard(&mut self, login: &Login, now: Instant) {
+    pub(super) fn log_unheard(&mut self, login: &Login, origin: Origin, now: Instant) {
         if let Some(refusal) = login.chain.refusal().filter(|_| !login.has_been_late) {
             self.note_failure(login, now);
             self.log_decision(&login.names, &refusal);
+            self.report_decision(login.policy_attempt.clone(), origin, &refusal);
         }
     }
 

@@ -95,6 +95,7 @@ impl Dispatcher {
             }
             Some(Waits::Delay(.., until)) => {
                 self.punishment.release(request);
+                self.held_back.remove(request, until);
                 self.timers.remove(&(until, Timer::Request(request)));
             }
             None => {}

@@ -1,13 +1,13 @@
 //! A login on its way from one mechanism to the next, until it is decided, late or wanted by nobody.
 #![forbid(unsafe_code)]
 
-use super::job::{Asker, Job, Place};
+use super::job::{Asker, Job, Login, Place};
 use super::{Action, Dispatcher, Event, RequestId};
 use crate::config::site::InstanceId;
 use crate::job::{ErrandResult, JobId, Purpose};
 use crate::metrics::reasons::WorkerDeath;
 use crate::outcome::{Outcome, Refusal, Verdict};
-use crate::policy::route::chain::Progress;
+use crate::policy::route::chain::{Decision, Progress};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -87,13 +87,13 @@ impl Dispatcher {
 
     /// The errand or login ends here, whatever further steps would have said.
     pub(super) fn end(&mut self, id: JobId, refusal: Refusal, now: Instant) {
-        match self.jobs.get(&id).map(|job| &job.asker) {
-            Some(Asker::Driver(..)) => self.report(id, ErrandResult::Failed(refusal.reason.into_owned())),
-            Some(Asker::Requests(login)) => {
-                let decision = login.chain.cut_short(refusal);
+        let Some(job) = self.jobs.get(&id) else { return };
+        match &job.asker {
+            Asker::Driver(..) => self.report(id, ErrandResult::Failed(refusal.reason.into_owned())),
+            Asker::Requests(login) => {
+                let decision = job.cut_short(login, refusal);
                 self.finish(id, decision, now);
             }
-            None => {}
         }
     }
 
@@ -128,8 +128,8 @@ impl Dispatcher {
 
     /// Nobody hears of the login, but what a step has found goes to the log.
     fn drop_unheard(&mut self, id: JobId, now: Instant) {
-        if let Some(Job { asker: Asker::Requests(login), .. }) = self.forget(id) {
-            self.log_unheard(&login, now);
+        if let Some(Job { asker: Asker::Requests(login), origin, .. }) = self.forget(id) {
+            self.log_unheard(&login, origin, now);
             self.forget_if_refused(&login, login.chain.refusal().is_some());
         }
     }
@@ -174,7 +174,7 @@ impl Dispatcher {
     pub(super) fn time_out_request(&mut self, id: JobId, request: RequestId, now: Instant) {
         let Some(job) = self.jobs.get(&id) else { return };
         let Asker::Requests(login) = &job.asker else { return };
-        let decision = login.chain.cut_short(Refusal::internal(job.why_late()));
+        let decision = job.cut_short(login, Refusal::internal(job.why_late()));
         let (names, decision) = (Rc::clone(&login.names), self.or_stale(decision, login, now));
         self.answer(request, &names, &decision, now);
         self.jobs.get_mut(&id).and_then(Job::login).into_iter().for_each(|login| login.has_been_late = true);
@@ -223,6 +223,17 @@ impl Dispatcher {
 }
 
 impl Job {
+    /// What becomes of its login when it gets no further. Where the policy server has not let it through yet, that is the policy
+    /// server's decision, which no earlier acceptance makes up for.
+    fn cut_short(&self, login: &Login, refusal: Refusal) -> Decision {
+        match self.place {
+            Place::PolicyServer(_) | Place::Held(_) => {
+                login.chain.decided_by_policy(Outcome::Unavailable(refusal))
+            }
+            Place::Pool(_) | Place::Network(_) => login.chain.cut_short(refusal),
+        }
+    }
+
     fn why_late(&self) -> &'static str {
         if let Place::PolicyServer(_) | Place::Held(_) = self.place {
             "the policy server held the login up for too long"

@@ -86,15 +86,7 @@ pub(super) fn route(instances: &[usize]) -> Rc<Route> {
 }
 
 pub(super) fn credentials(login: &str, password: &str) -> Credentials {
-    Credentials {
-        login: login.into(),
-        sent_login: None,
-        password: Secret::copy_of(password.as_bytes()),
-        service: b"smtp".to_vec(),
-        realm: Vec::new(),
-        client: None,
-        connection: None,
-    }
+    Credentials::of_login(login, password)
 }
 
 pub(super) fn id(client: u64) -> RequestId {

@@ -134,7 +134,10 @@ fn who_waits_for_each_answer_and_guesses_on_stays_where_he_is() {
         let (delay, _) = scene.fail("192.0.2.7", "anna", &format!("{number}"));
         assert_eq!(delay, [2, 4, 8, 15][number.min(3)]);
         scene.now += Duration::from_secs(delay);
+        assert_eq!(scene.seconds("192.0.2.7"), delay, "waiting for his answer is no quiet");
     }
+    scene.now += 14 * SECOND;
+    assert_eq!(scene.seconds("192.0.2.7"), 15);
 }
 
 #[test]

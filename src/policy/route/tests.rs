@@ -4,20 +4,11 @@ use super::chain::{Asked, Chain, Decision, Progress};
 use super::*;
 use crate::config::site::{Continuation, InstanceId, RealmPattern, Step};
 use crate::outcome::{Outcome, Refusal, Verdict};
-use crate::secret::Secret;
 use crate::simulation::{Random, of_all_seeds};
 use std::time::Duration;
 
 fn credentials(login: &str, service: &str, realm: &str) -> Credentials {
-    Credentials {
-        login: login.into(),
-        sent_login: None,
-        password: Secret::copy_of(b"x"),
-        service: service.into(),
-        realm: realm.into(),
-        client: None,
-        connection: None,
-    }
+    Credentials { service: service.into(), realm: realm.into(), ..Credentials::of_login(login, b"x") }
 }
 
 /// A route that can be told by its instance.

@@ -36,8 +36,12 @@ pub(super) fn crypto() -> Result<&'static Crypto, OpenSslError> {
     let library = Library::open(LIBCRYPTO)?;
     // SAFETY: the addresses are those of OpenSSL 3, by the name of the library.
     let crypto = unsafe { Crypto::find(|name| library.address_of(name)) }?;
-    // SAFETY: the second argument may be null. What of openssl.cnf cannot be used is no reason to compute nothing.
-    unsafe { (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null()) };
+    // SAFETY: the second argument may be null, and clearing takes nothing. What of openssl.cnf cannot be used is no reason
+    // to compute nothing, nor the one for which a later call fails.
+    unsafe {
+        (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null());
+        (crypto.ERR_clear_error)();
+    }
     Ok(CRYPTO.get_or_init(|| crypto))
 }
 
@@ -47,12 +51,15 @@ pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
     if let Some(tls) = TLS.get() {
         return Ok(tls);
     }
-    crypto()?;
+    let crypto = crypto()?;
     let library = Library::open(LIBSSL)?;
     // SAFETY: as above.
     let tls = unsafe { Tls::find(|name| library.address_of(name)) }?;
     // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
-    unsafe { (tls.OPENSSL_init_ssl)(0, null()) };
+    unsafe {
+        (tls.OPENSSL_init_ssl)(0, null());
+        (crypto.ERR_clear_error)();
+    }
     Ok(TLS.get_or_init(|| tls))
 }
 

@@ -79,6 +79,9 @@ impl Drop for Store {
     }
 }
 
+/// What may be before the first line of a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A text that OpenSSL reads from.
 struct Text<'a> {
     crypto: &'static Crypto,
@@ -89,6 +92,8 @@ struct Text<'a> {
 impl<'a> Text<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, OpenSslError> {
         let crypto = crypto()?;
+        // Left by editors, and not known to OpenSSL.
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let length = length_of(bytes)?;
         // SAFETY: pointer and length are those of a slice, which is read only and outlives the BIO.
         let bio = made(crypto, unsafe { (crypto.BIO_new_mem_buf)(bytes.as_ptr().cast(), length) })?;
@@ -149,7 +154,7 @@ pub fn private_key(pem: &[u8]) -> Result<PrivateKey, OpenSslError> {
     made(crypto, found).map(|pointer| PrivateKey { crypto, pointer })
 }
 
-/// There is none. Left to itself OpenSSL asks for it on the terminal.
+/// There is none, not even an empty one. Left to itself OpenSSL asks for it on the terminal.
 extern "C" fn no_password(_: *mut c_char, _: c_int, _: c_int, _: *mut c_void) -> c_int {
-    0
+    -1
 }

@@ -93,6 +93,8 @@ const WORKERS: &[Number] = &[
     libc::SYS_waitid,
     libc::SYS_wait4,
     libc::SYS_getrusage,
+    // gdbm's writers lock the file of sasldb; and modules that look up names some of theirs.
+    libc::SYS_flock,
 ];
 
 /// What modules that look up names do beyond that, in threads of their own too.
@@ -118,7 +120,6 @@ const NAME_SERVICES: &[Number] = &[
     libc::SYS_set_robust_list,
     libc::SYS_rseq,
     libc::SYS_set_tid_address,
-    libc::SYS_flock,
     libc::SYS_fadvise64,
 ];
 

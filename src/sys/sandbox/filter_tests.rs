@@ -31,7 +31,7 @@ fn run(program: &[Instruction], call: &Call) -> u32 {
                         let argument = argument - ARGUMENTS;
                         assert_eq!(argument % 4, 0, "one half");
                         let whole = call.arguments[usize::try_from(argument / 8).unwrap()];
-                        ((whole >> (argument % 8 * 8)) & 0xffff_ffff) as u32
+                        u32::try_from((whole >> (argument % 8 * 8)) & u64::from(u32::MAX)).unwrap()
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use super::{Client, Open};
 use crate::questions;
 use crate::run::pause;
+use crate::site::client_address;
 use crate::truth::Question;
 use openssl::base64::encode_block;
 use std::time::{Duration, Instant};
@@ -43,14 +44,14 @@ impl Client<'_> {
 
     /// The line that begins a login.
     fn begin_one(&mut self) -> String {
-        let question = questions::any(&self.run.site, &mut self.random);
+        let question = questions::with_address(&self.run.site, &mut self.random);
         let Question { login, password, realm, .. } = &question;
         let at = if realm.is_empty() { "" } else { "@" };
         let login = format!("{login}{at}{realm}");
         self.last_id += 1;
-        let (id, address) = (self.last_id, self.random.below(50));
+        let (id, address) = (self.last_id, client_address(&mut self.random));
         let head = format!("AUTH\t{id}\t");
-        let fields = format!("\tservice=smtp\tlip=192.0.2.1\trip=192.0.2.{address}");
+        let fields = format!("\tservice=smtp\tlip=192.0.2.1\trip={address}");
         self.history.note(format!("{id}: asks for [{login}] [{password}]"));
         let encoded = |text: &str| encode_block(text.as_bytes());
         let (kind, line, steps) = if self.random.one_in(4) {

@@ -33,6 +33,8 @@ fn deck<'a>() -> Vec<Fault<'a>> {
         Faults::freeze_the_directory,
         Faults::restart_the_imap_server,
         Faults::freeze_the_imap_server,
+        Faults::stop_the_policy_server,
+        Faults::silence_the_policy_server,
         Faults::take_descriptors,
         Faults::crowd,
         Faults::crowd,
@@ -92,6 +94,22 @@ impl Faults<'_> {
     fn one_of(&mut self, role: &str) -> Option<Process> {
         let all = self.run.daemon.children(role);
         self.random.pick(&all).cloned()
+    }
+
+    /// It is heard again: whom it bans is refused. In the meantime both are right.
+    fn wait_until_bans_are_back(&mut self) {
+        let question = questions::banned(&self.run.site, &mut self.random);
+        let deadline = Instant::now() + MUX_TIMEOUT + MARGIN;
+        loop {
+            match mux::ask_once_from(self.run, &question, Some("192.0.2.250")) {
+                Reply::Refused => break,
+                Reply::Accepted | Reply::Unavailable if Instant::now() < deadline => {
+                    pause(Duration::from_millis(200));
+                }
+                other => return self.fail(&format!("the policy server is not heard again: {other:?}")),
+            }
+        }
+        self.run.site.trust_bans();
     }
 
     fn end_when_all_is_back(&self, disturbance: usize) {

@@ -50,7 +50,10 @@ impl Faults<'_> {
 
     pub(super) fn stop_a_frontend(&mut self) {
         if let Some(frontend) = self.one_of("frontend") {
+            // Its time for the policy server runs on meanwhile.
+            self.run.site.doubt_bans();
             self.stop_for_a_moment(&frontend, Cause::FrontendStopped, Cause::FrontendKilled);
+            self.wait_until_bans_are_back();
         }
     }
 
@@ -64,10 +67,12 @@ impl Faults<'_> {
     /// Until the supervisor misses it.
     pub(super) fn stop_a_frontend_for_good(&mut self) {
         if let Some(frontend) = self.one_of("frontend").filter(|_| !self.run.is_beyond(LEFT_ALONE)) {
+            self.run.site.doubt_bans();
             if !self.stop_for_good(&frontend, Cause::FrontendKilled, 2 * MARGIN) {
                 self.fail("a frontend that stands still is not replaced");
             }
             self.wait_until_all_is_back();
+            self.wait_until_bans_are_back();
         }
     }
 

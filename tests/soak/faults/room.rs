@@ -13,17 +13,20 @@ impl Faults<'_> {
         let Some(frontend) = self.one_of("frontend") else { return };
         let Some((descriptors, ..)) = usage(&frontend) else { return };
         let during = self.run.disturbances.begin(Cause::NoDescriptors);
+        self.run.site.doubt_bans();
         limit_descriptors(&frontend, &format!("{descriptors}"));
         self.wait_a_moment();
         limit_descriptors(&frontend, &hard_limit(&frontend));
+        self.wait_until_bans_are_back();
         self.end_when_all_is_back(during);
     }
 
-    /// More connections than there is room for come at once, and say nothing.
+    /// More connections than there is room for come at once, and say nothing. Not so many that a client who has not yet
+    /// written finds no place among those, 64 of them, that are heard for a moment without room.
     pub(super) fn crowd(&mut self) {
         let during = self.run.disturbances.begin(Cause::Crowd);
         let (mux, auth) = (self.run.daemon.file("mux"), self.run.site.path("auth"));
-        let silent: Vec<_> = (0..150).filter_map(|_| Connection::try_new(&mux).ok()).collect();
+        let silent: Vec<_> = (0..210).filter_map(|_| Connection::try_new(&mux).ok()).collect();
         let resting: Vec<_> = (0..60).filter_map(|_| UnixStream::connect(&auth).ok()).collect();
         self.wait_a_moment();
         drop((silent, resting));

@@ -32,15 +32,8 @@ impl Talk {
         let mut problems = Vec::new();
         let realms = Realms::read(&sources, &mut problems);
         let ldap = Ldap::new(realms.unwrap_or_else(|| panic!("{problems:?}")), &NetworkSettings::DEFAULT);
-        let mut check = ldap.exchange(Credentials {
-            login: login.into(),
-            sent_login: None,
-            password: Secret::copy_of(b"geheim"),
-            service: b"imap".to_vec(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        });
+        let mut check = ldap
+            .exchange(Credentials { service: b"imap".to_vec(), ..Credentials::of_login(login, b"geheim") });
         let next = check.begin();
         Self { ldap, check, next }
     }

@@ -37,13 +37,9 @@ impl Login {
     fn new(file: &str, login: &[u8], password: &[u8], realm: &str) -> Self {
         let ldap = ldap(file);
         let check = ldap.exchange(Credentials {
-            login: login.to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(password),
             service: b"imap".to_vec(),
             realm: realm.into(),
-            client: None,
-            connection: None,
+            ..Credentials::of_login(login, password)
         });
         let mut login = Self { ldap, check, pool: PoolId(99), errand: None, step: String::new() };
         let step = login.check.begin();
@@ -184,15 +180,8 @@ fn bind_searches_as_the_service_account_and_binds_as_what_it_finds() {
 fn the_same_login_binds_every_time() {
     let ldap = ldap("ldap_auth_method: fastbind\nldap_filter: uid=%u\n");
     for _ in 0..3 {
-        let mut check = ldap.exchange(Credentials {
-            login: b"anna".to_vec(),
-            sent_login: None,
-            password: Secret::copy_of(b"pw"),
-            service: Vec::new(),
-            realm: Vec::new(),
-            client: None,
-            connection: None,
-        });
+        let mut check =
+            ldap.exchange(Credentials { service: Vec::new(), ..Credentials::of_login(b"anna", b"pw") });
         assert!(matches!(check.begin(), Step::Ask(_, Question::Bind { .. })));
         let step = check.handle_answer(Ok(Answer::Bound(result(ResultCode::SUCCESS))));
         assert!(matches!(step, Step::Done(verdict) if verdict.outcome == Outcome::ACCEPT));
@@ -695,15 +684,8 @@ fn realms_with_the_same_servers_and_account_share_their_connections() {
 fn no_password_outlives_its_login() {
     let ldap = ldap(&format!("{SERVICE}ldap_auth_method: custom\n"));
     let before = crate::secret::alive();
-    let mut check = ldap.exchange(Credentials {
-        login: b"anna".to_vec(),
-        sent_login: None,
-        password: Secret::copy_of(b"pw"),
-        service: Vec::new(),
-        realm: Vec::new(),
-        client: None,
-        connection: None,
-    });
+    let mut check =
+        ldap.exchange(Credentials { service: Vec::new(), ..Credentials::of_login(b"anna", b"pw") });
     drop(check.begin());
     let slow = found(&["cn=a"], &["{CRYPT}x", "{CRYPT}y"], ResultCode::SUCCESS);
     assert!(matches!(check.handle_answer(Ok(Answer::Found(slow))), Step::Errand(_)));

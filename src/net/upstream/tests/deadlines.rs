@@ -1,5 +1,6 @@
 //! What happens when something takes too long.
 
+use super::super::connection::Seconds;
 use super::*;
 
 fn given_up_after(steps: &[Stage]) -> (Duration, Failure) {
@@ -171,4 +172,14 @@ fn a_question_without_time_is_given_up_at_once() {
     scene.carry_out();
     assert_eq!(scene.given_up.len(), 1);
     assert!(scene.opened.is_empty());
+}
+
+/// A question that was asked late has an odd time left.
+#[test]
+fn times_in_the_log_are_told_in_tenths_of_a_second() {
+    for (milliseconds, expected) in
+        [(5000, "5 s"), (976, "1 s"), (1449, "1.4 s"), (100, "0.1 s"), (3, "0.1 s")]
+    {
+        assert_eq!(Seconds(Duration::from_millis(milliseconds)).to_string(), expected);
+    }
 }
