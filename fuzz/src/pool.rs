@@ -134,10 +134,9 @@ impl World {
 
     fn farewell(&mut self, worker: WorkerId) {
         self.pool.handle_retiring(worker, self.now);
-        match self.workers.get(&worker) {
-            Some(Worker::Busy(job)) => _ = self.workers.insert(worker, Worker::Leaving(*job)),
-            // Said twice, or without a job: it is killed for that, or nothing happens.
-            _ => {}
+        // Said twice, or without a job: it is killed for that, or nothing happens.
+        if let Some(Worker::Busy(job)) = self.workers.get(&worker) {
+            self.workers.insert(worker, Worker::Leaving(*job));
         }
     }
 

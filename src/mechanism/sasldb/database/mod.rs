@@ -73,7 +73,7 @@ pub(super) fn format_of(file: &[u8]) -> Result<Format, NotRead> {
     Err(NotRead::Unknown(format!("it should be a Berkeley DB hash, gdbm or lmdb file and is {found}")))
 }
 
-/// Hands each key with its value to `each`, in no order. Keys and values longer than 128 KiB are passed over.
+/// Hands each key with its value to `each`, in no order. Keys and values longer than `LONGEST` are passed over.
 ///
 /// # Errors
 /// The file is none that can be read. `each` may have had some entries before that is noticed.
