@@ -57,7 +57,7 @@ if have systemd-analyze "the systemd units"; then
     # Programs that are installed, since ours may not be.
     sed 's|=/usr/sbin/saslauthd|=/bin/true|' contrib/systemd/saslauthd.service > "$directory/saslauthd.service"
     cp contrib/systemd/saslauthd.socket "$directory"
-    # How exposed each hardening may leave it, in tenths: contrib/systemd says what for.
+    # How exposed each hardening may leave it, in tenths: three capabilities, by which processes become an account without any, cost four.
     for drop_in in hardened hardened-pam; do
         rm -rf "$directory/saslauthd.service.d"
         mkdir "$directory/saslauthd.service.d"
@@ -66,7 +66,7 @@ if have systemd-analyze "the systemd units"; then
         if echo "$said" | grep -F "$directory"; then
             exit 1
         fi
-        systemd-analyze security --offline=true --threshold=25 --no-pager "$directory/saslauthd.service" > "$directory/exposure" ||
+        systemd-analyze security --offline=true --threshold=26 --no-pager "$directory/saslauthd.service" > "$directory/exposure" ||
             { tail -n 1 "$directory/exposure" >&2; exit 1; }
     done
 

@@ -7,6 +7,9 @@ use crate::run::MARGIN;
 use crate::support::{Process, within};
 use std::time::Duration;
 
+/// How long a process that stood still may be taken for dead after it has gone on, until its first sign of life is heard.
+const VERDICT: Duration = Duration::from_secs(2);
+
 impl Faults<'_> {
     pub(super) fn kill_a_worker(&mut self) {
         if let Some(worker) = self.one_of("worker") {
@@ -99,7 +102,8 @@ impl Faults<'_> {
         process.signal("STOP");
         self.wait_a_moment();
         process.signal("CONT");
-        if !process.is_running() {
+        // It may have been missed just before it went on, and be ended for that now.
+        if within(VERDICT, || (!process.is_running()).then_some(())).is_some() {
             self.run.disturbances.turn_out_to_be(during, if_it_ends);
         }
         self.run.disturbances.end(during);
