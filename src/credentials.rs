@@ -37,7 +37,7 @@ pub struct MailConnection {
 
 impl Credentials {
     /// For tests: a login of the service `smtp` without a realm or an address.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub fn of_login(login: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
         Self {
             login: login.as_ref().to_vec(),
