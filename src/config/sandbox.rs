@@ -136,7 +136,7 @@ fn port_in_line(line: &str, name: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# imap 1/tcp\nimap 143/udp\nimap2\t\t143/tcp  imap\t# Interim Mail Access\nldaps 636/tcp\nodd 99999/tcp\n";
+    const TEXT: &str = "# imap 1/tcp\nimap 144/udp\nimap2\t\t143/tcp  imap\t# interim 143/tcp\nldaps 636/tcp\nodd 99999/tcp\n";
 
     fn ports_after(names: &[&str]) -> (Vec<bool>, Ports) {
         let mut rules = Rules::frontend([]);
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_name_that_the_file_has_not_leaves_connections_free_and_is_told() {
-        for name in ["nosuch", "odd", "imap2x", "", "0x50"] {
+        for name in ["nosuch", "odd", "imap2x", "interim", "", "0x50"] {
             assert_eq!(ports_after(&["389", name, "636"]), (vec![true, false, true], Ports::Any), "{name}");
         }
     }

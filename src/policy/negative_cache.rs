@@ -225,6 +225,18 @@ mod tests {
     }
 
     #[test]
+    fn the_same_refusal_again_and_again_takes_as_much_as_one() {
+        let mut now = Instant::now();
+        let mut cache = NegativeCache::new(SECOND);
+        for _ in 0..1000 {
+            now += Duration::from_micros(1);
+            refuse(&mut cache, "anna", "old", now);
+            assert!(cache.order.len() < 100);
+        }
+        assert!(knows(&mut cache, "anna", "old", now));
+    }
+
+    #[test]
     fn a_flood_of_passwords_is_bounded_and_drives_out_the_oldest() {
         let now = Instant::now();
         let mut cache = NegativeCache::new(300 * SECOND);

@@ -52,7 +52,7 @@ mod tests {
         let one = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
         let old = "-----BEGIN X509 CERTIFICATE-----\nMIIC\n-----END X509 CERTIFICATE-----\n";
         let key = "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n";
-        let text = format!("a CA\n{one}{key}in between\n{}{key}", old.replace('\n', "\r\n"));
+        let text = format!("a CA\n{one}a note\n{key}in between\n{}{key}", old.replace('\n', "\r\n"));
         assert_eq!(only_certificates(text.as_bytes()), format!("{one}{old}").as_bytes());
         let marked = [b"\xef\xbb\xbf", one.as_bytes()].concat();
         assert_eq!(only_certificates(&marked), one.as_bytes(), "a byte order mark");

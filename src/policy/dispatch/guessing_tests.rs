@@ -216,6 +216,19 @@ fn the_negative_cache_works_without_a_cache_and_joins_nobody() {
     assert_eq!(scene.replies.len(), 3);
 }
 
+/// He has changed his password while the first of two was being checked.
+#[test]
+fn an_acceptance_takes_the_refusal_of_a_moment_ago_away() {
+    let settings = FrontendSettings { cache: None, ..forgetting_refusals_after(10 * SECOND) };
+    let mut scene = Scene::new(settings);
+    scene.ask(1, "anna", "new");
+    scene.ask(2, "anna", "new");
+    scene.answer(0, wrong());
+    scene.answer(1, Outcome::ACCEPT);
+    scene.ask(3, "anna", "new");
+    assert_eq!(scene.sent.len(), 3, "it is asked about again");
+}
+
 #[test]
 fn a_flush_forgets_refusals_and_those_that_are_being_decided() {
     let mut scene = Scene::new(forgetting_refusals_after(10 * SECOND));

@@ -216,6 +216,19 @@ fn a_silent_server_costs_each_login_its_time_and_soon_nothing() {
     );
 }
 
+/// Otherwise whoever makes the server silent gets around it.
+#[test]
+fn a_silent_server_that_must_be_heard_is_asked_about_every_login() {
+    let mut scene = scene_with(PolicySettings { on_unavailable: OnUnavailable::Unavailable, ..settings() });
+    for client in 0..6 {
+        scene.ask_from(client, "10.1.1.1", &format!("secret{client}"));
+        assert_eq!(scene.put_to_policy.len() as u64, client + 1);
+        scene.pass(2 * SECOND + GRACE);
+    }
+    assert!(scene.sent.is_empty());
+    assert_eq!(scene.replies.len(), 6);
+}
+
 #[test]
 fn a_silent_server_takes_at_most_half_of_the_time_that_a_login_has() {
     let mut scene = scene_with(PolicySettings { timeout: 60 * SECOND, ..settings() });

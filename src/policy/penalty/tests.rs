@@ -260,9 +260,11 @@ fn whoever_is_cleared_by_hand_starts_again() {
     assert_eq!((scene.seconds("2001:dead::1"), scene.seconds("192.0.2.7")), (0, 15));
     assert!(!scene.penalties.clear_login(b"anna", now), "it has none");
     assert!(scene.penalties.clear_login(b"Dora@Example.org", now));
+    (0..10).for_each(|number| _ = scene.fail("", "emil", &number.to_string()));
     assert_eq!(scene.owed("", "dora@example.org"), Owed::default());
-    assert_eq!(scene.penalties.clear(now), 1);
+    assert_eq!(scene.penalties.clear(now), 2);
     assert_eq!(scene.seconds("192.0.2.7"), 0);
+    assert_eq!(scene.owed("", "emil"), Owed::default());
 }
 
 #[test]
@@ -321,6 +323,38 @@ fn the_next_frontend_goes_on_where_this_one_was() {
     assert!(!scene.fail("", "dora", "another").1, "the log was told within this hour");
     scene.fail("192.0.2.7", "anna", "guess 4");
     assert_eq!(scene.seconds("192.0.2.7"), 15);
+}
+
+#[test]
+fn a_name_is_kept_as_far_as_it_is_shown() {
+    let mut scene = Scene::new();
+    let long = "x".repeat(1000);
+    (0..10).for_each(|number| _ = scene.fail("", &long, &number.to_string()));
+    assert_eq!(scene.penalties.logins_now(scene.now).next().unwrap().name, &long.as_bytes()[..255]);
+}
+
+#[test]
+fn the_next_frontend_knows_a_wrong_password_that_was_tried_before() {
+    let mut scene = Scene::new();
+    scene.fail("192.0.2.7", "anna", "old");
+    let mut next = Penalties::new(&settings(), &[8; KEY_LENGTH]).unwrap();
+    scene.penalties.hand_over(scene.now).into_iter().for_each(|handed| next.take_over(handed, scene.now));
+    scene.penalties = next;
+    assert_eq!(scene.fail("192.0.2.7", "anna", "old"), (2, false));
+}
+
+#[test]
+fn what_is_handed_over_takes_back_nothing_of_what_has_happened_meanwhile() {
+    let mut before = Scene::new();
+    before.fail("192.0.2.7", "anna", "guess");
+    let mut scene = Scene::new();
+    scene.climb("192.0.2.7", "bert");
+    (0..9).for_each(|number| _ = scene.fail("", "anna", &number.to_string()));
+    for handed in before.penalties.hand_over(before.now) {
+        scene.penalties.take_over(handed, scene.now);
+    }
+    assert_eq!(scene.seconds("192.0.2.7"), 15);
+    assert_eq!(scene.fail("", "anna", "the tenth"), (4, true));
 }
 
 #[test]

@@ -86,6 +86,15 @@ fn what_only_an_attack_calls_kills_in_every_role() {
 }
 
 #[test]
+fn the_keys_of_the_kernel_are_for_modules_only_and_not_even_theirs() {
+    for number in [libc::SYS_keyctl, libc::SYS_add_key, libc::SYS_request_key] {
+        let of = |role| decide(role, number, &[]);
+        let errands = fails_with(libc::ENOSYS);
+        assert_eq!(ROLES.map(of), [RET_KILL, errands, RET_KILL]);
+    }
+}
+
+#[test]
 fn calls_of_another_architecture_or_convention_kill() {
     let here = HERE.unwrap();
     let program = program(here, &calls::rules(Role::Frontend, ME));

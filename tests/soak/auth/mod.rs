@@ -167,6 +167,9 @@ impl<'a> Client<'a> {
     /// Has nothing to say for a while; the connection stays, whatever is reloaded. False when it does not.
     fn rest(&mut self) -> bool {
         let from = Instant::now();
+        // A frontend that only answers what it still has hands the connection over when all is answered. If the next one was
+        // killed meanwhile there is nobody to take it.
+        let handed_over_since = from.checked_sub(AUTH_TIMEOUT + MARGIN).unwrap_or(from);
         let is_long = self.random.one_in(25);
         let time = self.random.milliseconds(if is_long { 30_000 } else { 400 });
         while from.elapsed() < time && self.run.goes_on() {
@@ -178,7 +181,7 @@ impl<'a> Client<'a> {
                     }
                 }
                 Event::Closed => {
-                    self.closed("closed at rest", from);
+                    self.closed("closed at rest", handed_over_since);
                     return false;
                 }
             }
