@@ -133,8 +133,10 @@ fn has_room() -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::sys::daemon::set_umask;
     use crate::sys::testing::passes_in_own_process;
     use std::fs::File;
+    use std::process::{Command, Stdio};
 
     fn alone(test: &str, body: impl FnOnce()) {
         passes_in_own_process(&format!("worker::fitness::tests::{test}"), body);
@@ -190,12 +192,29 @@ mod tests {
     fn a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one() {
         alone("a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one", || {
             let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
-            let mut program = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+            // With the output of this process it would keep whoever reads that, should this test fail.
+            let mut program = Command::new("sleep")
+                .arg("1000")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Programs));
             program.kill().unwrap();
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Programs));
             program.wait().unwrap();
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
+        });
+    }
+
+    #[test]
+    fn a_umask_that_a_module_has_left_is_put_right() {
+        alone("a_umask_that_a_module_has_left_is_put_right", || {
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            let own = set_umask(0o777);
+            assert_ne!(own, 0o777);
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
+            assert_eq!(set_umask(own), own);
         });
     }
 

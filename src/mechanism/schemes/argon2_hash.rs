@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::{NotCompared, malformed};
+use argon2::password_hash::Error;
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordVerifier, Version};
 
 /// The most memory that a stored {ARGON2} hash may ask for, in KiB; OpenLDAP's default is 4096.
@@ -35,11 +36,17 @@ pub(super) fn parse(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
 pub(super) fn check(password: &[u8], stored: &[u8]) -> Result<bool, NotCompared> {
     match Argon2::default().verify_password(password, &parse(stored)?) {
         Ok(()) => Ok(true),
-        Err(argon2::password_hash::Error::Password) => Ok(false),
+        Err(Error::Password) => Ok(false),
         Err(error) => Err(malformed_hash(error)),
     }
 }
 
-fn malformed_hash(error: impl std::fmt::Display) -> NotCompared {
-    malformed(format!("the stored {{ARGON2}} password: {error}"))
+/// In the words of the library, but for two errors that show a letter of what is stored.
+fn malformed_hash(error: impl Into<Error>) -> NotCompared {
+    let reason = match error.into() {
+        Error::ParamValueInvalid(_) => "invalid parameter value".to_owned(),
+        Error::SaltInvalid(_) => "invalid salt".to_owned(),
+        other => other.to_string(),
+    };
+    malformed(format!("the stored {{ARGON2}} password: {reason}"))
 }

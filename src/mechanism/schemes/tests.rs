@@ -149,3 +149,20 @@ fn only_schemes_made_to_be_slow_are_left_to_a_worker() {
         assert_eq!(Stored::parse(stored.as_bytes()).unwrap().is_slow(), expected, "{stored}");
     }
 }
+
+/// Fuzzing found the control byte, which the library quotes.
+#[test]
+fn no_letter_of_what_is_stored_is_told() {
+    for stored in [
+        "{ARGON2}$argon2id$v=1\u{19}$m=16,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo",
+        "{ARGON2}$argon2id$v=19$m=16,t=\u{19},p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo",
+        "{ARGON2}$argon2id$v=19$m=16,t=2,p=1$c2Fsd\u{19}NhbHQ$aGFzaGhhc2hoYXNo",
+        "{ARGON2}$argon2id$v=19$m=16,t=2,p=1$c2FsdHNhbHQ$aGFzaG\u{19}hc2hoYXNo",
+    ] {
+        let Some(NotCompared::Malformed(told)) = Stored::parse(stored.as_bytes()).unwrap().inspect().err()
+        else {
+            panic!("{stored:?}")
+        };
+        assert!(!told.contains(['\u{19}', '\'']), "{told:?}");
+    }
+}

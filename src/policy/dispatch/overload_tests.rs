@@ -1,7 +1,7 @@
 //! What a queue that grows costs those who wait in it, with and without telling early who will not be served.
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
 
-use super::testing::{SECOND, credentials, id, service, site};
+use super::testing::{SECOND, Scene, credentials, id, service, site};
 use super::*;
 use crate::job::{Answer, WorkerId};
 use crate::outcome::Outcome;
@@ -242,4 +242,23 @@ fn those_who_come_after_a_flood_are_all_served() {
         let result = crowd.come(100, 40 * SECOND, 30 * SECOND).run();
         assert!(result.served >= 100 + 15 * WORKERS as usize, "{result:?}");
     }
+}
+
+/// Two ask the same; the one with little time takes nothing from the other.
+#[test]
+fn a_login_is_given_up_by_the_time_of_the_last_who_waits_for_it() {
+    let mut scene = Scene::new(service(1, true));
+    for number in 0..16 {
+        scene.ask(number, &format!("user{number}"), "secret");
+        scene.pass(SECOND);
+        scene.answer(scene.sent.len() - 1, Outcome::ACCEPT);
+    }
+    scene.replies.clear();
+    (20..24).for_each(|number| scene.ask(number, &format!("user{number}"), "secret"));
+    for (number, deadline) in [(30, 3 * SECOND), (31, 50 * SECOND)] {
+        scene.ask_with(number, "mux", credentials("anna", "secret"), 1000, deadline);
+    }
+    (0..4).for_each(|_| scene.pass(SECOND / 2));
+    assert_eq!(scene.replies, [], "it has time enough");
+    assert_eq!(scene.dispatcher.take_totals().logins_shed, 0);
 }

@@ -178,6 +178,7 @@ fn a_chain_decides_as_the_manual_says_on_whatever_route() {
         assert_eq!((asked, &decision.outcome), (count, &outcome), "{route:?} {verdicts:?}");
         if let Outcome::Accept(_) = outcome {
             assert_eq!(instances(&decision.asked), [count - 1]);
+            assert_eq!(decision.delay, Duration::ZERO, "a right password is never held back");
         } else {
             assert_eq!(instances(&decision.asked), (0..count).collect::<Vec<_>>());
             assert_eq!(decision.delay, delay);
