@@ -99,8 +99,9 @@ impl Guesser<'_> {
         }
         let is_known_from_before = self.steps > 0 && self.was(Cause::Reload, self.last.0, sent);
         self.steps += 1;
-        // The clock of one that stands still does so, too.
-        if self.was(Cause::FrontendStopped, sent, decided) {
+        // The clock of one that stands still does so, too; and what is held back makes room.
+        let is_early = |cause| self.was(cause, sent, answered);
+        if [Cause::FrontendStopped, Cause::Crowd, Cause::NoDescriptors].into_iter().any(is_early) {
             return;
         }
         let took = answered.duration_since(sent);

@@ -98,8 +98,12 @@ pub fn judge(asked: &Asked<'_>, disturbances: &Disturbances) -> Judgement {
 /// Whether a refusal came earlier than `--failure-delay` lets it.
 fn is_hasty(asked: &Asked<'_>, disturbances: &Disturbances) -> bool {
     let meanwhile = || disturbances.during(before(asked.sent, LONGEST_STOP), asked.answered);
-    let is_stopped = || meanwhile().iter().any(|(_, it)| it.cause == Cause::FrontendStopped);
-    asked.question.is_delayed && asked.longest_time_taken() + EARLY < SHORTEST_FAILURE_DELAY && !is_stopped()
+    // Where all places or descriptors are taken, what is held back is told early.
+    let may_be_early = |cause| matches!(cause, Cause::FrontendStopped | Cause::Crowd | Cause::NoDescriptors);
+    let is_explained = || meanwhile().iter().any(|(_, it)| may_be_early(it.cause));
+    asked.question.is_delayed
+        && asked.longest_time_taken() + EARLY < SHORTEST_FAILURE_DELAY
+        && !is_explained()
 }
 
 /// What affects fewest logins comes first, so that a killed worker is not blamed for what an outage explains.
@@ -170,14 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_comes_no_earlier_than_its_delay_unless_the_clock_stood_still() {
+    fn a_refusal_comes_no_earlier_than_its_delay_unless_the_clock_stood_still_or_its_place_was_wanted() {
         let disturbances = Disturbances::default();
         let refused = |disturbances: &Disturbances| {
             judged(Truth::Wrong, Reply::Refused, Duration::from_millis(500), disturbances)
         };
         assert_eq!(refused(&disturbances), Judgement::Wrong("a refusal came at once"));
-        disturbances.begin(Cause::FrontendStopped);
-        assert_eq!(refused(&disturbances), Judgement::Right);
+        disturbances.begin(Cause::Reload);
+        assert_eq!(refused(&disturbances), Judgement::Wrong("a refusal came at once"));
+        for cause in [Cause::FrontendStopped, Cause::Crowd, Cause::NoDescriptors] {
+            let disturbances = Disturbances::default();
+            disturbances.begin(cause);
+            assert_eq!(refused(&disturbances), Judgement::Right);
+        }
     }
 
     #[test]
