@@ -23,6 +23,8 @@ pub enum Requirement {
     Compiler,
     /// The program of this name, from util-linux.
     Tool(&'static str),
+    /// A program that loads a database, which may not tell its version, at this path.
+    Loader(&'static str),
     /// The loopback address of IPv6.
     Ipv6,
     /// Dovecot, and the rights to start it.
@@ -71,6 +73,7 @@ impl Requirement {
             Self::Tool(name) => {
                 (!succeeds(name, &["--version"])).then(|| format!("needs the program {name}"))
             }
+            Self::Loader(path) => no_file(path, path),
             Self::Ipv6 => TcpListener::bind((Ipv6Addr::LOCALHOST, 0))
                 .err()
                 .map(|error| format!("needs the loopback address of IPv6: {error}")),
