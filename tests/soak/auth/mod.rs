@@ -13,6 +13,9 @@ use connection::{AuthConnection, Event};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+/// How long a request may be on its way while the daemon closes a connection that it takes to be at rest.
+const CROSSING: Duration = Duration::from_millis(50);
+
 /// One connection after the other until the end, with all chance from the seed and `number`.
 pub fn clients(run: &Run, number: u64) {
     let mut random = Random::of(run.seed, 1000 + number);
@@ -152,6 +155,11 @@ impl<'a> Client<'a> {
         let needs = open.iter().map(|open| open.question.needs).chain(self.withdrawn.values().copied());
         let needs = needs.fold(Needs::default(), Needs::or);
         let is_slow = open.iter().any(|open| open.is_slow);
+        // What was on its way when a connection at rest made room for another.
+        if open.iter().all(|open| open.sent.elapsed() < CROSSING) {
+            open.iter().for_each(|_| self.run.report.count_withdrawn("auth, closed with another"));
+            open.clear();
+        }
         let mut open = open.into_iter();
         let Some(first) = open.next() else {
             return self.run.report.silent_connection_closed(what, needs, from, &self.history);
