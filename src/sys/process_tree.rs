@@ -246,23 +246,34 @@ mod tests {
         });
     }
 
-    /// A machine may be so busy that what was killed first is not dead before the last look.
+    /// A machine may be so busy that what was killed first is not dead before the last look. Where it is dead before its
+    /// children have been looked for, they are the worker's, which this look has passed already: so not each time.
     #[test]
-    fn one_look_is_the_death_of_all_generations() {
-        alone("one_look_is_the_death_of_all_generations", || {
-            let seconds = seconds(2);
-            let nested =
-                format!("sleep {seconds} & setsid sh -c 'sleep {seconds} & sh -c \"sleep {seconds}; :\"; :'");
-            let mut worker =
-                started(&format!("sh -c '{}; :' & echo; exec sleep {LONGER}", nested.replace('\'', "'\\''")));
-            eventually("all sleep", || sleepers(seconds) == 3);
-            let pid = libc::pid_t::try_from(worker.id()).unwrap();
-            signal(pid, libc::SIGSTOP);
-            eventually("it has stopped", || has_stopped(pid));
-            assert!(!Programs::below(pid).kill(), "there were some");
-            eventually("all are dead", || sleepers(seconds) == 0);
-            kill_with_children(&mut worker);
-            assert!(!worker.wait().unwrap().success());
+    fn one_look_can_be_the_death_of_all_generations() {
+        alone("one_look_can_be_the_death_of_all_generations", || {
+            let nested = |seconds: u32| {
+                format!("sleep {seconds} & setsid sh -c 'sleep {seconds} & sh -c \"sleep {seconds}; :\"; :'")
+                    .replace('\'', "'\\''")
+            };
+            let one_look_suffices = |attempt: u32| {
+                let seconds = seconds(2 + attempt);
+                let script = format!("sh -c '{}; :' & echo; exec sleep {LONGER}", nested(seconds));
+                let mut worker = started(&script);
+                eventually("all sleep", || sleepers(seconds) == 3);
+                let pid = libc::pid_t::try_from(worker.id()).unwrap();
+                signal(pid, libc::SIGSTOP);
+                eventually("it has stopped", || has_stopped(pid));
+                assert!(!Programs::below(pid).kill(), "there were some");
+                let suffices = (0..500).any(|_| {
+                    wait_until(2, || false);
+                    sleepers(seconds) == 0
+                });
+                kill_with_children(&mut worker);
+                assert!(!worker.wait().unwrap().success());
+                eventually("all are dead", || sleepers(seconds) == 0);
+                suffices
+            };
+            assert!((0..50).any(one_look_suffices));
         });
     }
 

@@ -4,15 +4,18 @@ use super::result::check;
 use crate::skipped;
 use std::env;
 use std::ffi::CString;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Set in the process that runs one test by itself.
 const INSIDE: &str = "SASLAUTHD_TEST_INSIDE";
+
+/// How long a test in a process of its own may take on the slowest machine.
+const LONGEST_TEST: Duration = Duration::from_secs(240);
 
 /// Runs `body`, which is that of the test with the path `name`, in a process of its own; what that said and how it
 /// ended. `None` inside it.
@@ -133,5 +136,35 @@ fn in_process_of(command: &mut Command, name: &str, body: impl FnOnce()) -> Opti
         body();
         return None;
     }
-    Some(command.args(["--exact", "--nocapture", name]).env(INSIDE, "1").output().unwrap())
+    Some(output_of(command.args(["--exact", "--nocapture", name]).env(INSIDE, "1"), name))
+}
+
+#[allow(clippy::disallowed_methods, reason = "nothing happens between two looks that could be waited for")]
+fn wait_a_moment() {
+    std::thread::sleep(Duration::from_millis(2));
+}
+
+/// What it has printed, into files: a test that fails may leave processes behind that would hold a pipe open for ever.
+fn output_of(command: &mut Command, name: &str) -> Output {
+    let files = [(); 2].map(|()| tempfile::tempfile().unwrap());
+    let [stdout, stderr] = files.each_ref().map(|file| file.try_clone().unwrap());
+    let mut process = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+    let begin = Instant::now();
+    let status = loop {
+        match process.try_wait().unwrap() {
+            Some(status) => break status,
+            None if begin.elapsed() > LONGEST_TEST => {
+                process.kill().unwrap();
+                process.wait().unwrap();
+                panic!("{name} has hung");
+            }
+            None => wait_a_moment(),
+        }
+    };
+    let [stdout, stderr] = files.map(|mut file| {
+        let mut text = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut text)).unwrap();
+        text
+    });
+    Output { status, stdout, stderr }
 }
