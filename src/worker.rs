@@ -6,7 +6,7 @@ mod fitness;
 
 use crate::config::sandbox::{Role, Rules};
 use crate::ipc::{
-    FromWorker, LARGEST_MESSAGE, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
+    FromWorker, LARGEST_SETUP, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
 };
 use crate::job::{Answer, Errand, ErrandResult, Purpose};
 use crate::log as logging;
@@ -15,6 +15,7 @@ use crate::mechanism::{LocalMechanism, Means, MechanismError, pbkdf2, schemes};
 use crate::outcome::{Outcome, Verdict};
 use crate::registry::{self, Kind};
 use crate::secret::Secret;
+use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::time::LocalTime;
@@ -114,22 +115,21 @@ impl Worker {
         if !socket::is_message_socket(socket.as_fd()) {
             return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
         }
-        let mut buffer = Secret::default();
-        buffer.resize(LARGEST_MESSAGE);
-        let (setup, file) = receive_setup(&socket, &mut buffer)?;
+        let (mut setup, file) = receive_setup(&socket)?;
         let line = Arc::clone(&socket);
         let send = move |datagram: &[u8]| {
             // The frontend is gone when this fails, and this process is about to be.
             let _ = socket::send(line.as_fd(), &[&[OWN_LOG_LINE], datagram].concat());
         };
         logging::worker::init(Box::new(send), setup.log_level);
-        let mechanism = match start(&setup, file) {
+        let mechanism = match start(&mut setup, file) {
             Ok(mechanism) => mechanism,
             Err(error) => {
                 say(&socket, &FromWorker::Failed(error.to_string()))?;
                 return Err(WorkerError::Mechanism(error));
             }
         };
+        let mut buffer = Secret::default();
         buffer.resize(largest_request(setup.limits));
         let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
         let worker = Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness };
@@ -239,12 +239,16 @@ pub fn do_errand(errand: Errand) -> ErrandResult {
 }
 
 fn start(
-    setup: &WorkerSetup,
+    setup: &mut WorkerSetup,
     file: Option<Box<dyn FileSource>>,
 ) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
     let Some(name) = &setup.mechanism else { return Ok(None) };
     match registry::find(name).map(|mechanism| &mechanism.kind) {
-        Some(Kind::Local(local)) => (local.start)(Means { option: setup.option.as_deref(), file }).map(Some),
+        Some(Kind::Local(local)) => {
+            let instance = setup.instance.take();
+            let settings = RawSettings { instance, file: setup.conf.take(), ..RawSettings::default() };
+            (local.start)(Means { option: setup.option.as_deref(), file, settings }).map(Some)
+        }
         Some(Kind::Remote(..)) => Err(MechanismError(format!("{name} is asked without a worker"))),
         None => Err(MechanismError(format!("unknown authentication mechanism: {name}"))),
     }
@@ -260,10 +264,9 @@ fn enter_sandbox(role: Role) {
 }
 
 /// The first message, which is the supervisor's, and the socket that comes with it if the mechanism has a file.
-fn receive_setup(
-    socket: &OwnedFd,
-    buffer: &mut Secret,
-) -> Result<(WorkerSetup, Option<Box<dyn FileSource>>), WorkerError> {
+fn receive_setup(socket: &OwnedFd) -> Result<(WorkerSetup, Option<Box<dyn FileSource>>), WorkerError> {
+    let mut buffer = Secret::default();
+    buffer.resize(LARGEST_SETUP);
     let received = socket::receive_with_descriptor(socket.as_fd(), buffer.as_mut_bytes())?;
     let (length, file) = received.ok_or(WorkerError::Malformed)?;
     match ToWorker::decode(buffer.as_bytes().get(..length).unwrap_or_default())? {

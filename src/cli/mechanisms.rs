@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::value::InvalidValue;
-use crate::mechanism::{FileUse, Remote};
+use crate::mechanism::FileUse;
 use crate::registry::site::MOST_STEPS;
-use crate::registry::{self, Kind, Mechanism};
+use crate::registry::{self, Mechanism};
 use crate::settings::scope::is_name;
 use std::ffi::OsStr;
 
@@ -39,9 +39,7 @@ pub(super) fn only_built_in(mechanisms: &[String]) -> Option<&'static Mechanism>
 /// Whether one of several mechanisms cannot be set up without the file. A name that is not built in may be in none: the
 /// error is then that nobody knows it.
 pub(super) fn is_file_required(mechanisms: &[String]) -> bool {
-    let needs_file = |mechanism: &Mechanism| {
-        mechanism.option_key.is_some()
-            || matches!(mechanism.kind, Kind::Remote(Remote { file: FileUse::Required, .. }, _))
-    };
+    let needs_file =
+        |mechanism: &Mechanism| mechanism.option_key.is_some() || mechanism.conf() == FileUse::Required;
     mechanisms.iter().filter_map(|name| registry::find(name)).any(needs_file)
 }

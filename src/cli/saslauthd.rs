@@ -13,7 +13,7 @@ use crate::config::{
     CacheSettings, CheckScope, Config, ConfigFile, FrontendSettings, GuessingSettings, Limits,
     NetworkSettings, WorkerFlag, WorkerSettings,
 };
-use crate::mechanism::{FileUse, Remote};
+use crate::mechanism::FileUse;
 use crate::registry::{Kind, Mechanism};
 use clap::CommandFactory;
 use std::ffi::{OsStr, OsString};
@@ -153,13 +153,14 @@ impl Flags {
         &self,
         mechanism: &Mechanism,
     ) -> Result<(Option<OsString>, Option<ConfigFile>), InvalidValue> {
-        match &mechanism.kind {
-            Kind::Local(_) if self.config.is_none() => Ok((self.option(), None)),
-            Kind::Local(_) | Kind::Remote(Remote { file: FileUse::Optional, .. }, _) => {
+        match mechanism.conf() {
+            FileUse::Unused if self.config.is_none() => Ok((self.option(), None)),
+            FileUse::Unused | FileUse::Optional => {
                 let required = self.config.is_some();
                 Ok((self.option(), Some(ConfigFile { path: self.config_path(), required })))
             }
-            Kind::Remote(Remote { file: FileUse::Required, .. }, _) => Ok((None, Some(self.file(true)?))),
+            FileUse::Named => Ok((None, Some(self.file(false)?))),
+            FileUse::Required => Ok((None, Some(self.file(true)?))),
         }
     }
 

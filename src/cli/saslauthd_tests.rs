@@ -5,6 +5,7 @@ use crate::config::log_level::LogLevel;
 use crate::config::run_directory::DEFAULT_RUN_DIRECTORY;
 use crate::config::site::Endpoint;
 use crate::config::{LogTargets, OnUnavailable, ReplyText};
+use crate::mechanism::Remote;
 use crate::registry;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

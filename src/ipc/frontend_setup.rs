@@ -86,11 +86,11 @@ pub(super) fn encode_setup(tag: u8, setup: &FrontendSetup) -> Secret {
         .finish()
 }
 
-fn write_text(writer: Writer, text: &Text) -> Writer {
+pub(super) fn write_text(writer: Writer, text: &Text) -> Writer {
     writer.string(text.path.as_os_str().as_bytes()).string(text.bytes.as_bytes())
 }
 
-fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
+pub(super) fn read_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
     let path = PathBuf::from(OsString::from_vec(reader.string()?.to_vec()));
     Ok(Text { path, bytes: Secret::copy_of(reader.string()?) })
 }

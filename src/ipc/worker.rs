@@ -3,7 +3,8 @@
 
 use super::codec::{LONGEST_TEXT, Malformed, Reader, Writer, cut};
 use super::errand::{ERRAND, RESULT, decode_errand, decode_result, encode_errand, encode_result};
-use super::{LARGEST_MESSAGE, REST_OF_JOB};
+use super::frontend_setup::{read_text, write_text};
+use super::{LARGEST_MESSAGE, LARGEST_SETUP, REST_OF_JOB};
 use crate::config::Limits;
 use crate::config::log_level::LogLevel;
 use crate::credentials::Credentials;
@@ -11,6 +12,7 @@ use crate::job::JobId;
 use crate::job::{Answer, Purpose};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
+use crate::settings::file::Text;
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -30,12 +32,16 @@ const UNAVAILABLE: u64 = 2;
 const UNKNOWN_LOGIN: u64 = 3;
 
 /// What a worker must know: its first message, from the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct WorkerSetup {
     /// The name in the table of mechanisms; `None` for errands only.
     pub mechanism: Option<String>,
     /// The mechanism's option, as `-O` for a single one.
     pub option: Option<OsString>,
+    /// The name of the instance: `[mechanism NAME]`.
+    pub instance: Option<String>,
+    /// What its mechanism reads of `saslauthd.conf`.
+    pub conf: Option<Text>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// Sizes of the fields of a request.
@@ -71,9 +77,12 @@ pub enum FromWorker {
 impl WorkerSetup {
     /// The message to the worker.
     pub fn encode(&self) -> Secret {
-        Writer::new(SETUP, LARGEST_MESSAGE)
+        // All of it at once, so that passwords are in one place only.
+        Writer::new(SETUP, LARGEST_SETUP)
             .option(self.mechanism.as_deref(), |writer, name| writer.string(name.as_bytes()))
             .option(self.option.as_deref(), |writer, option| writer.string(OsStr::as_bytes(option)))
+            .option(self.instance.as_deref(), |writer, name| writer.string(name.as_bytes()))
+            .option(self.conf.as_ref(), write_text)
             .log_level(self.log_level)
             .size(self.limits.password)
             .size(self.limits.field)
@@ -118,6 +127,8 @@ impl ToWorker {
             SETUP => Self::Setup(WorkerSetup {
                 mechanism: reader.option(Reader::text)?,
                 option: reader.option(|reader| Ok(OsString::from_vec(reader.string()?.to_vec())))?,
+                instance: reader.option(Reader::text)?,
+                conf: reader.option(read_text)?,
                 log_level: reader.log_level()?,
                 limits: Limits { password: reader.size()?, field: reader.size()? },
                 most_growth: reader.number()?,
@@ -321,6 +332,8 @@ mod tests {
         let setup = WorkerSetup {
             mechanism: Some("passwdfile".into()),
             option: Some("/etc/users".into()),
+            instance: Some("corp".into()),
+            conf: Some(Text { path: "/c".into(), bytes: Secret::copy_of(b"key: value\n") }),
             log_level: LogLevel::Warning,
             limits: Limits::DEFAULT,
             most_growth: 1 << 40,

@@ -4,7 +4,7 @@
 use super::password;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
-use crate::mechanism::{Local, LocalMechanism};
+use crate::mechanism::{FileUse, Local, LocalMechanism};
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use crate::strerror::strerror;
@@ -15,6 +15,7 @@ use pwd_grp::{PwdGrp, PwdGrpProvider};
 /// Hashes in passwd are mostly for root only: NIS maps have them for a caller from a privileged port (`passwd.adjunct`),
 /// other databases for one who is root, and show everybody else an `x`.
 pub const LOCAL: Local = Local {
+    conf: FileUse::Unused,
     check: |_| Vec::new(),
     start: |_| Ok(Box::new(Getpwent)),
     privileges: Privileges::Root,

@@ -32,6 +32,8 @@ use std::path::PathBuf;
 
 /// What the registry must know of a mechanism that blocks.
 pub struct Local {
+    /// Whether and how `saslauthd.conf` is used. Where it is, a worker has its mechanism's own keys of it.
+    pub conf: FileUse,
     /// Looks at the settings before the daemon starts and on every reload; touches no login.
     pub check: fn(&RawSettings) -> Vec<Problem>,
     /// Makes the mechanism ready inside a worker.
@@ -50,6 +52,9 @@ pub struct Means<'a> {
     pub option: Option<&'a OsStr>,
     /// The way to its file, if it has one.
     pub file: Option<Box<dyn FileSource>>,
+    /// The name of the instance, and its lines of `saslauthd.conf`; nothing for a mechanism whose [`Local::conf`] is
+    /// [`FileUse::Unused`].
+    pub settings: RawSettings,
 }
 
 /// What the registry must know of a mechanism that asks servers, beside how it is driven.
@@ -68,8 +73,12 @@ pub struct Remote {
 pub enum FileUse {
     /// It must be there; `-O` names another one, as in C.
     Required,
+    /// It may be there; `-O` names another one, which then must, as in C.
+    Named,
     /// It may be there; `-O` means something else.
     Optional,
+    /// Not at all: it may be left over from something else. One that is named must be there all the same.
+    Unused,
 }
 
 /// A mechanism that is ready for logins, or why it cannot be used.

@@ -5,7 +5,7 @@ use super::getpwent::passwd_hash;
 use super::password;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
-use crate::mechanism::{Local, LocalMechanism};
+use crate::mechanism::{FileUse, Local, LocalMechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::strerror::strerror;
 use crate::sys::shadow::{NEVER, ShadowEntry, lookup};
@@ -16,6 +16,7 @@ use std::time::SystemTime;
 
 /// `-a shadow`; an option is ignored, as in C. /etc/shadow is for root, and other databases show their hashes to root only.
 pub const LOCAL: Local = Local {
+    conf: FileUse::Unused,
     check: |_| Vec::new(),
     start: |_| Ok(Box::new(Shadow)),
     privileges: Privileges::Root,

@@ -18,7 +18,7 @@ use crate::net::exchange::Protocol;
 use crate::net::probe::{DoErrand, Probed, probe};
 use crate::net::{EventLoopHandle, Network};
 use crate::outcome::Verdict;
-use crate::settings::file::Problem;
+use crate::settings::file::{Problem, Text};
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::openssl;
@@ -149,23 +149,43 @@ pub fn file_of(instance: &Instance) -> Option<PathBuf> {
     }
 }
 
+/// What the instance reads of `saslauthd.conf` in its workers, if it does.
+pub fn conf_of(instance: &Instance, sources: &RawSettings) -> Option<Text> {
+    let mechanism = find(instance.mechanism)?;
+    match &mechanism.kind {
+        Kind::Local(local) if local.conf != FileUse::Unused => {
+            let is_own = |key: &str| mechanism.keys.iter().any(|names| names.contains(&key));
+            sources.file.as_ref().map(|text| text.only_of_mechanism(&instance.name, is_own))
+        }
+        Kind::Local(_) | Kind::Remote(..) => None,
+    }
+}
+
 /// The mechanism called `name`, in any case, as the C daemon compares it.
 pub fn find(name: &str) -> Option<&'static Mechanism> {
     MECHANISMS.iter().find(|mechanism| mechanism.name.eq_ignore_ascii_case(name))
 }
 
 impl Mechanism {
+    /// Whether and how it uses `saslauthd.conf`.
+    pub fn conf(&self) -> FileUse {
+        match &self.kind {
+            Kind::Local(local) => local.conf,
+            Kind::Remote(remote, _) => remote.file,
+        }
+    }
+
     /// Whether a `saslauthd.conf` that cannot be read stops the daemon.
     pub fn needs_file(&self, option: Option<&OsStr>) -> bool {
         match &self.kind {
-            Kind::Local(_) => false,
+            Kind::Local(local) => matches!(local.conf, FileUse::Required | FileUse::Named),
             Kind::Remote(remote, _) => (remote.needs_file)(option),
         }
     }
 
     /// Whether `saslauthd.conf` is one of several things that it is set up from.
     pub fn can_do_without_file(&self) -> bool {
-        matches!(&self.kind, Kind::Remote(Remote { file: FileUse::Optional, .. }, _))
+        self.conf() == FileUse::Optional
     }
 
     /// What is wrong with the settings; looked at before the daemon starts and on every reload.

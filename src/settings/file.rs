@@ -3,6 +3,7 @@
 
 use super::scope::Scope;
 use crate::secret::Secret;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -136,6 +137,23 @@ impl Text {
             }
         }
         file
+    }
+
+    /// The same with nothing but what a mechanism of that name reads: lines with a key that `is_own`, in the general part and in
+    /// its section. All others are empty, so that places in it are still those of the file.
+    pub fn only_of_mechanism(&self, name: &str, is_own: impl Fn(&str) -> bool) -> Self {
+        let file = self.parse(&mut Vec::new());
+        let sections = file.for_mechanism(Some(name));
+        let headers = sections.iter().map(|section| section.line);
+        let entries = sections.iter().flat_map(|section| &section.entries);
+        let lines: HashSet<_> =
+            headers.chain(entries.filter(|entry| is_own(&entry.key)).map(|entry| entry.line)).collect();
+        // All of it at once, so that passwords are in one place only.
+        let mut bytes = Secret::with_capacity(self.bytes.len());
+        for (number, line) in (1..).zip(self.bytes.as_bytes().split_inclusive(|byte| *byte == b'\n')) {
+            bytes.extend_from_slice(if lines.contains(&number) { line } else { b"\n" });
+        }
+        Self { path: self.path.clone(), bytes }
     }
 
     fn problem(&self, line: usize, column: Option<usize>, severity: Severity, text: String) -> Problem {

@@ -120,3 +120,13 @@ fn any_bytes_are_taken_without_a_panic() {
         }
     }
 }
+
+#[test]
+fn a_mechanism_gets_its_own_lines_at_their_places_and_nobody_elses() {
+    let whole = "\u{feff}sql_user: a\nldap_password: x\r\n# sql_user: b\n[Mechanism SQL]\nsql_passwd:  y z \nldap_password: x\n\
+                 [mechanism other]\nsql_passwd: x\n[realm r]\nsql_user: x\noops x";
+    let text = Text { path: "/c".into(), bytes: Secret::copy_of(whole.as_bytes()) };
+    let own = text.only_of_mechanism("sql", |key| key.starts_with("sql_"));
+    let expected = "\u{feff}sql_user: a\n\n\n[Mechanism SQL]\nsql_passwd:  y z \n\n\n\n\n\n\n";
+    assert_eq!((own.path(), own.bytes.as_bytes()), (text.path(), expected.as_bytes()));
+}

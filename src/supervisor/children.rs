@@ -7,7 +7,8 @@ use crate::config::Config;
 use crate::config::site::{Instance, Privileges};
 use crate::ipc::{FromFrontend, FrontendSetup, LARGEST_MESSAGE, ToFrontend, WorkerSetup, encode_tls_files};
 use crate::metrics::reasons::WorkerDeath;
-use crate::registry::named_files;
+use crate::registry::{self, named_files};
+use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::spawn::{Account, Spawn};
 use crate::sys::{confinement, pipe, socket};
@@ -152,6 +153,7 @@ impl Frontend {
 pub(super) fn start_worker(
     config: &Config,
     instance: Option<&Instance>,
+    sources: &RawSettings,
     privileges: Privileges,
     account: Option<&Account>,
     file: Option<BorrowedFd<'_>>,
@@ -160,6 +162,8 @@ pub(super) fn start_worker(
     let setup = WorkerSetup {
         mechanism: instance.map(|instance| instance.mechanism.to_owned()),
         option: instance.and_then(|instance| instance.option.clone()),
+        instance: instance.map(|instance| instance.name.clone()),
+        conf: instance.and_then(|instance| registry::conf_of(instance, sources)),
         log_level: config.log_level,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,

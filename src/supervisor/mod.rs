@@ -45,6 +45,7 @@ use settings::{Serving, Settings};
 use start_error::StartError;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use upgrade::UpgradeWatch;
 
@@ -166,6 +167,7 @@ impl Daemon {
         let clients = listening.iter().filter(|listening| !listening.is_control());
         let paths: Vec<_> = clients.map(|listening| listening.path().to_owned()).collect();
         let targets = config.log;
+        let settings = Rc::new(settings);
         let serving = Serving { settings, listening, configured: time::seconds_since_epoch() };
         let mut event_loop =
             EventLoop::start(config, serving, endpoints, choice.account().cloned(), watch, surroundings)?;

@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// What a frontend is set up with.
 pub(super) struct Serving {
     /// What flags and files say.
-    pub(super) settings: Settings,
+    pub(super) settings: Rc<Settings>,
     /// Its sockets.
     pub(super) listening: Vec<Listening>,
     /// When the files were read, in seconds since the epoch.
@@ -25,7 +25,7 @@ pub(super) struct Settings {
     /// The files.
     pub(super) sources: RawSettings,
     /// What they mean, together with the flags.
-    pub(super) site: Rc<Site>,
+    pub(super) site: Site,
 }
 
 /// Reads the files and logs the warnings.
@@ -42,5 +42,5 @@ pub(super) fn read(config: &Config) -> Result<Settings, Vec<Problem>> {
     for warning in warnings {
         log::warn!(target: config.only_mechanism().unwrap_or("saslauthd.conf"), "{warning}");
     }
-    if errors.is_empty() { Ok(Settings { sources, site: Rc::new(site) }) } else { Err(errors) }
+    if errors.is_empty() { Ok(Settings { sources, site }) } else { Err(errors) }
 }

@@ -4,8 +4,9 @@
 use super::children::{describe, start_worker};
 use super::frontends::MESSAGES_AT_ONCE;
 use super::opener::Opener;
+use super::settings::Settings;
 use super::succession::FrontendId;
-use crate::config::site::{PoolId, Privileges, Site};
+use crate::config::site::{Pool, PoolId, Privileges};
 use crate::config::{Config, WorkerSettings};
 use crate::job::WorkerId;
 use crate::registry;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 pub(super) struct Workers {
     processes: HashMap<WorkerId, Worker>,
     /// What each living frontend serves: its pools are those of the settings that it was started with.
-    sites: HashMap<FrontendId, Rc<Site>>,
+    settings: HashMap<FrontendId, Rc<Settings>>,
     /// Of those that need no rights; `None` if it is that of this process.
     account: Option<Account>,
     /// Those whose workers are dead and that may be about to end, or hang.
@@ -44,17 +45,17 @@ struct Worker {
 impl Workers {
     /// None yet. `account` is for those that need no rights.
     pub(super) fn new(account: Option<Account>) -> Self {
-        Self { processes: HashMap::new(), sites: HashMap::new(), account, left: Vec::new(), last: 0 }
+        Self { processes: HashMap::new(), settings: HashMap::new(), account, left: Vec::new(), last: 0 }
     }
 
-    /// A frontend was started, and may ask for workers of that site's pools.
-    pub(super) fn note_site(&mut self, frontend: FrontendId, site: Rc<Site>) {
-        self.sites.insert(frontend, site);
+    /// A frontend was started, and may ask for workers of the site's pools.
+    pub(super) fn note_settings(&mut self, frontend: FrontendId, settings: Rc<Settings>) {
+        self.settings.insert(frontend, settings);
     }
 
     /// Whether the frontend has such a pool.
     pub(super) fn has_pool(&self, frontend: FrontendId, pool: PoolId) -> bool {
-        self.sites.get(&frontend).is_some_and(|site| pool.0 < site.pools.len())
+        self.settings.get(&frontend).is_some_and(|settings| pool.0 < settings.site.pools.len())
     }
 
     /// Starts a worker for a frontend's pool; returns also the frontend's end of the socket to it.
@@ -67,20 +68,22 @@ impl Workers {
         frontend: FrontendId,
         pool: PoolId,
     ) -> io::Result<(WorkerId, OwnedFd)> {
-        let site = self.sites.get(&frontend).map(Rc::clone);
-        let Some((site, settings)) = site.as_ref().and_then(|site| Some((site, site.pools.get(pool.0)?)))
+        let settings = self.settings.get(&frontend).map(Rc::clone);
+        let found = settings.as_ref().and_then(|all| Some((all, all.site.pools.get(pool.0)?)));
+        let Some((Settings { sources, site }, Pool { instance, workers, privileges })) =
+            found.map(|(all, pool)| (&**all, pool))
         else {
             return Err(io::Error::other("the frontend has no such pool"));
         };
-        if self.are_too_many(frontend, pool, settings.workers.most) {
+        if self.are_too_many(frontend, pool, workers.most) {
             return Err(io::Error::other("the frontend asks for more than it can use"));
         }
-        let instance = settings.instance.and_then(|instance| site.instances.get(instance.0));
+        let instance = instance.and_then(|instance| site.instances.get(instance.0));
         let path = instance.and_then(registry::file_of);
-        let (opener, file) = path.map(|path| self.open(path, &settings.workers)).transpose()?.unzip();
-        let account = self.account.as_ref().filter(|_| settings.privileges == Privileges::Unprivileged);
+        let (opener, file) = path.map(|path| self.open(path, workers)).transpose()?.unzip();
+        let account = self.account.as_ref().filter(|_| *privileges == Privileges::Unprivileged);
         let file = file.as_ref().map(AsFd::as_fd);
-        let (process, socket) = start_worker(config, instance, settings.privileges, account, file)?;
+        let (process, socket) = start_worker(config, instance, sources, *privileges, account, file)?;
         log::debug!(target: "have_baby", "forked child: {}", process.id());
         self.last += 1;
         let id = WorkerId(self.last);
@@ -115,7 +118,7 @@ impl Workers {
 
     /// The frontend is gone, and with it everything its workers were asked.
     pub(super) fn kill_those_of(&mut self, frontend: FrontendId) {
-        self.sites.remove(&frontend);
+        self.settings.remove(&frontend);
         self.kill_where(|worker| worker.frontend == frontend);
     }
 
@@ -179,18 +182,22 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::site::Pool;
+    use crate::config::site::Site;
     use crate::config::{WorkerFlag, WorkerSettings};
+    use crate::settings::raw_settings::RawSettings;
 
     #[test]
     fn a_frontend_has_the_pools_of_the_settings_that_it_was_started_with_and_none_when_it_is_gone() {
         let settings = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
         let pool = Pool { instance: None, workers: settings, privileges: Privileges::Unprivileged };
-        let site = |pools: usize| Site { pools: vec![pool.clone(); pools], ..Site::default() };
+        let settings = |pools: usize| {
+            let site = Site { pools: vec![pool.clone(); pools], ..Site::default() };
+            Rc::new(Settings { sources: RawSettings::default(), site })
+        };
         let (old, new) = (FrontendId(1), FrontendId(2));
         let mut workers = Workers::new(None);
-        workers.note_site(old, Rc::new(site(1)));
-        workers.note_site(new, Rc::new(site(2)));
+        workers.note_settings(old, settings(1));
+        workers.note_settings(new, settings(2));
         let known = |workers: &Workers| {
             [(old, 0), (old, 1), (new, 1), (new, 2)].map(|(id, pool)| workers.has_pool(id, PoolId(pool)))
         };

@@ -9,7 +9,7 @@ pub mod stacks;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::log::{clean, debug_always};
-use crate::mechanism::{Local, LocalMechanism};
+use crate::mechanism::{FileUse, Local, LocalMechanism};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::sys::pam::{IdleHandle, PamCode, Transaction};
 use codes::{is_unknown_login, lies_in_the_process, nobody_was_asked};
@@ -22,6 +22,7 @@ use std::time::Instant;
 /// Modules are written for programs of root: pam_unix reads /etc/shadow, others keytabs, secrets and sockets that are for
 /// root, or change to the user's account.
 pub const LOCAL: Local = Local {
+    conf: FileUse::Unused,
     check: |_| Vec::new(),
     start: |_| Ok(Box::new(Pam::default())),
     privileges: Privileges::Root,

@@ -22,7 +22,7 @@ use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::hash::load_hashes;
 use crate::mechanism::schemes::{NotCompared, Stored};
-use crate::mechanism::{Local, LocalMechanism, Means, MechanismError};
+use crate::mechanism::{FileUse, Local, LocalMechanism, Means, MechanismError};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::secret::Secret;
 use crate::settings::file::{Problem, Text};
@@ -41,8 +41,13 @@ pub const PATH_KEY: &str = "passwdfile_path";
 pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 
 /// `-a passwdfile`
-pub const LOCAL: Local =
-    Local { check, start, privileges: Privileges::Unprivileged, file: |option| path(option).ok() };
+pub const LOCAL: Local = Local {
+    conf: FileUse::Unused,
+    check,
+    start,
+    privileges: Privileges::Unprivileged,
+    file: |option| path(option).ok(),
+};
 
 /// Why a hash cannot be computed that has come into the file since the worker was started.
 const TOO_OLD: &str =
@@ -181,7 +186,7 @@ mod tests {
 
     fn mechanism(path: &Path) -> Box<dyn LocalMechanism> {
         let file = Some(Box::new(OpenedHere::at(path)) as _);
-        start(Means { option: Some(path.as_os_str()), file }).unwrap()
+        start(Means { option: Some(path.as_os_str()), file, ..Means::default() }).unwrap()
     }
 
     fn ask(mechanism: &mut dyn LocalMechanism, login: &[u8], password: &str) -> Outcome {
@@ -200,7 +205,7 @@ mod tests {
         assert!(problems.len() == 1 && problems[0].is_error(), "{problems:?}");
         let error = problems[0].to_string();
         if option.is_none_or(|option| !option.starts_with('/')) {
-            let means = Means { option: option.map(OsStr::new), file: None };
+            let means = Means { option: option.map(OsStr::new), ..Means::default() };
             assert_eq!(start(means).err(), Some(MechanismError(error.clone())));
         }
         error

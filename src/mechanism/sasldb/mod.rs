@@ -11,7 +11,7 @@ mod users;
 
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
-use crate::mechanism::{Local, LocalMechanism, Means, MechanismError};
+use crate::mechanism::{FileUse, Local, LocalMechanism, Means, MechanismError};
 use crate::outcome::{Outcome, Refusal, Verdict};
 use crate::settings::file::{Problem, Text};
 use crate::settings::keys::Keys;
@@ -33,8 +33,13 @@ pub const PATH_KEY: &str = "sasldb_path";
 pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 
 /// `-a sasldb`
-pub const LOCAL: Local =
-    Local { check, start, privileges: Privileges::Unprivileged, file: |option| Some(path(option)) };
+pub const LOCAL: Local = Local {
+    conf: FileUse::Unused,
+    check,
+    start,
+    privileges: Privileges::Unprivileged,
+    file: |option| Some(path(option)),
+};
 
 /// Where libsasl is built to look: Debian and Fedora, then most others.
 const USUAL_PATHS: [&str; 2] = ["/etc/sasldb2", "/etc/sasl2/sasldb2"];

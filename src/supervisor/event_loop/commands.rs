@@ -53,6 +53,7 @@ impl EventLoop {
         let opened =
             self.endpoints.open(&settings.site.endpoints, self.config.control.as_ref(), Occasion::Reload);
         let listening = opened.map_err(|error| refused(&error)).ok()?;
+        let settings = Rc::new(settings);
         Some(Rc::new(Serving { settings, listening, configured: time::seconds_since_epoch() }))
     }
 
@@ -79,7 +80,7 @@ impl EventLoop {
             self.succession.handle_ended(id, Instant::now());
             return;
         }
-        self.workers.note_site(id, Rc::clone(&serving.settings.site));
+        self.workers.note_settings(id, Rc::clone(&serving.settings));
     }
 
     /// Tells the old frontend to hand its silent connections over to the one that is let in next.
