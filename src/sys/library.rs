@@ -4,6 +4,10 @@
 //! What is called of a library, and with which types, is a table that [`functions!`] makes. Tests compile it against the
 //! headers.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(in crate::sys) mod headers;
+
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::ptr::NonNull;
@@ -48,6 +52,18 @@ impl Library {
         let address = unsafe { libc::dlsym(self.handle.as_ptr(), name.as_ptr()) };
         NonNull::new(address).ok_or_else(|| LoadError(reason(self.name)))
     }
+}
+
+/// Whether [`Library::open`] would find the library of that file name. It is unmapped again, for a process that only has to
+/// know.
+///
+/// # Errors
+/// Those of [`Library::open`].
+pub(super) fn can_be_mapped(name: &'static CStr) -> Result<(), LoadError> {
+    let library = Library::open(name)?;
+    // SAFETY: the handle is dlopen's, and nothing of the library has been used.
+    unsafe { libc::dlclose(library.handle.as_ptr()) };
+    Ok(())
 }
 
 /// What the last call has failed for.
