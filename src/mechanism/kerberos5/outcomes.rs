@@ -78,6 +78,11 @@ pub(super) fn not_served(realm: &[u8], has_list: bool) -> Outcome {
     Outcome::unknown_login(NOT_GIVEN, format!("The realm {realm} is not served: {where_not}"))
 }
 
+/// What a server says of a principal that is there for its key only, as those of hosts in Active Directory: it answers.
+pub(super) fn is_no_client(code: Option<i32>) -> bool {
+    code == Some(PRINCIPAL_UNKNOWN)
+}
+
 /// Whether another process may do better: this one lacks memory or descriptors.
 pub(super) fn is_impaired(code: Option<i32>) -> bool {
     matches!(code, Some(libc::ENOMEM | libc::EMFILE | libc::ENFILE))

@@ -162,6 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn the_example_says_what_it_means_to() {
+        let (settings, problems) = read(include_str!("../../../contrib/saslauthd.conf/kerberos5.conf"));
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(settings.keytab, Some(b"/etc/saslauthd.keytab".to_vec()));
+        assert!(settings.verify_service == b"saslauthd" && settings.upper_cases_realm);
+        assert_eq!(settings.server_name, Some(b"mail.example.org".to_vec()));
+        assert_eq!(settings.realms, Some(vec![b"EXAMPLE.ORG".to_vec()]));
+    }
+
+    #[test]
     fn a_section_of_its_own_counts_before_the_general_part() {
         let text = "krb5_keytab: /a\nkrb5_smtp_instance: a\n[mechanism kerberos5]\nkrb5_keytab: /b\n\
                     krb5_smtp_instance: b\n[mechanism other]\nkrb5_keytab: /c\n";
