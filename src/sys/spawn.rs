@@ -274,8 +274,10 @@ fn open_descriptors() -> Vec<RawFd> {
 mod tests {
     use super::super::descriptor::LAST_STREAM;
     use super::*;
+    use crate::sys::socket::set_nonblocking;
     use crate::sys::testing::passes_in_own_process;
     use std::io::{Read, Write};
+    use std::os::unix::process::ExitStatusExt;
 
     /// As a launcher leaves it behind: open, and nobody's.
     fn left_behind(descriptor: OwnedFd) -> RawFd {
@@ -311,6 +313,34 @@ mod tests {
                 fs::File::from(still_owned).write_all(b"x").unwrap();
             },
         );
+    }
+
+    #[test]
+    fn a_process_is_killed_at_the_end_of_its_pipe_whatever_it_has_executed() {
+        let (reader, writer) = pipe().unwrap();
+        let tie = reader.as_raw_fd();
+        // One that is not killed ends by itself.
+        let mut command = Command::new("sleep");
+        command.arg("20");
+        // SAFETY: between fork and exec only system calls are made.
+        unsafe { command.pre_exec(move || be_killed_at_end_of(tie)) };
+        let mut child = command.spawn().unwrap();
+        assert_eq!(child.try_wait().unwrap(), None, "not before");
+        drop(writer);
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
+
+    #[test]
+    fn each_child_has_a_tie_of_its_own_to_the_same_process() {
+        let [one, other] = [tie().unwrap(), tie().unwrap()];
+        // Of an open file, not of the pipe.
+        set_nonblocking(one.as_fd()).unwrap();
+        // SAFETY: F_GETFL takes nothing.
+        let flags = [&one, &other].map(|tie| unsafe { libc::fcntl(tie.as_raw_fd(), libc::F_GETFL) });
+        assert_eq!(flags.map(|flags| flags & libc::O_NONBLOCK != 0), [true, false]);
+        let mut byte = [0];
+        let nothing = fs::File::from(one).read(&mut byte).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock, "its end has not come");
     }
 
     #[test]
