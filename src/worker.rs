@@ -36,8 +36,7 @@ const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
 pub fn run(before_serving: fn(Role)) -> ! {
     process::set_name();
     memory::forbid_dumps();
-    // The supervisor has not all of root's capabilities, and to get them by being executed clears it.
-    spawn::renew_death_signal();
+    spawn::outlive_nobody();
     signals::keep_from_modules();
     process_tree::adopt_orphans();
     let mut worker = Worker::set_up().inspect(|worker| before_serving(worker.role()));
@@ -154,7 +153,6 @@ impl Worker {
                 }
                 ToWorker::Setup(_) => return Err(WorkerError::Malformed),
             };
-            spawn::renew_death_signal();
             self.redirect_syslog();
             if let Purpose::CheckLogin(credentials) = &purpose {
                 // The lines that follow from this process are about it, those of PAM modules too.

@@ -1,5 +1,6 @@
 //! Starting, files, signals and stopping, as init scripts and supervisors see them.
 
+use crate::support::pam::compiled;
 use crate::support::{
     Answer, Connection, Daemon, Launch, Probed, Process, Program, Request, eventually, within,
 };
@@ -8,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 for_both!(
     the_run_directory_is_made_and_holds_socket_and_pid_file,
@@ -334,6 +336,42 @@ fn no_child_outlives_the_supervisor_however_it_dies() {
             assert_eq!(site.ask("user", "right"), "OK", "SIG{signal}");
         }
     }
+}
+
+/// As on a directory at a server that is down, which modules enter as the user. The kernel forgets then whom a process is to die with.
+#[test]
+fn a_worker_that_hangs_with_other_rights_does_not_outlive_the_supervisor() {
+    require!(Root, Compiler);
+    let site = Probed::start(Program::Ours, &["-n", "1"]);
+    let _hanging = site.begin("euid-hangs", "right");
+    site.probe.wait_for_calls(1);
+    let worker = site.daemon.children("worker").remove(0);
+    eventually("it has other rights", || {
+        let status = fs::read_to_string(worker.file("status")).unwrap();
+        status.contains("Uid:\t0\t54321\t").then_some(())
+    });
+    site.daemon.process.signal("KILL");
+    eventually("it ends", || (!worker.is_running()).then_some(()));
+}
+
+/// Seen: of the supervisor's capabilities root's others come back when a worker is executed, and until its main function the kernel knew
+/// nothing of whom it was to die with.
+#[test]
+fn a_worker_that_hangs_before_its_main_function_does_not_outlive_the_supervisor() {
+    require!(Root, Compiler);
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("hang");
+    fs::write(&file, "").unwrap();
+    let variables = [
+        format!("LD_PRELOAD={}", compiled("hang_at_start").display()),
+        format!("HANG_AT_START={}", file.display()),
+    ];
+    let daemon = Launch::new(Program::Ours, GETPWENT).behind(&["env"]).behind(&variables).start();
+    eventually("a worker hangs", || (!file.exists()).then_some(()));
+    let workers = daemon.children("worker");
+    assert!(!workers.is_empty());
+    daemon.process.signal("KILL");
+    eventually("all end", || workers.iter().all(|worker| !worker.is_running()).then_some(()));
 }
 
 /// C's orphans go on accepting beside the new daemon.

@@ -103,7 +103,7 @@ fn limited(limit: u64, flags: &[&str]) -> Launch {
 fn with_few_descriptors_servers_are_asked_too() {
     require!(Tool("prlimit"));
     let server = FakeImap::new("* OK\r\n", "TAG OK\r\n").start();
-    for limit in ["26", "32", "64"] {
+    for limit in ["30", "32", "64"] {
         let nofile = format!("--nofile={limit}:{limit}");
         let launch = Launch::new(Program::Ours, &["-a", "rimap", "-O", &server.option()]);
         let daemon = launch.behind(&["prlimit", &nofile]).start_detached();

@@ -28,19 +28,21 @@ const MDB_LOAD: &str = "/usr/bin/mdb_load";
 const HOST: &str = "mail";
 
 /// A database that saslpasswd2 writes.
-struct Database {
+pub struct Database {
     _directory: TempDir,
     path: PathBuf,
 }
 
 impl Database {
-    fn new() -> Self {
+    /// Of nobody.
+    pub fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("sasldb2");
         Self { _directory: directory, path }
     }
 
-    fn with(self, login: &str, realm: &str, password: &str) -> Self {
+    /// With this login as well.
+    pub fn with(self, login: &str, realm: &str, password: &str) -> Self {
         self.write(&["-c"], login, realm, password);
         self
     }
@@ -58,7 +60,8 @@ impl Database {
         assert!(child.wait().unwrap().success(), "{flags:?} {login}");
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// What is in its file.
+    pub fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).unwrap()
     }
 }

@@ -34,7 +34,13 @@ export SASLAUTHD_TEST_SKIPPED
 trap 'rm -f "$SASLAUTHD_TEST_SKIPPED"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Where nobody watches, something that hangs is a failure with its output and no run without an end.
+# A test that hangs, or leaves a process behind, is a failure with its name. In its own file, since it has to outlive what it watches.
+if command -v python3 >/dev/null; then
+    host=$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+    export "CARGO_TARGET_${host}_RUNNER=contrib/make/bounded.py"
+fi
+
+# Where nobody watches, the whole has an end, too, whatever cargo waits for.
 bounded() {
     if [ -n "${CI:-}" ]; then timeout -k 60 2700 "$@"; else "$@"; fi
 }

@@ -27,8 +27,9 @@ pub const POLICY_CONNECTIONS_FOR_REPORTS: usize = 4;
 const POLICY_CONNECTIONS: usize = POLICY_CONNECTIONS_FOR_QUESTIONS + POLICY_CONNECTIONS_FOR_REPORTS;
 
 /// Descriptors that a supervisor needs to start: standard streams (3), its own binary, the event loop, signals (5), pid
-/// and lock file, the launching process, log (2), a frontend, and what it takes to start a child (9).
-const DESCRIPTORS_OF_SUPERVISOR: usize = 24;
+/// and lock file, the launching process, log (2), a frontend, the pipe to whose end workers are tied (2), and what it takes to start
+/// a child (11).
+const DESCRIPTORS_OF_SUPERVISOR: usize = 28;
 
 /// And for each socket that clients connect to: itself and its file.
 const DESCRIPTORS_OF_SOCKET: usize = 2;

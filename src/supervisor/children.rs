@@ -63,7 +63,7 @@ impl Frontend {
             control: theirs.as_fd(),
             account,
             inherit_stderr: config.log.stderr,
-            inherit_environment: false,
+            runs_modules: false,
         }
         .start()?;
         let mut frontend = Self { process, socket };
@@ -180,7 +180,7 @@ pub(super) fn start_worker(
         control: workers.as_fd(),
         account,
         inherit_stderr: config.log.stderr,
-        inherit_environment: true,
+        runs_modules: true,
     }
     .start()?;
     Ok((process, frontends))

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// The descriptor on which a child talks to its parent or, a worker, to the frontend.
 pub const CONTROL: RawFd = 3;
 
+/// The descriptor of a worker that ends with the supervisor, and the worker with it.
+pub(super) const SUPERVISOR: RawFd = 4;
+
 /// The last of the standard streams.
 pub(super) const LAST_STREAM: RawFd = 2;
 

@@ -1,7 +1,7 @@
 //! The running binary as an open descriptor, to be executed again: it stays the same one when another has taken its
 //! place on disk, and nothing has to be found when a child is started, not even /proc.
 
-use super::descriptor::CONTROL;
+use super::descriptor::SUPERVISOR;
 use super::result::check;
 use std::env;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -46,12 +46,12 @@ pub fn open() -> Result<BorrowedFd<'static>, NotFound> {
     Ok(BINARY.get_or_init(|| opened).as_fd())
 }
 
-/// O_PATH: to be executed it need not be readable. Above the place at which a child finds its socket.
+/// O_PATH: to be executed it need not be readable. Above the places at which a child finds its own descriptors.
 fn open_at(path: &OsStr) -> io::Result<OwnedFd> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
     // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone.
     unsafe {
-        let above = libc::fcntl(opened.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CONTROL + 1);
+        let above = libc::fcntl(opened.as_raw_fd(), libc::F_DUPFD_CLOEXEC, SUPERVISOR + 1);
         check(above).map_err(name_the_limit)?;
         Ok(OwnedFd::from_raw_fd(above))
     }
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_childs_fixed_place_is_not_where_it_is() {
-        assert!(open().unwrap().as_raw_fd() > CONTROL);
+        assert!(open().unwrap().as_raw_fd() > SUPERVISOR);
     }
 
     #[test]

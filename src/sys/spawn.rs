@@ -3,7 +3,7 @@
 pub use super::descriptor::{CONTROL, inherited};
 
 use super::capabilities::{empty_bounding_set, give_up_all};
-use super::descriptor::{has_no_owner, is_readable_within};
+use super::descriptor::{SUPERVISOR, has_no_owner, is_readable_within, pipe};
 use super::own_binary::{self, Execution};
 use super::result::check;
 use super::socket;
@@ -11,10 +11,14 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
+
+/// fcntl(2): the signal to send in place of SIGIO. The number is that of <asm-generic/fcntl.h>; `libc` has none.
+const F_SETSIG: libc::c_int = 10;
 
 /// What libc's clock is set by: the log lines of all processes are to carry the same time.
 const TIME_ZONE: [&str; 2] = ["TZ", "TZDIR"];
@@ -54,14 +58,16 @@ pub struct Spawn<'a> {
     pub account: Option<&'a Account>,
     /// Whether the child may write to the parent's standard error stream.
     pub inherit_stderr: bool,
-    /// Whether the child gets the parent's environment, or of it the time zone only. What a service manager
-    /// tells one process is never passed on.
-    pub inherit_environment: bool,
+    /// Whether the child runs code of others, PAM modules for one. They want the parent's environment, of which other children
+    /// get the time zone only; what a service manager tells one process is never passed on. And they may change credentials, so
+    /// that the kernel forgets whom the process is to die with: it is tied to the parent in another way, too, and calls
+    /// [`outlive_nobody`].
+    pub runs_modules: bool,
 }
 
 impl Spawn<'_> {
     /// Starts the child. It is killed when this process dies, has a process group of its own if the
-    /// system allows that, and inherits nothing but the descriptor named here.
+    /// system allows that, and inherits nothing but the descriptors named here.
     ///
     /// # Errors
     /// Those of fork(2), execveat(2) and of changing the account; `NotFound` without the running binary.
@@ -70,6 +76,8 @@ impl Spawn<'_> {
         // Neither the copy nor a descriptor of the library's own may be where it is to go.
         let mut in_the_way = Vec::new();
         let control = duplicate(self.control, &mut in_the_way)?;
+        let tie = if self.runs_modules { tie() } else { None };
+        let tie = tie.map(|tie| duplicate(tie.as_fd(), &mut in_the_way)).transpose()?;
         let account = self.account.cloned();
         // The library makes the child and tells of its errors; it executes nothing unless the kernel has no execveat.
         let mut command = Command::new(own_binary::BY_PROC);
@@ -78,10 +86,16 @@ impl Spawn<'_> {
         command.env_clear().envs(self.environment());
         let parent = std::process::id();
         let place = control.as_raw_fd();
+        let tie = tie.as_ref().map(AsRawFd::as_raw_fd);
         // SAFETY: between fork and exec the closure only makes system calls, allocates nothing and takes no lock.
         unsafe {
             command.pre_exec(move || {
                 check(libc::dup2(place, CONTROL))?;
+                if let Some(tie) = tie {
+                    check(libc::dup2(tie, SUPERVISOR))?;
+                    // Where that is refused the signal at the parent's death has to do.
+                    let _ = be_killed_at_end_of(SUPERVISOR);
+                }
                 // Where that is refused the daemon serves all the same, and the frontend says so.
                 libc::setpgid(0, 0);
                 if let Some(account) = &account {
@@ -103,7 +117,7 @@ impl Spawn<'_> {
     }
 
     fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + use<> {
-        let everything = self.inherit_environment;
+        let everything = self.runs_modules;
         let is_among = |names: &[&str], name: &OsString| names.iter().any(|one| name == one);
         env::vars_os().filter(move |(name, _)| {
             is_among(&TIME_ZONE, name) || everything && !is_among(&FOR_ONE_PROCESS, name)
@@ -129,11 +143,41 @@ fn die_with(parent: u32) -> io::Result<()> {
     }
 }
 
-/// Asks again for the kernel's signal at the parent's death: whatever changes credentials clears it, PAM modules as well as
-/// an execve(2) that gives root its capabilities back.
-pub fn renew_death_signal() {
+/// A pipe into which nobody writes: its ends are closed when this process ends, however it does.
+static PIPE: OnceLock<(OwnedFd, OwnedFd)> = OnceLock::new();
+
+/// The end of [`PIPE`] to read from, opened anew for one child: whom the kernel tells of the end is noted where it is open, and not
+/// with the pipe. `None` without /proc or a descriptor, and then the signal at the parent's death has to do.
+fn tie() -> Option<OwnedFd> {
+    if PIPE.get().is_none() {
+        let _ = PIPE.set(pipe().ok()?);
+    }
+    let (reader, _) = PIPE.get()?;
+    fs::File::open(format!("/proc/self/fd/{}", reader.as_raw_fd())).ok().map(OwnedFd::from)
+}
+
+/// Has the kernel kill this process when the other end of a pipe is closed. Unlike the signal at the parent's death this
+/// outlives a change of credentials, by a PAM module or by an execve(2) that gives root its capabilities back: nobody need ask
+/// for it again, also while the process is still in the hands of the dynamic loader.
+///
+/// To be called before credentials change: with those of now the signal is sent.
+fn be_killed_at_end_of(pipe: RawFd) -> io::Result<()> {
+    // SAFETY: getpid takes nothing; the commands of fcntl take numbers.
+    unsafe {
+        check(libc::fcntl(pipe, libc::F_SETOWN, libc::getpid()))?;
+        check(libc::fcntl(pipe, F_SETSIG, libc::SIGKILL))?;
+        check(libc::fcntl(pipe, libc::F_SETFL, libc::O_RDONLY | libc::O_ASYNC))?;
+    }
+    Ok(())
+}
+
+/// In a child that runs modules: keeps what ties it to its parent open as long as the process lives, and from programs. The signal at
+/// the parent's death, which execve(2) has cleared where it gave root its capabilities back, is asked for again, for systems
+/// on which there is no tie.
+pub fn outlive_nobody() {
     // SAFETY: PR_SET_PDEATHSIG takes a signal number.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    let _ = inherited(SUPERVISOR).map(IntoRawFd::into_raw_fd);
 }
 
 /// Changes to the account, without a capability of any kind left, whatever securebits say, nor one to be had from a
@@ -162,8 +206,7 @@ pub fn try_account(role: &OsStr, account: &Account) -> io::Result<()> {
     let (ours, theirs) = socket::pair()?;
     let control = theirs.as_fd();
     let account = Some(account);
-    let mut child =
-        Spawn { role, control, account, inherit_stderr: false, inherit_environment: false }.start()?;
+    let mut child = Spawn { role, control, account, inherit_stderr: false, runs_modules: false }.start()?;
     drop(theirs);
     let word = if is_readable_within(ours.as_fd(), TRIAL) {
         socket::receive(ours.as_fd(), &mut [0])
@@ -192,7 +235,7 @@ pub fn be_tried() -> ExitCode {
     if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A copy above the fixed place. The copy that lands there stays until the child is started.
+/// A copy above the fixed places. A copy that lands there stays until the child is started.
 fn duplicate(descriptor: BorrowedFd<'_>, in_the_way: &mut Vec<OwnedFd>) -> io::Result<OwnedFd> {
     loop {
         // SAFETY: F_DUPFD_CLOEXEC takes a number and makes a new descriptor, which then belongs to us alone.
@@ -201,7 +244,7 @@ fn duplicate(descriptor: BorrowedFd<'_>, in_the_way: &mut Vec<OwnedFd>) -> io::R
             check(copy)?;
             OwnedFd::from_raw_fd(copy)
         };
-        if copy.as_raw_fd() > CONTROL {
+        if copy.as_raw_fd() > SUPERVISOR {
             return Ok(copy);
         }
         in_the_way.push(copy);
@@ -231,10 +274,10 @@ fn open_descriptors() -> Vec<RawFd> {
 mod tests {
     use super::super::descriptor::LAST_STREAM;
     use super::*;
-    use crate::sys::descriptor::pipe;
+    use crate::sys::socket::set_nonblocking;
     use crate::sys::testing::passes_in_own_process;
     use std::io::{Read, Write};
-    use std::os::fd::IntoRawFd;
+    use std::os::unix::process::ExitStatusExt;
 
     /// As a launcher leaves it behind: open, and nobody's.
     fn left_behind(descriptor: OwnedFd) -> RawFd {
@@ -273,12 +316,40 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_killed_at_the_end_of_its_pipe_whatever_it_has_executed() {
+        let (reader, writer) = pipe().unwrap();
+        let tie = reader.as_raw_fd();
+        // One that is not killed ends by itself.
+        let mut command = Command::new("sleep");
+        command.arg("20");
+        // SAFETY: between fork and exec only system calls are made.
+        unsafe { command.pre_exec(move || be_killed_at_end_of(tie)) };
+        let mut child = command.spawn().unwrap();
+        assert_eq!(child.try_wait().unwrap(), None, "not before");
+        drop(writer);
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
+
+    #[test]
+    fn each_child_has_a_tie_of_its_own_to_the_same_process() {
+        let [one, other] = [tie().unwrap(), tie().unwrap()];
+        // Of an open file, not of the pipe.
+        set_nonblocking(one.as_fd()).unwrap();
+        // SAFETY: F_GETFL takes nothing.
+        let flags = [&one, &other].map(|tie| unsafe { libc::fcntl(tie.as_raw_fd(), libc::F_GETFL) });
+        assert_eq!(flags.map(|flags| flags & libc::O_NONBLOCK != 0), [true, false]);
+        let mut byte = [0];
+        let nothing = fs::File::from(one).read(&mut byte).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock, "its end has not come");
+    }
+
+    #[test]
     fn copies_for_a_child_are_out_of_the_way_of_its_fixed_places() {
         let (one, other) = pipe().unwrap();
         let mut in_the_way = Vec::new();
         for descriptor in [one.as_fd(), other.as_fd()] {
-            assert!(duplicate(descriptor, &mut in_the_way).unwrap().as_raw_fd() > CONTROL);
+            assert!(duplicate(descriptor, &mut in_the_way).unwrap().as_raw_fd() > SUPERVISOR);
         }
-        assert!(in_the_way.iter().all(|copy| copy.as_raw_fd() == CONTROL));
+        assert!(in_the_way.iter().all(|copy| (CONTROL..=SUPERVISOR).contains(&copy.as_raw_fd())));
     }
 }

@@ -4,11 +4,14 @@ use super::result::check;
 use crate::skipped;
 use std::env;
 use std::ffi::CString;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Set in the process that runs one test by itself.
@@ -16,6 +19,9 @@ const INSIDE: &str = "SASLAUTHD_TEST_INSIDE";
 
 /// How long a test in a process of its own may take on the slowest machine.
 const LONGEST_TEST: Duration = Duration::from_secs(240);
+
+/// How long its streams may be open after its end. Who has left a process behind that holds them would wait for ever.
+const LEFT_OPEN: Duration = Duration::from_secs(10);
 
 /// Runs `body`, which is that of the test with the path `name`, in a process of its own; what that said and how it
 /// ended. `None` inside it.
@@ -141,30 +147,59 @@ fn in_process_of(command: &mut Command, name: &str, body: impl FnOnce()) -> Opti
 
 #[allow(clippy::disallowed_methods, reason = "nothing happens between two looks that could be waited for")]
 fn wait_a_moment() {
-    std::thread::sleep(Duration::from_millis(2));
+    thread::sleep(Duration::from_millis(2));
 }
 
-/// What it has printed, into files: a test that fails may leave processes behind that would hold a pipe open for ever.
+/// How it has ended and what it has printed, also what processes that it has left behind have: until nobody has its streams any more,
+/// or until [`LEFT_OPEN`] after its end.
 fn output_of(command: &mut Command, name: &str) -> Output {
-    let files = [(); 2].map(|()| tempfile::tempfile().unwrap());
-    let [stdout, stderr] = files.each_ref().map(|file| file.try_clone().unwrap());
-    let mut process = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdout = Printed::on(process.stdout.take().unwrap());
+    let stderr = Printed::on(process.stderr.take().unwrap());
     let begin = Instant::now();
     let status = loop {
         match process.try_wait().unwrap() {
             Some(status) => break status,
             None if begin.elapsed() > LONGEST_TEST => {
                 process.kill().unwrap();
-                process.wait().unwrap();
-                panic!("{name} has hung");
+                panic!("{name} has hung: {}{}", stdout.so_far(), stderr.so_far());
             }
             None => wait_a_moment(),
         }
     };
-    let [stdout, stderr] = files.map(|mut file| {
-        let mut text = Vec::new();
-        file.rewind().and_then(|()| file.read_to_end(&mut text)).unwrap();
-        text
-    });
+    let deadline = Instant::now() + LEFT_OPEN;
+    let [stdout, stderr] = [stdout, stderr].map(|printed| printed.at_its_end(deadline).into_bytes());
     Output { status, stdout, stderr }
+}
+
+/// What comes out of a stream, read on a thread of its own, so that one which is left open keeps nobody waiting.
+struct Printed {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    end: Receiver<()>,
+}
+
+impl Printed {
+    fn on(mut stream: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let (ended, end) = mpsc::channel();
+        let read = Arc::clone(&bytes);
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                read.lock().unwrap().extend_from_slice(buffer.get(..length).unwrap());
+            }
+            drop(ended);
+        });
+        Self { bytes, end }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    fn at_its_end(self, deadline: Instant) -> String {
+        // Nobody sends anything: it is over when the other end is gone, or the time.
+        let _ = self.end.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        self.so_far()
+    }
 }

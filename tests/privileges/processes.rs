@@ -2,8 +2,6 @@
 
 use super::{HASH, NOBODY, OWN, Status, ask, expect_bare, system_with_own_account};
 use crate::support::{Daemon, Launch, Process, Program, eventually};
-use std::fs;
-use tempfile::TempDir;
 
 /// CAP_SETPCAP in what the supervisor keeps, and CAP_SYS_MODULE, CAP_NET_ADMIN, CAP_SYS_ADMIN in what it does not.
 const SETPCAP: u64 = 1 << 8;
@@ -117,24 +115,4 @@ fn capabilities_that_a_launcher_leaves_reach_no_process_without_rights() {
     assert_eq!(ask(&daemon, "st-nobody", "x"), "NO Invalid username");
     assert_ne!(Status::of(&daemon.process).capabilities("CapInh"), 0, "the launcher has left some");
     assert_eq!(expect_bare(&daemon, &["frontend"], NOBODY), 1);
-}
-
-/// Root's capabilities come back when it is executed, and with them the kernel forgets that the worker is to die with the
-/// supervisor. One that stands still before its first login would be left.
-#[test]
-fn a_worker_of_root_asks_to_die_with_the_supervisor_before_its_first_login() {
-    require!(Root, Tool("strace"));
-    let traces = TempDir::new().unwrap();
-    let trace = traces.path().join("trace").display().to_string();
-    let only = "trace=execveat,prctl,recvmsg";
-    let launch = Launch::new(Program::Ours, &["-a", "getpwent", "-n", "1"]);
-    let _daemon = launch.behind(&["strace", "-D", "-ff", "-qq", "-e", only, "-o", &trace]).start();
-    let worker = eventually("the worker waits for its setup", || {
-        let files = fs::read_dir(traces.path()).unwrap();
-        let texts = files.filter_map(|file| fs::read_to_string(file.unwrap().path()).ok());
-        texts
-            .filter_map(|text| text.split_once("\"saslauthd: worker\"").map(|(_, rest)| rest.to_owned()))
-            .find(|calls| calls.contains("recvmsg("))
-    });
-    assert!(worker.contains("prctl(PR_SET_PDEATHSIG, SIGKILL)"), "{worker}");
 }

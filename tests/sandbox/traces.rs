@@ -3,6 +3,7 @@
 //!
 //! The kernel itself is the list: a call that is in no rule fails with ENOSYS, and so on, which the trace shows.
 
+use crate::sasldb::Database;
 use crate::support::command::run;
 use crate::support::nginx::{LOGIN, PASSWORD};
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
@@ -18,6 +19,9 @@ use tempfile::TempDir;
 /// The name of IMAP and LDAP servers in the private /etc/hosts, so that workers look one up.
 const NAME: &str = "servers.example.test";
 
+/// The realm of the logins of sasldb.
+const REALM: &str = "example.test";
+
 /// The hash of `right`.
 const HASH: &str = "$1$6IhhkS.2$UkOBxkF9pR21C6pHItme2.";
 
@@ -26,7 +30,7 @@ const ENTERED: &str = "prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER";
 
 #[test]
 fn no_process_needs_what_its_sandbox_refuses() {
-    require!(Root, Mounts, Slapd, Dovecot, Nginx, Tool("strace"));
+    require!(Root, Mounts, Slapd, Dovecot, Nginx, Tool("strace"), Tool("saslpasswd2"));
     let traces = TempDir::new().unwrap();
     serve_a_round(&traces);
     let entered = eventually("all traces are written", || {
@@ -56,13 +60,14 @@ fn serve_a_round(traces: &TempDir) {
     let nginx = nginx.with_certificate(&certificate).start();
     let system = System::new().host(&imap_name, imap.address()).host(&ldap_name, ldap.address());
     let system = system.account("st-anna", "x", Some(&format!("{HASH}:19000:0:99999:7:::")));
+    let system = system.sasldb(&Database::new().with("anna", REALM, "right").bytes());
     let log = system.syslog();
     let pam = PamService::of("pam_permit.so", "pam_permit.so");
     let launch = Launch::new(Program::Ours, &["-a", "passwdfile", "-n", "1", "--log=both", "-V", "-c"]);
     let beside = launch.run_directory().with_file_name("auth");
     let logins = launch.run_directory().with_file_name("logins");
     fs::write(&logins, format!("anna:{HASH}\n")).unwrap();
-    let sections: String = ["ldap", "rimap", "httpform", "shadow"]
+    let sections: String = ["ldap", "rimap", "httpform", "shadow", "sasldb"]
         .map(|mechanism| format!("[service {mechanism}]\nmechanisms: {mechanism}\n"))
         .concat();
     let settings = format!(
@@ -97,10 +102,12 @@ fn serve_a_round(traces: &TempDir) {
             ("rimap", "anna", "right"),
             ("httpform", LOGIN, PASSWORD),
             ("shadow", "st-anna", "right"),
+            ("sasldb", "anna", "right"),
             (pam.name(), "anna", "right"),
         ] {
             let is_answered = |password, word: &str| {
-                let answer = daemon.ask(&Request::new(login, password).service(service));
+                let realm = if service == "sasldb" { REALM } else { "" };
+                let answer = daemon.ask(&Request::new(login, password).service(service).realm(realm));
                 assert!(
                     matches!(&answer, Answer::Text(text) if text.starts_with(word)),
                     "{service}: {answer:?}"

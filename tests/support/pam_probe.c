@@ -270,6 +270,8 @@ PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const
         exit(0);
     if (strcmp(login, "hang") == 0)
         hang();
+    if (strcmp(login, "euid-hangs") == 0 && seteuid(54321) == 0)
+        hang();
     if (strcmp(login, "orphan") == 0 && calls)
         die_with_sleeper(calls, pam);
     if (strcmp(login, "pipe") == 0)

@@ -233,9 +233,9 @@ fn with_conditions(role: Role) -> Vec<(Number, Decision)> {
     #[cfg(target_arch = "x86_64")]
     rules.push((libc::SYS_open, read_only(1)));
     if role != Role::Frontend {
-        // To be told of the parent's death, and to look whose files they are.
+        // To look whose files they are.
         let option = |option| vec![Condition::is(0, bits(option))];
-        let options = [libc::PR_SET_PDEATHSIG, libc::PR_SET_NAME, libc::PR_GET_NAME].map(option);
+        let options = [libc::PR_SET_NAME, libc::PR_GET_NAME].map(option);
         rules.push((libc::SYS_prctl, AllowIf(options.into(), code(libc::EINVAL))));
         let only_asked = || AllowIf(vec![vec![Condition::is(0, u32::MAX)]], code(libc::EPERM));
         rules.extend([(libc::SYS_setfsuid, only_asked()), (libc::SYS_setfsgid, only_asked())]);
