@@ -32,6 +32,8 @@ const IN_A_WORKER: &str = "it blocks, and so runs inside a worker only";
 
 const EXCEPTIONS: &[Exception] = &[
     Exception { from: "hash", to: "sys::openssl", reason: "hashes only compute" },
+    Exception { from: "mechanism::kerberos5", to: "sys::krb5", reason: IN_A_WORKER },
+    Exception { from: "mechanism::kerberos5", to: "log", reason: IN_A_WORKER },
     Exception { from: "mechanism::pam", to: "sys::pam", reason: IN_A_WORKER },
     Exception { from: "mechanism::pam", to: "log", reason: IN_A_WORKER },
     Exception { from: "mechanism::shadow", to: "sys::shadow", reason: IN_A_WORKER },
@@ -56,6 +58,9 @@ const PURE: &[&str] = &[
     "job",
     "mechanism::alert",
     "mechanism::httpform",
+    "mechanism::kerberos5::outcomes",
+    "mechanism::kerberos5::principal",
+    "mechanism::kerberos5::settings",
     "mechanism::ldap",
     "mechanism::pbkdf2",
     "mechanism::rimap",

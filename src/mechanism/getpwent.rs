@@ -17,9 +17,11 @@ use pwd_grp::{PwdGrp, PwdGrpProvider};
 pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check: |_| Vec::new(),
+    probe: None,
     start: |_| Ok(Box::new(Getpwent)),
     privileges: Privileges::Root,
     file: |_| None,
+    peer: None,
 };
 
 struct Getpwent;

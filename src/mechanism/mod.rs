@@ -8,6 +8,7 @@ mod databases_tests;
 pub mod file;
 pub mod getpwent;
 pub mod httpform;
+pub mod kerberos5;
 pub mod ldap;
 pub mod pam;
 pub mod passwdfile;
@@ -36,6 +37,9 @@ pub struct Local {
     pub conf: FileUse,
     /// Looks at the settings before the daemon starts and on every reload; touches no login.
     pub check: fn(&RawSettings) -> Vec<Problem>,
+    /// Looks at what else its workers need, for `--check`: in a process of its own, since this may wait for somebody and map
+    /// libraries.
+    pub probe: Option<fn(&RawSettings) -> Vec<Problem>>,
     /// Makes the mechanism ready inside a worker.
     pub start: fn(Means<'_>) -> Started,
     /// What its workers must be allowed to do.
@@ -43,7 +47,13 @@ pub struct Local {
     /// The file that `-O` or the key in its place names, if the mechanism reads one: the supervisor opens it for the worker,
     /// so that its logins and hashes need not be readable for the account of workers without privileges.
     pub file: fn(option: Option<&OsStr>) -> Option<PathBuf>,
+    /// Tells the logins apart that are asked of different servers, if there may be several: one that is silent holds up
+    /// workers, and should cost nobody else. Made once from the settings; pure.
+    pub peer: Option<fn(&RawSettings) -> PeerOf>,
 }
+
+/// The name of what a login is asked of beyond this machine.
+pub type PeerOf = Box<dyn Fn(&Credentials) -> Vec<u8>>;
 
 /// What a mechanism is made ready with.
 #[derive(Default)]

@@ -18,9 +18,11 @@ use std::time::SystemTime;
 pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check: |_| Vec::new(),
+    probe: None,
     start: |_| Ok(Box::new(Shadow)),
     privileges: Privileges::Root,
     file: |_| None,
+    peer: None,
 };
 
 /// What NIS puts in place of a hash that the caller may not see.

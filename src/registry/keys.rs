@@ -78,7 +78,7 @@ const WITH_REALMS: &str = "ldap";
 
 /// The key of that name, in small letters.
 fn find(name: &str) -> Option<Key> {
-    keys().find(|key| key.names.iter().any(|pattern| matches(pattern, name)))
+    keys().find(|key| is_one_of(key.names, name))
 }
 
 /// Every spelling of every key.
@@ -89,13 +89,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// All keys, whether or not their mechanism is in use.
 fn keys() -> impl Iterator<Item = Key> {
     let built_in = MECHANISMS.iter().map(|mechanism| (mechanism.name, mechanism.keys));
-    let of_mechanisms = built_in.chain([("kerberos5", KEYS_OF_KERBEROS5)]).flat_map(|(mechanism, keys)| {
+    let of_mechanisms = built_in.flat_map(|(mechanism, keys)| {
         keys.iter().map(move |names| Key { names, owner: Owner::Mechanism(mechanism) })
     });
     let of_daemon = OF_DAEMON
         .into_iter()
         .flat_map(|(keys, parts)| keys.iter().map(move |names| Key { names, owner: Owner::Daemon(parts) }));
     of_mechanisms.chain(of_daemon)
+}
+
+/// Whether the names of a key stand for this one.
+pub(super) fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|pattern| matches(pattern, name))
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -224,16 +229,6 @@ fn repeated(section: &Section) -> impl Iterator<Item = Oddity> {
     };
     section.entries.iter().enumerate().filter_map(repeats).collect::<Vec<_>>().into_iter()
 }
-
-/// Keys of a mechanism of the C daemon that is not there yet.
-const KEYS_OF_KERBEROS5: &[&[&str]] = &[
-    &["krb5_keytab"],
-    &["krb5_verify_principal"],
-    &["krb5_servername"],
-    &["krb5_conv_krb4_instance"],
-    &["krb5_uppercase_realm"],
-    &["krb5_*_instance"],
-];
 
 #[cfg(test)]
 mod tests {

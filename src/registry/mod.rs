@@ -11,7 +11,8 @@ use crate::config::NetworkSettings;
 use crate::config::site::Instance;
 use crate::credentials::Credentials;
 use crate::mechanism::{
-    FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, sasldb, shadow,
+    FileUse, Local, MechanismError, PeerOf, Remote, getpwent, httpform, kerberos5, ldap, pam, passwdfile,
+    rimap, sasldb, shadow,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -64,7 +65,7 @@ pub type Probe = fn(&RawSettings, &NetworkSettings, DoErrand) -> Result<Vec<Prob
 pub type Connected = Result<Box<dyn Network>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 8] = [
+pub static MECHANISMS: [Mechanism; 9] = [
     Mechanism { name: "getpwent", keys: &[], option_key: None, kind: Kind::Local(getpwent::LOCAL) },
     Mechanism {
         name: "httpform",
@@ -81,6 +82,12 @@ pub static MECHANISMS: [Mechanism; 8] = [
                 },
             },
         ),
+    },
+    Mechanism {
+        name: "kerberos5",
+        keys: kerberos5::KEYS,
+        option_key: None,
+        kind: Kind::Local(kerberos5::LOCAL),
     },
     Mechanism {
         name: "ldap",
@@ -154,10 +161,26 @@ pub fn conf_of(instance: &Instance, sources: &RawSettings) -> Option<Text> {
     let mechanism = find(instance.mechanism)?;
     match &mechanism.kind {
         Kind::Local(local) if local.conf != FileUse::Unused => {
-            let is_own = |key: &str| mechanism.keys.iter().any(|names| names.contains(&key));
+            let is_own = |key: &str| mechanism.keys.iter().any(|names| keys::is_one_of(names, key));
             sources.file.as_ref().map(|text| text.only_of_mechanism(&instance.name, is_own))
         }
         Kind::Local(_) | Kind::Remote(..) => None,
+    }
+}
+
+/// Tells the instance's logins apart by whom they are asked of, if it asks several.
+pub fn peer_of(instance: &Instance, sources: &RawSettings) -> Option<PeerOf> {
+    match &find(instance.mechanism)?.kind {
+        Kind::Local(local) => Some(local.peer?(&site::sources_of(sources, instance))),
+        Kind::Remote(..) => None,
+    }
+}
+
+/// What its workers would miss, for `--check`. Blocks.
+pub fn probe_local(instance: &Instance, sources: &RawSettings) -> Vec<Problem> {
+    match find(instance.mechanism).map(|mechanism| &mechanism.kind) {
+        Some(Kind::Local(Local { probe: Some(probe), .. })) => probe(&site::sources_of(sources, instance)),
+        _ => Vec::new(),
     }
 }
 

@@ -11,6 +11,8 @@ pub mod host_name;
 pub mod impersonation;
 pub mod inherited;
 pub mod inode;
+pub mod krb5;
+mod library;
 pub mod memory;
 pub mod openssl;
 pub mod own_binary;

@@ -24,9 +24,11 @@ use std::time::Instant;
 pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check: |_| Vec::new(),
+    probe: None,
     start: |_| Ok(Box::new(Pam::default())),
     privileges: Privileges::Root,
     file: |_| None,
+    peer: None,
 };
 
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).

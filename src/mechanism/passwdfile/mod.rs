@@ -44,9 +44,11 @@ pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check,
+    probe: None,
     start,
     privileges: Privileges::Unprivileged,
     file: |option| path(option).ok(),
+    peer: None,
 };
 
 /// Why a hash cannot be computed that has come into the file since the worker was started.

@@ -36,9 +36,11 @@ pub const KEYS: &[&[&str]] = &[&[PATH_KEY]];
 pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check,
+    probe: None,
     start,
     privileges: Privileges::Unprivileged,
     file: |option| Some(path(option)),
+    peer: None,
 };
 
 /// Where libsasl is built to look: Debian and Fedora, then most others.

@@ -4,37 +4,10 @@ use super::context::ContextBuilder;
 use super::functions::{CONSTANTS, Crypto, Tls};
 use super::stream::{Connection, Stream, StreamError};
 use super::{OpenSslError, digest};
+use crate::sys::library::headers::{compile, declarations};
 use digest::{Hash, Hasher};
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
-use std::process::{Command, Stdio};
-
-/// The types of C that stand for those of Rust, where the names differ.
-fn in_c(rust: &str) -> String {
-    let rust = rust.trim();
-    if let Some(inner) = rust.strip_prefix("*mut ") {
-        return format!("{} *", in_c(inner));
-    }
-    if let Some(inner) = rust.strip_prefix("*const ") {
-        return format!("const {} *", in_c(inner));
-    }
-    if let Some(callback) = rust.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>')) {
-        return format!("{callback} *");
-    }
-    let known = [
-        ("", "void"),
-        ("c_void", "void"),
-        ("c_char", "char"),
-        ("c_uchar", "unsigned char"),
-        ("c_int", "int"),
-        ("c_uint", "unsigned int"),
-        ("c_long", "long"),
-        ("c_ulong", "unsigned long"),
-        ("u64", "uint64_t"),
-        ("usize", "size_t"),
-    ];
-    known.iter().find(|(name, _)| *name == rust).map_or(rust, |(_, c)| c).to_owned()
-}
 
 /// A program of C that compiles only if every function has the type, and every number the value, that is written here.
 fn program() -> String {
@@ -43,28 +16,14 @@ fn program() -> String {
         typedef int bio_read(BIO *, char *, int);\ntypedef int bio_write(BIO *, const char *, int);\n\
         typedef long bio_ctrl(BIO *, int, long, void *);\n"
         .to_owned();
-    for (name, arguments, result) in Crypto::WRITTEN.iter().chain(Tls::WRITTEN) {
-        let arguments: Vec<_> = arguments.iter().map(|argument| in_c(argument)).collect();
-        let arguments = if arguments.is_empty() { "void".to_owned() } else { arguments.join(", ") };
-        writeln!(program, "{} (*const own_{name})({arguments}) = {name};", in_c(result)).unwrap();
-    }
+    program += &declarations(Crypto::WRITTEN);
+    program += &declarations(Tls::WRITTEN);
     for (name, value) in CONSTANTS {
         // The headers write this one small.
         let name = if *name == "TLSEXT_NAMETYPE_HOST_NAME" { "TLSEXT_NAMETYPE_host_name" } else { name };
         writeln!(program, "_Static_assert({name} == {value}, \"{name}\");").unwrap();
     }
     program
-}
-
-/// What the compiler says of it; `None` without one.
-fn compile(program: &str) -> Option<Result<(), String>> {
-    let arguments = ["-x", "c", "-fsyntax-only", "-Wall", "-Werror", "-Wno-deprecated-declarations", "-"];
-    let mut compiler =
-        Command::new("cc").args(arguments).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
-    compiler.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
-    let output = compiler.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Some(if output.status.success() { Ok(()) } else { Err(said) })
 }
 
 #[test]
