@@ -73,13 +73,13 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
         Event::BackendSilent(Backend { instance, name }) => log::warn!(
             target: "frontend",
             "The servers of {} for {} have answered nobody for {} s; logins are told so at once, but for one at a time",
-            shown(name),
+            backend_name(name),
             instance_name(*instance, site),
             PATIENCE.as_secs()
         ),
         Event::BackendRecovered(Backend { instance, name }) => {
             let mechanism = instance_name(*instance, site);
-            log::info!(target: "frontend", "The servers of {} for {mechanism} answer again", shown(name));
+            log::info!(target: "frontend", "The servers of {} for {mechanism} answer again", backend_name(name));
         }
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
@@ -213,6 +213,11 @@ pub(super) fn write_begin(id: JobId, login: &[u8]) {
 pub(super) fn write_question(id: JobId, login: &[u8], instance: InstanceId, site: &Site) {
     let name = instance_name(instance, site);
     log::debug!(target: "", "DEBUG: login {id}: goes to the servers of {name} for {}", shown(login));
+}
+
+/// Mechanisms have an empty name for what a login is asked of that names nothing.
+fn backend_name(name: &[u8]) -> String {
+    if name.is_empty() { "the default realm".to_owned() } else { shown(name).to_string() }
 }
 
 fn instance_name(instance: InstanceId, site: &Site) -> &str {

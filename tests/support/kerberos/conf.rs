@@ -36,6 +36,13 @@ impl Krb5Conf {
         self
     }
 
+    /// Adds a server to a realm that is there, before the others.
+    pub fn first_ask(mut self, name: &str, server: SocketAddr) -> Self {
+        let realms = self.realms.iter_mut().filter(|(realm, _)| realm == name);
+        realms.for_each(|(_, servers)| servers.insert(0, server));
+        self
+    }
+
     /// Its text.
     pub fn text(&self) -> String {
         let mut text = "[libdefaults]\n".to_owned();

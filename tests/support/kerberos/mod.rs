@@ -24,6 +24,9 @@ const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/krb5");
 /// What the tests run of it.
 pub const PROGRAM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/krb5/usr/sbin/krb5kdc");
 
+/// The library that gives a process another clock; preloaded. Debian names the directory after the machine.
+pub const FAKETIME: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faketime/libfaketime.so.1");
+
 const PORT: u16 = 1088;
 
 /// The realm of [`Kerberos::start`].
