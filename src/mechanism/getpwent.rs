@@ -18,6 +18,7 @@ pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check: |_| Vec::new(),
     probe: None,
+    reach: None,
     start: |_| Ok(Box::new(Getpwent)),
     privileges: Privileges::Root,
     file: |_| None,

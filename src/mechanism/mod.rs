@@ -40,6 +40,8 @@ pub struct Local {
     /// Looks at what else its workers need, for `--check`: in a process of its own, since this may wait for somebody and map
     /// libraries.
     pub probe: Option<fn(&RawSettings) -> Vec<Problem>>,
+    /// Asks its servers whatever concerns no login, for `--check=system`.
+    pub reach: Option<fn(&RawSettings) -> Vec<Reached>>,
     /// Makes the mechanism ready inside a worker.
     pub start: fn(Means<'_>) -> Started,
     /// What its workers must be allowed to do.
@@ -50,6 +52,14 @@ pub struct Local {
     /// Tells the logins apart that are asked of different servers, if there may be several: one that is silent holds up
     /// workers, and should cost nobody else. Made once from the settings; pure.
     pub peer: Option<fn(&RawSettings) -> PeerOf>,
+}
+
+/// How far a mechanism that blocks came at a server without a login.
+pub struct Reached {
+    /// What follows "the server" in a sentence.
+    pub server: String,
+    /// Nothing, if it answers as it should. Else the reason, and what to do about it.
+    pub reached: Result<(), (String, String)>,
 }
 
 /// The name of what a login is asked of beyond this machine.

@@ -19,6 +19,7 @@ pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check: |_| Vec::new(),
     probe: None,
+    reach: None,
     start: |_| Ok(Box::new(Shadow)),
     privileges: Privileges::Root,
     file: |_| None,

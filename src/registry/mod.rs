@@ -12,7 +12,7 @@ use crate::config::NetworkSettings;
 use crate::config::site::Instance;
 use crate::credentials::Credentials;
 use crate::mechanism::{
-    FileUse, Local, MechanismError, PeerOf, Remote, getpwent, httpform, kerberos5, ldap, pam, passwdfile,
+    FileUse, Local, MechanismError, Reached, Remote, getpwent, httpform, kerberos5, ldap, pam, passwdfile,
     rimap, sasldb, shadow,
 };
 use crate::net::driver::drive;
@@ -169,18 +169,18 @@ pub fn conf_of(instance: &Instance, sources: &RawSettings) -> Option<Text> {
     }
 }
 
-/// Tells the instance's logins apart by whom they are asked of, if it asks several.
-pub fn peer_of(instance: &Instance, sources: &RawSettings) -> Option<PeerOf> {
-    match &find(instance.mechanism)?.kind {
-        Kind::Local(local) => Some(local.peer?(&site::sources_of(sources, instance))),
-        Kind::Remote(..) => None,
-    }
-}
-
 /// What its workers would miss, for `--check`. Blocks.
 pub fn probe_local(instance: &Instance, sources: &RawSettings) -> Vec<Problem> {
     match find(instance.mechanism).map(|mechanism| &mechanism.kind) {
         Some(Kind::Local(Local { probe: Some(probe), .. })) => probe(&site::sources_of(sources, instance)),
+        _ => Vec::new(),
+    }
+}
+
+/// How far its workers would come at its servers, for `--check=system`. Blocks, for as long as these let it.
+pub fn reach_local(instance: &Instance, sources: &RawSettings) -> Vec<Reached> {
+    match find(instance.mechanism).map(|mechanism| &mechanism.kind) {
+        Some(Kind::Local(Local { reach: Some(reach), .. })) => reach(&site::sources_of(sources, instance)),
         _ => Vec::new(),
     }
 }

@@ -1,7 +1,9 @@
 //! What can be found out before anybody logs in.
 #![forbid(unsafe_code)]
 
+use super::outcomes::is_no_client;
 use super::settings::Settings;
+use crate::mechanism::Reached;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::sys::krb5::{Context, Keytab, Krb5Error, can_be_loaded};
@@ -26,28 +28,67 @@ pub(super) fn probe(sources: &RawSettings) -> Vec<Problem> {
     let settings = Settings::read(sources, &mut Vec::new());
     let mut problems = Vec::new();
     if let Err(error) = look(&settings, &mut problems) {
-        problems.push(warning(error.to_string()));
+        problems.push(warning(error));
     }
     problems
 }
 
-fn look(settings: &Settings, problems: &mut Vec<Problem>) -> Result<(), Krb5Error> {
-    let context = Context::new()?;
+fn look(settings: &Settings, problems: &mut Vec<Problem>) -> Result<(), String> {
+    let context = Context::new().map_err(|error| format!("krb5.conf cannot be used: {error}"))?;
     if let Err(error) = context.default_realm() {
         problems.push(warning(format!("Logins without a realm cannot be asked about: {error}")));
     }
-    let keytab = context.keytab(settings.keytab.as_deref())?;
-    let server = context.service_principal(&settings.verify_service, settings.server_name.as_deref())?;
+    let keytab = context.keytab(settings.keytab.as_deref());
+    let keytab = keytab.map_err(|error| format!("The keytab cannot be used: {error}"))?;
+    let server = context.service_principal(&settings.verify_service, settings.server_name.as_deref());
+    let server = server.map_err(|error| format!("This host has no name to look for in it: {error}"))?;
     if let Err(error) = keytab.find(&server) {
-        let text = format!(
-            "No login can be accepted until the keytab {} has a key of {}: {error}",
-            keytab.name(),
-            server.name()
-        );
+        // The realm is empty where krb5.conf leaves it to the server.
+        let (keytab, server) = (keytab.name(), server.name());
+        let server = server.trim_end_matches('@');
+        let text =
+            format!("No login can be accepted until the keytab {keytab} has a key of {server}: {error}");
         problems.push(warning(text));
     }
     problems.extend(openness(&keytab));
     Ok(())
+}
+
+/// Asks a server of the default realm for a ticket by the key in the keytab, which shows whether a login could have one.
+/// Without a default realm or a key [`probe`] has said so.
+pub(super) fn reach(sources: &RawSettings) -> Vec<Reached> {
+    let settings = Settings::read(sources, &mut Vec::new());
+    let Ok(context) = Context::new() else { return Vec::new() };
+    let Ok(realm) = context.default_realm() else { return Vec::new() };
+    let server = format!("of the realm {}", String::from_utf8_lossy(&realm));
+    let asked = ask_by_key(&settings, &context, &realm);
+    asked
+        .map(|reached| Reached { server, reached: reached.map_err(|error| with_remedy(&error)) })
+        .into_iter()
+        .collect()
+}
+
+/// `None` if there is nothing to ask with.
+fn ask_by_key(settings: &Settings, context: &Context, realm: &[u8]) -> Option<Result<(), Krb5Error>> {
+    let keytab = context.keytab(settings.keytab.as_deref()).ok()?;
+    let own = context.service_principal(&settings.verify_service, settings.server_name.as_deref()).ok()?;
+    keytab.find(&own).ok()?;
+    let name = own.name();
+    let name = match name.strip_suffix('@') {
+        Some(name) => [name.as_bytes(), b"@", realm].concat(),
+        None => name.into_bytes(),
+    };
+    let own = context.principal(&name).ok()?;
+    match context.ticket_by_key(&own, &keytab) {
+        Err(error) if !is_no_client(error.code()) => Some(Err(error)),
+        _ => Some(Ok(())),
+    }
+}
+
+fn with_remedy(error: &Krb5Error) -> (String, String) {
+    let remedy = "see which servers krb5.conf names, that one runs and no firewall is between, that the clocks agree, and that \
+                  the key is the newest (`kinit -k -t KEYTAB PRINCIPAL` tries the same, `klist -k KEYTAB` shows the keys)";
+    (error.to_string(), remedy.to_owned())
 }
 
 /// Whoever has the key can make tickets for this host, and so have any password accepted.

@@ -31,6 +31,7 @@ pub const LOCAL: Local = Local {
     conf: FileUse::Named,
     check: check::check,
     probe: Some(check::probe),
+    reach: Some(check::reach),
     start,
     privileges: Privileges::Root,
     file: |_| None,

@@ -73,9 +73,14 @@ pub(super) fn not_served(realm: &[u8], has_list: bool) -> Outcome {
     let where_not = if has_list {
         "krb5_realms does not have it"
     } else {
-        "it is not the default realm, and [realms] in krb5.conf does not have it"
+        "it is not the default realm, and krb5.conf has nothing about it"
     };
     Outcome::unknown_login(NOT_GIVEN, format!("The realm {realm} is not served: {where_not}"))
+}
+
+/// What a server says of a principal that is there for its key only, as those of hosts in Active Directory: it answers.
+pub(super) fn is_no_client(code: Option<i32>) -> bool {
+    code == Some(PRINCIPAL_UNKNOWN)
 }
 
 /// Whether another process may do better: this one lacks memory or descriptors.

@@ -83,14 +83,9 @@ impl Settings {
     }
 }
 
-/// An empty value says nothing, and one with a NUL is none.
-fn bytes(keys: &mut Keys<'_>, name: &str) -> Option<Vec<u8>> {
-    let entry = keys.entry(&[name])?;
-    let value = entry.value.as_bytes();
-    if value.contains(&0) {
-        keys.complain(entry, "holds a NUL");
-        return None;
-    }
+/// An empty value says nothing.
+fn bytes(keys: &Keys<'_>, name: &str) -> Option<Vec<u8>> {
+    let value = keys.entry(&[name])?.value.as_bytes();
     Some(value.to_vec()).filter(|value| !value.is_empty())
 }
 
@@ -167,6 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn the_example_says_what_it_means_to() {
+        let (settings, problems) = read(include_str!("../../../contrib/saslauthd.conf/kerberos5.conf"));
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(settings.keytab, Some(b"/etc/saslauthd.keytab".to_vec()));
+        assert!(settings.verify_service == b"saslauthd" && settings.upper_cases_realm);
+        assert_eq!(settings.server_name, Some(b"mail.example.org".to_vec()));
+        assert_eq!(settings.realms, Some(vec![b"EXAMPLE.ORG".to_vec()]));
+    }
+
+    #[test]
     fn a_section_of_its_own_counts_before_the_general_part() {
         let text = "krb5_keytab: /a\nkrb5_smtp_instance: a\n[mechanism kerberos5]\nkrb5_keytab: /b\n\
                     krb5_smtp_instance: b\n[mechanism other]\nkrb5_keytab: /c\n";
@@ -192,7 +197,6 @@ mod tests {
             ("krb5_verify_principal: host/mail", "/c:1:24: krb5_verify_principal takes the service alone"),
             ("krb5_verify_principal: host@X", "/c:1:24: krb5_verify_principal takes the service alone"),
             ("\nkrb5_realms: ,", "/c:2:14: krb5_realms names no realm"),
-            ("krb5_keytab: /a\0b", "/c:1:14: krb5_keytab holds a NUL"),
             ("krb5_uppercase_realm: YES", "/c:1:23: krb5_uppercase_realm means no"),
         ] {
             let (_, problems) = read(text);

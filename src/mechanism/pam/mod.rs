@@ -25,6 +25,7 @@ pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check: |_| Vec::new(),
     probe: None,
+    reach: None,
     start: |_| Ok(Box::new(Pam::default())),
     privileges: Privileges::Root,
     file: |_| None,

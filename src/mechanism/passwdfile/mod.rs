@@ -45,6 +45,7 @@ pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check,
     probe: None,
+    reach: None,
     start,
     privileges: Privileges::Unprivileged,
     file: |option| path(option).ok(),

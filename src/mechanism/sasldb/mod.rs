@@ -37,6 +37,7 @@ pub const LOCAL: Local = Local {
     conf: FileUse::Unused,
     check,
     probe: None,
+    reach: None,
     start,
     privileges: Privileges::Unprivileged,
     file: |option| Some(path(option)),

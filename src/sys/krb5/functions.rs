@@ -68,6 +68,7 @@ functions! {
         fn krb5_kt_close(*mut _krb5_context, *mut _krb5_kt) -> c_int;
 
         fn krb5_get_init_creds_password(*mut _krb5_context, *mut krb5_creds, *mut krb5_principal_data, *const c_char, krb5_prompter_fct, *mut c_void, c_int, *const c_char, *mut _krb5_get_init_creds_opt) -> c_int;
+        fn krb5_get_init_creds_keytab(*mut _krb5_context, *mut krb5_creds, *mut krb5_principal_data, *mut _krb5_kt, c_int, *const c_char, *mut _krb5_get_init_creds_opt) -> c_int;
         fn krb5_verify_init_creds_opt_init(*mut krb5_verify_init_creds_opt);
         fn krb5_verify_init_creds_opt_set_ap_req_nofail(*mut krb5_verify_init_creds_opt, c_int);
         fn krb5_verify_init_creds(*mut _krb5_context, *mut krb5_creds, *mut krb5_principal_data, *mut _krb5_kt, *mut *mut _krb5_ccache, *mut krb5_verify_init_creds_opt) -> c_int;

@@ -37,6 +37,29 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Asks a server of the principal's realm for a ticket that the principal's key in the keytab opens.
+    ///
+    /// # Errors
+    /// When there is no such key, no server can be asked, or it has refused.
+    pub fn ticket_by_key(
+        &self,
+        client: &Principal<'_>,
+        keytab: &Keytab<'_>,
+    ) -> Result<Ticket<'_>, Krb5Error> {
+        let mut ticket = Ticket { credentials: Box::new(krb5_creds::zeroed()), context: self };
+        // SAFETY: context, principal and keytab are alive, and there is room for what is filled in. The other pointers may be
+        // null: a ticket for the server itself, and no options.
+        let code = unsafe {
+            let (client, keytab) = (client.pointer.as_ptr(), keytab.pointer.as_ptr());
+            let room = &raw mut *ticket.credentials;
+            let ask = self.krb5.krb5_get_init_creds_keytab;
+            ask(self.as_ptr(), room, client, keytab, 0, null(), null_mut())
+        };
+        self.check("krb5_get_init_creds_keytab", code).map(|()| ticket)
+    }
+}
+
 impl Ticket<'_> {
     /// Asks for a ticket for this host's service and opens it with the key that the host shares with its own server: so the
     /// server that gave the first one was that, and no other that wants a password accepted.

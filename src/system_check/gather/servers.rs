@@ -3,11 +3,12 @@
 
 use super::within::within;
 use crate::config::Config;
-use crate::mechanism::MechanismError;
+use crate::mechanism::{MechanismError, Reached};
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
 use crate::net::probe::Probed;
 use crate::registry::connect::{probe, probe_policy_server};
 use crate::registry::load::Loaded;
+use crate::registry::reach_local;
 use crate::system_check::judge::servers::Contact;
 use crate::weakforced;
 use crate::worker::do_errand;
@@ -32,6 +33,24 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
     let sources = loaded.sources.copy();
     contacts.extend(of(weakforced::NAME, move || probe_policy_server(&sources, &network, do_errand)));
     contacts
+}
+
+/// The same of mechanisms that block, each with the name of its instance.
+pub fn gather_local(loaded: &Loaded) -> Vec<(String, Reached)> {
+    let mut all = Vec::new();
+    for instance in &loaded.site.instances {
+        let (own, sources) = (instance.clone(), loaded.sources.copy());
+        let reached = within(LONGEST_LOOK, move || reach_local(&own, &sources));
+        let reached = reached.unwrap_or_else(|| vec![too_slow()]);
+        all.extend(reached.into_iter().map(|reached| (instance.name.clone(), reached)));
+    }
+    all
+}
+
+fn too_slow() -> Reached {
+    let reason = format!("it took longer than {} s", LONGEST_LOOK.as_secs());
+    let remedy = "see that name servers and servers answer".to_owned();
+    Reached { server: "of its settings".to_owned(), reached: Err((reason, remedy)) }
 }
 
 /// The servers that `probe` finds.

@@ -1,6 +1,7 @@
 //! Servers that were connected to without a login.
 #![forbid(unsafe_code)]
 
+use crate::mechanism::Reached;
 use crate::net::exchange::FailureKind;
 use crate::system_check::finding::Finding;
 use crate::system_check::shell_word::shell_word;
@@ -37,6 +38,17 @@ pub fn judge(contacts: &[Contact]) -> Vec<Finding> {
         }
     }
     told.into_iter().map(judge_contact).collect()
+}
+
+/// One line for each server of a mechanism that blocks.
+pub fn judge_local(reached: Vec<(String, Reached)>) -> Vec<Finding> {
+    let judged = reached.into_iter().map(|(instance, Reached { server, reached })| match reached {
+        Ok(()) => Finding::ok(format!("{instance}: the server {server} answers")),
+        Err((reason, remedy)) => {
+            Finding::error(format!("{instance}: the server {server} cannot be asked: {reason}"), remedy)
+        }
+    });
+    judged.collect()
 }
 
 fn judge_contact(contact: &Contact) -> Finding {
