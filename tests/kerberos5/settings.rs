@@ -139,10 +139,17 @@ fn library() -> String {
 fn the_example_of_contrib_serves_a_realm() {
     require!(Root, Kerberos);
     let server = realm(&[]);
+    let service = "saslauthd/mail.example.org";
+    server.add_service(service);
+    let keytab = server.keytab(service, "of-example");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/saslauthd.conf/kerberos5.conf");
     let text = fs::read_to_string(&example).unwrap_or_else(|error| panic!("{}: {error}", example.display()));
-    let text = format!("{}{text}", usual(&server));
+    assert!(text.contains(service) && text.contains("/etc/saslauthd.keytab"), "{text}");
+    let text = text.replace("/etc/saslauthd.keytab", keytab.to_str().unwrap());
+    let (code, told) = check(&server.conf().write(), &text);
+    assert!(code == Some(0) && told.contains("no problems"), "{told}");
     let daemon = start(Program::Ours, &server, &text);
+    assert_eq!(ask(&daemon, "anna@example.org", "", "right"), "OK");
     assert_eq!(ask(&daemon, "anna", "", "right"), "OK");
     assert_eq!(ask(&daemon, "anna", "", "wrong"), REFUSED);
 }
