@@ -73,7 +73,7 @@ impl LocalMechanism for Kerberos5 {
             .map_err(|why| Failed { outcome: outcomes::no_principal(why), code: None })
             .and_then(|name| question.ask(&name));
         let failed = answer.err();
-        self.impaired = failed.as_ref().is_some_and(|failed| outcomes::is_impaired(failed.code));
+        self.impaired = failed.as_ref().is_some_and(|failed| lacks_resources(failed.code));
         failed.map_or(Outcome::ACCEPT, |failed| failed.outcome).into()
     }
 
@@ -97,6 +97,11 @@ impl Failed {
         let code = error.code();
         Self { outcome: outcome(code, error.to_string()), code }
     }
+}
+
+/// Whether another process may do better: this one has no memory or descriptors left.
+fn lacks_resources(code: Option<i32>) -> bool {
+    matches!(code, Some(libc::ENOMEM | libc::EMFILE | libc::ENFILE))
 }
 
 /// A password, and what is to be known to ask about it.

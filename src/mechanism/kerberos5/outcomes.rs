@@ -83,11 +83,6 @@ pub(super) fn is_no_client(code: Option<i32>) -> bool {
     code == Some(PRINCIPAL_UNKNOWN)
 }
 
-/// Whether another process may do better: this one lacks memory or descriptors.
-pub(super) fn is_impaired(code: Option<i32>) -> bool {
-    matches!(code, Some(libc::ENOMEM | libc::EMFILE | libc::ENFILE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,7 +124,7 @@ mod tests {
             (-1_765_328_203, Kind::Unavailable), // No key table entry found
             (-1_765_328_174, Kind::Unavailable), // Generic preauthentication failure
             (-1_765_328_160, Kind::Unavailable), // no default realm
-            (libc::ENOMEM, Kind::Unavailable),
+            (12, Kind::Unavailable),             // Cannot allocate memory
             (0, Kind::Unavailable),
         ] {
             let outcome = not_given(Some(code), "why".to_owned());
@@ -151,13 +146,7 @@ mod tests {
             assert_eq!((kind(&outcome), outcome.reply().as_str()), (expected, reply), "{why:?}");
         }
         assert_eq!(kind(&not_parsed(Some(PARSE_MALFORMED), String::new())), Kind::Unknown);
-        assert_eq!(kind(&not_parsed(Some(libc::ENOMEM), String::new())), Kind::Unavailable);
+        assert_eq!(kind(&not_parsed(Some(12), String::new())), Kind::Unavailable);
         assert_eq!(kind(&not_served(b"EVIL.EXAMPLE", false)), Kind::Unknown);
-    }
-
-    #[test]
-    fn a_process_without_memory_or_descriptors_is_to_be_replaced() {
-        assert!(is_impaired(Some(libc::ENOMEM)) && is_impaired(Some(libc::EMFILE)));
-        assert!(!is_impaired(Some(-1_765_328_228)) && !is_impaired(None));
     }
 }
