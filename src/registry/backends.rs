@@ -13,6 +13,5 @@ pub fn backends(site: &Site, sources: &RawSettings) -> Vec<Option<BackendOf>> {
 
 fn of_instance(instance: &Instance, sources: &RawSettings) -> Option<BackendOf> {
     let Kind::Local(local) = &find(instance.mechanism)?.kind else { return None };
-    let peer = local.peer?(&site::sources_of(sources, instance));
-    Some(Box::new(move |credentials| Some(peer(credentials))))
+    Some(local.peer?(&site::sources_of(sources, instance)))
 }
