@@ -158,7 +158,7 @@ mod tests {
         };
         assert_eq!(read(text), (expected, vec![]));
         let is_there = |names: &&[&str]| names.iter().all(|name| name.contains('*') || text.contains(name));
-        assert!(KEYS.iter().all(|names| is_there(names)));
+        assert!(KEYS.iter().all(is_there));
     }
 
     #[test]

@@ -27,11 +27,14 @@ impl Context {
                 let step = "krb5_kt_resolve";
                 let name = CString::new(name).map_err(|_| Krb5Error::malformed(step))?;
                 // SAFETY: the context is alive, the name ends in NUL, and there is room for a pointer.
-                (step, unsafe { (self.krb5.krb5_kt_resolve)(self.as_ptr(), name.as_ptr(), &raw mut pointer) })
+                let code =
+                    unsafe { (self.krb5.krb5_kt_resolve)(self.as_ptr(), name.as_ptr(), &raw mut pointer) };
+                (step, code)
             }
-            // SAFETY: the context is alive, and there is room for a pointer.
             None => {
-                ("krb5_kt_default", unsafe { (self.krb5.krb5_kt_default)(self.as_ptr(), &raw mut pointer) })
+                // SAFETY: the context is alive, and there is room for a pointer.
+                let code = unsafe { (self.krb5.krb5_kt_default)(self.as_ptr(), &raw mut pointer) };
+                ("krb5_kt_default", code)
             }
         };
         Ok(Keytab { pointer: self.made(step, code, pointer)?, context: self })
