@@ -66,6 +66,7 @@ fn the_logins_of_a_silent_realm_are_told_at_once_but_for_one_at_a_time() {
 fn a_silent_realm_is_an_outage_after_which_a_chain_goes_on() {
     let mut scene = scene(2, 2);
     (1..=2).for_each(|client| scene.ask(client, &format!("user{client}@B"), "right"));
+    assert_eq!(scene.dispatcher.next_timeout(), Some(scene.now + PATIENCE));
     scene.pass(PATIENCE);
     assert_eq!(told(&scene), (1, 0));
     scene.ask(3, "anna@B", "right");
