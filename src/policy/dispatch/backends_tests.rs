@@ -1,5 +1,5 @@
 //! Realms behind one pool, some of which are silent.
-#![allow(clippy::indexing_slicing)]
+#![allow(clippy::indexing_slicing, clippy::expect_used)]
 
 use super::testing::*;
 use super::*;

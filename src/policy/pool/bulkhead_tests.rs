@@ -1,5 +1,5 @@
 //! Pools whose workers ask several backends.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use super::tests::{commands, pool_of, settings};
 use super::*;
