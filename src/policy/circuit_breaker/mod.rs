@@ -8,7 +8,7 @@
 //! the backend cannot digest, tried again and again by somebody's telephone, and must not take it from everybody. No login
 //! that has a worker is cut short: a library may be trying the next server of its own list.
 //!
-//! Pure: a table of what workers have, by backend. It is bounded by the workers and [`MOST`].
+//! Pure: a table of what workers have, by backend. It is bounded by the workers and `MOST`.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
