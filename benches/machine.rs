@@ -7,8 +7,10 @@ use std::process::Command;
 
 use crate::Fallible;
 use crate::host::PAM_DIRECTORY;
+use crate::network::kerberos;
 use crate::network::peers::{DOVECOT, SLAPD};
 use crate::options::{Options, Scenario};
+use crate::sasldb;
 use crate::server::{C_DAEMON, Kind, OUR_DAEMON};
 
 /// An error that says what is missing and how to get it.
@@ -29,6 +31,12 @@ pub(crate) fn check_requirements(options: &Options) -> Fallible<()> {
         (Scenario::LdapBind, SLAPD, "slapd"),
         (Scenario::Ldaps, SLAPD, "slapd"),
         (Scenario::LdapFastbind, SLAPD, "slapd"),
+        (
+            Scenario::Kerberos5,
+            &kerberos::program("krb5kdc").display().to_string(),
+            "krb5-kdc krb5-admin-server",
+        ),
+        (Scenario::Sasldb, sasldb::PATH, "sasl2-bin"),
     ];
     for (scenario, program, package) in servers {
         if options.runs(scenario) && !Path::new(program).exists() {

@@ -21,6 +21,7 @@ mod options;
 mod pictures;
 mod process;
 mod report;
+mod sasldb;
 mod second_pass;
 mod server;
 mod throughput;
@@ -124,6 +125,8 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::Ldaps => network::ldaps(&bench, &mut findings)?,
             Scenario::Hung => network::hung(&bench, &mut findings)?,
             Scenario::DovecotAuth => auth_socket::run(&bench, &mut findings)?,
+            Scenario::Sasldb => sasldb::run(&bench, &mut findings)?,
+            Scenario::Kerberos5 => network::kerberos::run(&bench, &mut findings)?,
         }
     }
     print!("{}", findings.aims_table());

@@ -15,7 +15,8 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
   --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
-                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth (may be repeated)
+                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth, sasldb, kerberos5
+                   (may be repeated)
   --server NAME    only these: ours, C, echo, Dovecot (may be repeated)
 
 usage: cargo bench --bench daemons -- --pictures DOCUMENT DIRECTORY
@@ -72,11 +73,15 @@ pub(crate) enum Scenario {
     Hung,
     /// Dovecot's auth protocol: ours against Dovecot.
     DovecotAuth,
+    /// sasldb with a thousand users.
+    Sasldb,
+    /// kerberos5 against MIT's server.
+    Kerberos5,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Cached,
         Self::Permit,
         Self::Guessing,
@@ -92,6 +97,8 @@ impl Scenario {
         Self::Ldaps,
         Self::Hung,
         Self::DovecotAuth,
+        Self::Sasldb,
+        Self::Kerberos5,
     ];
 
     fn name(self) -> &'static str {
@@ -111,6 +118,8 @@ impl Scenario {
             Self::Ldaps => "ldaps",
             Self::Hung => "hung",
             Self::DovecotAuth => "dovecot-auth",
+            Self::Sasldb => "sasldb",
+            Self::Kerberos5 => "kerberos5",
         }
     }
 }

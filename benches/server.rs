@@ -80,10 +80,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with five processes; `flags` are the daemons'. It accepts connections on return.
     pub(crate) fn start(kind: Kind, flags: &[&str]) -> Fallible<Self> {
+        Self::start_behind(&[], kind, flags)
+    }
+
+    /// The same; `prefix` is a command that becomes the daemon in the end.
+    pub(crate) fn start_behind(prefix: &[&str], kind: Kind, flags: &[&str]) -> Fallible<Self> {
         let mut server = Self::not_started(kind, "mux")?;
         match kind {
-            Kind::Ours => server.start_daemon(OUR_DAEMON, flags)?,
-            Kind::C => server.start_daemon(C_DAEMON, flags)?,
+            Kind::Ours => server.start_daemon(prefix, OUR_DAEMON, flags)?,
+            Kind::C => server.start_daemon(prefix, C_DAEMON, flags)?,
             Kind::Echo => server.start_echo()?,
             Kind::Dovecot => return Err("Dovecot has no mux.".into()),
         }
@@ -108,7 +113,7 @@ impl Server {
                     }
                 };
                 let own = [&["--no-mux", "--socket", &socket, "-a"], mechanism, flags].concat();
-                server.start_daemon(OUR_DAEMON, &own)?;
+                server.start_daemon(&[], OUR_DAEMON, &own)?;
             }
             Kind::Dovecot => {
                 server.start_child(&mut dovecot::command(server.run_directory.path(), source, &users)?)?;
@@ -145,13 +150,16 @@ impl Server {
         process::memory_of_tree(self.pid)
     }
 
-    fn start_daemon(&mut self, program: &str, flags: &[&str]) -> Fallible<()> {
+    fn start_daemon(&mut self, prefix: &[&str], program: &str, flags: &[&str]) -> Fallible<()> {
         let directory = self.run_directory.path();
         // A file, not a pipe: the detached daemon may keep it open.
         let complaints = directory.join("stderr");
         // C answers failures at once, and so does Dovecot here.
         let as_c: &[&str] = if program == OUR_DAEMON { &["--failure-delay=0"] } else { &[] };
-        let status = Command::new(program)
+        let words = [prefix, &[program]].concat();
+        let (first, others) = words.split_first().ok_or("There is no command.")?;
+        let status = Command::new(first)
+            .args(others)
             .args(as_c)
             .args(flags)
             .arg("-m")

@@ -30,6 +30,7 @@ mod flags;
 mod floods;
 mod guessing;
 mod httpform;
+mod kerberos5;
 mod layers;
 mod ldap;
 mod lifecycle;

@@ -1,7 +1,8 @@
-//! Mechanisms that ask servers: IMAP and LDAP, real ones and one that takes its time.
+//! Mechanisms that ask servers: IMAP, LDAP and Kerberos, real ones and one that takes its time.
 
 mod certificate;
 pub(crate) mod imap;
+pub(crate) mod kerberos;
 pub(crate) mod peers;
 
 use std::time::Duration;
@@ -23,7 +24,8 @@ pub(crate) fn slow_imap(bench: &Bench, findings: &mut Findings) -> Fallible<()> 
     let address = imap::start(Manner::After(SLOWNESS))?;
     let option = format!("{}/{}", address.ip(), address.port());
     let title = format!("An IMAP server that answers after {SLOWNESS:?} (`-a rimap`)");
-    let results = measure_all(bench, &title, |_| ["-a", "rimap", "-O", &option], &[500], findings)?;
+    let setup = Setup { title: &title, prefix: &[], logins: USERS, clients: &[500] };
+    let results = measure_all(bench, &setup, |_| ["-a", "rimap", "-O", &option], findings)?;
     if let Some(ours) = results.median(500, Kind::Ours) {
         findings.at_least("slow IMAP server, 500 clients: requests/s", ours.rate, 2000.0);
     }
@@ -50,8 +52,8 @@ pub(crate) fn imaps(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
         Kind::Ours => vec!["-a", "rimap", "-O", &option, &config],
         _ => vec!["-a", "rimap", "-O", &in_clear],
     };
-    measure_all(bench, "Dovecot within TLS (`-a rimap`, imaps; C in clear)", flags, &CLIENTS, findings)
-        .map(drop)
+    let setup = Setup::usual("Dovecot within TLS (`-a rimap`, imaps; C in clear)");
+    measure_all(bench, &setup, flags, findings).map(drop)
 }
 
 /// A search and a bind for each login, within TLS.
@@ -66,7 +68,8 @@ pub(crate) fn ldaps(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
     let file = peer.file("saslauthd.conf", &keys)?;
     let option = file.display().to_string();
     let title = "slapd within TLS, search and bind (`-a ldap`, ldaps)";
-    let results = measure_all(bench, title, |_| ["-a", "ldap", "-O", &option], &CLIENTS, findings)?;
+    let flags = |_| ["-a", "ldap", "-O", &option];
+    let results = measure_all(bench, &Setup::usual(title), flags, findings)?;
     if let (Some(ours), Some(c)) = (results.median(50, Kind::Ours), results.median(50, Kind::C)) {
         findings.at_least(&format!("{title}, 50 clients: requests/s, ours/C"), ours.rate / c.rate, 1.5);
         findings.at_most(&format!("{title}, 50 clients: CPU/request, ours/C"), ours.cpu / c.cpu, 0.7);
@@ -107,7 +110,7 @@ pub(crate) fn hung(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
     );
     println!("| seconds | answered | p50 ms | p99 ms | longest ms |\n|--:|--:|--:|--:|--:|");
     let server = Server::start(Kind::Ours, &["-a", "rimap", "-O", &option])?;
-    let mut generator = Generator::new(bench, server.socket(), vec![users(50)])?;
+    let mut generator = Generator::new(bench, server.socket(), vec![users(50, USERS)])?;
     let run = generator.run(Until::elapsed(Duration::from_secs(bench.options.pick(40, 15))))?;
     findings.check("one server of two hangs", &run);
     let Some(sample) = run.samples.first() else { return Ok(()) };
@@ -127,7 +130,7 @@ pub(crate) fn hung(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
 
 /// At least the C daemon's throughput for at most its CPU time.
 fn compare(bench: &Bench, title: &str, flags: &[&str], findings: &mut Findings) -> Fallible<()> {
-    let results = measure_all(bench, title, |_| flags, &CLIENTS, findings)?;
+    let results = measure_all(bench, &Setup::usual(title), |_| flags, findings)?;
     for clients in CLIENTS {
         let medians = (results.median(clients, Kind::Ours), results.median(clients, Kind::C));
         let (Some(ours), Some(c)) = medians else { continue };
@@ -141,14 +144,32 @@ fn compare(bench: &Bench, title: &str, flags: &[&str], findings: &mut Findings) 
     Ok(())
 }
 
-fn users(clients: usize) -> Group {
-    let requests = (0..USERS).map(|number| request(&login(number), &password(number), "smtp")).collect();
+fn users(clients: usize, logins: usize) -> Group {
+    let requests = (0..logins).map(|number| request(&login(number), &password(number), "smtp")).collect();
     Group { clients, requests, right: true }
+}
+
+/// Who logs in where.
+pub(crate) struct Setup<'a> {
+    /// Of the table.
+    pub(crate) title: &'a str,
+    /// Words before the command of a daemon that become it in the end.
+    pub(crate) prefix: &'a [&'a str],
+    /// How many there are, of which [`login`] and [`password`] tell name and password.
+    pub(crate) logins: usize,
+    /// Each of these numbers is measured.
+    pub(crate) clients: &'a [usize],
+}
+
+impl<'a> Setup<'a> {
+    fn usual(title: &'a str) -> Self {
+        Self { title, prefix: &[], logins: USERS, clients: &CLIENTS }
+    }
 }
 
 /// The rows by number of clients and daemon.
 #[derive(Default)]
-struct Results(Vec<(usize, Kind, Vec<Row>)>);
+pub(crate) struct Results(Vec<(usize, Kind, Vec<Row>)>);
 
 impl Results {
     fn add(&mut self, clients: usize, kind: Kind, row: Row) {
@@ -158,7 +179,8 @@ impl Results {
         }
     }
 
-    fn median(&self, clients: usize, kind: Kind) -> Option<Row> {
+    /// The median of the rounds, if they were measured.
+    pub(crate) fn median(&self, clients: usize, kind: Kind) -> Option<Row> {
         self.rows(clients, kind).map(|rows| Row::median(rows))
     }
 
@@ -168,21 +190,22 @@ impl Results {
 }
 
 /// Rounds in which the daemons take turns.
-fn measure_all<'a, F: AsRef<[&'a str]>>(
+pub(crate) fn measure_all<'a, F: AsRef<[&'a str]>>(
     bench: &Bench,
-    title: &str,
+    setup: &Setup<'_>,
     flags: impl Fn(Kind) -> F,
-    all_clients: &[usize],
     findings: &mut Findings,
 ) -> Fallible<Results> {
+    let Setup { title, clients: all_clients, .. } = setup;
     let mut results = Results::default();
     for round in 1..=bench.options.rounds {
-        for clients in all_clients {
+        for clients in *all_clients {
             for kind in bench.options.daemons() {
                 eprintln!("{title}: round {round}, {clients} clients, {}", kind.name());
                 let flags = flags(kind);
-                let server = Server::start(kind, flags.as_ref())?;
-                let mut generator = Generator::new(bench, server.socket(), vec![users(*clients)])?;
+                let server = Server::start_behind(setup.prefix, kind, flags.as_ref())?;
+                let group = users(*clients, setup.logins);
+                let mut generator = Generator::new(bench, server.socket(), vec![group])?;
                 let what = format!("{} ({}), {clients} clients", kind.name(), flags.as_ref().join(" "));
                 findings.check(&what, &generator.run(Until::elapsed(Duration::from_millis(500)))?);
                 let until = Until::elapsed(bench.options.duration);
@@ -192,7 +215,7 @@ fn measure_all<'a, F: AsRef<[&'a str]>>(
         }
     }
     let mut table = Table::new(title, "clients");
-    for clients in all_clients {
+    for clients in *all_clients {
         let daemons = bench.options.daemons();
         table.group(
             *clients,

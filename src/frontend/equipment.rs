@@ -13,6 +13,7 @@ use crate::ipc::FrontendSetup;
 use crate::job::JobId;
 use crate::policy::dispatch::Dispatcher;
 use crate::policy::room::{Demand, Room, TooFewDescriptors};
+use crate::registry::backends::backends;
 use crate::registry::site;
 use crate::settings::file::Problem;
 use crate::settings::tls_files::TlsFiles;
@@ -60,6 +61,7 @@ impl Equipment {
         let key = random::bytes().map_err(cannot)?;
         let before_first = JobId::before_first_of(std::process::id());
         let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &key, Instant::now());
+        let dispatcher = dispatcher.with_backends(backends(&site, &setup.sources));
         let dispatcher = match policy {
             Some((_, policy)) => dispatcher.asking(policy),
             None => dispatcher,

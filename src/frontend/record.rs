@@ -12,6 +12,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::dovecot::{RefusalReason, Refused, Request};
 use crate::job::JobId;
 use crate::outcome::Outcome;
+use crate::policy::circuit_breaker::{Backend, PATIENCE};
 use crate::policy::dispatch::{DecidedBy, Event, Names, Shed, Waiting};
 use crate::policy::penalty::{MANY, WITHIN};
 use crate::policy::policy_server::OnUnavailable;
@@ -68,6 +69,17 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
         Event::PolicyWouldRefuse(names, message) => {
             let line = Line { names, mechanisms: None, reason: Some(message) };
             log::info!(target: "frontend", "The policy server would refuse a login, which is only logged: {line}");
+        }
+        Event::BackendSilent(Backend { instance, name }) => log::warn!(
+            target: "frontend",
+            "The servers of {} for {} have answered nobody for {} s; logins are told so at once, but for one at a time",
+            backend_name(name),
+            instance_name(*instance, site),
+            PATIENCE.as_secs()
+        ),
+        Event::BackendRecovered(Backend { instance, name }) => {
+            let mechanism = instance_name(*instance, site);
+            log::info!(target: "frontend", "The servers of {} for {mechanism} answer again", backend_name(name));
         }
         Event::TimedOut(names, limit) => log::warn!(
             target: "frontend",
@@ -199,8 +211,17 @@ pub(super) fn write_begin(id: JobId, login: &[u8]) {
 
 /// As [`write_begin`], when the servers of a mechanism are asked. A worker says it for itself.
 pub(super) fn write_question(id: JobId, login: &[u8], instance: InstanceId, site: &Site) {
-    let name = site.instances.get(instance.0).map_or("", |instance| &instance.name);
+    let name = instance_name(instance, site);
     log::debug!(target: "", "DEBUG: login {id}: goes to the servers of {name} for {}", shown(login));
+}
+
+/// Mechanisms have an empty name for what a login is asked of that names nothing.
+fn backend_name(name: &[u8]) -> String {
+    if name.is_empty() { "the default realm".to_owned() } else { shown(name).to_string() }
+}
+
+fn instance_name(instance: InstanceId, site: &Site) -> &str {
+    site.instances.get(instance.0).map_or("", |instance| &instance.name)
 }
 
 fn write_end(names: &Names, outcome: &Outcome) {

@@ -62,8 +62,8 @@ pub struct Reached {
     pub reached: Result<(), (String, String)>,
 }
 
-/// The name of what a login is asked of beyond this machine.
-pub type PeerOf = Box<dyn Fn(&Credentials) -> Vec<u8>>;
+/// The name of what a login is asked of beyond this machine; `None` if it is nobody's business.
+pub type PeerOf = Box<dyn Fn(&Credentials) -> Option<Vec<u8>>>;
 
 /// What a mechanism is made ready with.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cache;
+pub mod circuit_breaker;
 pub mod dispatch;
 pub mod fair_queue;
 pub mod negative_cache;

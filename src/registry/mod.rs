@@ -1,6 +1,7 @@
 //! The table of mechanisms: to add one, write it below `mechanism` and add its line here.
 #![forbid(unsafe_code)]
 
+pub mod backends;
 pub mod connect;
 pub mod keys;
 pub mod load;

@@ -41,6 +41,8 @@ pub enum Requirement {
     Cyrus,
     /// A Kerberos server and the PAM module that asks it.
     Kerberos,
+    /// What gives a process another clock.
+    Faketime,
     /// fail2ban, which reads log lines.
     Fail2ban,
     /// Prometheus' checks.
@@ -94,6 +96,7 @@ impl Requirement {
             Self::Kerberos => {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
+            Self::Faketime => no_file(kerberos::FAKETIME, "libfaketime (tests/support/unpack.sh fetches it)"),
             Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
             Self::Supervisord => {
                 no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")

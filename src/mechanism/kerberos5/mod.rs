@@ -56,13 +56,14 @@ fn start(means: Means<'_>) -> Started {
     Ok(Box::new(Kerberos5 { settings, impaired: false }))
 }
 
-/// The realm whose servers a login is asked of; nothing stands for the default realm. Logins without a principal are asked
-/// of nobody, and so have that, too.
+/// The realm whose servers a login is asked of; an empty name stands for the default realm. A login without a principal is
+/// asked of nobody, nor is one of a realm that `krb5_realms` does not have; what krb5.conf has only the library knows.
 fn peer(sources: &RawSettings) -> PeerOf {
     let settings = Settings::read(sources, &mut Vec::new());
     Box::new(move |credentials| {
-        let name = PrincipalName::of(&settings, credentials).ok();
-        name.and_then(|name| name.realm).unwrap_or_default()
+        let realm = PrincipalName::of(&settings, credentials).ok()?.realm;
+        let is_asked = |realm: &Vec<u8>| settings.realms.as_ref().is_none_or(|realms| realms.contains(realm));
+        realm.map_or(Some(Vec::new()), |realm| Some(realm).filter(is_asked))
     })
 }
 

@@ -7,6 +7,7 @@ use crate::credentials::Credentials;
 use crate::job::{ErrandId, ErrandResult, Purpose};
 use crate::job::{JobId, WorkerId};
 use crate::outcome::Outcome;
+use crate::policy::circuit_breaker::Backend;
 use crate::policy::origin::Origin;
 use crate::policy::policy_server::{OnUnavailable, Question};
 use crate::policy::route::chain::Asked;
@@ -86,6 +87,10 @@ pub enum Event {
     ReportFailed(String),
     /// The policy server would have a login refused, which is only logged; and what it says of that.
     PolicyWouldRefuse(Rc<Names>, String),
+    /// What decides about logins behind a mechanism answers nobody: no more than one login at a time waits for it.
+    BackendSilent(Backend),
+    /// It answers again.
+    BackendRecovered(Backend),
     /// A worker took longer than `--request-timeout` over a request.
     TimedOut(Rc<Names>, Duration),
 }

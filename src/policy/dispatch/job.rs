@@ -7,6 +7,7 @@ use crate::credentials::Credentials;
 use crate::job::{ErrandId, JobId, Purpose};
 use crate::outcome::Outcome;
 use crate::policy::cache::Fingerprint;
+use crate::policy::circuit_breaker::Backend;
 use crate::policy::origin::Origin;
 use crate::policy::penalty::Attempt;
 use crate::policy::policy_server;
@@ -73,6 +74,8 @@ pub(super) struct Login {
     pub(super) credentials: Option<Credentials>,
     /// When none is left the job is dropped, unless it is being decided; then no further step follows.
     pub(super) requests: BTreeSet<RequestId>,
+    /// Who decides about it behind the mechanism in whose pool it is, as far as that can be told.
+    pub(super) backend: Option<Backend>,
     /// What a worker does for it while servers are asked.
     pub(super) errand: Option<JobId>,
     /// One of its requests was not waited for any longer by the daemon itself, and has been told so.

@@ -10,6 +10,9 @@
 
 mod action;
 mod activity;
+mod backends;
+#[cfg(test)]
+mod backends_tests;
 #[cfg(test)]
 mod chain_tests;
 mod counters;
@@ -43,6 +46,7 @@ mod tests;
 mod workers;
 
 pub use action::{Action, ClientId, DecidedBy, Event, Names, RequestId};
+pub use backends::BackendOf;
 pub use overload::Shed;
 pub use queue_watch::Waiting;
 
@@ -55,6 +59,7 @@ use crate::policy::cache::{Cache, Fingerprint, Fingerprints};
 use crate::policy::negative_cache::NegativeCache;
 use crate::policy::origin::Origin;
 use crate::policy::penalty::Penalties;
+use backends::Backends;
 use counters::Counters;
 use delays::Delays;
 use held_back::HeldBack;
@@ -94,6 +99,7 @@ pub struct Dispatcher {
     held_back: HeldBack,
     punishment: Punishment,
     policy_server: Option<PolicyServer>,
+    backends: Backends,
     counters: Counters,
 }
 
@@ -126,6 +132,7 @@ impl Dispatcher {
             held_back: HeldBack::default(),
             punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
             policy_server: None,
+            backends: Backends::default(),
             counters: Counters::new(&site, now),
             site,
         };
@@ -187,6 +194,7 @@ impl Dispatcher {
                 Timer::Request(request) => self.handle_request_timer(request, now),
             }
         }
+        self.watch_backends(now);
         self.pools.handle_timeout(now);
         for pool in self.pools.ids() {
             self.shed(pool, now);
@@ -228,7 +236,7 @@ impl Dispatcher {
     /// When [`Self::handle_timeout`] must be called at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.pools.next_timeout()).min()
+        timer.into_iter().chain(self.pools.next_timeout()).chain(self.backends.next_timeout()).min()
     }
 
     /// The next thing to do.
@@ -280,6 +288,7 @@ impl Dispatcher {
     }
 
     fn forget(&mut self, id: JobId) -> Option<Job> {
+        self.withdraw_from_backend(id);
         let mut job = self.jobs.remove(&id)?;
         self.timers.remove(&(job.deadline, Timer::Job(id)));
         if let Some(timer) = job.place.timer(id) {

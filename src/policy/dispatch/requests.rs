@@ -134,6 +134,7 @@ impl Dispatcher {
             policy_attempt: None,
             credentials: None,
             requests: BTreeSet::new(),
+            backend: None,
             errand: None,
             has_been_late: false,
         };

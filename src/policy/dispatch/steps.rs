@@ -25,9 +25,7 @@ impl Dispatcher {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         match job.place {
             Place::Pool(place) => {
-                if let Some(pool) = self.pools.get(place) {
-                    pool.submit(id, job.origin.clone(), now);
-                }
+                self.submit(id, place, now);
                 self.watch_queue(place, now);
             }
             Place::Network(instance) => {
@@ -57,6 +55,7 @@ impl Dispatcher {
 
     /// Whoever was asked about the login has answered.
     pub(super) fn end_step(&mut self, id: JobId, verdict: Verdict, now: Instant) {
+        self.withdraw_from_backend(id);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let is_late = now >= job.deadline;
         let Some(login) = job.login() else { return };
@@ -153,6 +152,7 @@ impl Dispatcher {
         }
         if was_asked {
             self.note_late(place, taken, now);
+            self.note_given_up(id, now);
         }
         self.end(id, Refusal::internal(reason), now);
     }

@@ -66,7 +66,10 @@ impl Dispatcher {
         };
         self.note_check(job, taken, now);
         match (answer, self.jobs.get(&job).map(|job| &job.asker)) {
-            (Answer::Verdict(verdict), Some(Asker::Requests(_))) => self.end_step(job, verdict, now),
+            (Answer::Verdict(verdict), Some(Asker::Requests(_))) => {
+                self.note_verdict(job, &verdict, now);
+                self.end_step(job, verdict, now);
+            }
             (Answer::Errand(result), Some(Asker::Driver(..))) => self.report(job, result),
             _ => self.fail(job, OUT_OF_TURN, now),
         }
@@ -112,7 +115,10 @@ impl Dispatcher {
                 self.actions.push_back(Action::Log(Event::NeverReady(worker)));
                 Action::Kill(worker)
             }
-            Command::Send(worker, id) => Action::Send(worker, id, self.jobs.get_mut(&id)?.hand_out()?),
+            Command::Send(worker, id) => {
+                self.note_begin(id, pool);
+                Action::Send(worker, id, self.jobs.get_mut(&id)?.hand_out()?)
+            }
         })
     }
 }

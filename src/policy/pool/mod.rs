@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod backoff;
+mod bulkhead;
+#[cfg(test)]
+mod bulkhead_tests;
 mod observation;
 mod overload;
 #[cfg(test)]
@@ -15,8 +18,10 @@ use crate::metrics::histogram::Histogram;
 use crate::policy::fair_queue::FairQueue;
 use crate::policy::origin::Origin;
 use backoff::Backoff;
+use bulkhead::Bulkheads;
 use overload::Pace;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long a worker may take until it is ready: as long as a frontend may.
@@ -46,6 +51,8 @@ pub struct Pool {
     /// In the turn of those they come from, who share the workers. It is bounded by the connections: each waits for
     /// one job at the most.
     queue: FairQueue<JobId>,
+    /// Those that are for one of several backends.
+    bulkheads: Bulkheads,
     /// Those that wait or that a worker has.
     jobs: HashMap<JobId, Job>,
     /// How long they have waited that were taken since somebody asked.
@@ -85,6 +92,7 @@ impl Pool {
             workers: HashMap::new(),
             idle: VecDeque::new(),
             queue: FairQueue::default(),
+            bulkheads: Bulkheads::default(),
             jobs: HashMap::new(),
             waits: Histogram::default(),
             pace: Pace::default(),
@@ -103,6 +111,15 @@ impl Pool {
         self.start_missing(now);
     }
 
+    /// As [`Self::submit`], for a job whose worker will ask that backend.
+    pub fn submit_for(&mut self, backend: &Rc<[u8]>, job: JobId, origin: Origin, now: Instant) {
+        if self.bulkheads.enter(backend, job, &origin, self.settings.most) {
+            self.submit(job, origin, now);
+        } else {
+            self.jobs.insert(job, Job { origin, since: now });
+        }
+    }
+
     /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
     pub fn abandon(&mut self, job: JobId, now: Instant) {
         if !self.withdraw(job, now) {
@@ -116,9 +133,12 @@ impl Pool {
 
     /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
     pub fn withdraw(&mut self, job: JobId, now: Instant) -> bool {
-        let withdrawn = self.jobs.get(&job).is_some_and(|waiting| self.queue.remove(&waiting.origin, job.0));
+        let Some(Job { origin, .. }) = self.jobs.get(&job) else { return false };
+        let is_outside = self.bulkheads.remove(job, origin);
+        let withdrawn = is_outside || self.queue.remove(origin, job.0);
         if withdrawn {
             self.jobs.remove(&job);
+            self.let_next_in(job);
             self.assign(now);
         }
         withdrawn
@@ -247,9 +267,14 @@ impl Pool {
         self.commands.pop_front()
     }
 
+    /// When the job came or, if a worker has it, was taken.
+    pub fn since(&self, job: JobId) -> Option<Instant> {
+        self.jobs.get(&job).map(|job| job.since)
+    }
+
     /// How many jobs wait for a worker.
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.bulkheads.len()
     }
 
     /// How many workers there are, those that are asked for included.
@@ -279,7 +304,7 @@ impl Pool {
 
     /// How many jobs wait for a worker.
     pub fn queued(&self) -> usize {
-        self.queue.len()
+        self.waiting()
     }
 
     /// The settings the pool was made with.
@@ -313,7 +338,16 @@ impl Pool {
         if let Some(Job { origin, .. }) = self.jobs.remove(&job) {
             self.queue.release(&origin, now);
         }
+        self.let_next_in(job);
         self.assign(now);
+    }
+
+    /// That job is over: another one of its backend may go into the queue.
+    fn let_next_in(&mut self, job: JobId) {
+        let Some(next) = self.bulkheads.leave(job, self.settings.most) else { return };
+        if let Some(Job { origin, .. }) = self.jobs.get(&next) {
+            self.queue.insert(origin, next.0, next);
+        }
     }
 
     /// Returns the job that it had.

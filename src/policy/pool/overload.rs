@@ -64,8 +64,8 @@ impl Pool {
             has_waited && left().is_some_and(|left| needed(ahead) > left / 8 * 7)
         };
         // The last one is the first to be late; without one there is no need to find out the turns.
-        let last = self.queue.len().saturating_sub(1);
-        if !self.queue.iter().any(|job| is_late(job, last)) {
+        let last = self.waiting().saturating_sub(1);
+        if self.bulkheads.len() == 0 && !self.queue.iter().any(|job| is_late(job, last)) {
             return Vec::new();
         }
         let mut late = Vec::new();
@@ -73,6 +73,13 @@ impl Pool {
         for job in self.queue.all_in_turn() {
             if is_late(&job, ahead) { late.push(job) } else { ahead += 1 }
         }
+        // Behind the queue, and at the best not behind those of other backends.
+        late.extend(
+            self.bulkheads
+                .all_in_turn()
+                .filter(|(before, job)| is_late(job, ahead + before))
+                .map(|(_, job)| job),
+        );
         late
     }
 }

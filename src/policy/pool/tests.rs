@@ -2,7 +2,7 @@
 use super::*;
 use crate::config::WorkerFlag;
 
-fn settings(most: usize, ready: usize, requests_each: u32) -> WorkerSettings {
+pub(super) fn settings(most: usize, ready: usize, requests_each: u32) -> WorkerSettings {
     WorkerSettings { most, ready, requests_each, flag: WorkerFlag::Processes }
 }
 
@@ -10,12 +10,12 @@ fn anna() -> Origin {
     Origin::client(1000, b"anna", None)
 }
 
-fn commands(pool: &mut Pool) -> Vec<Command> {
+pub(super) fn commands(pool: &mut Pool) -> Vec<Command> {
     std::iter::from_fn(|| pool.next_command()).collect()
 }
 
 /// A pool whose `count` workers, numbered from 1, are all idle.
-fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
+pub(super) fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> Pool {
     let mut pool = Pool::new(settings);
     pool.handle_timeout(now);
     assert_eq!(commands(&mut pool), vec![Command::Start; count]);

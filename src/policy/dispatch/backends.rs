@@ -1,0 +1,143 @@
+//! What is behind the mechanisms that block, where a mechanism can tell: none may take the workers of the others by its
+//! silence.
+#![forbid(unsafe_code)]
+
+use super::job::{Job, Place};
+use super::{Action, Dispatcher, Event};
+use crate::config::site::{InstanceId, PoolId};
+use crate::credentials::Credentials;
+use crate::job::{JobId, Purpose};
+use crate::outcome::{Outcome, Verdict};
+use crate::policy::circuit_breaker::{Backend, Change, CircuitBreakers, End};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What such a login is told, and the log.
+const SILENT: &str = "the servers that decide about it have answered nobody for a while";
+
+/// Who decides about a login behind a mechanism; `None` if it asks nobody.
+pub type BackendOf = Box<dyn Fn(&Credentials) -> Option<Vec<u8>>>;
+
+#[derive(Default)]
+pub(super) struct Backends {
+    /// By instance, as far as mechanisms can tell.
+    of_login: Vec<Option<BackendOf>>,
+    breakers: CircuitBreakers,
+}
+
+impl Backends {
+    fn find(&self, instance: InstanceId, credentials: &Credentials) -> Option<Backend> {
+        let name = self.of_login.get(instance.0)?.as_ref()?(credentials)?;
+        Some(Backend { instance, name: name.into() })
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.breakers.next_timeout()
+    }
+}
+
+impl Dispatcher {
+    /// The same, with what is known of each instance.
+    pub fn with_backends(mut self, of_login: Vec<Option<BackendOf>>) -> Self {
+        self.backends.of_login = of_login;
+        self
+    }
+
+    /// The login waits for a worker of that pool, unless it would wait in vain.
+    pub(super) fn submit(&mut self, id: JobId, place: PoolId, now: Instant) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(pool) = self.pools.get(place) else { return };
+        let Some(backend) = find(&self.backends, &self.site, place, job) else {
+            return pool.submit(id, job.origin.clone(), now);
+        };
+        let is_admitted = self.backends.breakers.admit(&backend, id);
+        if is_admitted {
+            pool.submit_for(&backend.name, id, job.origin.clone(), now);
+        }
+        job.login().into_iter().for_each(|login| login.backend = Some(backend.clone()));
+        if !is_admitted {
+            self.refuse_silent(id, now);
+        }
+    }
+
+    /// A worker of that pool gets the job.
+    pub(super) fn note_begin(&mut self, id: JobId, pool: PoolId) {
+        let Some(now) = self.pools.get(pool).and_then(|pool| pool.since(id)) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let origin = Rc::clone(&job.origin.login);
+        if let Some(backend) = job.login().and_then(|login| login.backend.as_ref()) {
+            self.backends.breakers.begin(backend, id, origin, now);
+        }
+    }
+
+    /// A worker has answered.
+    pub(super) fn note_verdict(&mut self, id: JobId, verdict: &Verdict, now: Instant) {
+        let end = match verdict.outcome {
+            Outcome::Accept(_) | Outcome::Reject(_) => End::Decided,
+            Outcome::Unavailable(_) => End::Undecided,
+        };
+        self.end_at_backend(id, end, now);
+    }
+
+    /// A worker has no time left for the job.
+    pub(super) fn note_given_up(&mut self, id: JobId, now: Instant) {
+        self.end_at_backend(id, End::GivenUp, now);
+    }
+
+    fn end_at_backend(&mut self, id: JobId, end: End, now: Instant) {
+        let Some(backend) =
+            self.jobs.get_mut(&id).and_then(Job::login).and_then(|login| login.backend.take())
+        else {
+            return;
+        };
+        match self.backends.breakers.end(&backend, id, end, now) {
+            Some(Change::Opened) => self.leave_alone(backend, now),
+            Some(Change::Closed) => self.actions.push_back(Action::Log(Event::BackendRecovered(backend))),
+            None => {}
+        }
+    }
+
+    /// The job is over or goes elsewhere, and no worker has said anything of it.
+    pub(super) fn withdraw_from_backend(&mut self, id: JobId) {
+        let login = self.jobs.get_mut(&id).and_then(Job::login);
+        if let Some(backend) = login.and_then(|login| login.backend.take()) {
+            self.backends.breakers.withdraw(&backend, id);
+        }
+    }
+
+    /// Logins may have waited for too long.
+    pub(super) fn watch_backends(&mut self, now: Instant) {
+        for backend in self.backends.breakers.handle_timeout(now) {
+            self.leave_alone(backend, now);
+        }
+    }
+
+    /// It is silent: those who wait for a worker would wait in vain.
+    fn leave_alone(&mut self, backend: Backend, now: Instant) {
+        let waits = |job: &&mut Job| job.purpose.is_some();
+        let jobs = self.jobs.iter_mut().filter_map(|(id, job)| {
+            let login = Some(job).filter(waits).and_then(|job| Job::login(job))?;
+            (login.backend.as_ref() == Some(&backend)).then_some(*id)
+        });
+        let jobs: Vec<_> = jobs.collect();
+        self.actions.push_back(Action::Log(Event::BackendSilent(backend)));
+        for id in jobs {
+            let Some(Place::Pool(pool)) = self.jobs.get(&id).map(|job| job.place) else { continue };
+            if self.pools.get(pool).is_some_and(|pool| pool.withdraw(id, now)) {
+                self.refuse_silent(id, now);
+            }
+        }
+    }
+
+    /// As if the mechanism had said that it cannot tell; another may follow.
+    fn refuse_silent(&mut self, id: JobId, now: Instant) {
+        // What a further step needs is kept, as when a worker takes it.
+        drop(self.jobs.get_mut(&id).and_then(Job::hand_out));
+        self.fail(id, SILENT, now);
+    }
+}
+
+fn find(backends: &Backends, site: &crate::config::site::Site, place: PoolId, job: &Job) -> Option<Backend> {
+    let Some(Purpose::CheckLogin(credentials)) = &job.purpose else { return None };
+    backends.find(site.pools.get(place.0)?.instance?, credentials)
+}

@@ -1,0 +1,116 @@
+//! Realms behind one pool, some of which are silent.
+#![allow(clippy::indexing_slicing, clippy::expect_used)]
+
+use super::testing::*;
+use super::*;
+use crate::credentials::Credentials;
+use crate::outcome::Outcome;
+use crate::policy::circuit_breaker::PATIENCE;
+
+const SILENT: &str = "the servers that decide about it have answered nobody for a while";
+
+/// Mechanisms that ask the servers of a login's realm, and nobody about one without.
+fn scene(workers: usize, instances: usize) -> Scene {
+    let mut scene = Scene::with(service(workers, false), &vec![Works::InWorkers; instances]);
+    let realm = |credentials: &Credentials| {
+        let at = credentials.login.iter().position(|byte| *byte == b'@')?;
+        credentials.login.get(at + 1..).map(<[u8]>::to_vec)
+    };
+    let all = (0..instances).map(|_| Some(Box::new(realm) as BackendOf));
+    scene.dispatcher = scene.dispatcher.with_backends(all.collect());
+    scene
+}
+
+fn is_silent(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unavailable(refusal) if refusal.reason == SILENT)
+}
+
+fn told(scene: &Scene) -> (usize, usize) {
+    let count = |is: fn(&Event) -> bool| scene.events.iter().filter(|event| is(event)).count();
+    (
+        count(|event| matches!(event, Event::BackendSilent(_))),
+        count(|event| matches!(event, Event::BackendRecovered(_))),
+    )
+}
+
+#[test]
+fn the_logins_of_a_silent_realm_are_told_at_once_but_for_one_at_a_time() {
+    let mut scene = scene(3, 1);
+    scene.ask(1, "anna@A", "right");
+    scene.answer(0, Outcome::ACCEPT);
+    (2..8).for_each(|client| scene.ask(client, &format!("user{client}@B"), "right"));
+    assert_eq!(scene.sent.len(), 3, "one worker is left for others");
+    scene.pass(PATIENCE);
+    let refused = scene.replies.iter().filter(|(_, outcome)| is_silent(outcome)).count();
+    assert_eq!((refused, told(&scene)), (4, (1, 0)), "all that had no worker yet");
+    scene.ask(10, "otto@A", "right");
+    assert_eq!(scene.sent.len(), 4, "another realm is not concerned");
+    scene.answer(3, Outcome::ACCEPT);
+    // Both workers of B are held. When they are free, one login tries.
+    scene.answer(1, Outcome::internal_failure("no server answers"));
+    scene.answer(2, Outcome::internal_failure("no server answers"));
+    scene.ask(11, "eva@B", "right");
+    assert_eq!(scene.sent.len(), 5);
+    scene.ask(12, "emil@B", "right");
+    assert_eq!(scene.sent.len(), 5);
+    assert!(is_silent(&scene.replies.last().expect("it has its answer").1));
+    scene.pass(SECOND);
+    scene.answer(4, Outcome::reject("wrong"));
+    assert_eq!(told(&scene), (1, 1));
+    scene.ask(13, "emil@B", "right");
+    scene.ask(14, "eva@B", "right");
+    assert_eq!(scene.sent.len(), 7);
+}
+
+#[test]
+fn a_silent_realm_is_an_outage_after_which_a_chain_goes_on() {
+    let mut scene = scene(2, 2);
+    (1..=2).for_each(|client| scene.ask(client, &format!("user{client}@B"), "right"));
+    assert_eq!(scene.dispatcher.next_timeout(), Some(scene.now + PATIENCE));
+    scene.pass(PATIENCE);
+    assert_eq!(told(&scene), (1, 0));
+    scene.ask(3, "anna@B", "right");
+    let sent = scene.sent.len();
+    scene.ask(4, "otto@B", "right");
+    assert_eq!(scene.sent.len(), sent + 1, "the second mechanism is asked, whose servers are others");
+    assert!(scene.passwords.iter().all(|password| password.as_bytes() == b"right"));
+    scene.answer(sent, Outcome::ACCEPT);
+    assert_eq!(scene.replies, [(4, Outcome::ACCEPT)]);
+}
+
+#[test]
+fn logins_that_nobody_waits_for_and_dead_workers_say_nothing_of_a_realm() {
+    let mut scene = scene(2, 1);
+    for client in 1..20 {
+        scene.ask(client, &format!("user{client}@B"), "right");
+        let worker = scene.sent.last().expect("it was sent").0;
+        scene.dispatcher.handle_worker_gone(worker, scene.now);
+        scene.settle();
+        scene.pass(PATIENCE);
+    }
+    assert_eq!((told(&scene), scene.sent.len()), ((0, 0), 19));
+}
+
+#[test]
+fn a_login_whose_deadline_has_come_counts() {
+    let mut scene = scene(2, 1);
+    for client in 1..=3 {
+        scene.ask(client, &format!("user{client}@B"), "right");
+    }
+    scene.pass(60 * SECOND);
+    assert_eq!((told(&scene), scene.killed.len()), ((1, 0), 2));
+    scene.ask(4, "anna@B", "right");
+    scene.ask(5, "otto@B", "right");
+    assert!(is_silent(&scene.replies.last().expect("it has its answer").1));
+    scene.hang_up(4);
+    assert_eq!(told(&scene), (1, 0));
+}
+
+#[test]
+fn without_a_realm_nothing_is_remembered() {
+    let mut scene = scene(2, 1);
+    (1..=2).for_each(|client| scene.ask(client, &format!("user{client}"), "right"));
+    scene.pass(60 * SECOND);
+    (3..=4).for_each(|client| scene.ask(client, &format!("user{client}"), "right"));
+    assert_eq!((told(&scene), scene.sent.len()), ((0, 0), 4));
+}

@@ -1,0 +1,110 @@
+//! Bulkheads: where the workers of a pool ask several backends, as one of `kerberos5` asks several realms, none of these gets
+//! the last worker.
+//!
+//! A backend that falls silent holds every worker that it has, long before anybody can know that it is silent. Whoever
+//! needs another one then finds a worker all the same. Logins beyond that wait outside the queue, in turn as in it.
+//!
+//! It costs the last worker of those that one backend could use. So nothing is kept free before a second backend has been
+//! asked.
+#![forbid(unsafe_code)]
+
+use crate::job::JobId;
+use crate::policy::fair_queue::FairQueue;
+use crate::policy::origin::Origin;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What a backend is called.
+type Name = Rc<[u8]>;
+
+/// Who may be in the queue or have a worker, and who waits outside.
+#[derive(Default)]
+pub(super) struct Bulkheads {
+    /// Those with a job.
+    compartments: HashMap<Name, Compartment>,
+    /// Of the jobs inside and outside.
+    names: HashMap<JobId, Name>,
+    outside: usize,
+    /// The first backend that was asked, until there is a second one.
+    only: Option<Name>,
+    is_shared: bool,
+}
+
+#[derive(Default)]
+struct Compartment {
+    /// Jobs in the queue, or with a worker.
+    inside: usize,
+    outside: FairQueue<JobId>,
+}
+
+impl Bulkheads {
+    /// A job comes for that backend. `true` if it may go into the queue for that many `workers`, otherwise it waits here.
+    pub(super) fn enter(&mut self, name: &Name, job: JobId, origin: &Origin, workers: usize) -> bool {
+        self.is_shared |= *self.only.get_or_insert_with(|| Rc::clone(name)) != *name;
+        let most = self.most(workers);
+        let compartment = self.compartments.entry(Rc::clone(name)).or_default();
+        self.names.insert(job, Rc::clone(name));
+        let is_inside = compartment.inside < most;
+        if is_inside {
+            compartment.inside += 1;
+        } else {
+            compartment.outside.insert(origin, job.0, job);
+            self.outside += 1;
+        }
+        is_inside
+    }
+
+    /// The job waits no more, if it did outside.
+    pub(super) fn remove(&mut self, job: JobId, origin: &Origin) -> bool {
+        let Some(name) = self.names.get(&job) else { return false };
+        let Some(compartment) = self.compartments.get_mut(name) else { return false };
+        let is_removed = compartment.outside.remove(origin, job.0);
+        if is_removed {
+            self.outside -= 1;
+            self.names.remove(&job);
+        }
+        is_removed
+    }
+
+    /// The job is over, if it was inside. Names the one that may go into the queue now.
+    pub(super) fn leave(&mut self, job: JobId, workers: usize) -> Option<JobId> {
+        let most = self.most(workers);
+        let name = self.names.remove(&job)?;
+        let compartment = self.compartments.get_mut(&name)?;
+        compartment.inside = compartment.inside.saturating_sub(1);
+        // More may have come in before there was a second backend.
+        let next = if compartment.inside < most { compartment.let_one_in() } else { None };
+        if compartment.inside == 0 {
+            self.compartments.remove(&name);
+        }
+        self.outside -= usize::from(next.is_some());
+        next
+    }
+
+    /// How many jobs of one backend may be inside.
+    fn most(&self, workers: usize) -> usize {
+        if self.is_shared { workers.saturating_sub(1).max(1) } else { usize::MAX }
+    }
+
+    /// How many wait outside.
+    pub(super) fn len(&self) -> usize {
+        self.outside
+    }
+
+    /// All that wait outside, each with the number of those of its backend that would go in before it.
+    pub(super) fn all_in_turn(&self) -> impl Iterator<Item = (usize, JobId)> {
+        self.compartments
+            .values()
+            .flat_map(|compartment| compartment.outside.all_in_turn().into_iter().enumerate())
+    }
+}
+
+impl Compartment {
+    fn let_one_in(&mut self) -> Option<JobId> {
+        let (origin, number, job) =
+            self.outside.next(usize::MAX).map(|(origin, number, job)| (origin.clone(), number, *job))?;
+        self.outside.pass(&origin, number);
+        self.inside += 1;
+        Some(job)
+    }
+}
