@@ -237,7 +237,12 @@ mod tests {
         let instance =
             |name: &&str| Instance { name: (*name).to_owned(), mechanism: "pam", option: None, line: None };
         let workers = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
-        let pool = |instance| Pool { instance, workers: workers.clone(), privileges: Privileges::Root };
+        let pool = |instance| Pool {
+            instance,
+            gssapi_for: None,
+            workers: workers.clone(),
+            privileges: Privileges::Root,
+        };
         Site {
             instances: instances.iter().map(instance).collect(),
             pools: (0..instances.len()).map(|place| pool(Some(InstanceId(place)))).collect(),

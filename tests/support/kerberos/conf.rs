@@ -18,7 +18,8 @@ pub struct Krb5Conf {
 impl Krb5Conf {
     /// With that default realm, if any, and no server for it.
     pub fn new(default_realm: Option<&str>) -> Self {
-        let quiet = ["dns_lookup_kdc = false", "dns_lookup_realm = false", "dns_canonicalize_hostname = false"];
+        let quiet =
+            ["dns_lookup_kdc = false", "dns_lookup_realm = false", "dns_canonicalize_hostname = false"];
         let options = quiet.into_iter().map(str::to_owned).collect();
         Self { default_realm: default_realm.map(str::to_owned), options, realms: Vec::new() }
     }
