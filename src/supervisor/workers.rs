@@ -4,7 +4,7 @@
 use super::children::{Task, describe, start_worker};
 use super::credential_file;
 use super::frontends::MESSAGES_AT_ONCE;
-use super::opener::Opener;
+use super::opener::{Handing, Opener};
 use super::settings::Settings;
 use super::succession::FrontendId;
 use crate::config::site::{Pool, PoolId, Privileges};
@@ -85,7 +85,8 @@ impl Workers {
             .and_then(|instance| registry::credentials_of(instance, sources))
             .and_then(|path| credential_file::find(&path));
         let path = instance.and_then(registry::file_of).or_else(|| credentials.clone());
-        let (opener, file) = path.map(|path| self.open(path, workers)).transpose()?.unzip();
+        let handing = if credentials.is_some() { Handing::Copy } else { Handing::File };
+        let (opener, file) = path.map(|path| self.open(path, handing, workers)).transpose()?.unzip();
         let account = self.account.as_ref().filter(|_| *privileges == Privileges::Unprivileged);
         let file = file.as_ref().map(AsFd::as_fd);
         let (process, socket) = {
@@ -104,12 +105,17 @@ impl Workers {
 
     /// Has a file opened for a worker, unless earlier workers have left behind as many openers that hang over it as there
     /// may be workers.
-    fn open(&mut self, path: PathBuf, workers: &WorkerSettings) -> io::Result<(Opener, OwnedFd)> {
+    fn open(
+        &mut self,
+        path: PathBuf,
+        handing: Handing,
+        workers: &WorkerSettings,
+    ) -> io::Result<(Opener, OwnedFd)> {
         self.left.retain(|opener| !opener.is_over());
         if self.left.iter().filter(|opener| opener.path() == path).count() > bound(workers.most) {
             return Err(io::Error::other(format!("{} takes too long to be opened", path.display())));
         }
-        Opener::start(path)
+        Opener::start(path, handing)
     }
 
     /// A pool has at most its number of workers, and about as many again that are on their way out. A frontend that

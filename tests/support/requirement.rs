@@ -41,6 +41,10 @@ pub enum Requirement {
     Cyrus,
     /// A Kerberos server and the PAM module that asks it.
     Kerberos,
+    /// What gets Kerberos tickets into a file.
+    Kinit,
+    /// GSSAPI for servers that use libsasl.
+    GssapiOfSasl,
     /// fail2ban, which reads log lines.
     Fail2ban,
     /// Prometheus' checks.
@@ -94,6 +98,10 @@ impl Requirement {
             Self::Kerberos => {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
+            Self::Kinit => no_file(kerberos::KINIT, "kinit (tests/support/unpack.sh fetches it)"),
+            Self::GssapiOfSasl => slapd::gssapi_plugin()
+                .is_none()
+                .then(|| "needs GSSAPI for libsasl (Debian package libsasl2-modules-gssapi-mit)".to_owned()),
             Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
             Self::Supervisord => {
                 no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")

@@ -1,4 +1,7 @@
 //! The keytab or the cache of tickets, which is mostly root's: it comes as an open file, and the library wants a name.
+//!
+//! The supervisor hands over a copy in memory, which any account can open. Made here it would have to be writable here, and what
+//! can be written can be mapped as code.
 #![forbid(unsafe_code)]
 
 use crate::ipc::OpenError;
@@ -6,7 +9,6 @@ use crate::mechanism::file::{FileSource, Watch};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::gssapi::Credential;
-use crate::sys::memory_file;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -35,8 +37,8 @@ pub struct CredentialFile {
 struct Held {
     bytes: Secret,
     kind: Kind,
-    /// The same under a name that the library can open, whoever owns the file.
-    memory: File,
+    /// The library opens it by its number.
+    file: File,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl CredentialFile {
         self.look(now)?;
         let path = self.path.display();
         let Some(held) = &self.held else { return Err(format!("{path} has not been read")) };
-        let name = format!("FILE:/proc/self/fd/{}", held.memory.as_raw_fd());
+        let name = format!("FILE:/proc/self/fd/{}", held.file.as_raw_fd());
         match held.kind {
             Kind::Keytab => {
                 // Tickets that another key has got, or that are of another principal, are none of its.
@@ -85,16 +87,14 @@ impl CredentialFile {
         self.watch.note_opened(now);
         let file =
             self.source.open().map_err(|error| format!("{path} cannot be opened: {}", in_words(error)))?;
-        let bytes = read(file).map_err(|error| format!("{path} cannot be read: {error}"))?;
+        let bytes = read(&file).map_err(|error| format!("{path} cannot be read: {}", strerror(&error)))?;
         if self.held.as_ref().is_some_and(|held| held.bytes == bytes) {
             return Ok(());
         }
         let kind = kind_of(bytes.as_bytes())
             .ok_or_else(|| format!("{path} is neither a keytab nor a cache of Kerberos tickets"))?;
-        let memory = memory_file::holding(bytes.as_bytes())
-            .map_err(|error| format!("there is no memory for {path}: {error}"))?;
         self.generation += 1;
-        self.held = Some(Held { bytes, kind, memory });
+        self.held = Some(Held { bytes, kind, file });
         Ok(())
     }
 }
@@ -106,7 +106,11 @@ fn in_words(error: OpenError) -> String {
     }
 }
 
-fn read(file: File) -> io::Result<Secret> {
+/// All of a file that is no larger than a keytab or a cache can be.
+///
+/// # Errors
+/// Those of read(2), and EFBIG.
+pub fn read(file: &File) -> io::Result<Secret> {
     let mut bytes = Secret::default();
     let mut part = Secret::default();
     part.resize(4096);
@@ -120,7 +124,7 @@ fn read(file: File) -> io::Result<Secret> {
     }
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= LARGEST => Ok(bytes),
-        _ => Err(io::Error::other(format!("it has more than {LARGEST} bytes"))),
+        _ => Err(io::Error::from_raw_os_error(libc::EFBIG)),
     }
 }
 
@@ -188,19 +192,10 @@ mod tests {
     fn a_file_that_is_not_there_is_named_and_so_is_one_that_is_too_large() {
         let (file, mut credentials) = file_with(&[5; 2 << 20]);
         let error = credentials.look(Instant::now()).unwrap_err();
-        assert!(error.contains(&file.path().display().to_string()) && error.contains("bytes"), "{error}");
+        assert!(error.contains(&file.path().display().to_string()) && error.contains("too large"), "{error}");
         let path = file.path().to_owned();
         drop(file);
         let error = credentials.look(Instant::now()).unwrap_err();
         assert!(error.contains(&path.display().to_string()) && error.contains("No such file"), "{error}");
-    }
-
-    #[test]
-    fn what_the_file_holds_is_read_under_another_name_by_whoever_owns_it() {
-        let (_file, mut credentials) = file_with(b"\x05\x02key");
-        credentials.look(Instant::now()).unwrap();
-        let held = credentials.held.as_ref().unwrap();
-        let name = format!("/proc/self/fd/{}", held.memory.as_raw_fd());
-        assert_eq!(fs::read(name).unwrap(), b"\x05\x02key");
     }
 }

@@ -8,7 +8,7 @@ mod conversations;
 mod credentials;
 mod layer;
 
-pub use credentials::CredentialFile;
+pub use credentials::{CredentialFile, read};
 
 use crate::job::{GssapiStep, GssapiToken};
 use crate::secret::Secret;
