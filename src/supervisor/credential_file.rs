@@ -13,7 +13,7 @@ const CLIENT_KEYTAB: &str = "KRB5_CLIENT_KTNAME";
 const CACHE: &str = "KRB5CCNAME";
 
 /// The file; `None` where tickets are in something else, which only the account that has got them can open.
-pub(super) fn find(path: &CredentialPath) -> Option<PathBuf> {
+pub fn find(path: &CredentialPath) -> Option<PathBuf> {
     match path {
         CredentialPath::Configured(path) => Some(path.clone()),
         CredentialPath::OfEnvironment => {

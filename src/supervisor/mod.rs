@@ -4,7 +4,7 @@
 mod account;
 mod children;
 mod counters;
-mod credential_file;
+pub mod credential_file;
 mod detach;
 mod endpoints;
 mod event_loop;

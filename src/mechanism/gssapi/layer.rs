@@ -13,7 +13,7 @@ const OFFER: usize = 4;
 ///
 /// # Errors
 /// When the server insists on a layer, or the offer is none.
-pub(super) fn answer(offer: &[u8], acts_as: &[u8]) -> Result<Secret, String> {
+pub fn answer(offer: &[u8], acts_as: &[u8]) -> Result<Secret, String> {
     match *offer {
         [ways, _, _, _] if ways & NO_LAYER != 0 => {}
         [_, _, _, _] => {

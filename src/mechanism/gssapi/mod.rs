@@ -6,7 +6,7 @@
 
 mod conversations;
 mod credentials;
-mod layer;
+pub mod layer;
 
 pub use credentials::{CredentialFile, read};
 
