@@ -116,6 +116,11 @@ fn queue(waiting: &Waiting, site: &Site) -> String {
     let Waiting { pool, logins, longest, flag } = waiting;
     let (flag, whose) = (name(*flag), whose(*pool, site));
     let seconds = longest.as_secs();
+    if site.pools.get(pool.0).is_some_and(|pool| pool.gssapi_for.is_some()) {
+        return format!(
+            "{logins} logins by GSSAPI{whose} at its servers wait, the first for {seconds} s: Kerberos may be slow"
+        );
+    }
     format!(
         "{logins} logins wait for a free process{whose}, the first for {seconds} s; a larger {flag} would help"
     )
@@ -145,7 +150,8 @@ fn whose(pool: PoolId, site: &Site) -> String {
     if site.pools.len() <= 1 {
         return String::new();
     }
-    let instance = site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance?.0));
+    let instance =
+        site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance.or(pool.gssapi_for)?.0));
     instance.map_or_else(|| " for names and hashes".to_owned(), |instance| format!(" of {}", instance.name))
 }
 
@@ -303,6 +309,12 @@ mod tests {
         );
         let mut several = site(&["pam", "corp"]);
         several.pools[1].instance = None;
+        let mut by_gssapi = several.clone();
+        by_gssapi.pools[1].gssapi_for = Some(InstanceId(1));
+        assert_eq!(
+            queue(&waiting(1), &by_gssapi),
+            "3 logins by GSSAPI of corp at its servers wait, the first for 4 s: Kerberos may be slow"
+        );
         assert_eq!(
             [0, 1].map(|pool| queue(&waiting(pool), &several)),
             [
