@@ -40,7 +40,7 @@ ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),ven
 # Debian packages. Without the first nothing can be built, without the second no test; without the third tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev
 TEST_HEADERS   = libssl-dev pkg-config
-TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-gssapi-mit libkrb5-dev libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 strace \
+TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libkrb5-dev libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 strace \
                  dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish db5.3-util libgdbm-dev lmdb-utils
 
 # What the machines of tests/system have in common.

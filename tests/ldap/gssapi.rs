@@ -1,8 +1,8 @@
 //! The service account logs in by GSSAPI: slapd and a Kerberos server of the test's own.
 
 use super::{ask, launch, unavailable};
-use crate::support::kerberos::{Kerberos, Krb5File, REALM, Tickets};
-use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
+use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, Tickets};
+use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD, gssapi_plugins};
 use crate::support::waiting::eventually;
 use crate::support::{Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd};
 use std::fs;
@@ -32,17 +32,17 @@ struct Site {
 
 impl Site {
     fn start() -> Self {
-        Self::with(|slapd| slapd)
+        Self::with(|conf| conf, |slapd| slapd)
     }
 
-    fn with(more: impl FnOnce(Slapd) -> Slapd) -> Self {
+    fn with(conf: impl FnOnce(Krb5Conf) -> Krb5Conf, more: impl FnOnce(Slapd) -> Slapd) -> Self {
         let kerberos = Kerberos::start(&[]);
         let slapd = Slapd::new(Entries::new().user("anna", "right").user("berta", "also right"));
         let host = slapd.address().to_string();
         let service = format!("ldap/{host}");
         kerberos.add_service(PRINCIPAL);
         kerberos.add_service(&service);
-        let conf = kerberos.conf().with(&format!("clockskew = {}", SKEW.as_secs())).write();
+        let conf = conf(kerberos.conf()).write();
         let slapd = slapd
             .closed_to_strangers()
             .with_line(&format!("sasl-host {host}"))
@@ -50,6 +50,7 @@ impl Site {
             .with_line(&format!(
                 "authz-regexp \"uid={PRINCIPAL},(cn=[^,]*,)?cn=gssapi,cn=auth\" \"{SERVICE}\""
             ))
+            .with_environment("SASL_PATH", &gssapi_plugins().unwrap())
             .with_environment("KRB5_CONFIG", &conf.path())
             .with_environment("KRB5_KTNAME", &kerberos.keytab(&service, "slapd.keytab"));
         Self { slapd: more(slapd).start(), kerberos, conf }
@@ -71,7 +72,9 @@ impl Site {
     /// A daemon with this environment.
     fn launch(&self, program: Program, settings: &str, environment: &[(&str, &str)]) -> Launch {
         let conf = self.conf.path().display().to_string();
-        let environment = [("KRB5_CONFIG", conf.as_str())].into_iter().chain(environment.iter().copied());
+        let plugins = gssapi_plugins().unwrap().display().to_string();
+        let own = [("KRB5_CONFIG", conf.as_str()), ("SASL_PATH", plugins.as_str())];
+        let environment = own.into_iter().chain(environment.iter().copied());
         let prefix = ["env".to_owned()].into_iter();
         let prefix = prefix.chain(environment.map(|(name, value)| format!("{name}={value}")));
         launch(program, settings).behind(&prefix.collect::<Vec<_>>())
@@ -153,7 +156,7 @@ fn a_keytab_that_only_root_can_read_serves_a_worker_that_is_not_root() {
 #[test]
 fn tickets_that_have_expired_are_an_outage_until_they_are_renewed() {
     require!(Slapd, Kerberos, Kinit, GssapiOfSasl);
-    let site = Site::start();
+    let site = Site::with(|conf| conf.with(&format!("clockskew = {}", SKEW.as_secs())), |slapd| slapd);
     let keytab = site.keytab();
     let tickets = Tickets::of(&site.kerberos, PRINCIPAL, &keytab, "1s");
     eventually("the tickets expire", || (!tickets.are_valid()).then_some(()));
@@ -237,7 +240,7 @@ fn many_logins_at_once_share_what_the_account_has_opened() {
 #[test]
 fn a_directory_that_insists_on_a_layer_of_sasl_is_told_and_tls_is_named() {
     require!(Slapd, Kerberos, GssapiOfSasl);
-    let site = Site::with(|slapd| slapd.with_line("sasl-secprops minssf=1"));
+    let site = Site::with(|conf| conf, |slapd| slapd.with_line("sasl-secprops minssf=1"));
     let daemon = site.ours(&site.keytab(), "");
     assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
     daemon.log.wait_for("it needs ldaps:// or ldap_start_tls");

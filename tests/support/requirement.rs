@@ -99,9 +99,9 @@ impl Requirement {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
             Self::Kinit => no_file(kerberos::KINIT, "kinit (tests/support/unpack.sh fetches it)"),
-            Self::GssapiOfSasl => slapd::gssapi_plugin()
+            Self::GssapiOfSasl => slapd::gssapi_plugins()
                 .is_none()
-                .then(|| "needs GSSAPI for libsasl (Debian package libsasl2-modules-gssapi-mit)".to_owned()),
+                .then(|| "needs GSSAPI for libsasl (tests/support/unpack.sh fetches it)".to_owned()),
             Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
             Self::Supervisord => {
                 no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")

@@ -20,11 +20,16 @@ pub const PROGRAM: &str = "/usr/sbin/slapd";
 const PORT: u16 = 3389;
 const TLS_PORT: u16 = 3636;
 
-/// Its plugin for GSSAPI, which is a package of its own; `None` if that is not installed.
-pub fn gssapi_plugin() -> Option<PathBuf> {
-    let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut plugins = libraries.map(|path| path.join("sasl2/libgssapiv2.so"));
-    plugins.find(|plugin| plugin.exists())
+/// Where tests/support/unpack.sh leaves libsasl's plugin for GSSAPI. Where it is installed every program of libsasl prefers it.
+const GSSAPI: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/sasl-gssapi/usr/lib");
+
+/// `SASL_PATH` for programs of libsasl that are to speak GSSAPI, too; `None` without the plugin.
+pub fn gssapi_plugins() -> Option<PathBuf> {
+    let libraries = fs::read_dir(GSSAPI).into_iter().flatten().flatten();
+    let mut found = libraries.filter(|entry| entry.path().join("sasl2/libgssapiv2.so").exists());
+    let machine = found.next()?.file_name();
+    let [system, own] = ["/usr/lib", GSSAPI].map(|path| Path::new(path).join(&machine).join("sasl2"));
+    Some(format!("{}:{}", system.display(), own.display()).into())
 }
 
 /// How a slapd is to be.
