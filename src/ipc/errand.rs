@@ -35,7 +35,7 @@ pub fn has_room_for(errand: &Errand, limits: Limits) -> bool {
         Errand::Resolve { host, service } => host.len() + service.len(),
         Errand::CheckPassword { password, stored } => password.len() + stored.len(),
         Errand::DeriveKey { password, salt, .. } => password.len() + salt.len(),
-        Errand::Gssapi(step) => step.len(),
+        Errand::Gssapi(step) => step.size(),
     };
     length + 64 <= largest_request(limits)
 }
@@ -61,7 +61,7 @@ pub(super) fn encode_errand(job: JobId, errand: &Errand) -> Secret {
                 .string(salt)
                 .number(u64::from(*rounds))
         }
-        Errand::Gssapi(step) => write_step(Writer::new(ERRAND, 64 + step.len()).number(job.0), step),
+        Errand::Gssapi(step) => write_step(Writer::new(ERRAND, 64 + step.size()).number(job.0), step),
     }
     .finish()
 }

@@ -36,7 +36,7 @@ pub enum GssapiStep {
 
 impl GssapiStep {
     /// How many bytes of text it has.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         match self {
             Self::Begin { service, principal } => service.len() + principal.len(),
             Self::Answer { token, .. } => token.len(),

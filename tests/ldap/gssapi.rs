@@ -1,7 +1,7 @@
 //! The service account logs in by GSSAPI: slapd and a Kerberos server of the test's own.
 
 use super::{ask, launch, unavailable};
-use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, Tickets};
+use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, SilentKdc, Tickets};
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD, gssapi_plugins};
 use crate::support::waiting::eventually;
 use crate::support::{Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd};
@@ -218,6 +218,19 @@ fn a_silent_kerberos_server_holds_up_nobody_who_does_not_need_it() {
     });
     site.kerberos.signal("CONT");
     eventually("it serves again", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
+}
+
+/// What the first one costs is paid once for a ticket, not for each login.
+#[test]
+fn where_the_first_kerberos_server_is_silent_the_second_is_asked() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let silent = SilentKdc::start();
+    let conf = |conf: Krb5Conf| conf.realm_before(REALM, silent.address());
+    let site = Site::with(conf, |slapd| slapd);
+    let daemon = site.ours(&site.keytab(), "");
+    eventually("it serves", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
+    assert!(silent.heard() > 0);
+    expect_judgement(&daemon);
 }
 
 #[test]

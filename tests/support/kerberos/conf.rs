@@ -37,6 +37,13 @@ impl Krb5Conf {
         self
     }
 
+    /// Adds a server to a realm that is there, to be asked first.
+    pub fn realm_before(mut self, name: &str, server: SocketAddr) -> Self {
+        let realm = self.realms.iter_mut().find(|(known, _)| known == name);
+        realm.into_iter().for_each(|(_, servers)| servers.insert(0, server));
+        self
+    }
+
     /// Its text.
     pub fn text(&self) -> String {
         let mut text = "[libdefaults]\n".to_owned();
