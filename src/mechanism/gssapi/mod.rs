@@ -1,6 +1,6 @@
 //! Logins of the daemon itself at servers, by GSSAPI with Kerberos 5: the part that blocks, in a worker.
 //!
-//! A login takes several errands. [`conversations`] keeps what has begun, [`credentials`] has the keytab or the tickets,
+//! A login takes several errands. `conversations` keeps what has begun, `credentials` has the keytab or the tickets,
 //! [`layer`] is how a login ends by RFC 4752. What goes over the connection to the server is said by `mechanism::ldap`.
 #![forbid(unsafe_code)]
 
