@@ -1,6 +1,10 @@
 //! What workers do: check logins, and run errands that would block the event loop (name resolution, slow hashes).
 #![forbid(unsafe_code)]
 
+mod gssapi;
+
+pub use gssapi::{ConversationId, GssapiStep, GssapiToken};
+
 use crate::credentials::Credentials;
 use crate::outcome::Verdict;
 use crate::secret::Secret;
@@ -60,6 +64,8 @@ pub enum Errand {
         /// How many rounds.
         rounds: u32,
     },
+    /// A step of a login by GSSAPI.
+    Gssapi(GssapiStep),
 }
 
 /// The hash functions of SCRAM.
@@ -81,6 +87,8 @@ pub enum ErrandResult {
     PasswordChecked(bool),
     /// The derived key.
     Key(Secret),
+    /// The next token of a login by GSSAPI.
+    Gssapi(GssapiToken),
     /// It could not be done, and why: for the log, without a full stop.
     Failed(String),
 }

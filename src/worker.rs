@@ -11,6 +11,7 @@ use crate::ipc::{
 use crate::job::{Answer, Errand, ErrandResult, Purpose};
 use crate::log as logging;
 use crate::mechanism::file::FileSource;
+use crate::mechanism::gssapi::{CredentialFile, Logins};
 use crate::mechanism::{LocalMechanism, Means, MechanismError, pbkdf2, schemes};
 use crate::outcome::{Outcome, Verdict};
 use crate::registry::{self, Kind};
@@ -19,17 +20,22 @@ use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::syslog::SyslogRedirect;
 use crate::sys::time::LocalTime;
-use crate::sys::{memory, process, process_tree, resolve, sandbox, signals, socket, spawn};
+use crate::sys::{gssapi, memory, process, process_tree, resolve, sandbox, signals, socket, spawn};
 use file::FromSupervisor;
 use fitness::{Completion, Fitness, Unfit};
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a syslog that is missing is looked for; each look costs some twenty system calls.
 const LOOK_FOR_SYSLOG: Duration = Duration::from_secs(1);
+
+/// What names the files of Kerberos' configuration that are read in place of /etc/krb5.conf.
+const KRB5_CONFIG: &str = "KRB5_CONFIG";
 
 /// `main` of a worker process; its socket is at the fixed descriptor of [`spawn`]. See
 /// [`saslauthd_main_with`](crate::saslauthd_main_with) for the argument.
@@ -222,6 +228,17 @@ fn without_refusal(answer: Answer) -> Answer {
     }
 }
 
+thread_local! {
+    /// The logins by GSSAPI that this thread has begun.
+    static LOGINS: RefCell<Option<Logins>> = const { RefCell::new(None) };
+}
+
+/// Lets [`do_errand`] log in by GSSAPI in this thread, with the keytab or cache at `path`, which `source` opens.
+pub fn log_in_with(path: PathBuf, source: Box<dyn FileSource>) {
+    let logins = Logins::new(CredentialFile::new(path, source), std::process::id());
+    LOGINS.set(Some(logins));
+}
+
 /// Does what would block the event loop.
 pub fn do_errand(errand: Errand) -> ErrandResult {
     let done = match errand {
@@ -232,6 +249,10 @@ pub fn do_errand(errand: Errand) -> ErrandResult {
         Errand::DeriveKey { digest, password, salt, rounds } => {
             pbkdf2::derive_key(digest, password.as_bytes(), &salt, rounds).map(ErrandResult::Key)
         }
+        Errand::Gssapi(step) => LOGINS.with_borrow_mut(|logins| match logins {
+            Some(logins) => logins.step(step, Instant::now()).map(ErrandResult::Gssapi),
+            None => Err("there is neither a keytab nor a cache of Kerberos tickets here".to_owned()),
+        }),
     };
     done.unwrap_or_else(ErrandResult::Failed)
 }
@@ -240,7 +261,12 @@ fn start(
     setup: &mut WorkerSetup,
     file: Option<Box<dyn FileSource>>,
 ) -> Result<Option<Box<dyn LocalMechanism>>, MechanismError> {
-    let Some(name) = &setup.mechanism else { return Ok(None) };
+    let Some(name) = &setup.mechanism else {
+        if let (Some(path), Some(source)) = (setup.option.take(), file) {
+            log_in_with(path.into(), source);
+        }
+        return Ok(None);
+    };
     match registry::find(name).map(|mechanism| &mechanism.kind) {
         Some(Kind::Local(local)) => {
             let instance = setup.instance.take();
@@ -256,9 +282,21 @@ fn start(
 fn enter_sandbox(role: Role) {
     // libc reads the time zone now.
     let _ = LocalTime::now();
-    let rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
+    let mut rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
+    if LOGINS.with_borrow(Option::is_some) {
+        allow_kerberos(&mut rules);
+    }
     let in_force = sandbox::enter(&rules);
     log::debug!(target: "worker", "sandbox in force: {in_force}");
+}
+
+/// The library, while it can be mapped from wherever it is, and its configuration, which may be anywhere.
+fn allow_kerberos(rules: &mut Rules) {
+    if let Err(error) = gssapi::load() {
+        log::error!(target: "worker", "{error}");
+    }
+    let named = std::env::var_os(KRB5_CONFIG).unwrap_or_default();
+    std::env::split_paths(&named).for_each(|path: PathBuf| rules.allow_reading(Path::new(&path)));
 }
 
 /// The first message, which is the supervisor's, and the socket that comes with it if the mechanism has a file.

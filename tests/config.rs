@@ -361,6 +361,22 @@ fn the_examples_have_no_problems() {
     }
 }
 
+#[test]
+fn the_example_of_active_directory_has_no_problems() {
+    let (_, path) = examples().into_iter().find(|(name, _)| name == "active-directory").unwrap();
+    let authority = Authority::new();
+    let authority = authority.file();
+    let text = fs::read_to_string(path).unwrap();
+    let missing = text.replace("/etc/ssl/certs/example-ca.pem", authority.to_str().unwrap());
+    let ldap = |file: &File| check(&["-a", "ldap", &file.named("--config=FILE")]);
+    // --check only looks whether it can be read.
+    let file = File::new(&missing.replace("/etc/saslauthd.keytab", authority.to_str().unwrap()));
+    assert_eq!(ldap(&file), finished(0, &file.named("FILE: no problems\n")));
+    let file = File::new(&missing.replace("/etc/saslauthd.keytab", "/nonexistent/keytab"));
+    let told = "FILE:9:19: ldap_krb5_keytab cannot be read: No such file or directory\n";
+    assert_eq!(ldap(&file), finished(1, &file.named(told)));
+}
+
 /// Nobody names the mechanisms on the command line.
 #[test]
 fn the_example_of_several_mechanisms_has_no_problems() {

@@ -32,6 +32,7 @@ const IN_A_WORKER: &str = "it blocks, and so runs inside a worker only";
 
 const EXCEPTIONS: &[Exception] = &[
     Exception { from: "hash", to: "sys::openssl", reason: "hashes only compute" },
+    Exception { from: "mechanism::gssapi", to: "sys::gssapi", reason: IN_A_WORKER },
     Exception { from: "mechanism::kerberos5", to: "sys::krb5", reason: IN_A_WORKER },
     Exception { from: "mechanism::pam", to: "sys::pam", reason: IN_A_WORKER },
     Exception { from: "mechanism::pam", to: "log", reason: IN_A_WORKER },

@@ -8,7 +8,7 @@ set -eu
 [ -n "${CI:-}" ] || unset CI
 
 # Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
-# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans, AppArmor and SELinux confine, supervisor is a service, and
+# machine works: libpam-krb5 edits /etc/pam.d, krb5-user writes /etc/krb5.conf, libsasl would prefer GSSAPI, fail2ban bans, AppArmor and SELinux confine, supervisor is a service, and
 # logwatch and logcheck want to run every day. Only the heavy Exim has the driver for Dovecot's protocol.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
@@ -20,6 +20,8 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack libfaketime usr/share/doc/libfaketime "$1/tmp/libfaketime"
     mkdir -p "$1/tmp/faketime"
     cp "$1"/tmp/libfaketime/usr/lib/*/faketime/libfaketime.so.1 "$1/tmp/faketime/"
+    unpack krb5-user usr/bin/kinit "$1/tmp/krb5-user"
+    unpack libsasl2-modules-gssapi-mit usr/share/doc/libsasl2-modules-gssapi-mit "$1/tmp/sasl-gssapi"
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
     unpack prometheus usr/bin/promtool "$1/tmp/prometheus"
     unpack supervisor usr/bin/supervisord "$1/tmp/supervisor"

@@ -344,6 +344,7 @@ fn run(errand: &Errand) -> ErrandResult {
         Errand::Resolve { .. } => ErrandResult::Failed("there is no such host".to_owned()),
         Errand::CheckPassword { password, stored } => ErrandResult::PasswordChecked(password == stored),
         Errand::DeriveKey { .. } => ErrandResult::Key(Secret::copy_of(&[7; 20])),
+        Errand::Gssapi(_) => ErrandResult::Failed("there is no Kerberos here".to_owned()),
     }
 }
 

@@ -402,7 +402,10 @@ fn remote(file: FileUse) -> Mechanism {
         name: "asking",
         keys: &[],
         option_key: None,
-        kind: Kind::Remote(Remote { file, needs_file: |_| true, check: |_, _| Vec::new() }, driven),
+        kind: Kind::Remote(
+            Remote { file, needs_file: |_| true, check: |_, _| Vec::new(), credentials: |_| None },
+            driven,
+        ),
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Site {
     /// The mechanisms that some route names, each once.
     pub instances: Vec<Instance>,
     /// The pools of workers: one for each instance that blocks and, behind them, one for the errands of those that ask
-    /// servers, if there are any.
+    /// servers, if there are any, and one for each of these that logs in by GSSAPI.
     pub pools: Vec<Pool>,
     /// Who is asked about which login.
     pub routes: Routes,
@@ -53,6 +53,8 @@ impl InstanceId {
 pub struct Pool {
     /// The mechanism that runs in them; `None` for errands only.
     pub instance: Option<InstanceId>,
+    /// The mechanism that asks servers for whose logins at these, by GSSAPI, the errands are; `None` for all others.
+    pub gssapi_for: Option<InstanceId>,
     /// How many there are and how long each lives.
     pub workers: WorkerSettings,
     /// What they may do.
@@ -186,7 +188,13 @@ impl Site {
 
     /// The workers that run errands only; `None` if no mechanism has any.
     pub fn errand_pool(&self) -> Option<PoolId> {
-        self.pools.iter().position(|pool| pool.instance.is_none()).map(PoolId)
+        let is_for_all = |pool: &Pool| pool.instance.is_none() && pool.gssapi_for.is_none();
+        self.pools.iter().position(is_for_all).map(PoolId)
+    }
+
+    /// The worker that logs a mechanism in at its servers by GSSAPI; `None` if it does that otherwise.
+    pub fn gssapi_pool(&self, instance: InstanceId) -> Option<PoolId> {
+        self.pools.iter().position(|pool| pool.gssapi_for == Some(instance)).map(PoolId)
     }
 
     /// The mechanisms that ask servers, with their places.

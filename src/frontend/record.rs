@@ -128,6 +128,11 @@ fn queue(waiting: &Waiting, site: &Site) -> String {
     let Waiting { pool, logins, longest, flag } = waiting;
     let (flag, whose) = (name(*flag), whose(*pool, site));
     let seconds = longest.as_secs();
+    if site.pools.get(pool.0).is_some_and(|pool| pool.gssapi_for.is_some()) {
+        return format!(
+            "{logins} logins by GSSAPI{whose} at its servers wait, the first for {seconds} s: Kerberos may be slow"
+        );
+    }
     format!(
         "{logins} logins wait for a free process{whose}, the first for {seconds} s; a larger {flag} would help"
     )
@@ -157,7 +162,8 @@ fn whose(pool: PoolId, site: &Site) -> String {
     if site.pools.len() <= 1 {
         return String::new();
     }
-    let instance = site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance?.0));
+    let instance =
+        site.pools.get(pool.0).and_then(|pool| site.instances.get(pool.instance.or(pool.gssapi_for)?.0));
     instance.map_or_else(|| " for names and hashes".to_owned(), |instance| format!(" of {}", instance.name))
 }
 
@@ -258,7 +264,12 @@ mod tests {
         let instance =
             |name: &&str| Instance { name: (*name).to_owned(), mechanism: "pam", option: None, line: None };
         let workers = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
-        let pool = |instance| Pool { instance, workers: workers.clone(), privileges: Privileges::Root };
+        let pool = |instance| Pool {
+            instance,
+            gssapi_for: None,
+            workers: workers.clone(),
+            privileges: Privileges::Root,
+        };
         Site {
             instances: instances.iter().map(instance).collect(),
             pools: (0..instances.len()).map(|place| pool(Some(InstanceId(place)))).collect(),
@@ -319,6 +330,12 @@ mod tests {
         );
         let mut several = site(&["pam", "corp"]);
         several.pools[1].instance = None;
+        let mut by_gssapi = several.clone();
+        by_gssapi.pools[1].gssapi_for = Some(InstanceId(1));
+        assert_eq!(
+            queue(&waiting(1), &by_gssapi),
+            "3 logins by GSSAPI of corp at its servers wait, the first for 4 s: Kerberos may be slow"
+        );
         assert_eq!(
             [0, 1].map(|pool| queue(&waiting(pool), &several)),
             [

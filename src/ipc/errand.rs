@@ -5,7 +5,7 @@ use super::codec::{Malformed, Reader, Writer, cut};
 use super::{LARGEST_MESSAGE, largest_request};
 use crate::config::Limits;
 use crate::job::JobId;
-use crate::job::{Digest, Errand, ErrandResult};
+use crate::job::{ConversationId, Digest, Errand, ErrandResult, GssapiStep, GssapiToken};
 use crate::secret::Secret;
 use std::net::SocketAddr;
 
@@ -16,11 +16,15 @@ pub(super) const RESULT: u8 = 7;
 const RESOLVE: u64 = 0;
 const CHECK_PASSWORD: u64 = 1;
 const DERIVE_KEY: u64 = 2;
+const GSSAPI_BEGIN: u64 = 3;
+const GSSAPI_ANSWER: u64 = 4;
+const GSSAPI_LAYER: u64 = 5;
 
 const ADDRESSES: u64 = 0;
 const PASSWORD_CHECKED: u64 = 1;
 const KEY: u64 = 2;
 const FAILED: u64 = 3;
+const GSSAPI: u64 = 4;
 
 /// More addresses of one name than this are left out, so that the message has room for all.
 const MOST_ADDRESSES: usize = 64;
@@ -31,6 +35,7 @@ pub fn has_room_for(errand: &Errand, limits: Limits) -> bool {
         Errand::Resolve { host, service } => host.len() + service.len(),
         Errand::CheckPassword { password, stored } => password.len() + stored.len(),
         Errand::DeriveKey { password, salt, .. } => password.len() + salt.len(),
+        Errand::Gssapi(step) => step.size(),
     };
     length + 64 <= largest_request(limits)
 }
@@ -56,8 +61,23 @@ pub(super) fn encode_errand(job: JobId, errand: &Errand) -> Secret {
                 .string(salt)
                 .number(u64::from(*rounds))
         }
+        Errand::Gssapi(step) => write_step(Writer::new(ERRAND, 64 + step.size()).number(job.0), step),
     }
     .finish()
+}
+
+fn write_step(writer: Writer, step: &GssapiStep) -> Writer {
+    match step {
+        GssapiStep::Begin { service, principal } => {
+            writer.number(GSSAPI_BEGIN).string(service.as_bytes()).string(principal.as_bytes())
+        }
+        GssapiStep::Answer { conversation, token } => {
+            writer.number(GSSAPI_ANSWER).number(conversation.0).string(token.as_bytes())
+        }
+        GssapiStep::ChooseLayer { conversation, offer, acts_as } => {
+            writer.number(GSSAPI_LAYER).number(conversation.0).string(offer.as_bytes()).string(acts_as)
+        }
+    }
 }
 
 pub(super) fn decode_errand(reader: &mut Reader<'_>) -> Result<Errand, Malformed> {
@@ -73,6 +93,18 @@ pub(super) fn decode_errand(reader: &mut Reader<'_>) -> Result<Errand, Malformed
             salt: reader.string()?.to_vec(),
             rounds: u32::try_from(reader.number()?).map_err(|_| Malformed)?,
         },
+        GSSAPI_BEGIN => {
+            Errand::Gssapi(GssapiStep::Begin { service: reader.text()?, principal: reader.text()? })
+        }
+        GSSAPI_ANSWER => Errand::Gssapi(GssapiStep::Answer {
+            conversation: ConversationId(reader.number()?),
+            token: Secret::copy_of(reader.string()?),
+        }),
+        GSSAPI_LAYER => Errand::Gssapi(GssapiStep::ChooseLayer {
+            conversation: ConversationId(reader.number()?),
+            offer: Secret::copy_of(reader.string()?),
+            acts_as: reader.string()?.to_vec(),
+        }),
         _ => return Err(Malformed),
     })
 }
@@ -88,6 +120,14 @@ pub(super) fn encode_result(job: JobId, result: &ErrandResult) -> Secret {
         }
         ErrandResult::PasswordChecked(right) => writer.number(PASSWORD_CHECKED).flag(*right),
         ErrandResult::Key(key) => writer.number(KEY).string(key.as_bytes()),
+        ErrandResult::Gssapi(token) if token.token.len() + 64 > LARGEST_MESSAGE => {
+            let reason =
+                format!("the Kerberos token has {} bytes, which is more than is sent", token.token.len());
+            writer.number(FAILED).string(cut(&reason))
+        }
+        ErrandResult::Gssapi(GssapiToken { conversation, token, is_established }) => {
+            writer.number(GSSAPI).number(conversation.0).string(token.as_bytes()).flag(*is_established)
+        }
         ErrandResult::Failed(reason) => writer.number(FAILED).string(cut(reason)),
     }
     .finish()
@@ -98,6 +138,11 @@ pub(super) fn decode_result(reader: &mut Reader<'_>) -> Result<ErrandResult, Mal
         ADDRESSES => ErrandResult::Addresses(decode_addresses(reader)?),
         PASSWORD_CHECKED => ErrandResult::PasswordChecked(reader.flag()?),
         KEY => ErrandResult::Key(Secret::copy_of(reader.string()?)),
+        GSSAPI => ErrandResult::Gssapi(GssapiToken {
+            conversation: ConversationId(reader.number()?),
+            token: Secret::copy_of(reader.string()?),
+            is_established: reader.flag()?,
+        }),
         FAILED => ErrandResult::Failed(reader.text()?),
         _ => return Err(Malformed),
     })
@@ -144,6 +189,19 @@ mod tests {
                 salt: vec![0, 255, 7],
                 rounds: 4096,
             },
+            Errand::Gssapi(GssapiStep::Begin {
+                service: "ldap@ldap.example.org".into(),
+                principal: "mail".into(),
+            }),
+            Errand::Gssapi(GssapiStep::Answer {
+                conversation: ConversationId(7 << 32),
+                token: secret("\u{1}x"),
+            }),
+            Errand::Gssapi(GssapiStep::ChooseLayer {
+                conversation: ConversationId(8),
+                offer: secret("offer"),
+                acts_as: b"dn:cn=x".to_vec(),
+            }),
         ]
     }
 
@@ -155,6 +213,11 @@ mod tests {
             ]),
             ErrandResult::PasswordChecked(true),
             ErrandResult::Key(Secret::copy_of(b"\0key")),
+            ErrandResult::Gssapi(GssapiToken {
+                conversation: ConversationId(7),
+                token: Secret::copy_of(b"\0token"),
+                is_established: true,
+            }),
             ErrandResult::Failed("no such host".into()),
         ]
     }
@@ -189,6 +252,26 @@ mod tests {
         let message = FromWorker::Answer(JobId(5), Answer::Errand(ErrandResult::Addresses(all))).encode();
         assert!(message.len() <= LARGEST_MESSAGE);
         assert!(FromWorker::decode(message.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_no_message_has_room_for_is_a_failure_that_says_so() {
+        let token = |length: usize| {
+            let mut token = Secret::default();
+            token.resize(length);
+            let token = GssapiToken { conversation: ConversationId(7), token, is_established: false };
+            FromWorker::Answer(JobId(5), Answer::Errand(ErrandResult::Gssapi(token))).encode()
+        };
+        let arrived = |message: Secret| FromWorker::decode(message.as_bytes()).ok().unwrap();
+        let fits = token(LARGEST_MESSAGE - 64);
+        assert!(fits.len() <= LARGEST_MESSAGE);
+        assert!(matches!(arrived(fits), FromWorker::Answer(_, Answer::Errand(ErrandResult::Gssapi(_)))));
+        let FromWorker::Answer(_, Answer::Errand(ErrandResult::Failed(reason))) =
+            arrived(token(LARGEST_MESSAGE))
+        else {
+            panic!()
+        };
+        assert!(reason.contains("16384 bytes"), "{reason}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ const UNKNOWN_LOGIN: u64 = 3;
 pub struct WorkerSetup {
     /// The name in the table of mechanisms; `None` for errands only.
     pub mechanism: Option<String>,
-    /// The mechanism's option, as `-O` for a single one.
+    /// The mechanism's option, as `-O` for a single one; for errands the keytab or cache of tickets that the file is.
     pub option: Option<OsString>,
     /// The name of the instance: `[mechanism NAME]`.
     pub instance: Option<String>,

@@ -7,6 +7,7 @@ mod alert;
 mod databases_tests;
 pub mod file;
 pub mod getpwent;
+pub mod gssapi;
 pub mod httpform;
 pub mod kerberos5;
 pub mod ldap;
@@ -86,6 +87,17 @@ pub struct Remote {
     pub needs_file: fn(option: Option<&OsStr>) -> bool,
     /// Reads all settings and tells what is wrong with them; connects to nothing.
     pub check: fn(&RawSettings, &NetworkSettings) -> Vec<Problem>,
+    /// What it logs in with at its servers by GSSAPI; `None` if it does not. Then it has a worker for that.
+    pub credentials: fn(&RawSettings) -> Option<CredentialPath>,
+}
+
+/// Which file a mechanism logs in with at servers that know it by Kerberos. It is the supervisor that opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialPath {
+    /// The one that a key names.
+    Configured(PathBuf),
+    /// The one of the environment, as for every program that uses Kerberos.
+    OfEnvironment,
 }
 
 /// Whether and how a mechanism uses `saslauthd.conf`.

@@ -62,7 +62,8 @@ pub struct MechanismNow {
 /// A pool of workers.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PoolNow {
-    /// The instance that it works for; `None` for names and hashes of those that ask servers.
+    /// The instance that it works for, with one that asks servers by logging in at these by GSSAPI; `None` for names and
+    /// hashes of those that ask servers.
     pub instance: Option<String>,
     /// Waiting for a job.
     pub idle: usize,

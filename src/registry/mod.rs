@@ -12,8 +12,8 @@ use crate::config::NetworkSettings;
 use crate::config::site::Instance;
 use crate::credentials::Credentials;
 use crate::mechanism::{
-    FileUse, Local, MechanismError, Reached, Remote, getpwent, httpform, kerberos5, ldap, pam, passwdfile,
-    rimap, sasldb, shadow,
+    CredentialPath, FileUse, Local, MechanismError, Reached, Remote, getpwent, httpform, kerberos5, ldap,
+    pam, passwdfile, rimap, sasldb, shadow,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -154,6 +154,14 @@ pub fn file_of(instance: &Instance) -> Option<PathBuf> {
     match &find(instance.mechanism)?.kind {
         Kind::Local(local) => (local.file)(instance.option.as_deref()),
         Kind::Remote(..) => None,
+    }
+}
+
+/// What the instance logs in with at its servers by GSSAPI; `None` if it does not.
+pub fn credentials_of(instance: &Instance, sources: &RawSettings) -> Option<CredentialPath> {
+    match &find(instance.mechanism)?.kind {
+        Kind::Remote(remote, _) => (remote.credentials)(&site::sources_of(sources, instance)),
+        Kind::Local(_) => None,
     }
 }
 

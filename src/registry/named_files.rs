@@ -19,23 +19,27 @@ use std::path::{Path, PathBuf};
 /// The keys behind the mechanism's prefix that name a file or directory.
 const KEYS: [&str; 4] = ["_tls_cacert_file", "_tls_cacert_dir", "_tls_cert", "_tls_key"];
 
+/// Those that name what a login by GSSAPI is made with, which comes to no process but that which logs in.
+const CREDENTIALS: [&str; 2] = ["_krb5_keytab", "_krb5_ccache"];
+
 /// A warning for each that cannot be read, of the general part and of every section. `mechanisms` are the types in use.
 /// Without TLS nobody misses them, until somebody turns it on.
 pub fn check(text: &Text, mechanisms: &[&str]) -> Vec<Problem> {
     let file = text.parse(&mut Vec::new());
     let entries = file.all().flat_map(|section| &section.entries);
-    let named = entries.filter(|entry| names_file(entry, mechanisms));
+    let named = entries
+        .filter(|entry| names_file(entry, mechanisms, &KEYS) || names_file(entry, mechanisms, &CREDENTIALS));
     let mut problems: Vec<_> = named.filter_map(|entry| check_entry(text, entry)).collect();
     problems.sort_by_key(|problem| problem.line);
     problems
 }
 
-/// The files that these keys name, each once.
+/// The files for TLS that these name, each once.
 pub fn paths(text: &Text, mechanisms: &[&str]) -> Vec<PathBuf> {
     let file = text.parse(&mut Vec::new());
     let entries = file.all().flat_map(|section| &section.entries);
     let mut paths: Vec<_> = entries
-        .filter(|entry| names_file(entry, mechanisms))
+        .filter(|entry| names_file(entry, mechanisms, &KEYS))
         .map(|entry| path_of(entry).to_owned())
         .collect();
     paths.sort_unstable();
@@ -52,14 +56,16 @@ pub fn read(sources: &RawSettings, site: &Site) -> TlsFiles {
     named.into_iter().map(|path| (path.clone(), tls_files::read(&path))).collect()
 }
 
-fn names_file(entry: &Entry, mechanisms: &[&str]) -> bool {
+fn names_file(entry: &Entry, mechanisms: &[&str], keys: &[&str]) -> bool {
     let is_of =
-        |mechanism: &&str| entry.key.strip_prefix(*mechanism).is_some_and(|behind| KEYS.contains(&behind));
+        |mechanism: &&str| entry.key.strip_prefix(*mechanism).is_some_and(|behind| keys.contains(&behind));
     mechanisms.iter().any(is_of)
 }
 
 fn path_of(entry: &Entry) -> &Path {
-    Path::new(OsStr::from_bytes(entry.value.as_bytes()))
+    let bytes = entry.value.as_bytes();
+    // As libraries write names of keytabs.
+    Path::new(OsStr::from_bytes(bytes.strip_prefix(b"FILE:").unwrap_or(bytes)))
 }
 
 fn check_entry(text: &Text, entry: &Entry) -> Option<Problem> {
@@ -79,6 +85,14 @@ fn check_entry(text: &Text, entry: &Entry) -> Option<Problem> {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+
+    #[test]
+    fn a_keytab_is_looked_for_and_is_none_of_the_files_that_the_frontend_gets() {
+        let conf = "ldap_krb5_keytab: FILE:/nonexistent/keytab\nldap_tls_cert: /nonexistent/a\n";
+        let text = Text { path: "/c".into(), bytes: Secret::copy_of(conf.as_bytes()) };
+        assert_eq!(check(&text, &["ldap"]).len(), 2);
+        assert_eq!(paths(&text, &["ldap"]), [Path::new("/nonexistent/a")]);
+    }
 
     #[test]
     fn each_file_that_cannot_be_read_is_told_with_its_line() {

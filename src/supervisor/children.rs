@@ -17,6 +17,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 
 /// The name of a frontend in `ps`, by which the binary knows that it is one.
@@ -148,22 +149,35 @@ impl Frontend {
     }
 }
 
-/// Starts a worker for an instance or, without one, for errands; also returns the end of its socket that belongs to the
-/// frontend. `file` is the socket at which it gets its file, if it has one.
+/// What a worker is started for.
+pub(super) enum Task<'a> {
+    /// Logins of an instance, which is set up from these.
+    Checks(&'a Instance, &'a RawSettings),
+    /// Errands; of GSSAPI, too, if it has this keytab or cache.
+    Errands(Option<&'a Path>),
+}
+
+/// Starts a worker; also returns the end of its socket that belongs to the frontend. `file` is the socket at which it gets
+/// its file, if it has one.
 pub(super) fn start_worker(
     config: &Config,
-    instance: Option<&Instance>,
-    sources: &RawSettings,
+    task: Task<'_>,
     privileges: Privileges,
     account: Option<&Account>,
     file: Option<BorrowedFd<'_>>,
 ) -> io::Result<(Child, OwnedFd)> {
     let (frontends, workers) = socket::pair()?;
+    let (instance, conf, option) = match task {
+        Task::Checks(instance, sources) => {
+            (Some(instance), registry::conf_of(instance, sources), instance.option.clone())
+        }
+        Task::Errands(credentials) => (None, None, credentials.map(|path| path.as_os_str().to_owned())),
+    };
     let setup = WorkerSetup {
         mechanism: instance.map(|instance| instance.mechanism.to_owned()),
-        option: instance.and_then(|instance| instance.option.clone()),
+        option,
         instance: instance.map(|instance| instance.name.clone()),
-        conf: instance.and_then(|instance| registry::conf_of(instance, sources)),
+        conf,
         log_level: config.log_level,
         limits: config.frontend.limits,
         most_growth: config.most_worker_growth,

@@ -4,6 +4,7 @@
 mod account;
 mod children;
 mod counters;
+pub mod credential_file;
 mod detach;
 mod endpoints;
 mod event_loop;

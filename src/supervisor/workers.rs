@@ -1,9 +1,10 @@
 //! The worker processes: started and killed for a frontend, reaped for everyone.
 #![forbid(unsafe_code)]
 
-use super::children::{describe, start_worker};
+use super::children::{Task, describe, start_worker};
+use super::credential_file;
 use super::frontends::MESSAGES_AT_ONCE;
-use super::opener::Opener;
+use super::opener::{Handing, Opener};
 use super::settings::Settings;
 use super::succession::FrontendId;
 use crate::config::site::{Pool, PoolId, Privileges};
@@ -70,7 +71,7 @@ impl Workers {
     ) -> io::Result<(WorkerId, OwnedFd)> {
         let settings = self.settings.get(&frontend).map(Rc::clone);
         let found = settings.as_ref().and_then(|all| Some((all, all.site.pools.get(pool.0)?)));
-        let Some((Settings { sources, site }, Pool { instance, workers, privileges })) =
+        let Some((Settings { sources, site }, Pool { instance, gssapi_for, workers, privileges })) =
             found.map(|(all, pool)| (&**all, pool))
         else {
             return Err(io::Error::other("the frontend has no such pool"));
@@ -79,11 +80,22 @@ impl Workers {
             return Err(io::Error::other("the frontend asks for more than it can use"));
         }
         let instance = instance.and_then(|instance| site.instances.get(instance.0));
-        let path = instance.and_then(registry::file_of);
-        let (opener, file) = path.map(|path| self.open(path, workers)).transpose()?.unzip();
+        let credentials = gssapi_for
+            .and_then(|instance| site.instances.get(instance.0))
+            .and_then(|instance| registry::credentials_of(instance, sources))
+            .and_then(|path| credential_file::find(&path));
+        let path = instance.and_then(registry::file_of).or_else(|| credentials.clone());
+        let handing = if credentials.is_some() { Handing::Copy } else { Handing::File };
+        let (opener, file) = path.map(|path| self.open(path, handing, workers)).transpose()?.unzip();
         let account = self.account.as_ref().filter(|_| *privileges == Privileges::Unprivileged);
         let file = file.as_ref().map(AsFd::as_fd);
-        let (process, socket) = start_worker(config, instance, sources, *privileges, account, file)?;
+        let (process, socket) = {
+            let task = match instance {
+                Some(instance) => Task::Checks(instance, sources),
+                None => Task::Errands(credentials.as_deref()),
+            };
+            start_worker(config, task, *privileges, account, file)?
+        };
         log::debug!(target: "have_baby", "forked child: {}", process.id());
         self.last += 1;
         let id = WorkerId(self.last);
@@ -93,12 +105,17 @@ impl Workers {
 
     /// Has a file opened for a worker, unless earlier workers have left behind as many openers that hang over it as there
     /// may be workers.
-    fn open(&mut self, path: PathBuf, workers: &WorkerSettings) -> io::Result<(Opener, OwnedFd)> {
+    fn open(
+        &mut self,
+        path: PathBuf,
+        handing: Handing,
+        workers: &WorkerSettings,
+    ) -> io::Result<(Opener, OwnedFd)> {
         self.left.retain(|opener| !opener.is_over());
         if self.left.iter().filter(|opener| opener.path() == path).count() > bound(workers.most) {
             return Err(io::Error::other(format!("{} takes too long to be opened", path.display())));
         }
-        Opener::start(path)
+        Opener::start(path, handing)
     }
 
     /// A pool has at most its number of workers, and about as many again that are on their way out. A frontend that
@@ -189,7 +206,12 @@ mod tests {
     #[test]
     fn a_frontend_has_the_pools_of_the_settings_that_it_was_started_with_and_none_when_it_is_gone() {
         let settings = WorkerSettings { most: 1, ready: 1, requests_each: 1, flag: WorkerFlag::Processes };
-        let pool = Pool { instance: None, workers: settings, privileges: Privileges::Unprivileged };
+        let pool = Pool {
+            instance: None,
+            gssapi_for: None,
+            workers: settings,
+            privileges: Privileges::Unprivileged,
+        };
         let settings = |pools: usize| {
             let site = Site { pools: vec![pool.clone(); pools], ..Site::default() };
             Rc::new(Settings { sources: RawSettings::default(), site })

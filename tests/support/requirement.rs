@@ -43,6 +43,10 @@ pub enum Requirement {
     Kerberos,
     /// What gives a process another clock.
     Faketime,
+    /// What gets Kerberos tickets into a file.
+    Kinit,
+    /// GSSAPI for servers that use libsasl.
+    GssapiOfSasl,
     /// fail2ban, which reads log lines.
     Fail2ban,
     /// Prometheus' checks.
@@ -97,6 +101,10 @@ impl Requirement {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
             Self::Faketime => no_file(kerberos::FAKETIME, "libfaketime (tests/support/unpack.sh fetches it)"),
+            Self::Kinit => no_file(kerberos::KINIT, "kinit (tests/support/unpack.sh fetches it)"),
+            Self::GssapiOfSasl => slapd::gssapi_plugins()
+                .is_none()
+                .then(|| "needs GSSAPI for libsasl (tests/support/unpack.sh fetches it)".to_owned()),
             Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
             Self::Supervisord => {
                 no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")

@@ -10,7 +10,7 @@ use crate::support::certificates::Certificate;
 use crate::support::command::run;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -19,6 +19,18 @@ pub const PROGRAM: &str = "/usr/sbin/slapd";
 
 const PORT: u16 = 3389;
 const TLS_PORT: u16 = 3636;
+
+/// Where tests/support/unpack.sh leaves libsasl's plugin for GSSAPI. Where it is installed every program of libsasl prefers it.
+const GSSAPI: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/sasl-gssapi/usr/lib");
+
+/// `SASL_PATH` for programs of libsasl that are to speak GSSAPI, too; `None` without the plugin.
+pub fn gssapi_plugins() -> Option<PathBuf> {
+    let libraries = fs::read_dir(GSSAPI).into_iter().flatten().flatten();
+    let mut found = libraries.filter(|entry| entry.path().join("sasl2/libgssapiv2.so").exists());
+    let machine = found.next()?.file_name();
+    let [system, own] = ["/usr/lib", GSSAPI].map(|path| Path::new(path).join(&machine).join("sasl2"));
+    Some(format!("{}:{}", system.display(), own.display()).into())
+}
 
 /// How a slapd is to be.
 pub struct Slapd {
@@ -29,6 +41,7 @@ pub struct Slapd {
     is_encrypted_only: bool,
     requires_bind: bool,
     more: String,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 /// A running slapd; dropping it stops it.
@@ -36,6 +49,7 @@ pub struct RunningSlapd {
     directory: TempDir,
     address: Ipv4Addr,
     has_tls: bool,
+    environment: Vec<(&'static str, PathBuf)>,
     background: Option<Background>,
 }
 
@@ -50,6 +64,7 @@ impl Slapd {
             is_encrypted_only: false,
             requires_bind: false,
             more: String::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -88,6 +103,12 @@ impl Slapd {
         self
     }
 
+    /// Has this path in its environment.
+    pub fn with_environment(mut self, name: &'static str, path: &Path) -> Self {
+        self.environment.push((name, path.to_owned()));
+        self
+    }
+
     /// Starts it and waits until it serves.
     pub fn start(self) -> RunningSlapd {
         let directory = TempDir::new().unwrap();
@@ -100,7 +121,13 @@ impl Slapd {
         let finished = run(add);
         assert_eq!(finished.code, Some(0), "{finished:?}");
         let has_tls = self.certificate.is_some();
-        let mut slapd = RunningSlapd { directory, address: self.address, has_tls, background: None };
+        let mut slapd = RunningSlapd {
+            directory,
+            address: self.address,
+            has_tls,
+            environment: self.environment,
+            background: None,
+        };
         slapd.start_again();
         slapd
     }
@@ -178,6 +205,7 @@ impl RunningSlapd {
         }
         let mut command = Command::new(PROGRAM);
         command.args(["-d", "stats", "-h", &uris, "-f"]).arg(self.directory.path().join("slapd.conf"));
+        command.envs(self.environment.iter().cloned());
         let mut background = Background::start("slapd", &mut command);
         background.wait_until_listening(&[SocketAddr::from((self.address, PORT))]);
         self.background = Some(background);

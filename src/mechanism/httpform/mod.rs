@@ -53,7 +53,8 @@ pub const KEYS: &[&[&str]] = &[
 ];
 
 /// `-a httpform`
-pub const REMOTE: Remote = Remote { file: FileUse::Required, needs_file: |_| true, check };
+pub const REMOTE: Remote =
+    Remote { file: FileUse::Required, needs_file: |_| true, check, credentials: |_| None };
 
 fn check(sources: &RawSettings, _: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();

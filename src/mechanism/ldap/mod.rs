@@ -10,6 +10,7 @@ pub mod digest_md5;
 pub mod dn;
 pub mod exchange;
 pub mod filter;
+pub mod gssapi;
 pub mod ldap_conf;
 pub mod message;
 pub mod named;
@@ -33,7 +34,7 @@ pub use crate::settings::tokens;
 
 use crate::config::NetworkSettings;
 use crate::credentials::Credentials;
-use crate::mechanism::{FileUse, MechanismError, Remote};
+use crate::mechanism::{CredentialPath, FileUse, MechanismError, Remote};
 use crate::net::exchange::{PoolId, PoolSettings, Protocol, Server, TlsMode};
 use crate::outcome::Verdict;
 use crate::settings::file::Problem;
@@ -78,6 +79,9 @@ pub const KEYS: &[&[&str]] = &[
     &["ldap_realm", "ldap_sasl_realm"],
     &["ldap_sasl_secprops"],
     &["ldap_scram_min_rounds"],
+    &["ldap_krb5_keytab"],
+    &["ldap_krb5_ccache"],
+    &["ldap_krb5_principal"],
     &["ldap_start_tls"],
     &["ldap_tls_check_peer"],
     &["ldap_tls_cacert_file"],
@@ -90,12 +94,16 @@ pub const KEYS: &[&[&str]] = &[
 ];
 
 /// The entry in the table of mechanisms.
-pub const REMOTE: Remote = Remote { file: FileUse::Required, needs_file: |_| true, check };
+pub const REMOTE: Remote = Remote { file: FileUse::Required, needs_file: |_| true, check, credentials };
 
 fn check(sources: &RawSettings, _network: &NetworkSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
     Realms::read(sources, &mut problems);
     problems
+}
+
+fn credentials(sources: &RawSettings) -> Option<CredentialPath> {
+    Realms::read(sources, &mut Vec::new())?.credentials()
 }
 
 /// The mechanism as the settings say, without anything that drives it.

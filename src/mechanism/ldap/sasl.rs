@@ -8,10 +8,11 @@ mod tests;
 pub use identity::{Identity, Options};
 
 use super::digest_md5;
+use super::gssapi;
 use super::saslprep::prepared;
 use super::scram::{Challenge, Client, Verification, fresh_nonce};
 use crate::hash::{Hash, hmac};
-use crate::job::{Digest, Errand};
+use crate::job::{Digest, Errand, ErrandResult};
 use crate::secret::Secret;
 use std::rc::Rc;
 
@@ -28,9 +29,11 @@ pub enum Mechanism {
     DigestMd5,
     /// An older one yet, in which the server proves nothing: RFC 2195.
     CramMd5,
+    /// Kerberos, by a keytab or tickets of the daemon: RFC 4752.
+    Gssapi,
 }
 
-const NAMES: [(&str, Mechanism); 7] = [
+const NAMES: [(&str, Mechanism); 8] = [
     ("EXTERNAL", Mechanism::External),
     ("PLAIN", Mechanism::Plain),
     ("SCRAM-SHA-1", Mechanism::Scram(Digest::Sha1)),
@@ -38,11 +41,12 @@ const NAMES: [(&str, Mechanism); 7] = [
     ("SCRAM-SHA-512", Mechanism::Scram(Digest::Sha512)),
     ("DIGEST-MD5", Mechanism::DigestMd5),
     ("CRAM-MD5", Mechanism::CramMd5),
+    ("GSSAPI", Mechanism::Gssapi),
 ];
 
 /// The names of all, for messages.
 pub const WHAT_WORKS: &str =
-    "takes EXTERNAL, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512, DIGEST-MD5 or CRAM-MD5";
+    "takes EXTERNAL, GSSAPI, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512, DIGEST-MD5 or CRAM-MD5";
 
 impl Mechanism {
     /// The mechanism of that name, in any case.
@@ -53,6 +57,11 @@ impl Mechanism {
     /// The name that goes to the server.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, mechanism)| *mechanism == self).map_or("", |(name, _)| *name)
+    }
+
+    /// Whether it looks at a password. One that does not says who the daemon is, whatever a user has typed.
+    pub fn proves_password(self) -> bool {
+        !matches!(self, Self::External | Self::Gssapi)
     }
 }
 
@@ -73,6 +82,7 @@ enum State {
     /// Our first message says everything.
     Said,
     Scram(Box<Client>, Digest, Turn),
+    Gssapi(gssapi::Client),
 }
 
 /// Where a SCRAM dialogue is.
@@ -89,36 +99,37 @@ enum Turn {
 
 /// What comes next.
 pub enum Next {
-    /// This goes to the server.
-    Say(Secret),
-    /// A worker is to do this; then [`Dialogue::handle_key`].
-    Derive(Errand),
+    /// This goes to the server; nothing, if that has the first word.
+    Say(Option<Secret>),
+    /// A worker is to do this; then [`Dialogue::handle_errand`].
+    Work(Errand),
     /// The server refuses the login.
     Refused,
 }
 
 impl Dialogue {
-    /// Begins with the server of that name; the second is our first message, if we have the first word.
+    /// Begins with the server of that name; the second is what comes first.
     ///
     /// # Errors
     /// When there are no random bytes; the sentence is for the log.
-    pub fn begin(
-        mechanism: Mechanism,
-        identity: Rc<Identity>,
-        host: &str,
-    ) -> Result<(Self, Option<Secret>), String> {
-        let (state, message) = match mechanism {
-            Mechanism::External => (State::Said, Some(Secret::copy_of(&identity.acts_as))),
-            Mechanism::Plain => (State::Said, Some(plain(&identity))),
+    pub fn begin(mechanism: Mechanism, identity: Rc<Identity>, host: &str) -> Result<(Self, Next), String> {
+        let (state, next) = match mechanism {
+            Mechanism::External => (State::Said, Next::Say(Some(Secret::copy_of(&identity.acts_as)))),
+            Mechanism::Plain => (State::Said, Next::Say(Some(plain(&identity)))),
             Mechanism::Scram(digest) => {
                 let client = Client::new(digest, &identity.name, &identity.acts_as, fresh_nonce()?);
                 let client = client.with_least_rounds(identity.options.least_rounds);
                 let message = client.first_message();
-                (State::Scram(Box::new(client), digest, Turn::First), Some(message))
+                (State::Scram(Box::new(client), digest, Turn::First), Next::Say(Some(message)))
             }
-            Mechanism::DigestMd5 | Mechanism::CramMd5 => (State::Silent, None),
+            Mechanism::DigestMd5 | Mechanism::CramMd5 => (State::Silent, Next::Say(None)),
+            Mechanism::Gssapi => {
+                let (client, errand) =
+                    gssapi::Client::begin(host, &identity.options.principal, &identity.acts_as);
+                (State::Gssapi(client), Next::Work(errand))
+            }
         };
-        Ok((Self { mechanism, identity, host: host.to_owned(), state }, message))
+        Ok((Self { mechanism, identity, host: host.to_owned(), state }, next))
     }
 
     /// How.
@@ -131,13 +142,14 @@ impl Dialogue {
     /// # Errors
     /// When it makes no sense; the sentence is for the log.
     pub fn handle_challenge(&mut self, message: &[u8]) -> Result<Next, String> {
-        match &self.state {
-            State::Silent => return self.answer_challenge(message).map(Next::Say),
+        match &mut self.state {
+            State::Silent => return self.answer_challenge(message).map(say),
             State::DigestMd5(client) => {
                 client.verify(message)?;
                 self.state = State::Said;
-                return Ok(Next::Say(Secret::default()));
+                return Ok(say(Secret::default()));
             }
+            State::Gssapi(client) => return client.handle_challenge(message).map(Next::Work),
             State::Said | State::Scram(..) => {}
         }
         let State::Scram(client, digest, turn) = &mut self.state else {
@@ -150,7 +162,7 @@ impl Dialogue {
                     self.identity.key.borrow().as_ref().filter(|(known, _)| *known == challenge)
                 {
                     *turn = Turn::Proof;
-                    return client.final_message(key).map(Next::Say);
+                    return client.final_message(key).map(say);
                 }
                 let errand = Errand::DeriveKey {
                     digest: *digest,
@@ -159,13 +171,13 @@ impl Dialogue {
                     rounds: challenge.rounds,
                 };
                 *turn = Turn::Key(challenge);
-                Ok(Next::Derive(errand))
+                Ok(Next::Work(errand))
             }
             Turn::Proof => match client.verify(message)? {
                 Verification::Refused => Ok(Next::Refused),
                 Verification::Valid => {
                     *turn = Turn::Proved;
-                    Ok(Next::Say(Secret::default()))
+                    Ok(say(Secret::default()))
                 }
             },
             Turn::Key(_) | Turn::Proved => Err("the server goes on with SCRAM out of turn".to_owned()),
@@ -186,11 +198,22 @@ impl Dialogue {
         Ok(response)
     }
 
-    /// Takes the key that [`Next::Derive`] asked for, and gives what goes to the server.
+    /// Takes what [`Next::Work`] asked for, and gives what goes to the server.
     ///
     /// # Errors
-    /// When OpenSSL cannot do its part; the sentence is for the log.
-    pub fn handle_key(&mut self, key: Secret) -> Result<Secret, String> {
+    /// When the worker, or OpenSSL, cannot do its part; the sentence is for the log.
+    pub fn handle_errand(&mut self, result: ErrandResult) -> Result<Secret, String> {
+        match (result, &mut self.state) {
+            (ErrandResult::Key(key), _) => self.handle_key(key),
+            (ErrandResult::Gssapi(made), State::Gssapi(client)) => client.handle_token(made),
+            (ErrandResult::Failed(reason), _) => Err(reason),
+            (ErrandResult::Gssapi(_) | ErrandResult::Addresses(_) | ErrandResult::PasswordChecked(_), _) => {
+                Err("a worker mixed up its errands".to_owned())
+            }
+        }
+    }
+
+    fn handle_key(&mut self, key: Secret) -> Result<Secret, String> {
         let State::Scram(client, _, turn) = &mut self.state else {
             return Err("a key came that nobody had asked for".to_owned());
         };
@@ -215,6 +238,7 @@ impl Dialogue {
         match &mut self.state {
             State::Said | State::Scram(_, _, Turn::Proved) => Ok(()),
             State::DigestMd5(client) => client.verify(message.unwrap_or_default()),
+            State::Gssapi(client) => client.handle_success(),
             State::Silent => Err("the server accepts a login that has proved nothing".to_owned()),
             State::Scram(client, _, turn @ Turn::Proof) => {
                 match client.verify(message.unwrap_or_default())? {
@@ -228,6 +252,10 @@ impl Dialogue {
             State::Scram(..) => Err("the server accepts a login that has proved nothing".to_owned()),
         }
     }
+}
+
+fn say(message: Secret) -> Next {
+    Next::Say(Some(message))
 }
 
 /// RFC 2195, section 2: the login, and the challenge under the password as a key.

@@ -21,7 +21,7 @@ const MOST_NAMES: usize = 32;
 /// RFC 4422, section 3.1: the longest name, in bytes.
 const LONGEST_NAME: usize = 20;
 
-/// The strongest first. EXTERNAL is none of them: it looks at no password, so nobody else may choose it.
+/// The strongest first. EXTERNAL and GSSAPI are none of them: they look at no password, so nobody else may choose them.
 const STRENGTH: [Mechanism; 6] = [
     Mechanism::Scram(Digest::Sha512),
     Mechanism::Scram(Digest::Sha256),
@@ -65,6 +65,11 @@ impl Choice {
             [mechanism] => Some(mechanism),
             _ => None,
         }
+    }
+
+    /// Whether they prove a password; the others come alone.
+    pub fn proves_password(&self) -> bool {
+        self.0.iter().all(|mechanism| mechanism.proves_password())
     }
 
     /// Whether it is one of them.

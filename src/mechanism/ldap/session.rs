@@ -32,8 +32,8 @@ pub struct LdapSession {
     opening: Opening,
     /// Questions without an answer, by the number of the request.
     asked: HashMap<i32, Asked>,
-    /// A question whose answer needs a key first.
-    deriving: Option<(QuestionId, Login)>,
+    /// A question for which a worker is doing something.
+    worked_for: Option<(QuestionId, Login)>,
     last_number: i32,
     /// The place of the server in its pool.
     server: usize,
@@ -71,7 +71,7 @@ impl LdapSession {
             phase: Phase::Opening,
             opening: Opening::new(start_tls, account),
             asked: HashMap::new(),
-            deriving: None,
+            worked_for: None,
             last_number: 0,
             server: 0,
             host: String::new(),
@@ -169,7 +169,7 @@ impl LdapSession {
             return Ok(());
         }
         let reason = format!("the server ends the connection: {result}");
-        if self.phase == Phase::Ready && self.asked.is_empty() && self.deriving.is_none() {
+        if self.phase == Phase::Ready && self.asked.is_empty() && self.worked_for.is_none() {
             self.phase = Phase::Over;
             self.events.push_back(SessionEvent::Finished);
             return Ok(());
@@ -181,7 +181,7 @@ impl LdapSession {
         self.phase = Phase::Over;
         self.input.clear();
         self.asked.clear();
-        self.deriving = None;
+        self.worked_for = None;
         self.events.push_back(SessionEvent::Failed(failure));
     }
 }
@@ -228,8 +228,8 @@ impl Session for LdapSession {
 
     fn handle_errand(&mut self, result: ErrandResult) {
         let taken = match self.phase {
-            Phase::Opening => self.take_key_of_account(result),
-            Phase::Ready => self.take_key_of_user(result),
+            Phase::Opening => self.take_work_for_account(result),
+            Phase::Ready => self.take_work_for_user(result),
             Phase::Over => Ok(()),
         };
         taken.unwrap_or_else(|failure| self.fail(failure));
@@ -257,17 +257,6 @@ impl Session for LdapSession {
 
     fn next_event(&mut self) -> Option<SessionEvent<Answer>> {
         self.events.pop_front()
-    }
-}
-
-/// The key that a worker derived.
-fn key(result: ErrandResult) -> Result<Secret, Failure> {
-    match result {
-        ErrandResult::Key(key) => Ok(key),
-        ErrandResult::Failed(reason) => Err(Failure::new(FailureKind::Internal, reason)),
-        ErrandResult::Addresses(_) | ErrandResult::PasswordChecked(_) => {
-            Err(Failure::new(FailureKind::Internal, "a worker mixed up its errands"))
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod groups;
+mod kerberos;
 mod lookup;
 mod mechanisms;
 mod read;
@@ -21,6 +22,7 @@ use super::tokens::Template;
 use crate::config::layers::{self, Layers};
 use crate::config::selector::realm_of;
 use crate::config::site::Selector;
+use crate::mechanism::CredentialPath;
 use crate::net::exchange::{Server, TlsSettings};
 use crate::settings::file::{File, Problem, Section, Text};
 use crate::settings::keys::Keys;
@@ -106,9 +108,17 @@ pub struct Realms<T> {
     special: Vec<(Selector, T)>,
     /// `default_realm`
     default_realm: Vec<u8>,
+    /// What logins by GSSAPI are made with.
+    credentials: CredentialPath,
 }
 
 impl Realms<Settings> {
+    /// What the mechanism logs in with by GSSAPI; `None` if no account does.
+    pub fn credentials(&self) -> Option<CredentialPath> {
+        let uses_gssapi = self.all().any(|settings| settings.account.uses_gssapi());
+        uses_gssapi.then(|| self.credentials.clone())
+    }
+
     /// Reads everything; `None` when something is wrong with which the daemon cannot run.
     pub fn read(sources: &RawSettings, problems: &mut Vec<Problem>) -> Option<Self> {
         let conf = sources.ldap_conf.as_ref().map(|text| LdapConf::read(text, problems)).unwrap_or_default();
@@ -119,6 +129,7 @@ impl Realms<Settings> {
         let file = text.parse(problems);
         let own = file.for_mechanism(sources.instance.as_deref());
         let general = read::read(&mut Keys::new(text.path(), own.clone(), problems), &conf);
+        let credentials = kerberos::path(&mut Keys::new(text.path(), own.clone(), problems));
         let mut special = Vec::new();
         for Layers { selector, sections } in layers(text, &file, problems) {
             let sections = sections.into_iter().chain(own.iter().copied()).collect();
@@ -127,6 +138,9 @@ impl Realms<Settings> {
         }
         let mut keys = Keys::new(text.path(), vec![&file.general], problems);
         let default_realm = keys.text(&["default_realm"]).unwrap_or_default().as_bytes().to_vec();
+        for section in file.sections.iter().filter(|section| section.scope.is_about_logins()) {
+            kerberos::complain_of_section(&mut Keys::new(text.path(), vec![section], problems), section);
+        }
         // A line of the general part is read once for each realm, and is wrong as often.
         let mut seen = Vec::new();
         problems.retain(|problem| {
@@ -138,7 +152,7 @@ impl Realms<Settings> {
             return None;
         }
         let special = special.into_iter().map(|(selector, settings)| Some((selector, settings?)));
-        Some(Self { general: general?, special: special.collect::<Option<_>>()?, default_realm })
+        Some(Self { general: general?, special: special.collect::<Option<_>>()?, default_realm, credentials })
     }
 }
 
@@ -173,6 +187,7 @@ impl<T> Realms<T> {
             general: make(self.general),
             special: self.special.into_iter().map(|(selector, own)| (selector, make(own))).collect(),
             default_realm: self.default_realm,
+            credentials: self.credentials,
         }
     }
 

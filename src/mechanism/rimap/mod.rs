@@ -44,7 +44,7 @@ pub const KEYS: &[&[&str]] = &[
 ];
 
 /// The entry in the table of mechanisms.
-pub const REMOTE: Remote = Remote { file: FileUse::Optional, needs_file, check };
+pub const REMOTE: Remote = Remote { file: FileUse::Optional, needs_file, check, credentials: |_| None };
 
 /// With `-O` all that it says is about TLS. C never reads it.
 fn needs_file(option: Option<&OsStr>) -> bool {

@@ -267,7 +267,7 @@ fn addresses(result: ErrandResult) -> Result<Vec<SocketAddr>, String> {
     match result {
         ErrandResult::Addresses(addresses) => Ok(addresses),
         ErrandResult::Failed(reason) => Err(reason),
-        ErrandResult::PasswordChecked(_) | ErrandResult::Key(_) => {
+        ErrandResult::PasswordChecked(_) | ErrandResult::Key(_) | ErrandResult::Gssapi(_) => {
             Err("a worker mixed up its errands".to_owned())
         }
     }

@@ -160,7 +160,11 @@ impl Dispatcher {
         if !ipc::has_room_for(&errand, self.limits) {
             return self.actions.push_back(failed("it is too long for a worker"));
         }
-        let Some(pool) = self.errand_pool else {
+        let pool = match &errand {
+            Errand::Gssapi(_) => self.site.gssapi_pool(instance),
+            _ => self.errand_pool,
+        };
+        let Some(pool) = pool else {
             return self.actions.push_back(failed("there is no worker for it"));
         };
         let origin = login.and_then(|login| self.jobs.get(&login)).map(|login| login.origin.clone());

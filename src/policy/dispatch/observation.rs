@@ -40,7 +40,8 @@ impl Dispatcher {
     /// In the order of the site.
     pub fn pools(&self, now: Instant) -> Vec<PoolNow> {
         let named = self.pools.iter().zip(&self.site.pools).map(|(pool, settings)| {
-            let instance = settings.instance.and_then(|instance| self.site.instances.get(instance.0));
+            let instance = settings.instance.or(settings.gssapi_for);
+            let instance = instance.and_then(|instance| self.site.instances.get(instance.0));
             PoolNow { instance: instance.map(|instance| label(&instance.name)), ..pool.look(now) }
         });
         named.collect()

@@ -134,7 +134,8 @@ impl Dispatcher {
     }
 
     fn withdraw_errand(&mut self, errand: JobId, now: Instant) {
-        let pool = self.errand_pool.and_then(|pool| self.pools.get(pool));
+        let Some(Place::Pool(pool)) = self.jobs.get(&errand).map(|job| job.place) else { return };
+        let pool = self.pools.get(pool);
         if pool.is_some_and(|pool| pool.withdraw(errand, now)) {
             self.report(errand, ErrandResult::Failed(NOBODY_WAITS.to_owned()));
         }

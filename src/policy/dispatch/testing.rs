@@ -60,7 +60,12 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         option: None,
         line: None,
     };
-    let pool = |instance| Pool { instance, workers: service.workers.clone(), privileges: Privileges::Root };
+    let pool = |instance| Pool {
+        instance,
+        gssapi_for: None,
+        workers: service.workers.clone(),
+        privileges: Privileges::Root,
+    };
     let local = (0..instances.len()).filter(|place| instances[*place] == Works::InWorkers);
     let errands = instances.contains(&Works::AtServers).then(|| pool(None));
     let all: Vec<_> = (0..instances.len()).collect();

@@ -42,7 +42,7 @@ pub fn resolve(
     let mut instances = Instances::new(source, settings, sources.option.as_deref());
     let routes = routes::read(source, settings, &mut instances, &mut problems);
     let has_policy_server = weakforced::is_configured(sources);
-    let pools = pools::of(&instances, &routes.default, &settings.workers, has_policy_server);
+    let pools = pools::of(&instances, &routes.default, &settings.workers, has_policy_server, sources);
     let endpoints = endpoints::read(source, endpoints, &mut problems);
     problems.extend(instances.unused(source));
     let site = Site { instances: instances.into_found(), pools, routes, endpoints, has_policy_server };

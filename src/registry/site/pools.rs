@@ -1,10 +1,11 @@
-//! The pools of workers: one for each mechanism that blocks, and one for errands.
+//! The pools of workers: one for each mechanism that blocks, one for errands, and one for each login by GSSAPI.
 #![forbid(unsafe_code)]
 
 use super::instances::{Found, Instances};
 use crate::config::site::{InstanceId, Pool, Privileges, Route};
 use crate::config::{WorkerFlag, WorkerSettings};
-use crate::registry::{Kind, find};
+use crate::registry::{Kind, credentials_of, find};
+use crate::settings::raw_settings::RawSettings;
 
 /// The pools, those of mechanisms in their order. `workers` is `-n`, which each pool has for itself.
 ///
@@ -16,6 +17,7 @@ pub(super) fn of(
     default: &Route,
     workers: &WorkerSettings,
     has_policy_server: bool,
+    sources: &RawSettings,
 ) -> Vec<Pool> {
     let is_remote = |found: &Found| {
         find(found.instance.mechanism).is_some_and(|mechanism| matches!(mechanism.kind, Kind::Remote(..)))
@@ -27,14 +29,22 @@ pub(super) fn of(
             // With `-n 0` a process is started for each login.
             let all = if workers.flag == WorkerFlag::MaxProcesses { 1 } else { own.most };
             let workers = WorkerSettings { ready: ready(id, default, all), ..own };
-            Pool { instance: Some(id), workers, privileges: privileges_of(found) }
+            Pool { instance: Some(id), gssapi_for: None, workers, privileges: privileges_of(found) }
         })
         .collect();
     if has_policy_server || instances.iter().any(|(_, found)| is_remote(found)) {
         let workers = WorkerSettings { ready: 1, ..workers.clone() };
-        pools.push(Pool { instance: None, workers, privileges: Privileges::Unprivileged });
+        pools.push(Pool { instance: None, gssapi_for: None, workers, privileges: Privileges::Unprivileged });
     }
+    let logs_in = |(_, found): &(InstanceId, &Found)| credentials_of(&found.instance, sources).is_some();
+    pools.extend(instances.iter().filter(logs_in).map(|(id, _)| of_gssapi(id, workers)));
     pools
+}
+
+/// One worker, which is not replaced without need: a login takes several errands, and what is known of it stays there.
+fn of_gssapi(instance: InstanceId, workers: &WorkerSettings) -> Pool {
+    let workers = WorkerSettings { most: 1, ready: 1, requests_each: u32::MAX, ..workers.clone() };
+    Pool { instance: None, gssapi_for: Some(instance), workers, privileges: Privileges::Unprivileged }
 }
 
 fn privileges_of(found: &Found) -> Privileges {

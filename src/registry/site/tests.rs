@@ -3,7 +3,7 @@
 use super::*;
 use crate::cli::saslauthd::{Parsed, parse};
 use crate::config::site::{Continuation, InstanceId, Protocol, RealmPattern, Route, Selector};
-use crate::config::{Config, WorkerFlag};
+use crate::config::{Config, WorkerFlag, WorkerSettings};
 use crate::secret::Secret;
 use std::ffi::OsString;
 
@@ -78,6 +78,26 @@ fn the_mechanisms_of_a_are_asked_in_their_order() {
             .all(|after| *after == Continuation::Next)
     };
     assert!(site.routes.default.steps.iter().all(next));
+}
+
+/// What it knows of a login that has begun stays in the worker, so there is one and it stays.
+#[test]
+fn what_logs_in_by_gssapi_has_a_worker_for_it_that_nobody_else_uses() {
+    let by_gssapi = "ldap_use_sasl: yes\nldap_mech: GSSAPI\n";
+    let file = format!(
+        "mechanisms: corp other\n[mechanism corp]\ntype: ldap\n[mechanism other]\ntype: ldap\n{by_gssapi}"
+    );
+    let both = site("-n 3 --config=/c", &file);
+    let found = both.pools.iter().map(|pool| {
+        let WorkerSettings { most, ready, requests_each, .. } = pool.workers;
+        (pool.instance, pool.gssapi_for, most, ready, requests_each == u32::MAX)
+    });
+    let other = Some(InstanceId(1));
+    assert_eq!(found.collect::<Vec<_>>()[1..], [(None, other, 1, 1, true)]);
+    assert_eq!(both.errand_pool().map(|pool| pool.0), Some(0));
+    assert_eq!(both.gssapi_pool(InstanceId(1)).map(|pool| pool.0), Some(1));
+    assert_eq!(both.gssapi_pool(InstanceId(0)), None);
+    assert_eq!(both.remote_instances().count(), 2);
 }
 
 #[test]

@@ -6,10 +6,12 @@
 
 mod pace;
 
-use crate::ipc::{FILE_WANTED, encode_opened};
-use crate::mechanism::file::open_regular;
-use crate::sys::socket;
+use crate::ipc::{FILE_WANTED, OpenError, encode_opened};
+use crate::mechanism::file::{open_regular, system};
+use crate::mechanism::gssapi;
+use crate::sys::{memory_file, socket};
 use pace::Pace;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,15 @@ use std::time::Instant;
 
 /// In bytes: nothing here goes deep.
 const STACK: usize = 128 * 1024;
+
+/// What a worker gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handing {
+    /// The file itself, which it reads and does not open.
+    File,
+    /// What it holds, in a file in memory: a library opens it by a name, and so needs one that it may open.
+    Copy,
+}
 
 /// What opens the file for one worker.
 pub(super) struct Opener {
@@ -30,10 +41,10 @@ impl Opener {
     ///
     /// # Errors
     /// When there are no descriptors or threads left.
-    pub(super) fn start(path: PathBuf) -> io::Result<(Self, OwnedFd)> {
+    pub(super) fn start(path: PathBuf, handing: Handing) -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = socket::small_pair()?;
         let own_path = path.clone();
-        let serve = move || serve(&own_path, &ours);
+        let serve = move || serve(&own_path, handing, &ours);
         let thread = Builder::new().name("file opener".to_owned()).stack_size(STACK).spawn(serve)?;
         Ok((Self { path, thread }, theirs))
     }
@@ -51,7 +62,7 @@ impl Opener {
 
 /// Answers until the worker is gone. One that says anything else is not answered any more.
 #[allow(clippy::disallowed_methods, reason = "nobody but this worker waits for this thread")]
-fn serve(path: &Path, socket: &OwnedFd) {
+fn serve(path: &Path, handing: Handing, socket: &OwnedFd) {
     let mut pace = Pace::new(Instant::now());
     let mut message = [0; FILE_WANTED.len()];
     while let Ok(Some(_)) = socket::receive(socket.as_fd(), &mut message) {
@@ -59,30 +70,39 @@ fn serve(path: &Path, socket: &OwnedFd) {
             return;
         }
         thread::sleep(pace.wait(Instant::now()));
-        if answer(path, socket).is_err() {
+        if answer(path, handing, socket).is_err() {
             return;
         }
     }
 }
 
-fn answer(path: &Path, socket: &OwnedFd) -> io::Result<()> {
-    match open_regular(path) {
+fn answer(path: &Path, handing: Handing, socket: &OwnedFd) -> io::Result<()> {
+    let opened = open_regular(path).and_then(|file| match handing {
+        Handing::File => Ok(file),
+        Handing::Copy => copy(&file),
+    });
+    match opened {
         Ok(file) => socket::send_with_descriptor(socket.as_fd(), &encode_opened(Ok(())), file.as_fd()),
         Err(error) => socket::send(socket.as_fd(), &encode_opened(Err(error))),
     }
+}
+
+fn copy(file: &File) -> Result<File, OpenError> {
+    let copied = gssapi::read(file).and_then(|bytes| memory_file::holding(bytes.as_bytes()));
+    copied.map_err(|error| system(&error))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::ipc::{FILE_ANSWER, OpenError, decode_opened};
-    use std::fs::{self, File};
+    use crate::ipc::{FILE_ANSWER, decode_opened};
+    use std::fs;
     use std::io::Read;
     use std::time::Duration;
 
     fn opener(path: &Path) -> (Opener, OwnedFd) {
-        Opener::start(path.to_owned()).unwrap()
+        Opener::start(path.to_owned(), Handing::File).unwrap()
     }
 
     /// What a worker gets that asks once: what is in the file, or why not.
@@ -126,6 +146,20 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert_eq!(ask(&socket), Some(Err(OpenError::NotRegular)));
+        drop(socket);
+        wait_for_end(&opener);
+    }
+
+    #[test]
+    fn a_worker_that_gets_a_copy_has_what_is_at_the_path_and_no_more_of_it_than_a_keytab_can_have() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (opener, socket) = Opener::start(file.path().to_owned(), Handing::Copy).unwrap();
+        for text in ["one", "two"] {
+            fs::write(file.path(), text).unwrap();
+            assert_eq!(ask(&socket), Some(Ok(text.to_owned())));
+        }
+        fs::write(file.path(), vec![0; 2 << 20]).unwrap();
+        assert_eq!(ask(&socket), Some(Err(OpenError::System(libc::EFBIG))));
         drop(socket);
         wait_for_end(&opener);
     }

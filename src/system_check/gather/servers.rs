@@ -3,15 +3,18 @@
 
 use super::within::within;
 use crate::config::Config;
+use crate::mechanism::file::OpenedByPath;
 use crate::mechanism::{MechanismError, Reached};
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
 use crate::net::probe::Probed;
 use crate::registry::connect::{probe, probe_policy_server};
+use crate::registry::credentials_of;
 use crate::registry::load::Loaded;
 use crate::registry::reach_local;
+use crate::supervisor::credential_file;
 use crate::system_check::judge::servers::Contact;
 use crate::weakforced;
-use crate::worker::do_errand;
+use crate::worker::{do_errand, log_in_with};
 use std::time::Duration;
 
 /// A longer wait for a server's word is no use to whoever looks.
@@ -28,7 +31,11 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
     for (_, instance) in loaded.site.remote_instances() {
         let (instance, sources, network) = (instance.clone(), loaded.sources.copy(), network.clone());
         let name = instance.name.clone();
-        contacts.extend(of(&name, move || probe(&instance, &sources, &network, do_errand)));
+        let credentials = credentials_of(&instance, &sources).and_then(|path| credential_file::find(&path));
+        contacts.extend(of(&name, move || {
+            credentials.into_iter().for_each(|path| log_in_with(path.clone(), Box::new(OpenedByPath(path))));
+            probe(&instance, &sources, &network, do_errand)
+        }));
     }
     let sources = loaded.sources.copy();
     contacts.extend(of(weakforced::NAME, move || probe_policy_server(&sources, &network, do_errand)));

@@ -4,6 +4,7 @@ use crate::support::Launch;
 use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -69,6 +70,8 @@ impl Krb5File {
     /// With whatever is to be in it.
     pub fn of(text: &str) -> Self {
         let file = Self(TempDir::new().unwrap());
+        // As /etc is, so that a process without rights can read it.
+        fs::set_permissions(file.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(file.path(), text).unwrap();
         file
     }

@@ -3,9 +3,11 @@
 
 mod conf;
 mod silent;
+mod tickets;
 
 pub use conf::{Krb5Conf, Krb5File};
 pub use silent::SilentKdc;
+pub use tickets::{KINIT, Tickets};
 
 use crate::support::Launch;
 use crate::support::address::own_address;

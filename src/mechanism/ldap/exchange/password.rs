@@ -65,7 +65,9 @@ impl Check {
             ErrandResult::Failed(reason) => {
                 self.compare_slow(Comparison { failure: Some(reason), ..comparison })
             }
-            ErrandResult::Addresses(_) | ErrandResult::Key(_) => unavailable("a worker mixed up its errands"),
+            ErrandResult::Addresses(_) | ErrandResult::Key(_) | ErrandResult::Gssapi(_) => {
+                unavailable("a worker mixed up its errands")
+            }
         }
     }
 }

@@ -40,11 +40,13 @@ pub struct Options {
     pub realm: Vec<u8>,
     /// How many rounds SCRAM must have at least.
     pub least_rounds: u32,
+    /// The principal, for GSSAPI; empty for the first that the keytab or cache has.
+    pub principal: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { realm: Vec::new(), least_rounds: LEAST_ROUNDS }
+        Self { realm: Vec::new(), least_rounds: LEAST_ROUNDS, principal: String::new() }
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::result_code::ResultCode;
 use super::super::sasl::{Dialogue, Next};
 use super::super::verdict::{Meaning, Operation, meaning};
 use super::opening::sasl_bind;
-use super::{LdapSession, Phase, key, unexpected};
+use super::{LdapSession, Phase, unexpected};
 use crate::job::ErrandResult;
 use crate::net::exchange::{Failure, FailureKind, QuestionId, SessionEvent};
 use crate::secret::Secret;
@@ -77,11 +77,11 @@ impl LdapSession {
             Question::Bind { request, password } => (request, Pending::Bind(Rc::clone(password))),
             Question::SaslBind { choice, identity, tell_dn } => {
                 let mechanism = self.mechanism(choice)?;
-                let (dialogue, message) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
+                let (dialogue, next) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
                     .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
                 let password = Rc::clone(&identity.password);
                 let login = Login { dialogue: Box::new(dialogue), password, tell_dn: *tell_dn };
-                self.say(id, login, message.as_ref());
+                self.go_on_with_dialogue_of(id, login, next);
                 return Ok(());
             }
         };
@@ -182,16 +182,12 @@ impl LdapSession {
             }
             ResultCode::SASL_BIND_IN_PROGRESS => {
                 match login.dialogue.handle_challenge(message.unwrap_or_default()).map_err(unexpected)? {
-                    Next::Say(message) => self.say(id, login, Some(&message)),
-                    Next::Derive(errand) => {
-                        self.deriving = Some((id, login));
-                        self.events.push_back(SessionEvent::Errand(errand));
-                    }
                     // The bind has not come to its end, so no other can follow.
                     Next::Refused => {
                         let code = ResultCode::INVALID_CREDENTIALS;
                         self.answer_last(id, LdapResult { code, ..result }, &login.password);
                     }
+                    next => self.go_on_with_dialogue_of(id, login, next),
                 }
             }
             // slapd says this of a login that it does not know, and then of every other on the same connection.
@@ -201,6 +197,18 @@ impl LdapSession {
         Ok(())
     }
 
+    fn go_on_with_dialogue_of(&mut self, id: QuestionId, login: Login, next: Next) {
+        match next {
+            Next::Say(message) => self.say(id, login, message.as_ref()),
+            Next::Work(errand) => {
+                self.worked_for = Some((id, login));
+                self.events.push_back(SessionEvent::Errand(errand));
+            }
+            // Only a challenge can say so, and that has been looked at.
+            Next::Refused => {}
+        }
+    }
+
     /// Answers, and takes no further question.
     fn answer_last(&mut self, id: QuestionId, result: LdapResult, password: &Secret) {
         self.answer_bind(id, result, password);
@@ -208,13 +216,13 @@ impl LdapSession {
         self.events.push_back(SessionEvent::Finished);
     }
 
-    /// Takes the key that the user's bind waits for.
-    pub(super) fn take_key_of_user(&mut self, result: ErrandResult) -> Result<(), Failure> {
+    /// Takes what the user's bind waits for.
+    pub(super) fn take_work_for_user(&mut self, result: ErrandResult) -> Result<(), Failure> {
         let (id, mut login) = self
-            .deriving
+            .worked_for
             .take()
-            .ok_or_else(|| Failure::new(FailureKind::Internal, "a key came that nobody had asked for"))?;
-        let proof = login.dialogue.handle_key(key(result)?);
+            .ok_or_else(|| Failure::new(FailureKind::Internal, "a worker did what nobody had asked for"))?;
+        let proof = login.dialogue.handle_errand(result);
         let proof = proof.map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
         self.say(id, login, Some(&proof));
         Ok(())

@@ -7,7 +7,7 @@ use super::super::result_code::ResultCode;
 use super::super::sasl::{Dialogue, Identity, Next};
 use super::super::sasl_choice::{self, Choice};
 use super::super::settings::Account;
-use super::{LdapSession, Phase, key, unexpected};
+use super::{LdapSession, Phase, unexpected};
 use crate::job::ErrandResult;
 use crate::net::exchange::{Failure, FailureKind, SessionEvent};
 use crate::secret::Secret;
@@ -35,8 +35,8 @@ enum Step {
     Bind(i32),
     /// The request of this number is a bind by SASL.
     SaslBind(i32, Box<Dialogue>),
-    /// A worker is deriving a key for it.
-    Key(Box<Dialogue>),
+    /// A worker is doing something for it.
+    Work(Box<Dialogue>),
 }
 
 impl Opening {
@@ -141,25 +141,30 @@ impl LdapSession {
             }
             ResultCode::SASL_BIND_IN_PROGRESS => {
                 let next = dialogue.handle_challenge(message.unwrap_or_default());
-                match next.map_err(|reason| self.no_account(&reason))? {
-                    Next::Say(message) => self.say_sasl(dialogue, Some(&message)),
-                    Next::Derive(errand) => {
-                        self.opening.step = Step::Key(dialogue);
-                        self.events.push_back(SessionEvent::Errand(errand));
-                    }
-                    Next::Refused => return Err(self.no_account("SCRAM ends with an error")),
-                }
-                Ok(())
+                let next = next.map_err(|reason| self.no_account(&reason))?;
+                self.go_on_with_dialogue(dialogue, next)
             }
             _ => Err(self.no_account_for(result)),
         }
     }
 
-    pub(super) fn take_key_of_account(&mut self, result: ErrandResult) -> Result<(), Failure> {
-        let Step::Key(mut dialogue) = std::mem::replace(&mut self.opening.step, Step::Connecting) else {
-            return Err(Failure::new(FailureKind::Internal, "a key came that nobody had asked for"));
+    fn go_on_with_dialogue(&mut self, dialogue: Box<Dialogue>, next: Next) -> Result<(), Failure> {
+        match next {
+            Next::Say(message) => self.say_sasl(dialogue, message.as_ref()),
+            Next::Work(errand) => {
+                self.opening.step = Step::Work(dialogue);
+                self.events.push_back(SessionEvent::Errand(errand));
+            }
+            Next::Refused => return Err(self.no_account("SCRAM ends with an error")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_work_for_account(&mut self, result: ErrandResult) -> Result<(), Failure> {
+        let Step::Work(mut dialogue) = std::mem::replace(&mut self.opening.step, Step::Connecting) else {
+            return Err(Failure::new(FailureKind::Internal, "a worker did what nobody had asked for"));
         };
-        let message = dialogue.handle_key(key(result)?).map_err(|reason| self.no_account(&reason))?;
+        let message = dialogue.handle_errand(result).map_err(|reason| self.no_account(&reason))?;
         self.say_sasl(dialogue, Some(&message));
         Ok(())
     }
@@ -181,10 +186,9 @@ impl LdapSession {
 
     fn begin_sasl(&mut self, choice: &Choice, identity: &Rc<Identity>) -> Result<(), Failure> {
         let mechanism = self.mechanism(choice)?;
-        let (dialogue, message) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
+        let (dialogue, next) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
             .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
-        self.say_sasl(Box::new(dialogue), message.as_ref());
-        Ok(())
+        self.go_on_with_dialogue(Box::new(dialogue), next)
     }
 
     fn say_sasl(&mut self, dialogue: Box<Dialogue>, message: Option<&Secret>) {

@@ -1,6 +1,8 @@
 //! Conversations: what a server says, whole or byte by byte, and what comes of it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod gssapi;
+
 use super::super::message::{BindCredentials, Search};
 use super::super::named::Named;
 use super::super::result_code::ResultCode;

@@ -4,6 +4,7 @@
 use super::super::sasl::{Identity, Mechanism, Options};
 use super::super::sasl_choice::Choice;
 use super::super::scram::LEAST_ROUNDS;
+use super::kerberos;
 use crate::mechanism::pbkdf2::MOST_ROUNDS;
 use crate::secret::Secret;
 use crate::settings::keys::Keys;
@@ -36,6 +37,12 @@ impl Account {
         match self {
             Self::Anonymous => "nobody".to_owned(),
             Self::Simple { dn, .. } => dn.clone(),
+            Self::Sasl(choice, identity) if choice.has(Mechanism::Gssapi) => {
+                match identity.options.principal.as_str() {
+                    "" => choice.name().to_owned(),
+                    principal => format!("{principal} by {}", choice.name()),
+                }
+            }
             Self::Sasl(choice, identity) if identity.name.is_empty() => choice.name().to_owned(),
             Self::Sasl(choice, identity) => {
                 format!("{} by {}", String::from_utf8_lossy(&identity.name), choice.name())
@@ -50,6 +57,11 @@ impl Account {
             Self::Simple { password, .. } => Some(password),
             Self::Sasl(_, identity) => Some(&identity.password),
         }
+    }
+
+    /// Whether it logs in by GSSAPI.
+    pub fn uses_gssapi(&self) -> bool {
+        matches!(self, Self::Sasl(choice, _) if choice.has(Mechanism::Gssapi))
     }
 
     /// The account of `ldap_bind_dn`.
@@ -76,7 +88,7 @@ impl Account {
         let name = text(keys.text(&NAME));
         let acts_as = text(keys.text(&ACTS_AS));
         let password = keys.secret(&PASSWORD).unwrap_or_default();
-        if needed && !choice.has(Mechanism::External) && (name.is_empty() || password.is_empty()) {
+        if needed && choice.proves_password() && (name.is_empty() || password.is_empty()) {
             let what = choice
                 .only()
                 .map_or_else(|| "ldap_use_sasl".to_owned(), |known| format!("ldap_mech {}", known.name()));
@@ -92,11 +104,13 @@ impl Account {
 
 fn read_options(keys: &mut Keys<'_>, choice: &Choice) -> Options {
     let realm = keys.text(&REALM).unwrap_or_default().as_bytes().to_vec();
-    if !choice.has(Mechanism::DigestMd5) {
+    if choice.has(Mechanism::Gssapi) {
+        warn(keys, &REALM, "has no effect: the realm is that of ldap_krb5_principal, or of krb5.conf");
+    } else if !choice.has(Mechanism::DigestMd5) {
         warn(keys, &REALM, "has no effect: only DIGEST-MD5 has realms");
     }
     let least_rounds = keys.number(&["ldap_scram_min_rounds"], 1..=MOST_ROUNDS).unwrap_or(LEAST_ROUNDS);
-    Options { realm, least_rounds }
+    Options { realm, least_rounds, principal: kerberos::principal(keys, choice) }
 }
 
 fn warn(keys: &mut Keys<'_>, names: &[&str], what: &str) {

@@ -37,16 +37,19 @@ fn read_names(keys: &mut Keys<'_>, entry: &Entry, names: &str) -> Option<Choice>
     if names.len() > known.len() {
         keys.warn(entry, &format!("has names that are ignored: it {WHAT_WORKS}"));
     }
-    if known.len() > 1 && known.contains(&Mechanism::External) {
-        let what = match first {
-            Mechanism::External => "begins with EXTERNAL, which uses no password: the others are ignored",
-            _ => "has EXTERNAL, which uses no password, among others: it is ignored",
+    let without_password = known.iter().find(|mechanism| !mechanism.proves_password());
+    if let (Some(mechanism), true) = (without_password, known.len() > 1) {
+        let name = mechanism.name();
+        let what = if mechanism == first {
+            format!("begins with {name}, which uses no password: the others are ignored")
+        } else {
+            format!("has {name}, which uses no password, among others: it is ignored")
         };
-        keys.warn(entry, what);
+        keys.warn(entry, &what);
     }
-    match first {
-        Mechanism::External => Some(Mechanism::External.into()),
-        _ => Choice::of(&known),
+    match first.proves_password() {
+        false => Some((*first).into()),
+        true => Choice::of(&known),
     }
 }
 
@@ -67,6 +70,8 @@ fn check_properties(keys: &mut Keys<'_>, mut choice: Choice, encrypted: bool) ->
                 Some(others) => choice = others,
                 None => keys.complain(entry, "requires noplain, but ldap_mech is PLAIN"),
             },
+            // A password can be guessed from what is seen of it, a key of Kerberos or TLS cannot.
+            ("nodict", _) if choice.has(Mechanism::Gssapi) => {}
             ("forwardsec" | "nodict", _) if !choice.has(Mechanism::External) => {
                 keys.complain(entry, &format!("requires {property}, which ldap_mech cannot provide"));
             }

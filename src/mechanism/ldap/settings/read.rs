@@ -5,7 +5,6 @@ use super::super::cipher;
 use super::super::filter::Filter;
 use super::super::ldap_conf::LdapConf;
 use super::super::message::{Dereference, Scope};
-use super::super::sasl::Mechanism;
 use super::super::sasl_choice::Choice;
 use super::super::tokens::Template;
 use super::account::Account;
@@ -61,7 +60,7 @@ fn accept_without_effect(keys: &mut Keys<'_>) {
     keys.text(&["ldap_debug"]);
 }
 
-/// SASL knows no DN to bind as, so with it `bind` is `fastbind`, as in C. Only EXTERNAL proves no password: with it
+/// SASL knows no DN to bind as, so with it `bind` is `fastbind`, as in C. EXTERNAL and GSSAPI prove no password: with these
 /// the account searches, and users bind with their passwords as ever.
 fn read_method(keys: &mut Keys<'_>, choice: Option<&Choice>, base: &Template) -> Option<Method> {
     #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,16 +71,19 @@ fn read_method(keys: &mut Keys<'_>, choice: Option<&Choice>, base: &Template) ->
     }
     let words = [("bind", Word::Bind), ("custom", Word::Custom), ("fastbind", Word::FastBind)];
     let word = keys.lenient_choice(&["ldap_auth_method"], &words).unwrap_or(Word::Bind);
-    let is_external = choice.is_some_and(|choice| choice.has(Mechanism::External));
+    let without_password = choice.filter(|choice| !choice.proves_password());
     match (word, choice) {
         (Word::Custom, _) => {
             let attribute = keys.text(&["ldap_password_attr"]).unwrap_or("userPassword").to_owned();
             Some(Method::Custom(read_lookup(keys, base)?, attribute))
         }
-        (Word::Bind, _) if choice.is_none() || is_external => Some(Method::Bind(read_lookup(keys, base)?)),
-        (Word::FastBind, _) if is_external => {
+        (Word::Bind, _) if choice.is_none() || without_password.is_some() => {
+            Some(Method::Bind(read_lookup(keys, base)?))
+        }
+        (Word::FastBind, Some(choice)) if without_password.is_some() => {
             if let Some(entry) = keys.entry(&["ldap_auth_method"]) {
-                keys.complain(entry, "is fastbind, but EXTERNAL as ldap_mech uses no password");
+                let name = choice.name();
+                keys.complain(entry, &format!("is fastbind, but {name} as ldap_mech uses no password"));
             }
             None
         }

@@ -135,15 +135,15 @@ fn with_sasl_users_bind_by_sasl_unless_that_proves_nothing() {
 #[test]
 fn a_mechanism_that_is_not_spoken_is_an_error_that_names_those_that_are() {
     let what_works = sasl::WHAT_WORKS;
-    for name in ["GSSAPI", "NTLM", "LOGIN"] {
+    for name in ["GSS-SPNEGO", "NTLM", "LOGIN"] {
         let file = format!("ldap_use_sasl: yes\nldap_sasl_mech: {name}\n");
         assert_eq!(errors(&file), [format!("2:17: ldap_sasl_mech {what_works}")]);
     }
-    let list = "ldap_use_sasl: yes\nldap_mech: GSSAPI SCRAM-SHA-256 PLAIN\n";
+    let list = "ldap_use_sasl: yes\nldap_mech: NTLM SCRAM-SHA-256 PLAIN\n";
     let passed_over = format!("2:12: ldap_mech has names that are ignored: it {what_works}");
     let plain = "2:12: ldap_mech has PLAIN, which is not chosen where a server has no TLS".to_owned();
     assert_eq!(warnings(list), [passed_over, plain]);
-    assert_eq!(warnings("ldap_mech: GSSAPI\n"), [""; 0], "without ldap_use_sasl it means nothing, as in C");
+    assert_eq!(warnings("ldap_mech: NTLM\n"), [""; 0], "without ldap_use_sasl it means nothing, as in C");
 }
 
 #[test]
@@ -159,14 +159,60 @@ fn among_several_mechanisms_the_server_has_a_say() {
     }
     let noplain = choice("ldap_sasl_secprops: noplain\n");
     assert!(!noplain.has(Mechanism::Plain) && noplain.has(Mechanism::DigestMd5));
-    // EXTERNAL proves no password, so that it is never one of several.
-    for (names, is_bind) in [("EXTERNAL DIGEST-MD5", true), ("DIGEST-MD5 EXTERNAL", false)] {
+    // These prove no password, so that they are never one of several.
+    for (names, is_bind, told) in [
+        ("EXTERNAL DIGEST-MD5", true, "EXTERNAL"),
+        ("DIGEST-MD5 EXTERNAL", false, "EXTERNAL"),
+        ("GSSAPI SCRAM-SHA-256", true, "GSSAPI"),
+        ("SCRAM-SHA-256 GSSAPI", false, "GSSAPI"),
+    ] {
         let (realms, problems) = read_both(&format!("ldap_use_sasl: yes\nldap_mech: {names}\n"), None);
-        assert!(problems[0].contains("EXTERNAL, which uses no password"), "{problems:?}");
+        assert!(problems[0].contains(&format!("{told}, which uses no password")), "{problems:?}");
         assert_eq!(matches!(realms.unwrap().general.method, Method::Bind(_)), is_bind, "{names}");
     }
     let needed = errors("ldap_use_sasl: yes\nldap_auth_method: custom\n");
     assert_eq!(needed, [" ldap_use_sasl needs ldap_id and ldap_bind_pw"]);
+}
+
+/// What a file says of GSSAPI, without the three lines that are always there.
+fn gssapi(more: &str) -> String {
+    format!("ldap_use_sasl: yes\nldap_mech: GSSAPI\nldap_auth_method: bind\n{more}")
+}
+
+#[test]
+fn by_gssapi_the_account_searches_and_users_bind_with_their_passwords() {
+    let settings = settings(&gssapi("ldap_krb5_keytab: /k\nldap_krb5_principal: mail@EXAMPLE.ORG\n"));
+    assert!(matches!(settings.method, Method::Bind(_)) && settings.account.uses_gssapi());
+    assert_eq!(settings.account.name(), "mail@EXAMPLE.ORG by GSSAPI");
+    let errors = errors(&gssapi("").replace("bind", "fastbind"));
+    assert!(errors[0].contains("GSSAPI as ldap_mech uses no password"), "{errors:?}");
+}
+
+#[test]
+fn a_login_by_gssapi_is_made_with_the_keytab_before_the_tickets_and_those_before_the_environment() {
+    let credentials = |file: &str| {
+        let (realms, problems) = read_both(file, None);
+        (realms.unwrap().credentials(), problems.len())
+    };
+    let configured = |path: &str| Some(CredentialPath::Configured(path.into()));
+    assert_eq!(credentials(&gssapi("ldap_krb5_keytab: FILE:/k\n")), (configured("/k"), 0));
+    assert_eq!(credentials(&gssapi("ldap_krb5_ccache: /c\n")), (configured("/c"), 0));
+    assert_eq!(credentials(&gssapi("ldap_krb5_ccache: /c\nldap_krb5_keytab: /k\n")), (configured("/k"), 1));
+    assert_eq!(credentials(&gssapi("")), (Some(CredentialPath::OfEnvironment), 0));
+    let of_realm = "[realm x]\nldap_use_sasl: yes\nldap_mech: GSSAPI\n";
+    assert_eq!(credentials(of_realm), (Some(CredentialPath::OfEnvironment), 0));
+    let unused = "ldap_krb5_keytab: /k\nldap_use_sasl: yes\nldap_mech: EXTERNAL\n";
+    assert_eq!(credentials(unused), (None, 1), "it has no effect, which is a warning");
+}
+
+#[test]
+fn what_cannot_be_handed_over_and_what_cannot_differ_is_an_error() {
+    for name in ["KCM:", "KEYRING:persistent:0", "DIR:/x", "relative"] {
+        let errors = errors(&gssapi(&format!("ldap_krb5_ccache: {name}\n")));
+        assert!(errors[0].starts_with("4:19: ldap_krb5_ccache takes the absolute path"), "{errors:?}");
+    }
+    let errors = errors(&gssapi("[realm x]\nldap_krb5_keytab: /k\n"));
+    assert!(errors[0].contains("ldap_krb5_keytab is not for a realm or a service"), "{errors:?}");
 }
 
 #[test]

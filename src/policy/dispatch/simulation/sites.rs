@@ -44,7 +44,7 @@ fn pool(random: &mut Random, instance: Option<InstanceId>) -> Pool {
         requests_each: if one_each { 1 } else { 1 + random.below(20) as u32 },
         flag: WorkerFlag::Processes,
     };
-    Pool { instance, workers, privileges: Privileges::Root }
+    Pool { instance, gssapi_for: None, workers, privileges: Privileges::Root }
 }
 
 fn selector(random: &mut Random) -> Selector {

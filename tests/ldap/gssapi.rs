@@ -1,0 +1,260 @@
+//! The service account logs in by GSSAPI: slapd and a Kerberos server of the test's own.
+
+use super::{ask, launch, unavailable};
+use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, SilentKdc, Tickets};
+use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD, gssapi_plugins};
+use crate::support::waiting::eventually;
+use crate::support::{Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+for_both!(
+    a_key_of_the_environment_serves,
+    tickets_of_the_environment_serve,
+    who_has_typed_what_is_asked_of_the_directory,
+    without_tickets_nobody_can_be_asked,
+);
+
+/// The account that searches, as a principal.
+const PRINCIPAL: &str = "service";
+
+/// How much later than they end tickets are still taken; five minutes, where nothing else is said.
+const SKEW: Duration = Duration::from_secs(1);
+
+/// A directory that takes no search of a stranger, and what it and its clients know of Kerberos.
+struct Site {
+    kerberos: Kerberos,
+    slapd: RunningSlapd,
+    conf: Krb5File,
+}
+
+impl Site {
+    fn start() -> Self {
+        Self::with(|conf| conf, |slapd| slapd)
+    }
+
+    fn with(conf: impl FnOnce(Krb5Conf) -> Krb5Conf, more: impl FnOnce(Slapd) -> Slapd) -> Self {
+        let kerberos = Kerberos::start(&[]);
+        let slapd = Slapd::new(Entries::new().user("anna", "right").user("berta", "also right"));
+        let host = slapd.address().to_string();
+        let service = format!("ldap/{host}");
+        kerberos.add_service(PRINCIPAL);
+        kerberos.add_service(&service);
+        let conf = conf(kerberos.conf()).write();
+        let slapd = slapd
+            .closed_to_strangers()
+            .with_line(&format!("sasl-host {host}"))
+            .with_line(&format!("sasl-realm {REALM}"))
+            .with_line(&format!(
+                "authz-regexp \"uid={PRINCIPAL},(cn=[^,]*,)?cn=gssapi,cn=auth\" \"{SERVICE}\""
+            ))
+            .with_environment("SASL_PATH", &gssapi_plugins().unwrap())
+            .with_environment("KRB5_CONFIG", &conf.path())
+            .with_environment("KRB5_KTNAME", &kerberos.keytab(&service, "slapd.keytab"));
+        Self { slapd: more(slapd).start(), kerberos, conf }
+    }
+
+    /// The key of the account, for nobody but root.
+    fn keytab(&self) -> PathBuf {
+        self.kerberos.keytab(PRINCIPAL, "service.keytab")
+    }
+
+    fn settings(&self, method: &str, more: &str) -> String {
+        format!(
+            "ldap_servers: {}\nldap_search_base: {PEOPLE}\nldap_use_sasl: yes\nldap_mech: GSSAPI\n\
+             ldap_auth_method: {method}\n{more}",
+            self.slapd.uri()
+        )
+    }
+
+    /// A daemon with this environment.
+    fn launch(&self, program: Program, settings: &str, environment: &[(&str, &str)]) -> Launch {
+        let conf = self.conf.path().display().to_string();
+        let plugins = gssapi_plugins().unwrap().display().to_string();
+        let own = [("KRB5_CONFIG", conf.as_str()), ("SASL_PATH", plugins.as_str())];
+        let environment = own.into_iter().chain(environment.iter().copied());
+        let prefix = ["env".to_owned()].into_iter();
+        let prefix = prefix.chain(environment.map(|(name, value)| format!("{name}={value}")));
+        launch(program, settings).behind(&prefix.collect::<Vec<_>>())
+    }
+
+    /// Ours with a keytab that a key names.
+    fn ours(&self, keytab: &Path, more: &str) -> Daemon {
+        let settings = self.settings("bind", &format!("ldap_krb5_keytab: {}\n{more}", keytab.display()));
+        self.launch(Program::Ours, &settings, &[]).start()
+    }
+}
+
+fn expect_judgement(daemon: &Daemon) {
+    for _ in 0..2 {
+        assert_eq!(ask(daemon, "anna", "right"), "OK");
+        assert_eq!(ask(daemon, "anna", "wrong"), "NO");
+        assert_eq!(ask(daemon, "anna", "also right"), "NO");
+        assert_eq!(ask(daemon, "nobody", "right"), "NO");
+    }
+}
+
+fn a_key_of_the_environment_serves(program: Program) {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let keytab = site.keytab().display().to_string();
+    let environment = [("KRB5_CLIENT_KTNAME", keytab.as_str()), ("KRB5CCNAME", "MEMORY:saslauthd")];
+    let daemon = site.launch(program, &site.settings("custom", ""), &environment).start();
+    expect_judgement(&daemon);
+    assert!(site.slapd.logged(&format!("BIND dn=\"{SERVICE}\" mech=GSSAPI")) > 0);
+}
+
+fn tickets_of_the_environment_serve(program: Program) {
+    require!(Slapd, Kerberos, Kinit, GssapiOfSasl);
+    let site = Site::start();
+    let tickets = Tickets::of(&site.kerberos, PRINCIPAL, &site.keytab(), "10h");
+    let cache = format!("FILE:{}", tickets.path().display());
+    let daemon = site.launch(program, &site.settings("custom", ""), &[("KRB5CCNAME", &cache)]).start();
+    expect_judgement(&daemon);
+}
+
+/// C binds once more by GSSAPI, as itself, and so lets in everybody with any password.
+fn who_has_typed_what_is_asked_of_the_directory(program: Program) {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let keytab = site.keytab().display().to_string();
+    let environment = [("KRB5_CLIENT_KTNAME", keytab.as_str()), ("KRB5CCNAME", "MEMORY:saslauthd")];
+    let daemon = site.launch(program, &site.settings("bind", ""), &environment).start();
+    let wrong = program.better("a password is checked by a bind with it", "OK", "NO");
+    assert_eq!(ask(&daemon, "anna", "right"), "OK");
+    assert_eq!(ask(&daemon, "anna", "wrong"), wrong);
+    assert_eq!(ask(&daemon, "nobody", "right"), wrong);
+    let was_asked = site.slapd.logged("BIND dn=\"uid=anna") > 0;
+    assert_eq!(was_asked, program.better("the directory is who checks it", false, true));
+}
+
+fn without_tickets_nobody_can_be_asked(program: Program) {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let environment = [("KRB5CCNAME", "FILE:/nonexistent/tickets")];
+    let daemon = site.launch(program, &site.settings("custom", ""), &environment).start();
+    assert_eq!(ask(&daemon, "anna", "right"), unavailable(program));
+    if program == Program::Ours {
+        daemon.log.wait_for("/nonexistent/tickets cannot be opened: No such file or directory");
+    }
+}
+
+#[test]
+fn a_keytab_that_only_root_can_read_serves_a_worker_that_is_not_root() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let keytab = site.keytab();
+    let daemon = site.ours(&keytab, &format!("ldap_krb5_principal: {PRINCIPAL}@{REALM}\n"));
+    expect_judgement(&daemon);
+    let daemon = site.ours(&keytab, "ldap_krb5_principal: somebody\n");
+    assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
+    daemon.log.wait_for("somebody cannot log in with");
+}
+
+#[test]
+fn tickets_that_have_expired_are_an_outage_until_they_are_renewed() {
+    require!(Slapd, Kerberos, Kinit, GssapiOfSasl);
+    let site = Site::with(|conf| conf.with(&format!("clockskew = {}", SKEW.as_secs())), |slapd| slapd);
+    let keytab = site.keytab();
+    let tickets = Tickets::of(&site.kerberos, PRINCIPAL, &keytab, "1s");
+    eventually("the tickets expire", || (!tickets.are_valid()).then_some(()));
+    let expired = Instant::now();
+    eventually("nobody takes them any more", || (expired.elapsed() > SKEW * 2).then_some(()));
+    let settings = site.settings("bind", &format!("ldap_krb5_ccache: {}\n", tickets.path().display()));
+    let daemon = site.launch(Program::Ours, &settings, &[]).start();
+    assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
+    daemon.log.wait_for("the service account GSSAPI cannot bind");
+    tickets.renew(&site.kerberos, PRINCIPAL, &keytab, "10h");
+    eventually("the new tickets serve", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
+    expect_judgement(&daemon);
+}
+
+#[test]
+fn a_keytab_that_is_too_old_is_an_outage_until_there_is_another() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let keytab = site.keytab();
+    site.kerberos.change_key(PRINCIPAL);
+    let daemon = site.ours(&keytab, "");
+    assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
+    fs::copy(site.kerberos.keytab(PRINCIPAL, "new.keytab"), &keytab).unwrap();
+    eventually("the new keytab serves", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
+    expect_judgement(&daemon);
+    let before = binds(&site);
+    daemon.process.signal("HUP");
+    eventually("the next frontend logs in", || {
+        assert_eq!(ask(&daemon, "anna", "right"), "OK");
+        (binds(&site) > before).then_some(())
+    });
+}
+
+/// How often the account has logged in.
+fn binds(site: &Site) -> usize {
+    site.slapd.logged(&format!("BIND dn=\"{SERVICE}\" mech=GSSAPI"))
+}
+
+/// Nobody but those who need it waits for a Kerberos server that says nothing.
+#[test]
+fn a_silent_kerberos_server_holds_up_nobody_who_does_not_need_it() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let keytab = site.keytab();
+    let simple = format!(
+        "ldap_timeout: 3\n[realm simple.test]\nldap_use_sasl: no\nldap_bind_dn: {SERVICE}\nldap_bind_pw: {SERVICE_PASSWORD}\n"
+    );
+    let daemon = site.ours(&keytab, &simple);
+    let of_other = Request::new("anna", "right").service("smtp").realm("simple.test");
+    site.kerberos.signal("STOP");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| ask(&daemon, "anna", "right"));
+        let began = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(daemon.ask(&of_other), "OK");
+        }
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert_eq!(waiting.join().unwrap(), unavailable(Program::Ours));
+    });
+    site.kerberos.signal("CONT");
+    eventually("it serves again", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
+}
+
+/// What the first one costs is paid once for a ticket, not for each login.
+#[test]
+fn where_the_first_kerberos_server_is_silent_the_second_is_asked() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let silent = SilentKdc::start();
+    let conf = |conf: Krb5Conf| conf.first_ask(REALM, silent.address());
+    let site = Site::with(conf, |slapd| slapd);
+    let daemon = site.ours(&site.keytab(), "");
+    eventually("it serves", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
+    assert!(silent.heard() > 0);
+    expect_judgement(&daemon);
+}
+
+#[test]
+fn many_logins_at_once_share_what_the_account_has_opened() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let daemon = site.ours(&site.keytab(), "");
+    thread::scope(|scope| {
+        for number in 0..50 {
+            let daemon = &daemon;
+            scope.spawn(move || {
+                let (password, expected) = if number % 5 == 0 { ("wrong", "NO") } else { ("right", "OK") };
+                assert_eq!(ask(daemon, "anna", password), expected);
+            });
+        }
+    });
+    assert!((1..=50).contains(&binds(&site)));
+}
+
+#[test]
+fn a_directory_that_insists_on_a_layer_of_sasl_is_told_and_tls_is_named() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::with(|conf| conf, |slapd| slapd.with_line("sasl-secprops minssf=1"));
+    let daemon = site.ours(&site.keytab(), "");
+    assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
+    daemon.log.wait_for("it needs ldaps:// or ldap_start_tls");
+}
