@@ -11,6 +11,7 @@ pub mod host_name;
 pub mod impersonation;
 pub mod inherited;
 pub mod inode;
+mod library;
 pub mod memory;
 pub mod openssl;
 pub mod own_binary;

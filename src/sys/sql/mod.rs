@@ -3,7 +3,17 @@
 //!
 //! Calls block, each for no longer than its [`Target`] says. What a server sends is not trusted.
 
+mod authorities;
+mod errors;
+mod mysql;
+mod postgresql;
+mod sqlite;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use crate::secret::Secret;
+use std::ffi::{CStr, c_char};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,7 +120,7 @@ pub enum ErrorKind {
     Overloaded,
     /// Somebody else holds the table or the file, or the transaction must be tried again.
     Locked,
-    /// It took longer than it may. The connection is of no use any more.
+    /// It took longer than it may, by our clock or by a bound that the server has.
     TooSlow,
     /// The client library is missing or lacks a function.
     Library,
@@ -129,8 +139,9 @@ pub trait Connection {
     /// Asks one question.
     ///
     /// # Errors
-    /// After [`ErrorKind::Lost`] and [`ErrorKind::TooSlow`] the connection is of no use; [`is_alive`](Self::is_alive)
-    /// says so. The question may have been carried out then; since it only reads, it may be asked again.
+    /// After [`ErrorKind::Lost`], and mostly after [`ErrorKind::TooSlow`], the connection is of no use;
+    /// [`is_alive`](Self::is_alive) says so. The question may have been carried out then; since it only reads, it may be
+    /// asked again.
     fn ask(&mut self, question: &Question<'_>) -> Result<Answer, SqlError>;
 
     /// Whether nothing is known against another question: asks the kernel, not the server. A connection that its
@@ -138,17 +149,17 @@ pub trait Connection {
     fn is_alive(&mut self) -> bool;
 }
 
-/// Maps the library of that engine, so that a process that gives up its access to files afterwards has it.
+/// Maps the library of that engine, so that a process that gives up its access to files afterwards has it. To be called
+/// first while the process has one thread.
 ///
 /// # Errors
 /// [`ErrorKind::Library`]; the sentence names the package.
 pub fn load(engine: Engine) -> Result<(), SqlError> {
-    let name = match engine {
-        Engine::Postgresql => "libpq.so.5",
-        Engine::Mysql => "libmariadb.so.3",
-        Engine::Sqlite => "libsqlite3.so.0",
-    };
-    Err(SqlError { kind: ErrorKind::Library, text: format!("{name} is not supported yet") })
+    match engine {
+        Engine::Postgresql => postgresql::load(),
+        Engine::Mysql => mysql::load(),
+        Engine::Sqlite => sqlite::load(),
+    }
 }
 
 /// Makes a connection and logs in.
@@ -156,6 +167,86 @@ pub fn load(engine: Engine) -> Result<(), SqlError> {
 /// # Errors
 /// Of every kind but [`ErrorKind::BadValue`].
 pub fn connect(target: &Target) -> Result<Box<dyn Connection>, SqlError> {
-    load(target.engine)?;
-    Err(SqlError { kind: ErrorKind::Library, text: "no engine is supported yet".to_owned() })
+    Ok(match target.engine {
+        Engine::Postgresql => Box::new(postgresql::connect(target)?),
+        Engine::Mysql => Box::new(mysql::connect(target)?),
+        Engine::Sqlite => Box::new(sqlite::connect(target)?),
+    })
 }
+
+/// What a server may send after the second row until its connection is given up rather than read to the end.
+const MOST_ROWS: usize = 100;
+
+impl SqlError {
+    const fn new(kind: ErrorKind, text: String) -> Self {
+        Self { kind, text }
+    }
+
+    const fn configuration(text: String) -> Self {
+        Self::new(ErrorKind::Configuration, text)
+    }
+
+    /// Without what the server says, since it mostly repeats the value.
+    fn bad_value(place: &str, code: &str) -> Self {
+        Self::new(ErrorKind::BadValue, format!("{place} cannot take a value of the login ({code})"))
+    }
+}
+
+/// A library that cannot be used, with the package that has it.
+fn library_error(name: &str, package: &str, reason: &dyn fmt::Display) -> SqlError {
+    SqlError::new(ErrorKind::Library, format!("{name} cannot be loaded, install {package}: {reason}"))
+}
+
+/// Whose words and failures these are, to begin a sentence with.
+fn place(target: &Target) -> String {
+    let name = match target.engine {
+        Engine::Postgresql => "PostgreSQL",
+        Engine::Mysql => "MySQL",
+        Engine::Sqlite => return format!("SQLite's {}", target.database),
+    };
+    match (&target.host, target.port) {
+        (None, _) => format!("{name} at its usual socket"),
+        (Some(host), Some(port)) if host.contains(':') => format!("{name} at [{host}]:{port}"),
+        (Some(host), Some(port)) if !host.starts_with('/') => format!("{name} at {host}:{port}"),
+        (Some(host), _) => format!("{name} at {host}"),
+    }
+}
+
+/// A text with a NUL at its end. It is wiped, whether it is a password or not.
+///
+/// # Errors
+/// When it has one in it.
+fn text_for_c(text: &[u8]) -> Result<Secret, SqlError> {
+    if text.contains(&0) {
+        return Err(SqlError::configuration("a text for a database holds a NUL".to_owned()));
+    }
+    let mut copy = Secret::with_capacity(text.len().saturating_add(1));
+    copy.extend_from_slice(text);
+    copy.extend_from_slice(&[0]);
+    Ok(copy)
+}
+
+/// The bytes of a library's text; none for null.
+///
+/// # Safety
+/// It is null or a C string that lives, and does not change, for as long as the bytes are looked at.
+const unsafe fn c_text<'a>(text: *const c_char) -> &'a [u8] {
+    if text.is_null() {
+        return b"";
+    }
+    // SAFETY: not null, and by the caller's promise a C string.
+    unsafe { CStr::from_ptr(text) }.to_bytes()
+}
+
+/// Numbers of the headers.
+macro_rules! constants {
+    ($($name:ident: $kind:ty = $value:expr;)*) => {
+        $(pub(super) const $name: $kind = $value;)*
+
+        /// Each with its value.
+        #[cfg(test)]
+        pub(in crate::sys::sql) const CONSTANTS: &[(&str, i64)] = &[$((stringify!($name), $value as i64),)*];
+    };
+}
+
+use constants;
