@@ -139,13 +139,24 @@ impl Worker {
         let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
         let worker = Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness };
         if setup.sandbox {
-            enter_sandbox(worker.role());
+            enter_sandbox(&worker.rules());
         }
         Ok(worker)
     }
 
     fn role(&self) -> Role {
-        if self.mechanism.is_some() { Role::Checks } else { Role::Errands }
+        self.rules().role
+    }
+
+    fn rules(&self) -> Rules {
+        if let Some(mechanism) = &self.mechanism {
+            return mechanism.sandbox();
+        }
+        let mut rules = Rules::errands();
+        if LOGINS.with_borrow(Option::is_some) {
+            allow_kerberos(&mut rules);
+        }
+        rules
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
@@ -279,14 +290,10 @@ fn start(
 }
 
 /// Gives up what this worker needs no more.
-fn enter_sandbox(role: Role) {
+fn enter_sandbox(rules: &Rules) {
     // libc reads the time zone now.
     let _ = LocalTime::now();
-    let mut rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
-    if LOGINS.with_borrow(Option::is_some) {
-        allow_kerberos(&mut rules);
-    }
-    let in_force = sandbox::enter(&rules);
+    let in_force = sandbox::enter(rules);
     log::debug!(target: "worker", "sandbox in force: {in_force}");
 }
 

@@ -40,6 +40,8 @@ const EXCEPTIONS: &[Exception] = &[
     Exception { from: "mechanism::sasldb", to: "sys::file_lock", reason: IN_A_WORKER },
     Exception { from: "mechanism::sasldb", to: "sys::host_name", reason: IN_A_WORKER },
     Exception { from: "mechanism::sasldb", to: "sys::random", reason: IN_A_WORKER },
+    Exception { from: "mechanism::sql", to: "sys::sql", reason: IN_A_WORKER },
+    Exception { from: "mechanism::sql", to: "sys::host_name", reason: IN_A_WORKER },
     Exception { from: "mechanism::password", to: "sys::crypt", reason: "crypt(3) only computes" },
     Exception { from: "mechanism::schemes", to: "sys::crypt", reason: "crypt(3) only computes" },
 ];
@@ -64,6 +66,8 @@ const PURE: &[&str] = &[
     "mechanism::ldap",
     "mechanism::pbkdf2",
     "mechanism::rimap",
+    "mechanism::sql::hosts",
+    "mechanism::sql::server",
     "mechanism::tls_keys",
     "metrics",
     "net::exchange",

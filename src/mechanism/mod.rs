@@ -19,11 +19,14 @@ pub mod rimap;
 pub mod sasldb;
 pub mod schemes;
 pub mod shadow;
+pub mod sql;
 pub mod tls_keys;
 
 use crate::config::NetworkSettings;
+use crate::config::sandbox::Rules;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
+use crate::net::exchange::FailureKind;
 use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
@@ -42,7 +45,7 @@ pub struct Local {
     /// libraries.
     pub probe: Option<fn(&RawSettings) -> Vec<Problem>>,
     /// Asks its servers whatever concerns no login, for `--check=system`.
-    pub reach: Option<fn(&RawSettings) -> Vec<Reached>>,
+    pub reach: Option<fn(&RawSettings) -> Result<Vec<Reached>, MechanismError>>,
     /// Makes the mechanism ready inside a worker.
     pub start: fn(Means<'_>) -> Started,
     /// What its workers must be allowed to do.
@@ -57,10 +60,24 @@ pub struct Local {
 
 /// How far a mechanism that blocks came at a server without a login.
 pub struct Reached {
-    /// What follows "the server" in a sentence.
+    /// What follows "the server" in a sentence: its name in the settings.
     pub server: String,
-    /// Nothing, if it answers as it should. Else the reason, and what to do about it.
-    pub reached: Result<(), (String, String)>,
+    /// Host and port for programs that connect; `None` for what is behind a path.
+    pub host_and_port: Option<String>,
+    /// Whether TLS is spoken there.
+    pub has_tls: bool,
+    /// Nothing, if a login could be asked about.
+    pub reached: Result<(), Unreached>,
+}
+
+/// Why a server could not be asked.
+pub struct Unreached {
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// The reason, a sentence without a full stop.
+    pub reason: String,
+    /// What to do about it, where that is other than for every server.
+    pub remedy: Option<&'static str>,
 }
 
 /// The name of what a login is asked of beyond this machine; `None` if it is nobody's business.
@@ -120,6 +137,11 @@ pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 pub trait LocalMechanism {
     /// Checks one login. The login and password are not empty and hold no NUL.
     fn verify(&mut self, credentials: &Credentials) -> Verdict;
+
+    /// What its worker may still do once it is ready, where that needs no privileges.
+    fn sandbox(&self) -> Rules {
+        Rules::checks()
+    }
 
     /// Whether the last login could not be checked for a reason that lies in this process (no memory, modules that
     /// cannot be mapped), so that another process may do better.

@@ -13,7 +13,7 @@ use crate::config::site::Instance;
 use crate::credentials::Credentials;
 use crate::mechanism::{
     CredentialPath, FileUse, Local, MechanismError, Reached, Remote, getpwent, httpform, kerberos5, ldap,
-    pam, passwdfile, rimap, sasldb, shadow,
+    pam, passwdfile, rimap, sasldb, shadow, sql,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -135,6 +135,7 @@ pub static MECHANISMS: [Mechanism; 9] = [
         kind: Kind::Local(sasldb::LOCAL),
     },
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
+    Mechanism { name: "sql", keys: sql::KEYS, option_key: None, kind: Kind::Local(sql::LOCAL) },
 ];
 
 fn connected<P: Protocol<Request = Credentials, Verdict = Verdict>>(
@@ -185,11 +186,15 @@ pub fn probe_local(instance: &Instance, sources: &RawSettings) -> Vec<Problem> {
     }
 }
 
-/// How far its workers would come at its servers, for `--check=system`. Blocks, for as long as these let it.
-pub fn reach_local(instance: &Instance, sources: &RawSettings) -> Vec<Reached> {
-    match find(instance.mechanism).map(|mechanism| &mechanism.kind) {
-        Some(Kind::Local(Local { reach: Some(reach), .. })) => reach(&site::sources_of(sources, instance)),
-        _ => Vec::new(),
+/// How far its workers would come at its servers, for `--check=system`; `None` if they ask none. Blocks, for as long as
+/// these let it.
+pub fn reach_local(
+    instance: &Instance,
+    sources: &RawSettings,
+) -> Option<Result<Vec<Reached>, MechanismError>> {
+    match &find(instance.mechanism)?.kind {
+        Kind::Local(local) => local.reach.map(|reach| reach(&site::sources_of(sources, instance))),
+        Kind::Remote(..) => None,
     }
 }
 

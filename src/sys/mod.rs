@@ -31,6 +31,7 @@ pub mod shadow;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
+pub mod sql;
 pub mod syslog;
 pub mod terminal;
 mod terminated;

@@ -39,7 +39,6 @@ pub fn look(config: &Config, loaded: &Loaded) -> Vec<Finding> {
     findings.extend(look_at_pam(&clients, loaded));
     findings.extend(judge::host::judge(&gather::host::gather(loaded)));
     findings.extend(judge::servers::judge(&gather::servers::gather(config, loaded)));
-    findings.extend(judge::servers::judge_local(gather::servers::gather_local(loaded)));
     findings
 }
 

@@ -3,7 +3,8 @@
 
 use super::outcomes::is_no_client;
 use super::settings::Settings;
-use crate::mechanism::Reached;
+use crate::mechanism::{MechanismError, Reached, Unreached};
+use crate::net::exchange::FailureKind;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::sys::krb5::{Context, Keytab, Krb5Error, can_be_loaded};
@@ -56,16 +57,18 @@ fn look(settings: &Settings, problems: &mut Vec<Problem>) -> Result<(), String> 
 
 /// Asks a server of the default realm for a ticket by the key in the keytab, which shows whether a login could have one.
 /// Without a default realm or a key [`probe`] has said so.
-pub(super) fn reach(sources: &RawSettings) -> Vec<Reached> {
+pub(super) fn reach(sources: &RawSettings) -> Result<Vec<Reached>, MechanismError> {
     let settings = Settings::read(sources, &mut Vec::new());
-    let Ok(context) = Context::new() else { return Vec::new() };
-    let Ok(realm) = context.default_realm() else { return Vec::new() };
+    let Ok(context) = Context::new() else { return Ok(Vec::new()) };
+    let Ok(realm) = context.default_realm() else { return Ok(Vec::new()) };
     let server = format!("of the realm {}", String::from_utf8_lossy(&realm));
-    let asked = ask_by_key(&settings, &context, &realm);
-    asked
-        .map(|reached| Reached { server, reached: reached.map_err(|error| with_remedy(&error)) })
-        .into_iter()
-        .collect()
+    let reached = ask_by_key(&settings, &context, &realm).map(|asked| Reached {
+        server,
+        host_and_port: None,
+        has_tls: false,
+        reached: asked.map_err(|error| unreached(&error)),
+    });
+    Ok(reached.into_iter().collect())
 }
 
 /// `None` if there is nothing to ask with.
@@ -85,10 +88,10 @@ fn ask_by_key(settings: &Settings, context: &Context, realm: &[u8]) -> Option<Re
     }
 }
 
-fn with_remedy(error: &Krb5Error) -> (String, String) {
+fn unreached(error: &Krb5Error) -> Unreached {
     let remedy = "see which servers krb5.conf names, that one runs and no firewall is between, that the clocks agree, and that \
                   the key is the newest (`kinit -k -t KEYTAB PRINCIPAL` tries the same, `klist -k KEYTAB` shows the keys)";
-    (error.to_string(), remedy.to_owned())
+    Unreached { kind: FailureKind::Contact, reason: error.to_string(), remedy: Some(remedy) }
 }
 
 /// Whoever has the key can make tickets for this host, and so have any password accepted.

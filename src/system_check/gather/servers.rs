@@ -32,38 +32,26 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
         let (instance, sources, network) = (instance.clone(), loaded.sources.copy(), network.clone());
         let name = instance.name.clone();
         let credentials = credentials_of(&instance, &sources).and_then(|path| credential_file::find(&path));
-        contacts.extend(of(&name, move || {
+        contacts.extend(of(&name, contact, move || {
             credentials.into_iter().for_each(|path| log_in_with(path.clone(), Box::new(OpenedByPath(path))));
             probe(&instance, &sources, &network, do_errand)
         }));
     }
+    for instance in &loaded.site.instances {
+        let (instance, sources) = (instance.clone(), loaded.sources.copy());
+        let name = instance.name.clone();
+        contacts.extend(of(&name, contact_of_worker, move || reach_local(&instance, &sources)));
+    }
     let sources = loaded.sources.copy();
-    contacts.extend(of(weakforced::NAME, move || probe_policy_server(&sources, &network, do_errand)));
+    contacts.extend(of(weakforced::NAME, contact, move || probe_policy_server(&sources, &network, do_errand)));
     contacts
 }
 
-/// The same of mechanisms that block, each with the name of its instance.
-pub fn gather_local(loaded: &Loaded) -> Vec<(String, Reached)> {
-    let mut all = Vec::new();
-    for instance in &loaded.site.instances {
-        let (own, sources) = (instance.clone(), loaded.sources.copy());
-        let reached = within(LONGEST_LOOK, move || reach_local(&own, &sources));
-        let reached = reached.unwrap_or_else(|| vec![too_slow()]);
-        all.extend(reached.into_iter().map(|reached| (instance.name.clone(), reached)));
-    }
-    all
-}
-
-fn too_slow() -> Reached {
-    let reason = format!("it took longer than {} s", LONGEST_LOOK.as_secs());
-    let remedy = "see that name servers and servers answer".to_owned();
-    Reached { server: "of its settings".to_owned(), reached: Err((reason, remedy)) }
-}
-
-/// The servers that `probe` finds.
-fn of(
+/// The servers that `probe` finds, each as `contact` tells of it with the name of the instance.
+fn of<P>(
     name: &str,
-    probe: impl FnOnce() -> Option<Result<Vec<Probed>, MechanismError>> + Send + 'static,
+    contact: fn(&str, P) -> Contact,
+    probe: impl FnOnce() -> Option<Result<Vec<P>, MechanismError>> + Send + 'static,
 ) -> Vec<Contact> {
     let instance = name.to_owned();
     let looked = within(LONGEST_LOOK, move || {
@@ -74,8 +62,16 @@ fn of(
     });
     match looked {
         Some(None) => Vec::new(),
-        Some(Some(Ok(contacts))) => contacts,
-        Some(Some(Err(reason))) => vec![nothing(name.to_owned(), reason)],
+        Some(Some(probed)) => told(name, Some(probed)),
+        None => told(name, None),
+    }
+}
+
+/// What was found, or why nothing was.
+fn told(name: &str, looked: Option<Result<Vec<Contact>, String>>) -> Vec<Contact> {
+    match looked {
+        Some(Ok(contacts)) => contacts,
+        Some(Err(reason)) => vec![nothing(name.to_owned(), reason)],
         None => vec![nothing(name.to_owned(), format!("it took longer than {} s", LONGEST_LOOK.as_secs()))],
     }
 }
@@ -87,7 +83,15 @@ fn contact(instance: &str, Probed { server, reached }: Probed) -> Contact {
         has_tls: server.tls != TlsMode::Off,
         server: server.name,
         reached: reached.map_err(|failure| (failure.kind, failure.reason)),
+        remedy: None,
     }
+}
+
+fn contact_of_worker(instance: &str, reached: Reached) -> Contact {
+    let Reached { server, host_and_port, has_tls, reached } = reached;
+    let remedy = reached.as_ref().err().and_then(|unreached| unreached.remedy);
+    let reached = reached.map_err(|unreached| (unreached.kind, unreached.reason));
+    Contact { instance: instance.to_owned(), server, host_and_port, has_tls, reached, remedy }
 }
 
 /// As openssl(1) takes it.
@@ -106,5 +110,6 @@ fn nothing(instance: String, reason: String) -> Contact {
         host_and_port: None,
         has_tls: false,
         reached: Err((FailureKind::Internal, reason)),
+        remedy: None,
     }
 }

@@ -1,7 +1,6 @@
 //! Servers that were connected to without a login.
 #![forbid(unsafe_code)]
 
-use crate::mechanism::Reached;
 use crate::net::exchange::FailureKind;
 use crate::system_check::finding::Finding;
 use crate::system_check::shell_word::shell_word;
@@ -19,6 +18,8 @@ pub struct Contact {
     pub has_tls: bool,
     /// Nothing, if it came to where a login could be asked about. Else what kind of failure, and why.
     pub reached: Result<(), (FailureKind, String)>,
+    /// What to do about a failure, where that is other than for every server.
+    pub remedy: Option<&'static str>,
 }
 
 /// One line for each server; a server that serves two purposes has failed if one of them has.
@@ -40,24 +41,13 @@ pub fn judge(contacts: &[Contact]) -> Vec<Finding> {
     told.into_iter().map(judge_contact).collect()
 }
 
-/// One line for each server of a mechanism that blocks.
-pub fn judge_local(reached: Vec<(String, Reached)>) -> Vec<Finding> {
-    let judged = reached.into_iter().map(|(instance, Reached { server, reached })| match reached {
-        Ok(()) => Finding::ok(format!("{instance}: the server {server} answers")),
-        Err((reason, remedy)) => {
-            Finding::error(format!("{instance}: the server {server} cannot be asked: {reason}"), remedy)
-        }
-    });
-    judged.collect()
-}
-
 fn judge_contact(contact: &Contact) -> Finding {
     let Contact { instance, server, reached, .. } = contact;
     match reached {
         Ok(()) => Finding::ok(format!("{instance}: the server {server} answers")),
         Err((kind, reason)) => Finding::error(
             format!("{instance}: the server {server} cannot be asked: {reason}"),
-            remedy(contact, *kind, reason),
+            contact.remedy.map_or_else(|| remedy(contact, *kind, reason), str::to_owned),
         ),
     }
 }
@@ -97,6 +87,7 @@ mod tests {
             host_and_port: Some("a:389".into()),
             has_tls: true,
             reached: reached.map_err(|(kind, reason)| (kind, reason.to_owned())),
+            remedy: None,
         }
     }
 
