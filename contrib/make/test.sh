@@ -17,6 +17,10 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack exim4-daemon-heavy usr/sbin/exim4 "$1/tmp/exim-heavy"
     unpack cyrus-imapd usr/lib/cyrus/bin/imapd "$1/tmp/cyrus"
     unpack "krb5-kdc krb5-admin-server libpam-krb5" usr/sbin/krb5kdc "$1/tmp/krb5"
+    # It is a service, too: one that is installed already serves the tests as well.
+    [ -e /usr/lib/postgresql ] || unpack postgresql usr/share/doc/postgresql "$1/tmp/postgresql"
+    unpack "mariadb-server-core mariadb-client-core" usr/sbin/mariadbd "$1/tmp/mariadb"
+    unpack pgbouncer usr/sbin/pgbouncer "$1/tmp/pgbouncer"
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
     unpack prometheus usr/bin/promtool "$1/tmp/prometheus"
     unpack supervisor usr/bin/supervisord "$1/tmp/supervisor"
