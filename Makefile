@@ -173,7 +173,7 @@ sbom:
 	@contrib/make/crates.py check
 
 bench: build-packages test-headers
-	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
+	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd dovecot-mysql dovecot-pgsql dovecot-sqlite slapd sqlite3
 	@mkdir -p $(TARGET)
 	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS)) > $(TARGET)/bench.md; \
 	    status=$$?; cat $(TARGET)/bench.md; exit $$status

@@ -9,6 +9,7 @@
 
 mod auth_socket;
 mod crowd;
+mod databases;
 mod echo;
 mod flood;
 mod guessing;
@@ -124,6 +125,7 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::Ldaps => network::ldaps(&bench, &mut findings)?,
             Scenario::Hung => network::hung(&bench, &mut findings)?,
             Scenario::DovecotAuth => auth_socket::run(&bench, &mut findings)?,
+            Scenario::Sql => databases::run(&bench, &mut findings)?,
         }
     }
     print!("{}", findings.aims_table());

@@ -15,7 +15,7 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
   --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
-                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth (may be repeated)
+                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth, sql (may be repeated)
   --server NAME    only these: ours, C, echo, Dovecot (may be repeated)
 
 usage: cargo bench --bench daemons -- --pictures DOCUMENT DIRECTORY
@@ -72,11 +72,13 @@ pub(crate) enum Scenario {
     Hung,
     /// Dovecot's auth protocol: ours against Dovecot.
     DovecotAuth,
+    /// sql against PostgreSQL, MariaDB and SQLite, beside C with PAM and Dovecot.
+    Sql,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Cached,
         Self::Permit,
         Self::Guessing,
@@ -92,6 +94,7 @@ impl Scenario {
         Self::Ldaps,
         Self::Hung,
         Self::DovecotAuth,
+        Self::Sql,
     ];
 
     fn name(self) -> &'static str {
@@ -111,6 +114,7 @@ impl Scenario {
             Self::Ldaps => "ldaps",
             Self::Hung => "hung",
             Self::DovecotAuth => "dovecot-auth",
+            Self::Sql => "sql",
         }
     }
 }

@@ -8,8 +8,9 @@ set -eu
 [ -n "${CI:-}" ] || unset CI
 
 # Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
-# machine works: libpam-krb5 edits /etc/pam.d, fail2ban bans, AppArmor and SELinux confine, supervisor is a service, and
-# logwatch and logcheck want to run every day. Only the heavy Exim has the driver for Dovecot's protocol.
+# machine works: libpam-krb5 and libpam-mysql edit /etc/pam.d, fail2ban bans, AppArmor and SELinux confine, supervisor,
+# PostgreSQL, MariaDB and PgBouncer are services, and logwatch and logcheck want to run every day. Only the heavy Exim has
+# the driver for Dovecot's protocol.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
 }
@@ -17,10 +18,11 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack exim4-daemon-heavy usr/sbin/exim4 "$1/tmp/exim-heavy"
     unpack cyrus-imapd usr/lib/cyrus/bin/imapd "$1/tmp/cyrus"
     unpack "krb5-kdc krb5-admin-server libpam-krb5" usr/sbin/krb5kdc "$1/tmp/krb5"
-    # It is a service, too: one that is installed already serves the tests as well.
+    # One that is installed already serves the tests as well.
     [ -e /usr/lib/postgresql ] || unpack postgresql usr/share/doc/postgresql "$1/tmp/postgresql"
     unpack "mariadb-server-core mariadb-client-core" usr/sbin/mariadbd "$1/tmp/mariadb"
     unpack pgbouncer usr/sbin/pgbouncer "$1/tmp/pgbouncer"
+    unpack libpam-mysql usr/share/doc/libpam-mysql "$1/tmp/pam-mysql"
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
     unpack prometheus usr/bin/promtool "$1/tmp/prometheus"
     unpack supervisor usr/bin/supervisord "$1/tmp/supervisor"
