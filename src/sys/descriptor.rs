@@ -115,6 +115,19 @@ pub fn wait_writable(descriptors: &[BorrowedFd<'_>], limit: Duration) -> bool {
     poll(&mut watched, milliseconds(limit)).is_ok_and(|ready| ready)
 }
 
+/// Waits until the descriptor can be read, or takes bytes if `writing`, or has failed, for at most `limit`; says whether it
+/// can. An interruption by a signal counts as "not yet".
+///
+/// # Errors
+/// Those of poll(2).
+pub(super) fn wait_for(descriptor: BorrowedFd<'_>, writing: bool, limit: Duration) -> io::Result<bool> {
+    let events = if writing { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN };
+    match poll(&mut [watch(descriptor, events)], milliseconds(limit)) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        result => result,
+    }
+}
+
 fn milliseconds(limit: Duration) -> libc::c_int {
     libc::c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX)
 }

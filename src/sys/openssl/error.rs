@@ -1,6 +1,7 @@
 //! What went wrong, in OpenSSL's words.
 
 use super::functions::Crypto;
+use crate::sys::library::LoadError;
 use std::ffi::CStr;
 use std::fmt;
 
@@ -14,12 +15,6 @@ pub enum OpenSslError {
 }
 
 impl OpenSslError {
-    pub(super) fn missing(reason: &str) -> Self {
-        Self::Missing(format!(
-            "OpenSSL 3 cannot be loaded, install libssl3 (on RHEL, Fedora and openSUSE: openssl-libs or libopenssl3): {reason}"
-        ))
-    }
-
     /// For what fails without a word.
     pub(super) const fn silent() -> Self {
         Self::Failed(Vec::new())
@@ -53,6 +48,14 @@ impl OpenSslError {
 
     pub(super) fn is_silent(&self) -> bool {
         *self == Self::silent()
+    }
+}
+
+impl From<LoadError> for OpenSslError {
+    fn from(reason: LoadError) -> Self {
+        Self::Missing(format!(
+            "OpenSSL 3 cannot be loaded, install libssl3 (on RHEL, Fedora and openSUSE: openssl-libs or libopenssl3): {reason}"
+        ))
     }
 }
 

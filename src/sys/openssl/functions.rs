@@ -1,21 +1,8 @@
 //! The functions that are called, by library, and their types: those of the headers of OpenSSL 3.0.
 #![allow(non_camel_case_types, non_snake_case, clippy::upper_case_acronyms)]
 
+use crate::sys::library::{functions, opaque};
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
-use std::ptr::NonNull;
-
-/// Types of which nothing is known here but that there are pointers to them. They are not for other threads.
-macro_rules! opaque {
-    ($($name:ident)*) => {
-        $(
-            #[repr(C)]
-            pub(super) struct $name {
-                _nothing: [u8; 0],
-                _pointed_at: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
-            }
-        )*
-    };
-}
 
 opaque! {
     BIO BIO_METHOD ENGINE EVP_MD EVP_MD_CTX EVP_PKEY OPENSSL_INIT_SETTINGS SSL SSL_CTX SSL_METHOD SSL_SESSION X509
@@ -28,47 +15,6 @@ pub(super) type bio_write = unsafe extern "C" fn(*mut BIO, *const c_char, c_int)
 pub(super) type bio_ctrl = unsafe extern "C" fn(*mut BIO, c_int, c_long, *mut c_void) -> c_long;
 /// Always null here, so its arguments do not matter.
 pub(super) type SSL_verify_cb = Option<unsafe extern "C" fn()>;
-
-/// A table of the functions of one library.
-macro_rules! functions {
-    ($(#[$documentation:meta])* $table:ident {
-        $(fn $name:ident($($argument:ty),*) $(-> $result:ty)?;)*
-    }) => {
-        $(#[$documentation])*
-        pub(super) struct $table {
-            $(pub(super) $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
-        }
-
-        impl $table {
-            /// Finds all of them by their names, which end in NUL.
-            ///
-            /// # Errors
-            /// That of the first that is missing.
-            ///
-            /// # Safety
-            /// `address_of` must give the addresses of the functions of that name in a library of OpenSSL 3.
-            pub(super) unsafe fn find<E>(
-                address_of: impl Fn(&'static str) -> Result<NonNull<c_void>, E>,
-            ) -> Result<Self, E> {
-                Ok(Self {
-                    $($name: {
-                        type Function = unsafe extern "C" fn($($argument),*) $(-> $result)?;
-                        let address = address_of(concat!(stringify!($name), "\0"))?;
-                        // SAFETY: a pointer to a function has the size of one to data, and this one is no null. By the
-                        // caller's promise it is the function of that name, whose type the headers have as it is here.
-                        unsafe { std::mem::transmute::<NonNull<c_void>, Function>(address) }
-                    },)*
-                })
-            }
-
-            /// Each with the types of its arguments and its result, as they are written here.
-            #[cfg(test)]
-            pub(super) const WRITTEN: &[(&str, &[&str], &str)] = &[
-                $((stringify!($name), &[$(stringify!($argument)),*], concat!($(stringify!($result))?)),)*
-            ];
-        }
-    };
-}
 
 functions! {
     /// libcrypto: hashes, certificates, what went wrong.

@@ -2,8 +2,9 @@
 
 use super::error::OpenSslError;
 use super::functions::{Crypto, OPENSSL_INIT_LOAD_CONFIG, Tls};
-use std::ffi::{CStr, c_void};
-use std::ptr::{NonNull, null};
+use crate::sys::library::Library;
+use std::ffi::CStr;
+use std::ptr::null;
 use std::sync::OnceLock;
 
 /// The names to look for: OpenSSL 3 has kept its interface since 3.0, and 1.1 ended in 2023.
@@ -61,40 +62,4 @@ pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
         (crypto.ERR_clear_error)();
     }
     Ok(TLS.get_or_init(|| tls))
-}
-
-/// A library that stays mapped as long as the process lives, since pointers to its functions are everywhere.
-struct Library {
-    name: &'static CStr,
-    handle: NonNull<c_void>,
-}
-
-impl Library {
-    fn open(name: &'static CStr) -> Result<Self, OpenSslError> {
-        // SAFETY: the name ends in NUL. Mapping runs the library's constructors, which are there to be run so.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        match NonNull::new(handle) {
-            Some(handle) => Ok(Self { name, handle }),
-            None => Err(OpenSslError::missing(&reason(name))),
-        }
-    }
-
-    /// Where the function of that name is; the name ends in NUL.
-    fn address_of(&self, name: &'static str) -> Result<NonNull<c_void>, OpenSslError> {
-        let name = CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or_default();
-        // SAFETY: the handle is dlopen's, and is never closed; the name ends in NUL.
-        let address = unsafe { libc::dlsym(self.handle.as_ptr(), name.as_ptr()) };
-        NonNull::new(address).ok_or_else(|| OpenSslError::missing(&reason(self.name)))
-    }
-}
-
-/// What the last call has failed for.
-fn reason(name: &CStr) -> String {
-    // SAFETY: dlerror takes nothing.
-    let text = unsafe { libc::dlerror() };
-    if text.is_null() {
-        return name.to_string_lossy().into_owned();
-    }
-    // SAFETY: it is a C string that lives until this thread's next call of its kind, and is copied before that.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

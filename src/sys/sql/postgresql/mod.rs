@@ -1,0 +1,158 @@
+//! PostgreSQL through libpq: a connection that waits nowhere but here, in poll(2), for as long as it may.
+
+mod functions;
+mod parameters;
+mod result;
+mod session;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use super::{ErrorKind, SqlError, Target, TlsMode, errors, library_error, place};
+use crate::sys::library::Library;
+use crate::sys::resolve;
+use functions::Libpq;
+use session::Session;
+use std::ffi::CStr;
+use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The name has been the same since PostgreSQL 8.2.
+const LIBPQ: &CStr = c"libpq.so.5";
+
+/// Maps libpq.
+///
+/// # Errors
+/// When it is not installed.
+pub(super) fn load() -> Result<(), SqlError> {
+    library().map(drop)
+}
+
+fn library() -> Result<&'static Libpq, SqlError> {
+    static LIBRARY: OnceLock<Libpq> = OnceLock::new();
+    if let Some(library) = LIBRARY.get() {
+        return Ok(library);
+    }
+    let missing = |reason| library_error("libpq", "libpq5 (on RHEL: libpq, on Fedora: libpq)", &reason);
+    let library = Library::open(LIBPQ).map_err(missing)?;
+    // SAFETY: the addresses are those of libpq, by the name of the library.
+    let library = unsafe { Libpq::find(|name| library.address_of(name)) }.map_err(missing)?;
+    forget_environment();
+    Ok(LIBRARY.get_or_init(|| library))
+}
+
+/// libpq takes from variables `PG…` whatever it is not told, options of the session among them: whoever has started the
+/// daemon meant them for a program at a terminal.
+fn forget_environment() {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"PG")) {
+        // SAFETY: a worker that sets its mechanism up has one thread.
+        unsafe { std::env::remove_var(name) };
+    }
+}
+
+/// A connection that has logged in.
+///
+/// # Errors
+/// Those of [`connect`](super::connect).
+pub(super) fn connect(target: &Target) -> Result<Session, SqlError> {
+    let library = library()?;
+    let deadline = Instant::now() + target.connect_timeout;
+    let addresses = addresses(target)?;
+    let mut left = addresses.len();
+    let mut last = SqlError::new(ErrorKind::Lost, format!("{} has no address", place(target)));
+    for address in addresses {
+        // One that is silent leaves the others their share.
+        let share = remaining(deadline) / u32::try_from(left).unwrap_or(1).max(1);
+        left -= 1;
+        let parameters = parameters::of(target, address)?;
+        match Session::start(library, &parameters, target, Instant::now() + share) {
+            Err(error) if matches!(error.kind, ErrorKind::Lost | ErrorKind::TooSlow) => last = error,
+            done => return done,
+        }
+    }
+    Err(last)
+}
+
+/// The addresses of a host that is a name, to be tried one after the other: libpq would wait for the first that is silent
+/// for ever. `None` is where libpq needs none.
+fn addresses(target: &Target) -> Result<Vec<Option<IpAddr>>, SqlError> {
+    let name =
+        target.host.as_deref().filter(|host| !host.starts_with('/') && host.parse::<IpAddr>().is_err());
+    let Some(name) = name else { return Ok(vec![None]) };
+    let found = resolve::addresses(name, "0").map_err(|reason| {
+        SqlError::new(ErrorKind::Lost, format!("{}: {}", place(target), errors::clean(reason.as_bytes())))
+    })?;
+    Ok(found.iter().map(|address| Some(address.ip())).collect())
+}
+
+/// What is left of the time.
+fn remaining(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+/// What it means that a connection could not be made, by what libpq says, in English since no process of the daemon has a
+/// locale: there is no result to ask for a code. The server's own code is in it because of `PQERRORS_VERBOSE`.
+fn kind_of_failure(said: &str, target: &Target) -> ErrorKind {
+    if let Some(state) = sqlstate_in(said) {
+        return errors::of_sqlstate(state);
+    }
+    let of_tls = target.tls != TlsMode::Off
+        && !said.contains("SSL SYSCALL")
+        && ["SSL error", "does not support SSL", "certificate", "private key"]
+            .iter()
+            .any(|words| said.contains(words));
+    let of_login =
+        ["password", "authentication", "SCRAM", "channel binding"].iter().any(|words| said.contains(words));
+    if of_tls || of_login { ErrorKind::Refused } else { ErrorKind::Lost }
+}
+
+/// The code in `FATAL:  28P01: password authentication failed`.
+fn sqlstate_in(said: &str) -> Option<&str> {
+    let is_code = |word: &&str| {
+        word.len() == 5
+            && word.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+            && word.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    said.split_whitespace().filter_map(|word| word.strip_suffix(':')).find(is_code)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod failure_tests {
+    use super::*;
+    use crate::sys::sql::{Engine, TlsFiles, tests::target};
+
+    #[test]
+    fn a_failed_connection_is_told_by_the_servers_code_and_without_one_by_what_libpq_says() {
+        let mut target = target(Engine::Postgresql);
+        target.tls = TlsMode::On(TlsFiles::default());
+        for (said, kind) in [
+            (
+                "connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  28P01: password",
+                ErrorKind::Refused,
+            ),
+            ("failed: FATAL:  3D000: database \"x\" does not exist", ErrorKind::Refused),
+            ("failed: FATAL:  53300: sorry, too many clients already", ErrorKind::Overloaded),
+            ("failed: FATAL:  57P03: the database system is starting up", ErrorKind::Overloaded),
+            ("failed: Connection refused Is the server running on that host", ErrorKind::Lost),
+            ("failed: server closed the connection unexpectedly", ErrorKind::Lost),
+            ("failed: SSL error: certificate verify failed", ErrorKind::Refused),
+            ("failed: SSL SYSCALL error: EOF detected", ErrorKind::Lost),
+            ("failed: server does not support SSL, but SSL was required", ErrorKind::Refused),
+            ("failed: fe_sendauth: no password supplied", ErrorKind::Refused),
+        ] {
+            assert_eq!(kind_of_failure(said, &target), kind, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_or_a_socket_is_looked_up_nowhere() {
+        for host in [None, Some("192.0.2.1"), Some("::1"), Some("/run/postgresql")] {
+            let mut target = target(Engine::Postgresql);
+            target.host = host.map(str::to_owned);
+            assert_eq!(addresses(&target).unwrap(), [None], "{host:?}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! An open database of SQLite.
+
+use super::functions::*;
+use super::statement::Statement;
+use crate::sys::sql::{ErrorKind, SqlError, c_text, errors, text_for_c};
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr::{NonNull, null, null_mut};
+use std::time::{Duration, Instant};
+
+/// After how many steps of its machine SQLite asks whether to go on: some 0.1 ms.
+const STEPS: c_int = 10_000;
+
+/// It must outlive its statements.
+pub(super) struct Database {
+    library: &'static Libsqlite3,
+    raw: NonNull<sqlite3>,
+    /// Until when a statement may run; where it is does not change.
+    deadline: Box<Cell<Instant>>,
+}
+
+impl Database {
+    /// Opens it to be read, waiting for writers for as long as that.
+    pub(super) fn open(library: &'static Libsqlite3, path: &Path, wait: Duration) -> Result<Self, SqlError> {
+        let database = Self::open_with(library, path.as_os_str().as_bytes(), 0)?;
+        let wait = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the database is libsqlite3's.
+        unsafe { (library.sqlite3_busy_timeout)(database.raw.as_ptr(), wait) };
+        Ok(database)
+    }
+
+    /// Opens it as one that nobody writes to, without locks.
+    pub(super) fn open_at_rest(library: &'static Libsqlite3, path: &Path) -> Result<Self, SqlError> {
+        let mut name = b"file:".to_vec();
+        for byte in path.as_os_str().as_bytes() {
+            match byte {
+                b'/' | b'.' | b'_' | b'-' => name.push(*byte),
+                byte if byte.is_ascii_alphanumeric() => name.push(*byte),
+                byte => name.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            }
+        }
+        name.extend_from_slice(b"?immutable=1");
+        Self::open_with(library, &name, SQLITE_OPEN_URI)
+    }
+
+    fn open_with(library: &'static Libsqlite3, name: &[u8], flags: c_int) -> Result<Self, SqlError> {
+        let name = text_for_c(name)?;
+        let flags = flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+        let mut raw = null_mut();
+        // SAFETY: the name ends in NUL; a null names the usual way to files.
+        let code = unsafe {
+            (library.sqlite3_open_v2)(name.as_bytes().as_ptr().cast(), &raw mut raw, flags, null())
+        };
+        let none = || SqlError::new(ErrorKind::Overloaded, "libsqlite3 has no memory".to_owned());
+        // One that could not be opened is to be closed, too.
+        let raw = NonNull::new(raw).ok_or_else(none)?;
+        let database = Self { library, raw, deadline: Box::new(Cell::new(Instant::now())) };
+        database.check(code)?;
+        let deadline = std::ptr::from_ref::<Cell<Instant>>(&database.deadline).cast_mut().cast();
+        // SAFETY: the deadline is where it is for as long as the database, and only this thread uses both.
+        unsafe { (library.sqlite3_progress_handler)(raw.as_ptr(), STEPS, Some(is_late), deadline) };
+        database.limit(Instant::now() + Duration::from_secs(1));
+        // Whoever may write the file shall not have functions called that do more than compute.
+        database.prepare("PRAGMA trusted_schema=OFF")?.run(&database)?;
+        Ok(database)
+    }
+
+    /// Until when statements may run from now on.
+    pub(super) fn limit(&self, deadline: Instant) {
+        self.deadline.set(deadline);
+    }
+
+    /// Makes a statement of the text, which holds only one.
+    pub(super) fn prepare(&self, text: &str) -> Result<Statement, SqlError> {
+        let text = text_for_c(text.as_bytes())?;
+        let (mut raw, mut rest) = (null_mut(), null());
+        let start = text.as_bytes().as_ptr().cast();
+        // SAFETY: the text ends in NUL and outlives the call.
+        let code = unsafe {
+            (self.library.sqlite3_prepare_v2)(self.raw.as_ptr(), start, -1, &raw mut raw, &raw mut rest)
+        };
+        self.check(code)?;
+        // SAFETY: `rest` points into the text, which ends in NUL.
+        let is_only = unsafe { c_text(rest) }.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b';');
+        let raw =
+            NonNull::new(raw).ok_or_else(|| SqlError::configuration("there is no statement".to_owned()))?;
+        // SAFETY: the statement is libsqlite3's, and nobody else's.
+        let statement = unsafe { Statement::new(self.library, raw) };
+        if is_only {
+            Ok(statement)
+        } else {
+            Err(SqlError::configuration("there is more than one statement".to_owned()))
+        }
+    }
+
+    /// An error of the last call, unless there was none.
+    pub(super) fn check(&self, code: c_int) -> Result<(), SqlError> {
+        if code == SQLITE_OK {
+            return Ok(());
+        }
+        let kind = errors::of_sqlite(code);
+        if kind == ErrorKind::BadValue {
+            return Err(SqlError::new(kind, format!("error {code}")));
+        }
+        // SAFETY: the database is libsqlite3's; the text lives until the next call, and is copied.
+        let said = errors::clean(unsafe { c_text((self.library.sqlite3_errmsg)(self.raw.as_ptr())) });
+        Err(SqlError::new(kind, format!("{said} (error {code})")))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // SAFETY: it is closed once; were there statements left, it would wait for the last of them.
+        unsafe { (self.library.sqlite3_close_v2)(self.raw.as_ptr()) };
+    }
+}
+
+/// Whether the statement that runs is to end.
+unsafe extern "C" fn is_late(deadline: *mut c_void) -> c_int {
+    // SAFETY: it is the deadline of the database, which lives as long as it and is this thread's.
+    let deadline = unsafe { &*deadline.cast::<Cell<Instant>>() };
+    c_int::from(Instant::now() > deadline.get())
+}
