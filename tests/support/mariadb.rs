@@ -204,6 +204,15 @@ impl Drop for RunningMariadb {
     }
 }
 
+/// The module pam_mysql, whose package would edit /etc/pam.d. Debian names the directory after the machine.
+pub fn pam_module() -> Option<PathBuf> {
+    let unpacked = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pam-mysql");
+    let directories = ["lib", "usr/lib"].map(|name| fs::read_dir(unpacked.join(name)).into_iter().flatten());
+    let modules =
+        directories.into_iter().flatten().map(|entry| entry.unwrap().path().join("security/pam_mysql.so"));
+    modules.into_iter().find(|module| module.exists())
+}
+
 /// Debian 12 has the tables there, later releases may have them elsewhere.
 fn share() -> PathBuf {
     let candidates = ["usr/share/mysql", "usr/share/mariadb"].map(|name| Path::new(PACKAGES).join(name));

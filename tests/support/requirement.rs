@@ -48,6 +48,8 @@ pub enum Requirement {
     Mariadb,
     /// SQLite, its program and its library.
     Sqlite,
+    /// The PAM module that asks MySQL.
+    PamMysql,
     /// libsasl's plugin for databases, and its sample server.
     SqlPlugin,
     /// PgBouncer, and the rights to start it as another account.
@@ -113,6 +115,10 @@ impl Requirement {
                 .missing()
                 .or_else(|| no_file(mariadb::PROGRAM, "MariaDB (tests/support/unpack.sh fetches it)")),
             Self::Sqlite => no_file(sqlite::PROGRAM, "SQLite (Debian package sqlite3)"),
+            Self::PamMysql => {
+                let what = "needs pam_mysql (tests/support/unpack.sh fetches it)";
+                mariadb::pam_module().is_none().then(|| what.to_owned())
+            }
             Self::SqlPlugin => (!has_sql_plugin()).then(|| {
                 "needs libsasl's plugin (Debian packages libsasl2-modules-sql and sasl2-bin)".to_owned()
             }),
