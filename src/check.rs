@@ -6,7 +6,7 @@ use crate::config::{CheckScope, Config};
 use crate::log::one_line;
 use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;
-use crate::registry::connect::{connect, connect_policy_server};
+use crate::registry::connect::{connect, connect_policy_server, trial};
 use crate::registry::load::{Loaded, load};
 use crate::registry::named_files;
 use crate::settings::file::Problem;
@@ -86,8 +86,8 @@ fn finding(problem: &Problem) -> Finding {
     Finding { severity, text: problem.to_string(), remedy: None }
 }
 
-/// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers. Nothing is asked by it, since
-/// names are resolved and servers connected to when the first login comes.
+/// What only a start finds out: whether OpenSSL likes certificates, keys and ciphers, and whether the libraries of mechanisms
+/// are there. Nothing is asked by it, since names are resolved and servers connected to when the first login comes.
 fn try_start(config: &Config, loaded: &Loaded) -> Option<Problem> {
     let started = Poll::new()
         .map_err(|error| MechanismError(strerror(&error)))
@@ -96,6 +96,11 @@ fn try_start(config: &Config, loaded: &Loaded) -> Option<Problem> {
 }
 
 fn connect_all(config: &Config, loaded: &Loaded, registry: &Registry) -> Result<(), MechanismError> {
+    for instance in &loaded.site.instances {
+        if let Some((trial, sources)) = trial(instance, &loaded.sources) {
+            (trial.load)(&sources)?;
+        }
+    }
     for (_, instance) in loaded.site.remote_instances() {
         let registry = registry.try_clone().map_err(|error| MechanismError(strerror(&error)))?;
         let event_loop = EventLoopHandle {

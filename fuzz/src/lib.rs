@@ -29,6 +29,7 @@ pub mod pool;
 pub mod random;
 pub mod sasl;
 pub mod sasldb;
+pub mod sql_select;
 pub mod stored_passwords;
 pub mod system_files;
 
@@ -38,7 +39,7 @@ use saslauthd::simulation;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of the fuzz targets and of the folders in `corpus`.
-pub const CHECKS: [(&str, Check); 27] = [
+pub const CHECKS: [(&str, Check); 28] = [
     ("cache", cache::check),
     ("command_line", command_line::check),
     ("conffile", conffile::check),
@@ -62,6 +63,7 @@ pub const CHECKS: [(&str, Check); 27] = [
     ("pool", pool::check),
     ("sasl", sasl::check),
     ("sasldb", sasldb::check),
+    ("sql_select", sql_select::check),
     ("stored_passwords", stored_passwords::check),
     ("succession", simulation::succession),
     ("system_files", system_files::check),

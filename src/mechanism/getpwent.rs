@@ -20,6 +20,7 @@ pub const LOCAL: Local = Local {
     start: |_| Ok(Box::new(Getpwent)),
     privileges: Privileges::Root,
     file: |_| None,
+    trial: None,
 };
 
 struct Getpwent;

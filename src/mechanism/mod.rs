@@ -17,11 +17,13 @@ pub mod rimap;
 pub mod sasldb;
 pub mod schemes;
 pub mod shadow;
+pub mod sql;
 pub mod tls_keys;
 
 use crate::config::NetworkSettings;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
+use crate::net::exchange::FailureKind;
 use crate::outcome::Verdict;
 use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
@@ -43,6 +45,29 @@ pub struct Local {
     /// The file that `-O` or the key in its place names, if the mechanism reads one: the supervisor opens it for the worker,
     /// so that its logins and hashes need not be readable for the account of workers without privileges.
     pub file: fn(option: Option<&OsStr>) -> Option<PathBuf>,
+    /// What `--check` tries beyond the settings, if it has libraries or servers of its own.
+    pub trial: Option<Trial>,
+}
+
+/// What `--check` can try of a mechanism that blocks.
+#[derive(Clone, Copy)]
+pub struct Trial {
+    /// Maps the libraries that a worker maps.
+    pub load: fn(&RawSettings) -> Result<(), MechanismError>,
+    /// Asks each server as a login would, about nobody. It blocks.
+    pub probe: fn(&RawSettings) -> Result<Vec<Probed>, MechanismError>,
+}
+
+/// How far it came at a server.
+pub struct Probed {
+    /// The server as the settings name it.
+    pub server: String,
+    /// Host and port for programs that connect; `None` for what is behind a path.
+    pub host_and_port: Option<String>,
+    /// Whether TLS is spoken there.
+    pub has_tls: bool,
+    /// Nothing, if a login could be asked about. Else what kind of failure, and why.
+    pub reached: Result<(), (FailureKind, String)>,
 }
 
 /// What a mechanism is made ready with.

@@ -7,15 +7,19 @@ mod argon2_hash;
 mod crypt_hash;
 mod decode;
 mod derived;
+mod legacy;
+mod md;
+mod scheme;
 
 use crate::hash::{Hash, OpenSslError, hash};
-use crate::job::Digest;
 use crate::mechanism::password;
 use crate::secret::Secret;
 use apr1::Apr1;
 use crypt_hash::{ENDLESS, NO_HASH, is_endless, is_known_or_locked};
 use decode::Encoding;
 use derived::{Pbkdf2, Scram};
+use legacy::Legacy;
+use scheme::Scheme;
 use subtle::ConstantTimeEq;
 
 /// Why a stored password was not compared: a sentence for the log.
@@ -49,6 +53,35 @@ pub fn check(password: &[u8], stored: &[u8]) -> Result<bool, String> {
     }
 }
 
+/// A scheme and how its values are written, as in `SSHA256.HEX`.
+#[derive(Clone, Copy)]
+pub struct KnownScheme {
+    scheme: Scheme,
+    encoding: Encoding,
+    is_named_md5: bool,
+}
+
+impl KnownScheme {
+    /// The scheme of that name, without braces; `None` if nobody knows it.
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        let (name, encoding) = Encoding::of_scheme(name);
+        let is_named_md5 = name.eq_ignore_ascii_case(b"MD5");
+        Scheme::of(name).map(|scheme| Self { scheme, encoding, is_named_md5 })
+    }
+
+    /// Whether passwords are kept as they are.
+    pub fn is_plain(self) -> bool {
+        matches!(self.scheme, Scheme::Plain | Scheme::Legacy(Legacy::Truncated))
+    }
+
+    /// Dovecot's {MD5} is md5crypt.
+    fn of_value(self, value: &[u8]) -> Stored<'_> {
+        let is_crypt = self.is_named_md5 && value.starts_with(b"$");
+        let scheme = if is_crypt { Scheme::Crypt } else { self.scheme };
+        Stored { scheme, encoding: self.encoding, value }
+    }
+}
+
 /// A stored password, taken apart.
 pub struct Stored<'a> {
     scheme: Scheme,
@@ -57,61 +90,9 @@ pub struct Stored<'a> {
     value: &'a [u8],
 }
 
-#[derive(Clone, Copy)]
-enum Scheme {
-    Plain,
-    /// A hash, with the salt behind it if there is one.
-    Hashed {
-        hash: Hash,
-        salted: bool,
-    },
-    Crypt,
-    Pbkdf2(Digest),
-    Scram(Digest),
-    Argon2,
-    Apr1,
-}
-
-const fn hashed(hash: Hash, salted: bool) -> Scheme {
-    Scheme::Hashed { hash, salted }
-}
-
-/// {UNIX} is {CRYPT}, as in C. Dovecot's *-CRYPT take any hash of crypt(3), as in Dovecot.
-const SCHEMES: [(&str, Scheme); 33] = [
-    ("CLEARTEXT", Scheme::Plain),
-    ("CLEAR", Scheme::Plain),
-    ("PLAIN", Scheme::Plain),
-    ("MD5", hashed(Hash::Md5, false)),
-    ("PLAIN-MD5", hashed(Hash::Md5, false)),
-    ("LDAP-MD5", hashed(Hash::Md5, false)),
-    ("SMD5", hashed(Hash::Md5, true)),
-    ("SHA", hashed(Hash::Sha1, false)),
-    ("SHA1", hashed(Hash::Sha1, false)),
-    ("SSHA", hashed(Hash::Sha1, true)),
-    ("SHA256", hashed(Hash::Sha256, false)),
-    ("SSHA256", hashed(Hash::Sha256, true)),
-    ("SHA384", hashed(Hash::Sha384, false)),
-    ("SSHA384", hashed(Hash::Sha384, true)),
-    ("SHA512", hashed(Hash::Sha512, false)),
-    ("SSHA512", hashed(Hash::Sha512, true)),
-    ("CRYPT", Scheme::Crypt),
-    ("UNIX", Scheme::Crypt),
-    ("DES-CRYPT", Scheme::Crypt),
-    ("MD5-CRYPT", Scheme::Crypt),
-    ("BLF-CRYPT", Scheme::Crypt),
-    ("SHA256-CRYPT", Scheme::Crypt),
-    ("SHA512-CRYPT", Scheme::Crypt),
-    ("PBKDF2", Scheme::Pbkdf2(Digest::Sha1)),
-    ("PBKDF2-SHA1", Scheme::Pbkdf2(Digest::Sha1)),
-    ("PBKDF2-SHA256", Scheme::Pbkdf2(Digest::Sha256)),
-    ("PBKDF2-SHA512", Scheme::Pbkdf2(Digest::Sha512)),
-    ("ARGON2", Scheme::Argon2),
-    ("ARGON2I", Scheme::Argon2),
-    ("ARGON2ID", Scheme::Argon2),
-    ("SCRAM-SHA-1", Scheme::Scram(Digest::Sha1)),
-    ("SCRAM-SHA-256", Scheme::Scram(Digest::Sha256)),
-    ("SCRAM-SHA-512", Scheme::Scram(Digest::Sha512)),
-];
+/// What is said of a scheme that nobody knows, and of a value without any.
+const UNKNOWN: &str = "the stored password has a scheme that is not known";
+const NO_SCHEME: &str = "the stored password has no scheme";
 
 /// What a value is called that is not what its scheme says.
 const MALFORMED: &str = "the stored password is not what its scheme says";
@@ -128,19 +109,9 @@ impl<'a> Stored<'a> {
             rest.split_at_checked(end)
         });
         let Some((name, rest)) = scheme else { return Ok(Self::new(Scheme::Plain, stored)) };
-        let (name, encoding) = Encoding::of_scheme(name);
-        let known = SCHEMES.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
-        let (_, scheme) =
-            known.ok_or_else(|| malformed("the stored password has a scheme that is not known"))?;
         let value = rest.get(1..).unwrap_or_default();
-        let scheme = match scheme {
-            // Dovecot's {MD5} is md5crypt.
-            Scheme::Hashed { .. } if name.eq_ignore_ascii_case(b"MD5") && value.starts_with(b"$") => {
-                Scheme::Crypt
-            }
-            scheme => *scheme,
-        };
-        Ok(Self { encoding, ..Self::new(scheme, value) })
+        let known = KnownScheme::parse(name).ok_or_else(|| malformed(UNKNOWN))?;
+        Ok(known.of_value(value))
     }
 
     /// The same for a file of hashes: without a scheme it is what crypt(3), htpasswd or argon2(1) write, and never the
@@ -162,6 +133,20 @@ impl<'a> Stored<'a> {
         Ok(Self::new(scheme, stored))
     }
 
+    /// The same for a table: without a scheme it is of `usual`, or, if there is none, what has a `$` at its start as
+    /// crypt(3), htpasswd and argon2(1) write it. Never the password itself, unless that is `usual`.
+    ///
+    /// # Errors
+    /// When there is a scheme that nobody knows, or none at all.
+    pub fn parse_value(stored: &'a [u8], usual: Option<KnownScheme>) -> Result<Self, NotCompared> {
+        let has_scheme = stored.starts_with(b"{") && stored.contains(&b'}');
+        match usual {
+            Some(usual) if !has_scheme && usual.scheme != Scheme::Crypt => Ok(usual.of_value(stored)),
+            None if !has_scheme && !stored.starts_with(b"$") => Err(malformed(NO_SCHEME)),
+            _ => Self::parse_hash(stored),
+        }
+    }
+
     const fn new(scheme: Scheme, value: &'a [u8]) -> Self {
         Self { scheme, encoding: Encoding::Any, value }
     }
@@ -180,13 +165,14 @@ impl<'a> Stored<'a> {
             Scheme::Scram(digest) => Scram::parse(digest, self.value).map(drop),
             Scheme::Argon2 => argon2_hash::parse(self.value).map(drop),
             Scheme::Apr1 => Apr1::parse(self.value).map(drop).ok_or_else(|| malformed(MALFORMED)),
+            Scheme::Legacy(legacy) => legacy.inspect(self.value, self.encoding),
         }
     }
 
     /// Whether [`Self::check`] takes so long that a worker must do it.
     pub fn is_slow(&self) -> bool {
         match self.scheme {
-            Scheme::Plain | Scheme::Hashed { .. } => false,
+            Scheme::Plain | Scheme::Hashed { .. } | Scheme::Legacy(_) => false,
             Scheme::Crypt | Scheme::Pbkdf2(_) | Scheme::Scram(_) | Scheme::Argon2 | Scheme::Apr1 => true,
         }
     }
@@ -194,10 +180,8 @@ impl<'a> Stored<'a> {
     /// Whether [`Self::check`] computes with OpenSSL.
     pub fn needs_openssl(&self) -> bool {
         match self.scheme {
-            Scheme::Plain | Scheme::Hashed { .. } | Scheme::Pbkdf2(_) | Scheme::Scram(_) | Scheme::Apr1 => {
-                true
-            }
             Scheme::Crypt | Scheme::Argon2 => false,
+            _ => true,
         }
     }
 
@@ -206,6 +190,14 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// When the value is not what its scheme says, or a library fails.
     pub fn check(&self, password: &[u8]) -> Result<bool, NotCompared> {
+        self.check_of(b"", password)
+    }
+
+    /// The same where the login is known, which {DIGEST-MD5} goes into.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_of(&self, login: &[u8], password: &[u8]) -> Result<bool, NotCompared> {
         if password.is_empty() || self.value.is_empty() {
             return Ok(false);
         }
@@ -222,6 +214,7 @@ impl<'a> Stored<'a> {
             Scheme::Scram(digest) => Scram::parse(digest, self.value)?.check(password),
             Scheme::Argon2 => argon2_hash::check(password, self.value),
             Scheme::Apr1 => Apr1::parse(self.value).ok_or_else(|| malformed(MALFORMED))?.check(password),
+            Scheme::Legacy(legacy) => legacy.check(login, password, self.value, self.encoding),
         }
     }
 }
@@ -240,6 +233,8 @@ fn malformed(text: impl Into<String>) -> NotCompared {
     NotCompared::Malformed(text.into())
 }
 
+#[cfg(test)]
+mod legacy_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

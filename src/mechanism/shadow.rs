@@ -21,6 +21,7 @@ pub const LOCAL: Local = Local {
     start: |_| Ok(Box::new(Shadow)),
     privileges: Privileges::Root,
     file: |_| None,
+    trial: None,
 };
 
 /// What NIS puts in place of a hash that the caller may not see.

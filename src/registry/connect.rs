@@ -5,7 +5,7 @@ use super::site::sources_of;
 use super::{Connected, Kind, find, probed};
 use crate::config::NetworkSettings;
 use crate::config::site::Instance;
-use crate::mechanism::MechanismError;
+use crate::mechanism::{MechanismError, Trial};
 use crate::net::driver::drive;
 use crate::net::probe::{DoErrand, Probed};
 use crate::net::{EventLoopHandle, Network};
@@ -65,5 +65,13 @@ pub fn probe(
     match find(instance.mechanism)?.kind {
         Kind::Remote(_, driven) => Some((driven.probe)(&sources_of(sources, instance), network, do_errand)),
         Kind::Local(_) => None,
+    }
+}
+
+/// The settings and the trial of an instance that runs in workers, if it has one.
+pub fn trial(instance: &Instance, sources: &RawSettings) -> Option<(Trial, RawSettings)> {
+    match &find(instance.mechanism)?.kind {
+        Kind::Local(local) => local.trial.map(|trial| (trial, sources_of(sources, instance))),
+        Kind::Remote(..) => None,
     }
 }

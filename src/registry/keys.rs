@@ -3,6 +3,7 @@
 
 use super::MECHANISMS;
 use super::site::type_of;
+use crate::mechanism::sql;
 use crate::settings::file::{Entry, File, Problem, Section, Severity, Text};
 use crate::settings::keys::last_counts;
 use crate::settings::scope::Scope;
@@ -65,8 +66,8 @@ struct Oddity {
 }
 
 /// The names of the keys whose values are passwords.
-const PASSWORDS: [&str; 4] =
-    ["ldap_bind_pw", "ldap_password", weakforced::PASSWORDS[0], weakforced::PASSWORDS[1]];
+const PASSWORDS: [&str; 5] =
+    ["ldap_bind_pw", "ldap_password", sql::PASSWORD, weakforced::PASSWORDS[0], weakforced::PASSWORDS[1]];
 
 /// Whether there is a password in the file, which then should not be open to everybody.
 pub fn holds_password(file: &File) -> bool {

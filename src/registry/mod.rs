@@ -12,6 +12,7 @@ use crate::config::site::Instance;
 use crate::credentials::Credentials;
 use crate::mechanism::{
     FileUse, Local, MechanismError, Remote, getpwent, httpform, ldap, pam, passwdfile, rimap, sasldb, shadow,
+    sql,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -64,7 +65,7 @@ pub type Probe = fn(&RawSettings, &NetworkSettings, DoErrand) -> Result<Vec<Prob
 pub type Connected = Result<Box<dyn Network>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 8] = [
+pub static MECHANISMS: [Mechanism; 9] = [
     Mechanism { name: "getpwent", keys: &[], option_key: None, kind: Kind::Local(getpwent::LOCAL) },
     Mechanism {
         name: "httpform",
@@ -127,6 +128,7 @@ pub static MECHANISMS: [Mechanism; 8] = [
         kind: Kind::Local(sasldb::LOCAL),
     },
     Mechanism { name: "shadow", keys: &[], option_key: None, kind: Kind::Local(shadow::LOCAL) },
+    Mechanism { name: "sql", keys: sql::KEYS, option_key: None, kind: Kind::Local(sql::LOCAL) },
 ];
 
 fn connected<P: Protocol<Request = Credentials, Verdict = Verdict>>(

@@ -1,7 +1,7 @@
 # Completion of saslauthd(8) for fish.
 
 complete -c saslauthd -f
-complete -c saslauthd -s a -x -a '(__fish_append , getpwent httpform ldap pam passwdfile rimap sasldb shadow)' -d 'Mechanisms'
+complete -c saslauthd -s a -x -a '(__fish_append , getpwent httpform ldap pam passwdfile rimap sasldb shadow sql)' -d 'Mechanisms'
 complete -c saslauthd -s c -d 'Remember accepted logins'
 complete -c saslauthd -s d -d 'Stay in the foreground and log everything'
 complete -c saslauthd -s f -d 'Stay in the foreground'

@@ -27,6 +27,7 @@ pub const LOCAL: Local = Local {
     start: |_| Ok(Box::new(Pam::default())),
     privileges: Privileges::Root,
     file: |_| None,
+    trial: None,
 };
 
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).

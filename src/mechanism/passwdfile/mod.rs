@@ -47,6 +47,7 @@ pub const LOCAL: Local = Local {
     start,
     privileges: Privileges::Unprivileged,
     file: |option| path(option).ok(),
+    trial: None,
 };
 
 /// Why a hash cannot be computed that has come into the file since the worker was started.
@@ -136,7 +137,7 @@ impl LocalMechanism for Passwdfile {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
         let outcome = match self.file.lookup(&credentials.login, Instant::now(), Level::Warn) {
             Err(error) => Outcome::internal_failure(error.to_string()),
-            Ok(Lookup::Known(hash)) => match check_hash(&credentials.password, &hash) {
+            Ok(Lookup::Known(hash)) => match check_hash(&credentials.login, &credentials.password, &hash) {
                 Ok(true) => Outcome::ACCEPT,
                 Ok(false) => Outcome::reject("Incorrect password"),
                 // It is no password's, as a line that the index skips.
@@ -162,14 +163,14 @@ impl LocalMechanism for Passwdfile {
     }
 }
 
-fn check_hash(password: &Secret, hash: &Secret) -> Result<bool, NotCompared> {
-    Stored::parse_hash(hash.as_bytes())?.check(password.as_bytes())
+fn check_hash(login: &[u8], password: &Secret, hash: &Secret) -> Result<bool, NotCompared> {
+    Stored::parse_hash(hash.as_bytes())?.check_of(login, password.as_bytes())
 }
 
 /// An unknown login takes as long as one that has the stand-in's hash: the file's own kinds of hash, as they occur.
 fn spend_time(password: &Secret, stand_in: Option<&Secret>) {
     match stand_in {
-        Some(hash) => _ = std::hint::black_box(check_hash(password, hash)),
+        Some(hash) => _ = std::hint::black_box(check_hash(b"", password, hash)),
         None => password::check_dummy_hash(password),
     }
 }

@@ -39,6 +39,7 @@ pub const LOCAL: Local = Local {
     start,
     privileges: Privileges::Unprivileged,
     file: |option| Some(path(option)),
+    trial: None,
 };
 
 /// Where libsasl is built to look: Debian and Fedora, then most others.

@@ -124,7 +124,7 @@ fn a_name_that_nobody_knows_is_an_error_where_it_stands() {
 
 #[test]
 fn a_type_is_built_in_and_never_another_section() {
-    let built_in = "getpwent, httpform, ldap, pam, passwdfile, rimap, sasldb, shadow";
+    let built_in = "getpwent, httpform, ldap, pam, passwdfile, rimap, sasldb, shadow, sql";
     for (section, problem) in [
         ("[mechanism corp]\n", format!("/c:1: the mechanism corp needs a type, one of {built_in}")),
         ("[mechanism corp]\ntype: x\n", format!("/c:2:7: type takes one of {built_in}")),

@@ -3,11 +3,12 @@
 
 use super::within::within;
 use crate::config::Config;
-use crate::mechanism::MechanismError;
+use crate::mechanism::{self, MechanismError, Trial};
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
 use crate::net::probe::Probed;
-use crate::registry::connect::{probe, probe_policy_server};
+use crate::registry::connect::{probe, probe_policy_server, trial};
 use crate::registry::load::Loaded;
+use crate::settings::raw_settings::RawSettings;
 use crate::system_check::judge::servers::Contact;
 use crate::weakforced;
 use crate::worker::do_errand;
@@ -29,9 +30,31 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
         let name = instance.name.clone();
         contacts.extend(of(&name, move || probe(&instance, &sources, &network, do_errand)));
     }
+    for instance in &loaded.site.instances {
+        if let Some((trial, sources)) = trial(instance, &loaded.sources) {
+            contacts.extend(of_workers(&instance.name, trial, sources));
+        }
+    }
     let sources = loaded.sources.copy();
     contacts.extend(of(weakforced::NAME, move || probe_policy_server(&sources, &network, do_errand)));
     contacts
+}
+
+/// The servers of a mechanism that runs in workers.
+fn of_workers(name: &str, trial: Trial, sources: RawSettings) -> Vec<Contact> {
+    let instance = name.to_owned();
+    let contact = move |probed: mechanism::Probed| Contact {
+        instance: instance.clone(),
+        server: probed.server,
+        host_and_port: probed.host_and_port,
+        has_tls: probed.has_tls,
+        reached: probed.reached,
+    };
+    let looked = within(LONGEST_LOOK, move || {
+        let probed = (trial.probe)(&sources).map_err(|error| error.to_string())?;
+        Ok(probed.into_iter().map(contact).collect::<Vec<_>>())
+    });
+    told(name, looked)
 }
 
 /// The servers that `probe` finds.
@@ -48,8 +71,16 @@ fn of(
     });
     match looked {
         Some(None) => Vec::new(),
-        Some(Some(Ok(contacts))) => contacts,
-        Some(Some(Err(reason))) => vec![nothing(name.to_owned(), reason)],
+        Some(Some(probed)) => told(name, Some(probed)),
+        None => told(name, None),
+    }
+}
+
+/// What was found, or why nothing was.
+fn told(name: &str, looked: Option<Result<Vec<Contact>, String>>) -> Vec<Contact> {
+    match looked {
+        Some(Ok(contacts)) => contacts,
+        Some(Err(reason)) => vec![nothing(name.to_owned(), reason)],
         None => vec![nothing(name.to_owned(), format!("it took longer than {} s", LONGEST_LOOK.as_secs()))],
     }
 }
