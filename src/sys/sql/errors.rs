@@ -74,11 +74,12 @@ pub(super) fn of_sqlite(code: i32) -> ErrorKind {
     }
 }
 
-/// What a server or library says, as a part of a sentence: one line without control characters, and no longer than a line
-/// of a log should be.
+/// The first line of what a server or library says, as a part of a sentence: without control characters, and no longer than
+/// a line of a log should be. What follows are hints for people at terminals.
 pub(super) fn clean(said: &[u8]) -> String {
     const LONGEST: usize = 300;
-    let text = String::from_utf8_lossy(said);
+    let first = said.trim_ascii().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let text = String::from_utf8_lossy(first);
     let words: Vec<_> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     words.join(" ").chars().take(LONGEST).collect()
@@ -193,7 +194,10 @@ mod tests {
 
     #[test]
     fn what_is_said_becomes_one_line_of_bounded_length() {
-        assert_eq!(clean(b"FATAL:  no\n\tsuch\x1b[31m thing\xff\n"), "FATAL: no such [31m thing\u{fffd}");
+        assert_eq!(
+            clean(b"\nFATAL:  no\tsuch\x1b[31m thing\xff\r\nLOCATION\n"),
+            "FATAL: no such [31m thing\u{fffd}"
+        );
         assert_eq!(clean(&[b'a'; 5000]).len(), 300);
         assert_eq!(clean(b""), "");
     }

@@ -38,13 +38,9 @@ impl Session {
         }
         let begun = Instant::now();
         handle.connect(target).map_err(|error| {
-            // The library does not tell silence from a connection that was closed.
             let limit = target.connect_timeout.min(target.answer_timeout);
-            let kind = if error.kind == ErrorKind::Lost && begun.elapsed() >= limit {
-                ErrorKind::TooSlow
-            } else {
-                error.kind
-            };
+            let kind =
+                if is_silence(&error, begun.elapsed(), limit) { ErrorKind::TooSlow } else { error.kind };
             SqlError::new(kind, format!("{place}: {}", error.text))
         })?;
         if options::is_encrypted(target) && !handle.has_tls() {
@@ -71,7 +67,7 @@ impl Connection for Session {
         let begun = Instant::now();
         let answer = self.prepare(question.text).and_then(|statement| statement.ask(question.parameters));
         answer.map_err(|mut error| {
-            if error.kind == ErrorKind::Lost && begun.elapsed() >= self.answer_timeout {
+            if is_silence(&error, begun.elapsed(), self.answer_timeout) {
                 error = SqlError::new(ErrorKind::TooSlow, "no answer came in time".to_owned());
                 self.is_broken = true;
             }
@@ -167,6 +163,12 @@ impl Drop for Handle {
         // SAFETY: it is closed once, after its statement.
         unsafe { (self.library.mysql_close)(self.raw.as_ptr()) };
     }
+}
+
+/// Whether this is how the library calls it that nobody has said anything for so long: it has no number of its own for that,
+/// and with TLS that of all else.
+fn is_silence(error: &SqlError, time: Duration, limit: Duration) -> bool {
+    matches!(error.kind, ErrorKind::Lost | ErrorKind::Refused) && time >= limit
 }
 
 /// What an error is, in words; of a bad value its number only.

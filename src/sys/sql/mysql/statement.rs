@@ -3,7 +3,7 @@
 use super::functions::*;
 use super::session::error;
 use crate::secret::Secret;
-use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text};
+use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text, text_for_c};
 use std::ffi::{c_int, c_uint, c_ulong};
 use std::ptr::{NonNull, null_mut};
 
@@ -12,6 +12,9 @@ const LONGEST_VALUE: c_ulong = 1 << 20;
 
 /// How many columns there may be: a statement that names what it wants has two.
 const MOST_COLUMNS: c_uint = 4096;
+
+/// The library's number for all that goes wrong with TLS.
+const ERROR_OF_TLS: c_uint = 2026;
 
 /// It must not outlive its connection.
 pub(super) struct Statement {
@@ -34,10 +37,11 @@ impl Statement {
         let none = || SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned());
         let statement = Self { library, raw: raw.ok_or_else(none)? };
         let length = c_ulong::try_from(text.len()).unwrap_or(c_ulong::MAX);
-        // SAFETY: the text is of that length, and is sent before this returns.
-        let failed =
-            unsafe { (library.mysql_stmt_prepare)(statement.raw.as_ptr(), text.as_ptr().cast(), length) }
-                != 0;
+        // The library looks for the end of an empty one.
+        let text = text_for_c(text.as_bytes())?;
+        let start = text.as_bytes().as_ptr().cast();
+        // SAFETY: the text is of that length, ends in NUL, and is sent before this returns.
+        let failed = unsafe { (library.mysql_stmt_prepare)(statement.raw.as_ptr(), start, length) } != 0;
         if failed { Err(statement.error()) } else { Ok(statement) }
     }
 
@@ -168,7 +172,12 @@ impl Statement {
                 c_text((library.mysql_stmt_sqlstate)(raw)),
             )
         };
-        error(number, said, state)
+        let mut error = error(number, said, state);
+        if number == ERROR_OF_TLS {
+            // TLS has been agreed on, so this is its end.
+            error.kind = ErrorKind::Lost;
+        }
+        error
     }
 }
 

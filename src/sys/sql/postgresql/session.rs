@@ -74,7 +74,7 @@ impl Session {
         // SAFETY: the connection is libpq's.
         let needs_password = unsafe { (self.library.PQconnectionNeedsPassword)(self.raw.as_ptr()) } != 0;
         let said = self.last_error();
-        let said = said.split(" LOCATION: ").next().unwrap_or_default();
+        let said = said.split_once(" failed: ").map_or(said.as_str(), |(_, reason)| reason);
         let kind = if needs_password { ErrorKind::Refused } else { kind_of_failure(said, target) };
         SqlError::new(kind, format!("{}: {said}", self.place))
     }
@@ -200,6 +200,10 @@ impl Session {
         }
         match errors::of_sqlstate(&state) {
             ErrorKind::BadValue => SqlError::bad_value(place, &state),
+            // A violation of the protocol that leaves the connection is a wrong number of parameters.
+            ErrorKind::Lost => {
+                SqlError::configuration(format!("{place}: {} (SQLSTATE {state})", result.message()))
+            }
             kind => SqlError::new(kind, format!("{place}: {} (SQLSTATE {state})", result.message())),
         }
     }
