@@ -15,7 +15,7 @@ const REALM: &str = "example.org";
 
 /// What the sample server ends with for who is let in, and for who is not.
 const ACCEPTED: &str = "Username: ";
-const REFUSED: &str = "authentication failure";
+const REFUSED: [&str; 2] = ["SASL negotiation: authentication failure", "SASL negotiation: user not found"];
 
 /// Logins, passwords, and whether both let them in.
 const ASKED: [(&str, &str, bool); 9] = [
@@ -72,7 +72,7 @@ impl Plugin {
         let lines = format!("C: {}\nC: {response}\n", encode_block(b"PLAIN"));
         let finished = run_with_input(server, lines.as_bytes());
         let text = finished.output + &finished.errors;
-        match (text.contains(ACCEPTED), text.contains(REFUSED)) {
+        match (text.contains(ACCEPTED), REFUSED.iter().any(|end| text.contains(end))) {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => panic!("{text}"),

@@ -34,11 +34,12 @@ fn selects_of_howtos_are_served_as_they_are(engine: Engine) {
     ];
     match engine {
         Engine::Postgresql | Engine::Sqlite => {
-            selects.push("SELECT password FROM mailbox WHERE username = '%u' || '@' || '%r'");
+            selects.push("SELECT password FROM mailbox WHERE username = '%u' || '@' || '%r' AND active = 1");
             selects.push("SELECT \"password\" FROM \"users\" WHERE \"login\" = '%u' AND realm = '%r'");
         }
         Engine::Mariadb => {
-            selects.push("SELECT password FROM mailbox WHERE username = CONCAT('%u', '@', '%r')");
+            selects
+                .push("SELECT password FROM mailbox WHERE username = CONCAT('%u', '@', '%r') AND active = 1");
             selects.push("SELECT `password` FROM `users` WHERE BINARY `login` = '%u' AND realm = \"%r\"");
         }
     }
