@@ -40,7 +40,6 @@ const EXCEPTIONS: &[Exception] = &[
     Exception { from: "mechanism::sasldb", to: "sys::random", reason: IN_A_WORKER },
     Exception { from: "mechanism::sql", to: "sys::sql", reason: IN_A_WORKER },
     Exception { from: "mechanism::sql", to: "sys::host_name", reason: IN_A_WORKER },
-    Exception { from: "mechanism::sql", to: "log", reason: IN_A_WORKER },
     Exception { from: "mechanism::password", to: "sys::crypt", reason: "crypt(3) only computes" },
     Exception { from: "mechanism::schemes", to: "sys::crypt", reason: "crypt(3) only computes" },
 ];
@@ -63,7 +62,6 @@ const PURE: &[&str] = &[
     "mechanism::pbkdf2",
     "mechanism::rimap",
     "mechanism::sql::hosts",
-    "mechanism::sql::row",
     "mechanism::sql::server",
     "mechanism::tls_keys",
     "metrics",

@@ -234,6 +234,8 @@ fn malformed(text: impl Into<String>) -> NotCompared {
 }
 
 #[cfg(test)]
+mod doveadm_tests;
+#[cfg(test)]
 mod legacy_tests;
 #[cfg(test)]
 mod tests;
