@@ -134,13 +134,17 @@ impl Worker {
         let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
         let worker = Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness };
         if setup.sandbox {
-            enter_sandbox(worker.role());
+            enter_sandbox(&worker.rules());
         }
         Ok(worker)
     }
 
     fn role(&self) -> Role {
-        if self.mechanism.is_some() { Role::Checks } else { Role::Errands }
+        self.rules().role
+    }
+
+    fn rules(&self) -> Rules {
+        self.mechanism.as_ref().map_or_else(Rules::errands, |mechanism| mechanism.sandbox())
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
@@ -255,11 +259,10 @@ fn start(
 }
 
 /// Gives up what this worker needs no more.
-fn enter_sandbox(role: Role) {
+fn enter_sandbox(rules: &Rules) {
     // libc reads the time zone now.
     let _ = LocalTime::now();
-    let rules = if role == Role::Checks { Rules::checks() } else { Rules::errands() };
-    let in_force = sandbox::enter(&rules);
+    let in_force = sandbox::enter(rules);
     log::debug!(target: "worker", "sandbox in force: {in_force}");
 }
 

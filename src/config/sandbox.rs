@@ -97,6 +97,22 @@ impl Rules {
         Self { role: Role::Checks, readable, ports: Ports::Only(BTreeSet::new()) }
     }
 
+    /// Of a worker that asks servers through a client library, which looks up their names, has plugins, and reads
+    /// certificates of authorities and `files` anew for each connection. `ports` are those of the servers if all of them are
+    /// addresses; otherwise a module that looks up names may need others.
+    pub fn client(files: impl IntoIterator<Item = PathBuf>, ports: Option<BTreeSet<u16>>) -> Self {
+        let readable = NAME_SERVICES.iter().chain(&AUTHORITIES).map(PathBuf::from).chain(files).collect();
+        Self { role: Role::Errands, readable, ports: ports.map_or(Ports::Any, Ports::Only) }
+    }
+
+    /// Of a worker that checks passwords with a file which is read in place: its directory, since there are others beside it
+    /// and one that takes its place.
+    pub fn file(path: &Path) -> Self {
+        let mut rules = Self::checks();
+        rules.readable.extend(path.parent().map(Path::to_owned));
+        rules
+    }
+
     /// Lets connections lead to a port, which is a number or a name from `services`, the text of [`SERVICES`]. A name that
     /// is not there may be known elsewhere; then connections may lead anywhere, and the answer is `false`.
     pub fn allow_port(&mut self, port: &str, services: &str) -> bool {
@@ -154,6 +170,17 @@ mod tests {
         assert_eq!((rules.role, rules.ports), (Role::Checks, Ports::Only(BTreeSet::new())));
         let named = ["/etc/localtime", "/usr/share/zoneinfo", "/dev/null"].map(PathBuf::from);
         assert_eq!(rules.readable, named);
+    }
+
+    #[test]
+    fn a_client_connects_where_its_servers_are_and_a_file_is_read_where_it_is() {
+        let client = Rules::client(["/srv/ca.pem".into()], Some([5432].into()));
+        assert_eq!((client.role, &client.ports), (Role::Errands, &Ports::Only([5432].into())));
+        assert!(client.readable.contains(&"/srv/ca.pem".into()) && client.readable.contains(&"/etc".into()));
+        assert_eq!(Rules::client([], None).ports, Ports::Any);
+        let file = Rules::file(Path::new("/srv/mail/users.db"));
+        assert_eq!((file.role, &file.ports), (Role::Checks, &Ports::Only(BTreeSet::new())));
+        assert!(file.readable.contains(&"/srv/mail".into()) && !file.readable.contains(&"/etc".into()));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod sql;
 pub mod tls_keys;
 
 use crate::config::NetworkSettings;
+use crate::config::sandbox::Rules;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::net::exchange::FailureKind;
@@ -113,6 +114,11 @@ pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 pub trait LocalMechanism {
     /// Checks one login. The login and password are not empty and hold no NUL.
     fn verify(&mut self, credentials: &Credentials) -> Verdict;
+
+    /// What its worker may still do once it is ready, where that needs no privileges.
+    fn sandbox(&self) -> Rules {
+        Rules::checks()
+    }
 
     /// Whether the last login could not be checked for a reason that lies in this process (no memory, modules that
     /// cannot be mapped), so that another process may do better.

@@ -15,6 +15,7 @@ mod server;
 mod session;
 mod settings;
 
+use crate::config::sandbox::Rules;
 use crate::config::site::Privileges;
 use crate::credentials::Credentials;
 use crate::hash::load_hashes;
@@ -27,7 +28,7 @@ use crate::settings::file::Problem;
 use crate::settings::raw_settings::RawSettings;
 use crate::strerror::strerror;
 use crate::sys::host_name::host_name;
-use crate::sys::sql::{Answer, ErrorKind, Question, SqlError, connect, load};
+use crate::sys::sql::{Answer, ErrorKind, Question, SqlError, connect, load, sandbox};
 use row::{Found, judge};
 use select::{Names, Select};
 use session::Session;
@@ -177,6 +178,10 @@ impl Sql {
 impl LocalMechanism for Sql {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
         self.check_login(credentials).into()
+    }
+
+    fn sandbox(&self) -> Rules {
+        sandbox(self.session.targets())
     }
 }
 

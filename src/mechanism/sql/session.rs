@@ -23,6 +23,11 @@ impl Session {
         Self { targets, hosts, connection: None, connect }
     }
 
+    /// The servers, in the order in which they are named.
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
     /// Asks the servers in turn until one answers. A statement that reads may be asked twice.
     ///
     /// # Errors

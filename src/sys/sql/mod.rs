@@ -6,6 +6,7 @@
 mod authorities;
 mod errors;
 mod mysql;
+mod needs;
 mod postgresql;
 mod sqlite;
 #[cfg(test)]
@@ -173,6 +174,8 @@ pub fn connect(target: &Target) -> Result<Box<dyn Connection>, SqlError> {
         Engine::Sqlite => Box::new(sqlite::connect(target)?),
     })
 }
+
+pub use needs::sandbox;
 
 /// What a server may send after the second row until its connection is given up rather than read to the end.
 const MOST_ROWS: usize = 100;

@@ -5,6 +5,7 @@ use super::statement::Statement;
 use crate::sys::sql::{ErrorKind, SqlError, c_text, errors, text_for_c};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{NonNull, null, null_mut};
@@ -24,7 +25,8 @@ pub(super) struct Database {
 impl Database {
     /// Opens it to be read, waiting for writers for as long as that.
     pub(super) fn open(library: &'static Libsqlite3, path: &Path, wait: Duration) -> Result<Self, SqlError> {
-        let database = Self::open_with(library, path.as_os_str().as_bytes(), 0)?;
+        // Not even the index of a log beside it is written: it would be the account's, and nobody else's to write.
+        let database = Self::open_with(library, path, "mode=ro&readonly_shm=1")?;
         let wait = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the database is libsqlite3's.
         unsafe { (library.sqlite3_busy_timeout)(database.raw.as_ptr(), wait) };
@@ -33,21 +35,12 @@ impl Database {
 
     /// Opens it as one that nobody writes to, without locks.
     pub(super) fn open_at_rest(library: &'static Libsqlite3, path: &Path) -> Result<Self, SqlError> {
-        let mut name = b"file:".to_vec();
-        for byte in path.as_os_str().as_bytes() {
-            match byte {
-                b'/' | b'.' | b'_' | b'-' => name.push(*byte),
-                byte if byte.is_ascii_alphanumeric() => name.push(*byte),
-                byte => name.extend_from_slice(format!("%{byte:02X}").as_bytes()),
-            }
-        }
-        name.extend_from_slice(b"?immutable=1");
-        Self::open_with(library, &name, SQLITE_OPEN_URI)
+        Self::open_with(library, path, "immutable=1")
     }
 
-    fn open_with(library: &'static Libsqlite3, name: &[u8], flags: c_int) -> Result<Self, SqlError> {
-        let name = text_for_c(name)?;
-        let flags = flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+    fn open_with(library: &'static Libsqlite3, path: &Path, options: &str) -> Result<Self, SqlError> {
+        let name = text_for_c(uri(path, options).as_bytes())?;
+        let flags = SQLITE_OPEN_URI | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
         let mut raw = null_mut();
         // SAFETY: the name ends in NUL; a null names the usual way to files.
         let code = unsafe {
@@ -117,9 +110,34 @@ impl Drop for Database {
     }
 }
 
+/// The path as SQLite takes it together with options (sqlite.org/uri.html).
+fn uri(path: &Path, options: &str) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'_' | b'-' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => _ = write!(uri, "%{byte:02X}"),
+        }
+    }
+    uri + "?" + options
+}
+
 /// Whether the statement that runs is to end.
 unsafe extern "C" fn is_late(deadline: *mut c_void) -> c_int {
     // SAFETY: it is the deadline of the database, which lives as long as it and is this thread's.
     let deadline = unsafe { &*deadline.cast::<Cell<Instant>>() };
     c_int::from(Instant::now() > deadline.get())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_path_is_taken_for_an_option() {
+        let uri = uri(Path::new("/srv/a?mode=rwc&b#c%41 \u{e9}.db"), "mode=ro");
+        assert_eq!(uri, "file:/srv/a%3Fmode%3Drwc%26b%23c%2541%20%C3%A9.db?mode=ro");
+    }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::strerror::strerror;
+use crate::sys::inode::own_user_and_group;
 use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -27,17 +28,22 @@ pub(super) struct State {
 /// For so long a file must not have changed: the times of a file advance in steps, of 4 ms mostly.
 const AT_REST: Duration = Duration::from_millis(100);
 
-/// The file at that path, which this process can read.
+/// Which file is at that path; `None` if there is none. It is not opened: to close it would take away the locks that SQLite
+/// has there (sqlite.org/howtocorrupt.html, 2.2).
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    fs::metadata(path).ok().map(|metadata| identity_of(&metadata))
+}
+
+/// Whether this process can read the file. Not to be asked while SQLite has it open.
 ///
 /// # Errors
 /// Why it cannot, as a phrase that names who would have to be allowed to.
-pub(super) fn identity(path: &Path) -> Result<Identity, String> {
-    let described = File::open(path).and_then(|file| file.metadata());
-    match described {
-        Ok(metadata) if metadata.is_file() => Ok(identity_of(&metadata)),
+pub(super) fn check_readable(path: &Path) -> Result<(), String> {
+    match File::open(path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
         Ok(_) => Err("it is not a file".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let user = crate::sys::inode::own_user_and_group().0;
+            let user = own_user_and_group().0;
             Err(format!(
                 "{}; workers run as user {user}, who must be allowed to read it and to enter its directory",
                 strerror(&error)
@@ -51,31 +57,88 @@ fn identity_of(metadata: &Metadata) -> Identity {
     Identity { device: metadata.dev(), inode: metadata.ino() }
 }
 
-/// Whether the file's changes are written to another beside it first: WAL mode is 2 in both bytes that tell the versions
-/// of the format (sqlite.org/fileformat2.html, 1.3.3).
-pub(super) fn is_wal(path: &Path) -> bool {
+/// Whether the file's changes are written to a log beside it first: WAL mode is 2 in both bytes that tell the versions of
+/// the format (sqlite.org/fileformat2.html, 1.3.3). Not to be asked while SQLite has it open.
+pub(super) fn has_wal_mode(path: &Path) -> bool {
     let mut start = [0; 20];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start.ends_with(&[2, 2])
 }
 
-/// The state of a file that nobody has been writing to of late: there are no changes beside it, and it is as it has been
-/// for a while.
-pub(super) fn at_rest(path: &Path) -> Option<State> {
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        fs::metadata(PathBuf::from(name)).is_ok_and(|metadata| metadata.len() > 0)
-    };
-    let metadata = fs::metadata(path).ok()?;
-    let age = SystemTime::now().duration_since(metadata.modified().ok()?).ok()?;
-    if age < AT_REST || beside("-wal") || beside("-journal") {
-        return None;
+/// Whether there is a log beside it, if only an empty one.
+pub(super) fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok()
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether somebody writes to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nobody has for a while, and there is nothing beside it that is not in it.
+    AtRest(State),
+    /// Somebody has just now.
+    Soon,
+    /// There are changes beside it, or it is gone.
+    No,
+}
+
+/// Whether somebody writes to the file.
+pub(super) fn rest(path: &Path) -> Rest {
+    let has_changes = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|metadata| metadata.len() > 0);
+    let Ok(metadata) = fs::metadata(path) else { return Rest::No };
+    if has_changes("-wal") || has_changes("-journal") {
+        return Rest::No;
     }
-    Some(State {
+    let age = metadata.modified().map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
+    if age.is_ok_and(|age| age < AT_REST) {
+        return Rest::Soon;
+    }
+    Rest::AtRest(State {
         identity: identity_of(&metadata),
         size: metadata.len(),
         modified: (metadata.mtime(), metadata.mtime_nsec()),
         changed: (metadata.ctime(), metadata.ctime_nsec()),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_at_rest_when_nobody_has_written_to_it_or_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users.db");
+        assert_eq!(rest(&path), Rest::No);
+        fs::write(&path, "x").unwrap();
+        assert_eq!(rest(&path), Rest::Soon);
+        let set_age = |age| {
+            let then = SystemTime::now() - Duration::from_secs(age);
+            File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+        };
+        set_age(60);
+        let before = rest(&path);
+        assert!(matches!(before, Rest::AtRest(_)), "{before:?}");
+        set_age(30);
+        assert_ne!(rest(&path), before, "another time is another state");
+        fs::write(beside(&path, "-wal"), "").unwrap();
+        assert!(has_log(&path) && matches!(rest(&path), Rest::AtRest(_)), "an empty log has no changes");
+        fs::write(beside(&path, "-wal"), "x").unwrap();
+        assert_eq!(rest(&path), Rest::No);
+    }
+
+    #[test]
+    fn why_a_file_cannot_be_read_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(check_readable(directory.path()).unwrap_err(), "it is not a file");
+        let missing = directory.path().join("none");
+        assert_eq!(check_readable(&missing).unwrap_err(), "No such file or directory");
+        assert_eq!(identity(&missing), None);
+    }
 }

@@ -11,12 +11,13 @@ mod tests;
 use super::{Answer, Connection, ErrorKind, Question, SqlError, Target, library_error, place};
 use crate::sys::library::Library;
 use database::Database;
-use file::Identity;
+use file::{Identity, Rest};
 use functions::Libsqlite3;
 use statement::Statement;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The name has been the same since SQLite 3.0.
@@ -47,14 +48,12 @@ fn library() -> Result<&'static Libsqlite3, SqlError> {
 /// # Errors
 /// Those of [`connect`](super::connect).
 pub(super) fn connect(target: &Target) -> Result<Session, SqlError> {
-    let library = library()?;
     let path = PathBuf::from(&target.database);
     let place = place(target);
-    let identity = file::identity(&path).map_err(|reason| refused(&place, &reason))?;
+    file::check_readable(&path).map_err(|reason| refused(&place, &reason))?;
+    let identity = file::identity(&path);
     let waits = Waits { for_writers: target.connect_timeout, for_answers: target.answer_timeout };
-    let database = Database::open(library, &path, waits.for_writers)
-        .map_err(|error| SqlError::new(error.kind, format!("{place}: {}", error.text)))?;
-    Ok(Session { library, statement: None, database, path, place, identity, waits })
+    Ok(Session { library: library()?, statement: None, database: None, path, place, identity, waits })
 }
 
 fn refused(place: &str, reason: &str) -> SqlError {
@@ -67,67 +66,106 @@ struct Waits {
     for_answers: Duration,
 }
 
-/// An open file.
+/// A file that can be asked.
 pub(super) struct Session {
     library: &'static Libsqlite3,
     /// Goes before the database does; the same question is prepared once.
     statement: Option<(String, Statement)>,
-    database: Database,
+    /// Not kept for a file in WAL mode that is at rest.
+    database: Option<Database>,
     path: PathBuf,
     place: String,
-    identity: Identity,
+    identity: Option<Identity>,
     waits: Waits,
 }
 
 impl Session {
-    fn ask_prepared(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
-        self.database.limit(Instant::now() + self.waits.for_answers);
-        if self.statement.as_ref().is_none_or(|(prepared, _)| prepared != question.text) {
-            self.statement = None;
-            let statement = self.database.prepare(question.text)?;
-            self.statement = Some((question.text.to_owned(), statement));
+    /// To open a file in WAL mode beside which there is no log, SQLite would have to make one, and may not. Nobody has it
+    /// open then, and it is read as it is.
+    fn ask_somehow(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
+        if self.database.is_none() && file::has_wal_mode(&self.path) && !file::has_log(&self.path) {
+            if let Some(answer) = self.ask_at_rest(question)? {
+                return Ok(answer);
+            }
         }
-        let gone = || SqlError::configuration("the statement is gone".to_owned());
-        self.statement.as_mut().ok_or_else(gone)?.1.ask(question.parameters, &self.database)
+        match self.ask_open(question) {
+            Err(error) if error.kind == ErrorKind::Refused => {
+                self.close();
+                let left_over =
+                    file::has_wal_mode(&self.path).then(|| self.ask_at_rest(question)).transpose()?;
+                left_over.flatten().ok_or(error)
+            }
+            result => result,
+        }
     }
 
-    /// A file in WAL mode that nobody has open to write cannot be opened without the right to write beside it. It is at
-    /// rest then, and is read as it is; that counts if it has been at rest all the while.
+    fn close(&mut self) {
+        self.statement = None;
+        self.database = None;
+    }
+
+    fn ask_open(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
+        let database = match &mut self.database {
+            Some(database) => database,
+            none => none.insert(Database::open(self.library, &self.path, self.waits.for_writers)?),
+        };
+        database.limit(Instant::now() + self.waits.for_answers);
+        let statement = match &mut self.statement {
+            Some((prepared, statement)) if prepared == question.text => statement,
+            other => {
+                *other = None;
+                &mut other.insert((question.text.to_owned(), database.prepare(question.text)?)).1
+            }
+        };
+        statement.ask(question.parameters, database)
+    }
+
+    /// What is read counts if the file has been at rest all the while. `None` if it is not at rest.
     fn ask_at_rest(&self, question: &Question<'_>) -> Result<Option<Answer>, SqlError> {
-        let Some(before) = file::at_rest(&self.path) else { return Ok(None) };
+        let begun = Instant::now();
+        loop {
+            let before = file::rest(&self.path);
+            match before {
+                Rest::No => return Ok(None),
+                Rest::AtRest(_) => {
+                    let answer = self.ask_as_it_is(question);
+                    if file::rest(&self.path) == before {
+                        return answer.map(Some);
+                    }
+                }
+                Rest::Soon => {}
+            }
+            if begun.elapsed() > self.waits.for_writers {
+                return Err(SqlError::new(ErrorKind::Locked, "it is being written to".to_owned()));
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn ask_as_it_is(&self, question: &Question<'_>) -> Result<Answer, SqlError> {
         let database = Database::open_at_rest(self.library, &self.path)?;
         database.limit(Instant::now() + self.waits.for_answers);
-        let answer = database.prepare(question.text)?.ask(question.parameters, &database)?;
-        drop(database);
-        if file::at_rest(&self.path) == Some(before) {
-            return Ok(Some(answer));
-        }
-        Err(SqlError::new(ErrorKind::Locked, "it was being written to".to_owned()))
+        database.prepare(question.text)?.ask(question.parameters, &database)
     }
 }
 
+/// How often it is looked whether a file is at rest.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 impl Connection for Session {
     fn ask(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
-        let mut answer = self.ask_prepared(question);
-        if matches!(&answer, Err(error) if error.kind == ErrorKind::Refused) && file::is_wal(&self.path) {
-            self.statement = None;
-            match self.ask_at_rest(question) {
-                Ok(Some(found)) => answer = Ok(found),
-                Ok(None) => {}
-                Err(error) => answer = Err(error),
-            }
-        }
+        let answer = self.ask_somehow(question);
         answer.map_err(|error| match error.kind {
             ErrorKind::BadValue => SqlError::bad_value(&self.place, &error.text),
-            ErrorKind::Refused => match file::identity(&self.path) {
+            ErrorKind::Refused => match file::check_readable(&self.path) {
                 Err(reason) => refused(&self.place, &reason),
-                Ok(_) => SqlError::new(error.kind, format!("{}: {}", self.place, error.text)),
+                Ok(()) => SqlError::new(error.kind, format!("{}: {}", self.place, error.text)),
             },
             kind => SqlError::new(kind, format!("{}: {}", self.place, error.text)),
         })
     }
 
     fn is_alive(&mut self) -> bool {
-        file::identity(&self.path).is_ok_and(|identity| identity == self.identity)
+        self.identity.is_some() && file::identity(&self.path) == self.identity
     }
 }
