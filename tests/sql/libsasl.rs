@@ -17,14 +17,18 @@ const REALM: &str = "example.org";
 const ACCEPTED: &str = "Username: ";
 const REFUSED: [&str; 2] = ["SASL negotiation: authentication failure", "SASL negotiation: user not found"];
 
+/// Of nobody.
+const INJECTED: &str = "x' OR 1=1 --";
+
 /// Logins, passwords, and whether both let them in.
-const ASKED: [(&str, &str, bool); 9] = [
+const ASKED: [(&str, &str, bool); 10] = [
     ("anna", "right", true),
     ("anna", "wrong", false),
     ("anna", "righ", false),
     ("eva", "right", false),
     ("o'brien", "right", true),
     ("x' OR '1'='1", "right", false),
+    (INJECTED, "right", false),
     ("null", "right", false),
     ("empty", "right", false),
     ("back\\slash", "right", true),
@@ -47,8 +51,18 @@ fn a_file_of_the_plugin_is_served_with_its_verdicts(engine: Engine) {
     let daemon = launch(&text).start();
     for (login, password, is_right) in ASKED {
         let (theirs, ours) = (plugin.accepts(login, password), ask_in(&daemon, login, REALM, password));
-        assert_eq!(theirs, Some(is_right), "libsasl: {login} {password}");
+        assert_eq!(theirs, plugin_accepts(engine, login, is_right), "libsasl: {login} {password}");
         assert_eq!(ours, if is_right { "OK" } else { "NO" }, "{login} {password}");
+    }
+}
+
+/// For SQLite the plugin writes a backslash before quotes and backslashes, which means nothing there: such logins are not
+/// found, and whoever knows one password of the table gets in as anybody with a login that is a piece of the statement.
+fn plugin_accepts(engine: Engine, login: &str, is_right: bool) -> bool {
+    match (engine, login) {
+        (Engine::Sqlite, INJECTED) => true,
+        (Engine::Sqlite, login) if login.contains(['\'', '\\']) => false,
+        _ => is_right,
     }
 }
 
@@ -65,7 +79,7 @@ impl Plugin {
         Self { directory }
     }
 
-    fn accepts(&self, login: &str, password: &str) -> Option<bool> {
+    fn accepts(&self, login: &str, password: &str) -> bool {
         let mut server = Command::new(SERVER);
         server.args(["-m", "PLAIN", "-u", REALM, "-s", "smtp"]).env("SASL_CONF_PATH", self.directory.path());
         let response = encode_block(format!("\0{login}\0{password}").as_bytes());
@@ -73,8 +87,8 @@ impl Plugin {
         let finished = run_with_input(server, lines.as_bytes());
         let text = finished.output + &finished.errors;
         match (text.contains(ACCEPTED), REFUSED.iter().any(|end| text.contains(end))) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
+            (true, _) => true,
+            (_, true) => false,
             _ => panic!("{text}"),
         }
     }

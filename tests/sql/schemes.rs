@@ -39,9 +39,9 @@ fn every_hash_that_doveadm_makes_is_checked() {
     let encoded =
         ["SHA256.HEX", "SSHA.HEX", "SHA512.B64", "PLAIN-MD5.B64", "SMD5.HEX", "PLAIN.B64", "SSHA256.HEX"];
     let all: Vec<_> = schemes.into_iter().chain(encoded.map(str::to_owned)).collect();
-    // One-time passwords have a conversation of their own.
-    let (unusable, all): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|scheme| scheme == "OTP" || scheme == "SKEY");
+    // One-time passwords have a conversation of their own, and of PLAIN-TRUNC it makes what it cannot check itself.
+    let is_for_nobody = |scheme: &String| ["OTP", "SKEY", "PLAIN-TRUNC"].contains(&scheme.as_str());
+    let (unusable, all): (Vec<_>, Vec<_>) = all.into_iter().partition(is_for_nobody);
     let database = Engine::Sqlite.start();
     for scheme in all.iter().chain(&unusable) {
         database.add(scheme, REALM, Some(&hash(scheme, scheme)));
