@@ -39,7 +39,7 @@ ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),ven
 
 # Debian packages. Without the first nothing can be built, without the second no test; without the third tests are skipped.
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev
-TEST_HEADERS   = libssl-dev pkg-config
+TEST_HEADERS   = libssl-dev libpq-dev libmariadb-dev libsqlite3-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 strace \
                  dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish db5.3-util libgdbm-dev lmdb-utils \
                  libpq5 libmariadb3 libsqlite3-0 libsasl2-modules-sql sqlite3

@@ -4,6 +4,7 @@
 //! libmariadb waits by itself, in whole seconds and for each read anew: one of `connect_timeout` for TCP and each address of
 //! a host, one of `answer_timeout` for what a server says when it logs in and answers.
 
+mod failure;
 mod functions;
 mod options;
 mod session;

@@ -1,12 +1,11 @@
 //! One connection to MySQL, and the statement that is prepared there.
 
+use super::failure;
 use super::functions::*;
 use super::options::{self, Value};
 use super::statement::Statement;
 use crate::sys::descriptor;
-use crate::sys::sql::{
-    Answer, Connection, ErrorKind, Question, SqlError, Target, c_text, errors, place, text_for_c,
-};
+use crate::sys::sql::{Answer, Connection, ErrorKind, Question, SqlError, Target, c_text, place, text_for_c};
 use std::ffi::{c_char, c_uint, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr::{NonNull, null, null_mut};
@@ -141,7 +140,7 @@ impl Handle {
                 c_text((library.mysql_sqlstate)(raw)),
             )
         };
-        error(number, said, state)
+        failure::of(number, said, state)
     }
 
     fn has_tls(&self) -> bool {
@@ -169,15 +168,4 @@ impl Drop for Handle {
 /// and with TLS that of all else.
 fn is_silence(error: &SqlError, time: Duration, limit: Duration) -> bool {
     matches!(error.kind, ErrorKind::Lost | ErrorKind::Refused) && time >= limit
-}
-
-/// What an error is, in words; of a bad value its number only.
-pub(super) fn error(number: c_uint, said: &[u8], state: &[u8]) -> SqlError {
-    let kind = errors::of_mysql(number, &String::from_utf8_lossy(state));
-    let text = if kind == ErrorKind::BadValue {
-        format!("error {number}")
-    } else {
-        format!("{} (error {number})", errors::clean(said))
-    };
-    SqlError::new(kind, text)
 }

@@ -1,7 +1,7 @@
 //! A statement that a MySQL server has prepared, and its answers.
 
+use super::failure;
 use super::functions::*;
-use super::session::error;
 use crate::secret::Secret;
 use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text, text_for_c};
 use std::ffi::{c_int, c_uint, c_ulong};
@@ -172,7 +172,7 @@ impl Statement {
                 c_text((library.mysql_stmt_sqlstate)(raw)),
             )
         };
-        let mut error = error(number, said, state);
+        let mut error = failure::of(number, said, state);
         if number == ERROR_OF_TLS {
             // TLS has been agreed on, so this is its end.
             error.kind = ErrorKind::Lost;

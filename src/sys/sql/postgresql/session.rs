@@ -247,4 +247,7 @@ impl Drop for Session {
 }
 
 /// Notices are warnings for people at terminals; libpq would write them to standard error.
+///
+/// # Safety
+/// None is needed: it looks at nothing.
 unsafe extern "C" fn ignore_notice(_: *mut c_void, _: *const PGresult) {}

@@ -1,8 +1,9 @@
 //! An open database of SQLite.
 
+use super::failure;
 use super::functions::*;
 use super::statement::Statement;
-use crate::sys::sql::{ErrorKind, SqlError, c_text, errors, text_for_c};
+use crate::sys::sql::{ErrorKind, SqlError, c_text, text_for_c};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::fmt::Write as _;
@@ -56,7 +57,7 @@ impl Database {
         unsafe { (library.sqlite3_progress_handler)(raw.as_ptr(), STEPS, Some(is_late), deadline) };
         database.limit(Instant::now() + Duration::from_secs(1));
         // Whoever may write the file shall not have functions called that do more than compute.
-        database.prepare("PRAGMA trusted_schema=OFF")?.run(&database)?;
+        database.prepare("PRAGMA trusted_schema=OFF")?.run()?;
         Ok(database)
     }
 
@@ -88,18 +89,9 @@ impl Database {
         }
     }
 
-    /// An error of the last call, unless there was none.
-    pub(super) fn check(&self, code: c_int) -> Result<(), SqlError> {
-        if code == SQLITE_OK {
-            return Ok(());
-        }
-        let kind = errors::of_sqlite(code);
-        if kind == ErrorKind::BadValue {
-            return Err(SqlError::new(kind, format!("error {code}")));
-        }
-        // SAFETY: the database is libsqlite3's; the text lives until the next call, and is copied.
-        let said = errors::clean(unsafe { c_text((self.library.sqlite3_errmsg)(self.raw.as_ptr())) });
-        Err(SqlError::new(kind, format!("{said} (error {code})")))
+    fn check(&self, code: c_int) -> Result<(), SqlError> {
+        // SAFETY: the database is libsqlite3's.
+        unsafe { failure::check(self.library, self.raw.as_ptr(), code) }
     }
 }
 
@@ -124,8 +116,11 @@ fn uri(path: &Path, options: &str) -> String {
 }
 
 /// Whether the statement that runs is to end.
+///
+/// # Safety
+/// It is given the deadline of a database that is open.
 unsafe extern "C" fn is_late(deadline: *mut c_void) -> c_int {
-    // SAFETY: it is the deadline of the database, which lives as long as it and is this thread's.
+    // SAFETY: by the caller's promise it is there, and it is this thread's.
     let deadline = unsafe { &*deadline.cast::<Cell<Instant>>() };
     c_int::from(Instant::now() > deadline.get())
 }

@@ -80,7 +80,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     /// Nobody has for a while, and there is nothing beside it that is not in it.
-    AtRest(State),
+    Quiet(State),
     /// Somebody has just now.
     Soon,
     /// There are changes beside it, or it is gone.
@@ -98,7 +98,7 @@ pub(super) fn rest(path: &Path) -> Rest {
     if age.is_ok_and(|age| age < AT_REST) {
         return Rest::Soon;
     }
-    Rest::AtRest(State {
+    Rest::Quiet(State {
         identity: identity_of(&metadata),
         size: metadata.len(),
         modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -124,11 +124,11 @@ mod tests {
         };
         set_age(60);
         let before = rest(&path);
-        assert!(matches!(before, Rest::AtRest(_)), "{before:?}");
+        assert!(matches!(before, Rest::Quiet(_)), "{before:?}");
         set_age(30);
         assert_ne!(rest(&path), before, "another time is another state");
         fs::write(beside(&path, "-wal"), "").unwrap();
-        assert!(has_log(&path) && matches!(rest(&path), Rest::AtRest(_)), "an empty log has no changes");
+        assert!(has_log(&path) && matches!(rest(&path), Rest::Quiet(_)), "an empty log has no changes");
         fs::write(beside(&path, "-wal"), "x").unwrap();
         assert_eq!(rest(&path), Rest::No);
     }

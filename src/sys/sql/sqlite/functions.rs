@@ -22,6 +22,7 @@ functions! {
         fn sqlite3_errmsg(*mut sqlite3) -> *const c_char;
         fn sqlite3_prepare_v2(*mut sqlite3, *const c_char, c_int, *mut *mut sqlite3_stmt, *mut *const c_char) -> c_int;
         fn sqlite3_finalize(*mut sqlite3_stmt) -> c_int;
+        fn sqlite3_db_handle(*mut sqlite3_stmt) -> *mut sqlite3;
         fn sqlite3_stmt_readonly(*mut sqlite3_stmt) -> c_int;
         fn sqlite3_bind_parameter_count(*mut sqlite3_stmt) -> c_int;
         fn sqlite3_bind_text(*mut sqlite3_stmt, c_int, *const c_char, c_int, destructor) -> c_int;

@@ -1,6 +1,7 @@
 //! SQLite through libsqlite3: a file that is read and never written, next to whoever writes it.
 
 mod database;
+mod failure;
 mod file;
 mod functions;
 mod statement;
@@ -117,7 +118,7 @@ impl Session {
                 &mut other.insert((question.text.to_owned(), database.prepare(question.text)?)).1
             }
         };
-        statement.ask(question.parameters, database)
+        statement.ask(question.parameters)
     }
 
     /// What is read counts if the file has been at rest all the while. `None` if it is not at rest.
@@ -127,7 +128,7 @@ impl Session {
             let before = file::rest(&self.path);
             match before {
                 Rest::No => return Ok(None),
-                Rest::AtRest(_) => {
+                Rest::Quiet(_) => {
                     let answer = self.ask_as_it_is(question);
                     if file::rest(&self.path) == before {
                         return answer.map(Some);
@@ -138,15 +139,20 @@ impl Session {
             if begun.elapsed() > self.waits.for_writers {
                 return Err(SqlError::new(ErrorKind::Locked, "it is being written to".to_owned()));
             }
-            thread::sleep(LOOK_AGAIN);
+            look_away();
         }
     }
 
     fn ask_as_it_is(&self, question: &Question<'_>) -> Result<Answer, SqlError> {
         let database = Database::open_at_rest(self.library, &self.path)?;
         database.limit(Instant::now() + self.waits.for_answers);
-        database.prepare(question.text)?.ask(question.parameters, &database)
+        database.prepare(question.text)?.ask(question.parameters)
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "nothing happens when a file has not changed for a while")]
+fn look_away() {
+    thread::sleep(LOOK_AGAIN);
 }
 
 /// How often it is looked whether a file is at rest.

@@ -1,13 +1,13 @@
 //! A statement of SQLite, and its answers.
 
-use super::database::Database;
+use super::failure;
 use super::functions::*;
 use crate::secret::Secret;
 use crate::sys::sql::{Answer, SqlError, c_text};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
-/// It is given the database that it was prepared with.
+/// It must not outlive its database.
 pub(super) struct Statement {
     library: &'static Libsqlite3,
     raw: NonNull<sqlite3_stmt>,
@@ -23,13 +23,13 @@ impl Statement {
     }
 
     /// Runs one that has neither parameters nor rows.
-    pub(super) fn run(&mut self, database: &Database) -> Result<(), SqlError> {
-        self.step(database).map(drop)
+    pub(super) fn run(&mut self) -> Result<(), SqlError> {
+        self.step().map(drop)
     }
 
     /// Asks it with these parameters, and reads two rows at the most.
-    pub(super) fn ask(&mut self, parameters: &[&[u8]], database: &Database) -> Result<Answer, SqlError> {
-        let answer = self.bind(parameters, database).and_then(|()| self.read(database));
+    pub(super) fn ask(&mut self, parameters: &[&[u8]]) -> Result<Answer, SqlError> {
+        let answer = self.bind(parameters).and_then(|()| self.read());
         // SAFETY: the statement is libsqlite3's. It must not hold a lock, nor keep what its parameters point to; what
         // it has failed for is known.
         unsafe {
@@ -39,7 +39,7 @@ impl Statement {
         answer
     }
 
-    fn bind(&mut self, parameters: &[&[u8]], database: &Database) -> Result<(), SqlError> {
+    fn bind(&mut self, parameters: &[&[u8]]) -> Result<(), SqlError> {
         let raw = self.raw.as_ptr();
         // SAFETY: the statement is libsqlite3's.
         let (wanted, only_reads) = unsafe {
@@ -60,14 +60,14 @@ impl Statement {
             // SAFETY: the value is of that length, and is unbound before it goes.
             let code =
                 unsafe { (self.library.sqlite3_bind_text)(raw, number, value.as_ptr().cast(), length, None) };
-            database.check(code)?;
+            self.check(code)?;
         }
         Ok(())
     }
 
-    fn read(&mut self, database: &Database) -> Result<Answer, SqlError> {
+    fn read(&mut self) -> Result<Answer, SqlError> {
         let raw = self.raw.as_ptr();
-        let has_row = self.step(database)?;
+        let has_row = self.step()?;
         // SAFETY: the statement is libsqlite3's.
         let width = unsafe { (self.library.sqlite3_column_count)(raw) };
         if width == 0 {
@@ -83,17 +83,22 @@ impl Statement {
             return Ok(Answer { columns, first_row: None, has_more_rows: false });
         }
         let first_row = Some((0..width).map(|column| self.value(column)).collect());
-        Ok(Answer { columns, first_row, has_more_rows: self.step(database)? })
+        Ok(Answer { columns, first_row, has_more_rows: self.step()? })
     }
 
     /// Whether there is a row more.
-    fn step(&mut self, database: &Database) -> Result<bool, SqlError> {
+    fn step(&mut self) -> Result<bool, SqlError> {
         // SAFETY: the statement is libsqlite3's, and its parameters are alive.
         match unsafe { (self.library.sqlite3_step)(self.raw.as_ptr()) } {
             SQLITE_ROW => Ok(true),
             SQLITE_DONE => Ok(false),
-            code => database.check(code).map(|()| false),
+            code => self.check(code).map(|()| false),
         }
+    }
+
+    fn check(&self, code: c_int) -> Result<(), SqlError> {
+        // SAFETY: the statement is libsqlite3's, and knows its database, which is open.
+        unsafe { failure::check(self.library, (self.library.sqlite3_db_handle)(self.raw.as_ptr()), code) }
     }
 
     /// A value of the row that is there.
