@@ -121,7 +121,7 @@ fn connect_all(config: &Config, loaded: &Loaded, registry: &Registry) -> Result<
 
 /// What the keys of all begin with that ask servers: the types of mechanisms in use, and the policy server's.
 fn asking(site: &Site) -> Vec<&'static str> {
-    let mechanisms = site.remote_instances().map(|(_, instance)| instance.mechanism);
+    let mechanisms = site.instances.iter().map(|instance| instance.mechanism);
     mechanisms.chain(site.has_policy_server.then_some(weakforced::PREFIX)).collect()
 }
 

@@ -68,10 +68,16 @@ fn outside(engine: Engine, text: &[u8]) -> String {
             (Engine::Postgresql, b'$') => {
                 let tag = rest[1..].iter().position(|byte| *byte == b'$').map(|end| &rest[..end + 2]);
                 let is_tag = |tag: &&[u8]| {
-                    tag[1..tag.len() - 1].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80)
+                    tag[1..tag.len() - 1]
+                        .iter()
+                        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80)
                 };
-                let within_name = outside.ends_with(|letter: char| letter.is_alphanumeric() || "_$\u{80}".contains(letter));
-                match tag.filter(is_tag).filter(|tag| !within_name && !tag[1..].first().is_some_and(u8::is_ascii_digit)) {
+                let within_name =
+                    outside.ends_with(|letter: char| letter.is_alphanumeric() || "_$\u{80}".contains(letter));
+                match tag
+                    .filter(is_tag)
+                    .filter(|tag| !within_name && !tag[1..].first().is_some_and(u8::is_ascii_digit))
+                {
                     Some(tag) => {
                         let end = rest[tag.len()..].windows(tag.len()).position(|window| window == tag);
                         end.expect("an end") + 2 * tag.len()
