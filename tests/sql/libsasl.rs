@@ -18,7 +18,7 @@ const ACCEPTED: &str = "Username: ";
 const REFUSED: [&str; 2] = ["SASL negotiation: authentication failure", "SASL negotiation: user not found"];
 
 /// Of nobody.
-const INJECTED: &str = "x' OR 1=1 --";
+const INJECTED: &str = "x' OR password IS NOT NULL LIMIT 1 --";
 
 /// Logins, passwords, and whether both let them in.
 const ASKED: [(&str, &str, bool); 10] = [

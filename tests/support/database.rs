@@ -1,8 +1,11 @@
 //! The three databases that `-a sql` asks, with one table in each, so that a promise is put to all of them.
 
 use crate::support::{Mariadb, Postgresql, RunningMariadb, RunningPostgresql, Sqlite};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// The account that the daemon asks as, which may read and nothing else.
 pub const USER: &str = "sasl";
@@ -83,6 +86,28 @@ macro_rules! for_each_database_server {
             })+
         }
     };
+}
+
+/// Fills `data` as `make` does, which takes seconds, or with what it made for the test before: `name` tells it apart.
+pub fn made_once(name: &str, data: &Path, make: impl FnOnce()) {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _others_wait = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let copy = |from: &Path, to: &Path| {
+        let mut copy = Command::new("cp");
+        copy.args(["-a", "-T"]).args([from, to]);
+        assert!(copy.status().unwrap().success(), "{} is not copied", from.display());
+    };
+    if kept.exists() {
+        return copy(&kept, data);
+    }
+    make();
+    let new = kept.with_extension(std::process::id().to_string());
+    copy(data, &new);
+    // Tests of another run may have been quicker.
+    if fs::rename(&new, &kept).is_err() {
+        let _ = fs::remove_dir_all(new);
+    }
 }
 
 impl Engine {

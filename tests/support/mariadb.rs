@@ -4,7 +4,7 @@ use crate::support::address::own_address;
 use crate::support::background::Background;
 use crate::support::certificates::Certificate;
 use crate::support::command::{run, run_with_input};
-use crate::support::database::{NAME, PASSWORD, USER};
+use crate::support::database::{NAME, PASSWORD, USER, made_once};
 use crate::support::eventually;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -80,7 +80,7 @@ impl Mariadb {
         }
         let mut server =
             RunningMariadb { directory, address: self.address, arguments: self.arguments, background: None };
-        server.make_tables();
+        made_once("mariadb-data", &server.directory.path().join("data"), || server.make_tables());
         server.start_again();
         server.run_in(
             "mysql",

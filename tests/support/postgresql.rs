@@ -5,7 +5,7 @@ use crate::support::address::own_address;
 use crate::support::background::Background;
 use crate::support::certificates::Certificate;
 use crate::support::command::{Finished, run, run_with_input};
-use crate::support::database::{NAME, PASSWORD, USER};
+use crate::support::database::{NAME, PASSWORD, USER, made_once};
 use crate::support::eventually;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -78,10 +78,8 @@ impl Postgresql {
             chown(directory.path().join(name), Some(ACCOUNT), Some(ACCOUNT)).unwrap();
         }
         let mut server = RunningPostgresql { directory, address: self.address, background: None };
-        let mut create = server.program("initdb");
-        create.args(["--no-sync", "--wal-segsize=1", "--auth=trust", "--username=root", "--no-locale"]);
-        create.args(["--encoding=UTF8", "--pgdata"]).arg(server.data());
-        expect_success(&run(create));
+        let release = programs().unwrap().parent().unwrap().file_name().unwrap().display().to_string();
+        made_once(&format!("postgresql-data-{release}"), &server.data(), || server.create());
         self.configure(&server);
         server.start_again();
         server.run_in("postgres", &format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}';\n"));
@@ -202,6 +200,13 @@ impl RunningPostgresql {
     fn signal_all(&self, server: &Background, signal: &str) {
         server.signal(signal);
         server.children().iter().for_each(|child| child.signal(signal));
+    }
+
+    fn create(&self) {
+        let mut create = self.program("initdb");
+        create.args(["--no-sync", "--wal-segsize=1", "--auth=trust", "--username=root", "--no-locale"]);
+        create.args(["--encoding=UTF8", "--pgdata"]).arg(self.data());
+        expect_success(&run(create));
     }
 
     fn data(&self) -> PathBuf {
