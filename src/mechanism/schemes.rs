@@ -179,10 +179,7 @@ impl<'a> Stored<'a> {
 
     /// Whether [`Self::check`] computes with OpenSSL.
     pub fn needs_openssl(&self) -> bool {
-        match self.scheme {
-            Scheme::Crypt | Scheme::Argon2 => false,
-            _ => true,
-        }
+        !matches!(self.scheme, Scheme::Crypt | Scheme::Argon2)
     }
 
     /// Whether this is the stored form of `password`. An empty password or value never is.

@@ -7,9 +7,12 @@ use crate::sys::sql::{Answer, Connection};
 /// Of `s3cret`, as slappasswd and crypt(3) write it.
 const CRYPTED: &str = "$1$7Fkxnd9L$LkYoZxaWAUNAg01uDzRlk0";
 
-/// A table of one row whatever is asked, or an error.
+/// The columns, the first row, and whether there are more.
+type Rows = (Vec<&'static str>, Option<Vec<Option<&'static str>>>, bool);
+
+/// A table that gives the same whatever is asked, or an error.
 #[derive(Clone)]
-struct Table(Result<(Vec<&'static str>, Option<Vec<Option<&'static str>>>, bool), ErrorKind>);
+struct Table(Result<Rows, ErrorKind>);
 
 impl Connection for Table {
     fn ask(&mut self, _: &Question<'_>) -> Result<Answer, SqlError> {

@@ -57,7 +57,8 @@ impl Lexer<'_> {
                 }
                 b'\\' if literal.escapes => {
                     let length = if self.engine == Engine::Postgresql { 2 } else { 1 };
-                    let taken = self.rest().get(..length).unwrap_or(self.rest());
+                    let rest = self.rest();
+                    let taken = rest.get(..length).unwrap_or(rest);
                     pieces.raw.extend_from_slice(taken);
                     self.at += taken.len();
                 }

@@ -45,7 +45,7 @@ fn parse_one(word: &str) -> Option<Server> {
     let (host, port) = if let Some(rest) = word.strip_prefix('[') {
         let (address, behind) = rest.split_once(']')?;
         address.parse::<std::net::Ipv6Addr>().ok()?;
-        (address, behind.strip_prefix(':').or(behind.is_empty().then_some(""))?)
+        (address, behind.strip_prefix(':').or_else(|| behind.is_empty().then_some(""))?)
     } else if word.parse::<std::net::Ipv6Addr>().is_ok() {
         (word, "")
     } else {

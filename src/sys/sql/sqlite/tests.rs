@@ -72,7 +72,9 @@ fn ask(session: &mut Session, text: &str, parameters: &[&str]) -> Result<(Vec<St
     let parameters: Vec<&[u8]> = parameters.iter().map(|value| value.as_bytes()).collect();
     let answer = session.ask(&Question { text, parameters: &parameters }).map_err(|error| error.kind)?;
     let value = |value: &Option<Secret>| {
-        value.as_ref().map_or("NULL".into(), |value| String::from_utf8(value.as_bytes().to_vec()).unwrap())
+        value
+            .as_ref()
+            .map_or_else(|| "NULL".to_owned(), |value| String::from_utf8(value.as_bytes().to_vec()).unwrap())
     };
     Ok((answer.first_row.iter().flatten().map(value).collect(), answer.has_more_rows))
 }
