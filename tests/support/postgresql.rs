@@ -78,7 +78,7 @@ impl Postgresql {
             chown(directory.path().join(name), Some(ACCOUNT), Some(ACCOUNT)).unwrap();
         }
         let mut server = RunningPostgresql { directory, address: self.address, background: None };
-        let release = programs().unwrap().parent().unwrap().file_name().unwrap().display().to_string();
+        let release = programs().unwrap().parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         made_once(&format!("postgresql-data-{release}"), &server.data(), || server.create());
         self.configure(&server);
         server.start_again();
