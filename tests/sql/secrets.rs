@@ -2,7 +2,7 @@
 
 use super::{SELECT, ask, asking, launch};
 use crate::support::database::PASSWORD;
-use crate::support::{Engine, eventually};
+use crate::support::{Engine, Process, eventually};
 use std::fs;
 
 for_each_database!(
@@ -43,8 +43,11 @@ fn workers_have_no_rights_and_are_in_a_sandbox(engine: Engine) {
     database.add("anna", "", Some("right"));
     let daemon = launch(&asking(&database, SELECT)).start();
     assert_eq!(ask(&daemon, "anna", "right"), "OK");
-    let workers = eventually("both workers are there", || {
-        Some(daemon.children("worker")).filter(|workers| workers.len() >= 2)
+    let is_ready = |worker: &Process| {
+        fs::read_to_string(worker.file("status")).is_ok_and(|status| status.contains("Seccomp:\t2"))
+    };
+    let workers = eventually("both workers are in their sandbox", || {
+        Some(daemon.children("worker")).filter(|workers| workers.len() >= 2 && workers.iter().all(is_ready))
     });
     for worker in workers {
         let status = fs::read_to_string(worker.file("status")).unwrap();
