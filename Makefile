@@ -41,7 +41,8 @@ ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),ven
 BUILD_PACKAGES = ca-certificates gcc libc6-dev libcrypt-dev libpam0g-dev
 TEST_HEADERS   = libssl-dev libpq-dev libmariadb-dev libsqlite3-dev pkg-config
 TEST_PACKAGES  = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix mandoc procps util-linux bsdutils passwd adduser iproute2 strace \
-                 dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish db5.3-util libgdbm-dev lmdb-utils libkrb5-dev
+                 dovecot-imapd slapd nginx-light g++ python3 perl bzip2 zsh fish db5.3-util libgdbm-dev lmdb-utils \
+                 libpq5 libmariadb3 libsqlite3-0 libsasl2-modules-sql sqlite3 libkrb5-dev
 
 # What the machines of tests/system have in common.
 SYSTEM_PACKAGES = sasl2-bin libsasl2-2 libsasl2-modules libpam-pwdfile postfix procps util-linux passwd adduser iproute2
@@ -172,7 +173,7 @@ sbom:
 	@contrib/make/crates.py check
 
 bench: build-packages test-headers
-	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd slapd
+	@contrib/make/packages.sh wanted sasl2-bin dovecot-imapd dovecot-mysql dovecot-pgsql dovecot-sqlite slapd sqlite3
 	@mkdir -p $(TARGET)
 	$(CARGO) bench --locked --bench daemons $(if $(BENCH_FLAGS),-- $(BENCH_FLAGS)) > $(TARGET)/bench.md; \
 	    status=$$?; cat $(TARGET)/bench.md; exit $$status

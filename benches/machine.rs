@@ -28,6 +28,7 @@ pub(crate) fn check_requirements(options: &Options) -> Fallible<()> {
         (Scenario::Dovecot, DOVECOT, "dovecot-imapd"),
         (Scenario::Imaps, DOVECOT, "dovecot-imapd"),
         (Scenario::DovecotAuth, DOVECOT, "dovecot-imapd"),
+        (Scenario::Sql, DOVECOT, "dovecot-pgsql dovecot-mysql dovecot-sqlite"),
         (Scenario::LdapBind, SLAPD, "slapd"),
         (Scenario::Ldaps, SLAPD, "slapd"),
         (Scenario::LdapFastbind, SLAPD, "slapd"),

@@ -9,6 +9,7 @@
 
 mod auth_socket;
 mod crowd;
+mod databases;
 mod echo;
 mod flood;
 mod guessing;
@@ -127,6 +128,7 @@ fn measure(options: Options) -> Fallible<ExitCode> {
             Scenario::DovecotAuth => auth_socket::run(&bench, &mut findings)?,
             Scenario::Sasldb => sasldb::run(&bench, &mut findings)?,
             Scenario::Kerberos5 => network::kerberos::run(&bench, &mut findings)?,
+            Scenario::Sql => databases::run(&bench, &mut findings)?,
         }
     }
     print!("{}", findings.aims_table());

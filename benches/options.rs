@@ -15,8 +15,8 @@ usage: cargo bench --bench daemons -- [--quick] [--rounds N] [--seconds N] [--sc
   --rounds N       interleaved rounds whose median is reported (default 3)
   --seconds N      length of one measurement (default 3)
   --scenario NAME  only these: cached, permit, guessing, hang-up, silent, memory, names, slow-imap, dovecot,
-                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth, sasldb, kerberos5
-                   (may be repeated)
+                   imaps, ldap-bind, ldap-fastbind, ldaps, hung, dovecot-auth, sasldb, kerberos5,
+                   sql (may be repeated)
   --server NAME    only these: ours, C, echo, Dovecot (may be repeated)
 
 usage: cargo bench --bench daemons -- --pictures DOCUMENT DIRECTORY
@@ -77,11 +77,13 @@ pub(crate) enum Scenario {
     Sasldb,
     /// kerberos5 against MIT's server.
     Kerberos5,
+    /// sql against PostgreSQL, MariaDB and SQLite, beside C with PAM and Dovecot.
+    Sql,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Cached,
         Self::Permit,
         Self::Guessing,
@@ -99,6 +101,7 @@ impl Scenario {
         Self::DovecotAuth,
         Self::Sasldb,
         Self::Kerberos5,
+        Self::Sql,
     ];
 
     fn name(self) -> &'static str {
@@ -120,6 +123,7 @@ impl Scenario {
             Self::DovecotAuth => "dovecot-auth",
             Self::Sasldb => "sasldb",
             Self::Kerberos5 => "kerberos5",
+            Self::Sql => "sql",
         }
     }
 }

@@ -100,13 +100,22 @@ impl Server {
     pub(crate) fn start_on_auth_socket(kind: Kind, source: &Source<'_>, flags: &[&str]) -> Fallible<Self> {
         let mut server = Self::not_started(kind, "auth")?;
         let users = server.run_directory.path().join("users");
-        fs::write(&users, if let Source::File(text) = source { text } else { "" })?;
+        let text = match (source, kind) {
+            (Source::File(text), _) => text,
+            (Source::Sql { ours, .. }, Kind::Ours) => ours,
+            (Source::Sql { dovecot, .. }, _) => dovecot,
+            (Source::Pam(_), _) => "",
+        };
+        fs::write(&users, text)?;
         match kind {
             Kind::Ours => {
                 let (file, socket) = (users.display().to_string(), server.socket.display());
                 let (mechanism, socket) = match source {
                     Source::File(_) => {
                         (&["passwdfile", "-O", &file][..], format!("{socket},protocol=dovecot"))
+                    }
+                    Source::Sql { .. } => {
+                        (&["sql", "--config", &file][..], format!("{socket},protocol=dovecot"))
                     }
                     Source::Pam(service) => {
                         (&["pam"][..], format!("{socket},protocol=dovecot,service={service}"))

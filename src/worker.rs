@@ -145,7 +145,7 @@ impl Worker {
     }
 
     fn role(&self) -> Role {
-        self.rules().role
+        self.mechanism.as_ref().map_or(Role::Errands, |mechanism| mechanism.sandbox().role)
     }
 
     fn rules(&self) -> Rules {

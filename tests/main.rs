@@ -54,6 +54,7 @@ mod server_faults;
 mod service_manager;
 mod shadow;
 mod shadow_dates;
+mod sql;
 mod succession;
 mod summed_outages;
 mod supervisord;

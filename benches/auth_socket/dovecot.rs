@@ -14,6 +14,13 @@ pub(crate) enum Source<'a> {
     File(&'a str),
     /// The PAM service of this name.
     Pam(&'a str),
+    /// A database, as either server names it in its settings.
+    Sql {
+        /// saslauthd.conf.
+        ours: &'a str,
+        /// The file of Dovecot's sql passdb.
+        dovecot: &'a str,
+    },
 }
 
 /// The command that starts it in the foreground, with its socket `auth` in the directory.
@@ -46,15 +53,19 @@ fn configuration(directory: &Path, source: &Source<'_>, users: &Path) -> Fallibl
             "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nauth_allow_cleartext = yes",
             format!("passdb passwd-file {{\n passwd_file_path = {users}\n}}"),
         ),
-        (false, Source::Pam(_)) => {
-            return Err(
-                "How Dovecot 2.4 caches what PAM says is not known here: leave it out with --server.".into(),
-            );
+        (true, Source::Sql { .. }) => {
+            ("disable_plaintext_auth = no", format!("passdb {{\n driver = sql\n args = {users}\n}}"))
+        }
+        (false, Source::Pam(_) | Source::Sql { .. }) => {
+            let what = "What Dovecot 2.4 calls this is not known here: leave it out with --server.";
+            return Err(what.into());
         }
     };
+    // Of a table it would cache each row, and what is measured is asking.
+    let cache = if matches!(source, Source::Sql { .. }) { "0" } else { "10M" };
     Ok(format!(
         "{cleartext}\n{passwords}\nbase_dir = {root}/run\nstate_dir = {root}/state\nlog_path = /dev/null\n\
-         protocols =\nssl = no\nauth_mechanisms = plain\nauth_failure_delay = 0\nauth_cache_size = 10M\n\
+         protocols =\nssl = no\nauth_mechanisms = plain\nauth_failure_delay = 0\nauth_cache_size = {cache}\n\
          service auth {{\n client_limit = 8000\n unix_listener {root}/auth {{\n  mode = 0666\n }}\n}}\n\
          service anvil {{\n client_limit = 8000\n unix_listener anvil-auth-penalty {{\n  mode = 0\n }}\n}}\n"
     ))

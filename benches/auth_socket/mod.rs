@@ -18,58 +18,48 @@ const USERS: usize = 1000;
 
 /// How the servers are set up.
 #[derive(Clone, Copy)]
-struct Setup {
-    title: &'static str,
-    passwords: Passwords,
+pub(crate) struct Setup<'a> {
+    pub(crate) title: &'a str,
+    /// Where the passwords are.
+    pub(crate) source: &'a Source<'a>,
+    /// Of ours, beside what the source needs.
+    pub(crate) flags: &'a [&'a str],
     /// How many requests wait on each connection.
-    in_flight: &'static [usize],
+    pub(crate) in_flight: &'a [usize],
 }
 
-/// Where the passwords are.
-#[derive(Clone, Copy)]
-enum Passwords {
-    /// In a file, all in this form; ours with its cache or without. Dovecot's cache holds nothing of such a file.
-    File(&'static str, &'static [&'static str]),
-    /// With PAM, whose verdicts both cache.
-    Pam,
-}
-
-const SETUPS: [Setup; 4] = [
-    // One, as of Postfix, and as many as of a server with all its users on one connection.
-    Setup {
-        title: "a file of passwords in clear",
-        passwords: Passwords::File("{PLAIN}s3cret pass", &[]),
-        in_flight: &[1, 20],
-    },
-    Setup {
-        title: "a file of passwords in clear (`-c`; Dovecot caches no file)",
-        passwords: Passwords::File("{PLAIN}s3cret pass", &["-c"]),
-        in_flight: &[1, 20],
-    },
-    Setup { title: "pam_permit, all cached", passwords: Passwords::Pam, in_flight: &[1, 20] },
-    Setup {
-        title: "a file of sha512crypt (`-c`; Dovecot caches no file)",
-        // With 5,000 rounds, the default.
-        passwords: Passwords::File(
-            "{SHA512-CRYPT}$6$8SzX4hQmJt3cE1wd$MpRAD77ohDHPkdn8whXpDgapljcRzlixzGe9gs/4mq70qpkVavo41ojCarxZ5MmzSk8m7EKLu6ODHVl0vOYBk/",
-            &["-c"],
-        ),
-        in_flight: &[1],
-    },
-];
+/// With 5,000 rounds, the default.
+const SHA512CRYPT: &str = "{SHA512-CRYPT}$6$8SzX4hQmJt3cE1wd$MpRAD77ohDHPkdn8whXpDgapljcRzlixzGe9gs/4mq70qpkVavo41ojCarxZ5MmzSk8m7EKLu6ODHVl0vOYBk/";
 
 /// All of it.
 pub(crate) fn run(bench: &Bench, findings: &mut Findings) -> Fallible<()> {
-    for setup in SETUPS {
-        for in_flight in setup.in_flight {
-            compare(bench, setup, *in_flight, findings)?;
-        }
+    let (clear, hashed) = (users("{PLAIN}s3cret pass"), users(SHA512CRYPT));
+    let (clear, hashed) = (Source::File(&clear), Source::File(&hashed));
+    let pam = Source::Pam(bench.permit.name());
+    // One in flight, as of Postfix, and as many as of a server with all its users on one connection. Of a file Dovecot
+    // caches nothing, of what PAM says both do.
+    let setups: [(&str, &Source<'_>, &[&str], &[usize]); 4] = [
+        ("a file of passwords in clear", &clear, &[], &[1, 20]),
+        ("a file of passwords in clear (`-c`; Dovecot caches no file)", &clear, &["-c"], &[1, 20]),
+        ("pam_permit, all cached", &pam, &["-c"], &[1, 20]),
+        ("a file of sha512crypt (`-c`; Dovecot caches no file)", &hashed, &["-c"], &[1]),
+    ];
+    for (title, source, flags, in_flight) in setups {
+        compare(bench, Setup { title, source, flags, in_flight }, findings)?;
+    }
+    Ok(())
+}
+
+/// A table for each number of requests in flight.
+pub(crate) fn compare(bench: &Bench, setup: Setup<'_>, findings: &mut Findings) -> Fallible<()> {
+    for in_flight in setup.in_flight {
+        compare_with(bench, setup, *in_flight, findings)?;
     }
     Ok(())
 }
 
 /// Rounds in which the servers take turns, and their table.
-fn compare(bench: &Bench, setup: Setup, in_flight: usize, findings: &mut Findings) -> Fallible<()> {
+fn compare_with(bench: &Bench, setup: Setup<'_>, in_flight: usize, findings: &mut Findings) -> Fallible<()> {
     let title = format!("Dovecot's auth protocol, {}, {in_flight} in flight a connection", setup.title);
     let servers: Vec<Kind> = bench.options.auth_servers().collect();
     let mut table = Table::new(&title, "connections");
@@ -92,13 +82,13 @@ fn compare(bench: &Bench, setup: Setup, in_flight: usize, findings: &mut Finding
 fn measure(
     bench: &Bench,
     kind: Kind,
-    setup: Setup,
+    setup: Setup<'_>,
     connections: usize,
     in_flight: usize,
     what: &str,
     findings: &mut Findings,
 ) -> Fallible<Row> {
-    let server = start(bench, kind, setup.passwords)?;
+    let server = Server::start_on_auth_socket(kind, setup.source, setup.flags)?;
     let mut generator = Generator::new(bench, &server.socket(), connections, in_flight)?;
     // Long enough to have every login in the cache and what was in flight before answered, and half a second of steady
     // state on top.
@@ -112,15 +102,9 @@ fn measure(
     Ok(flood::row(&run, cpu, server.memory()))
 }
 
-fn start(bench: &Bench, kind: Kind, passwords: Passwords) -> Fallible<Server> {
-    match passwords {
-        Passwords::File(stored, flags) => {
-            let line = |number| format!("{}:{stored}\n", login(number));
-            let users: String = (0..USERS).map(line).collect();
-            Server::start_on_auth_socket(kind, &Source::File(&users), flags)
-        }
-        Passwords::Pam => Server::start_on_auth_socket(kind, &Source::Pam(bench.permit.name()), &["-c"]),
-    }
+/// The lines of a file in which all have that.
+fn users(stored: &str) -> String {
+    (0..USERS).map(|number| format!("{}:{stored}\n", login(number))).collect()
 }
 
 /// The login of that number.

@@ -73,8 +73,8 @@ impl Peer {
         Self::start(directory, address, Command::new(SLAPD).args(["-d", "0", "-h", &url, "-f"]).arg(file))
     }
 
-    /// Runs the command of a server that will listen there.
-    pub(super) fn start(directory: TempDir, address: SocketAddr, command: &mut Command) -> Fallible<Self> {
+    /// Runs the command of a server and waits until it listens.
+    pub(crate) fn start(directory: TempDir, address: SocketAddr, command: &mut Command) -> Fallible<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let peer = Self { directory, address, child };
         if !wait_for(START_LIMIT, || TcpStream::connect(address).is_ok()) {
@@ -113,13 +113,14 @@ impl Drop for Peer {
 }
 
 /// For processes that are not root, too.
-pub(super) fn directory() -> Fallible<TempDir> {
+pub(crate) fn directory() -> Fallible<TempDir> {
     let directory = tempfile::Builder::new().prefix("saslauthd-bench-").tempdir()?;
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
     Ok(directory)
 }
 
-pub(super) fn free_address() -> Fallible<SocketAddr> {
+/// A port of loopback that nobody has now.
+pub(crate) fn free_address() -> Fallible<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 

@@ -8,8 +8,9 @@ set -eu
 [ -n "${CI:-}" ] || unset CI
 
 # Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
-# machine works: libpam-krb5 edits /etc/pam.d, krb5-user writes /etc/krb5.conf, libsasl would prefer GSSAPI, fail2ban bans, AppArmor and SELinux confine, supervisor is a service, and
-# logwatch and logcheck want to run every day. Only the heavy Exim has the driver for Dovecot's protocol.
+# machine works: libpam-krb5 and libpam-mysql edit /etc/pam.d, krb5-user writes /etc/krb5.conf, libsasl would prefer GSSAPI,
+# fail2ban bans, AppArmor and SELinux confine, supervisor, PostgreSQL, MariaDB and PgBouncer are services, and logwatch and
+# logcheck want to run every day. Only the heavy Exim has the driver for Dovecot's protocol.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
 }
@@ -22,6 +23,11 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     cp "$1"/tmp/libfaketime/usr/lib/*/faketime/libfaketime.so.1 "$1/tmp/faketime/"
     unpack krb5-user usr/bin/kinit "$1/tmp/krb5-user"
     unpack libsasl2-modules-gssapi-mit usr/share/doc/libsasl2-modules-gssapi-mit "$1/tmp/sasl-gssapi"
+    # One that is installed already serves the tests as well.
+    [ -e /usr/lib/postgresql ] || unpack postgresql usr/share/doc/postgresql "$1/tmp/postgresql"
+    unpack "mariadb-server-core mariadb-client-core" usr/sbin/mariadbd "$1/tmp/mariadb"
+    unpack pgbouncer usr/sbin/pgbouncer "$1/tmp/pgbouncer"
+    unpack libpam-mysql usr/share/doc/libpam-mysql "$1/tmp/pam-mysql"
     unpack fail2ban usr/bin/fail2ban-regex "$1/tmp/fail2ban"
     unpack prometheus usr/bin/promtool "$1/tmp/prometheus"
     unpack supervisor usr/bin/supervisord "$1/tmp/supervisor"

@@ -45,7 +45,7 @@ pub struct Local {
     /// libraries.
     pub probe: Option<fn(&RawSettings) -> Vec<Problem>>,
     /// Asks its servers whatever concerns no login, for `--check=system`.
-    pub reach: Option<fn(&RawSettings) -> Result<Vec<Reached>, MechanismError>>,
+    pub reach: Option<Reach>,
     /// Makes the mechanism ready inside a worker.
     pub start: fn(Means<'_>) -> Started,
     /// What its workers must be allowed to do.
@@ -57,6 +57,9 @@ pub struct Local {
     /// workers, and should cost nobody else. Made once from the settings; pure.
     pub peer: Option<fn(&RawSettings) -> PeerOf>,
 }
+
+/// Asks each server of a mechanism that blocks about nobody.
+pub type Reach = fn(&RawSettings) -> Result<Vec<Reached>, MechanismError>;
 
 /// How far a mechanism that blocks came at a server without a login.
 pub struct Reached {

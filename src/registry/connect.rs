@@ -5,7 +5,7 @@ use super::site::sources_of;
 use super::{Connected, Kind, find, probed};
 use crate::config::NetworkSettings;
 use crate::config::site::Instance;
-use crate::mechanism::{MechanismError};
+use crate::mechanism::MechanismError;
 use crate::net::driver::drive;
 use crate::net::probe::{DoErrand, Probed};
 use crate::net::{EventLoopHandle, Network};

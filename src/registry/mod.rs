@@ -66,7 +66,7 @@ pub type Probe = fn(&RawSettings, &NetworkSettings, DoErrand) -> Result<Vec<Prob
 pub type Connected = Result<Box<dyn Network>, MechanismError>;
 
 /// The mechanisms that are built in, in the order in which `-v` lists them.
-pub static MECHANISMS: [Mechanism; 9] = [
+pub static MECHANISMS: [Mechanism; 10] = [
     Mechanism { name: "getpwent", keys: &[], option_key: None, kind: Kind::Local(getpwent::LOCAL) },
     Mechanism {
         name: "httpform",

@@ -8,8 +8,8 @@ use crate::support::command::run;
 use crate::support::nginx::{LOGIN, PASSWORD};
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
 use crate::support::{
-    Answer, AuthClient, Authority, Daemon, Dovecot, Entries, Launch, Nginx, PamService, Program, Request,
-    Slapd, System, eventually,
+    Answer, AuthClient, Authority, Daemon, Dovecot, Engine, Entries, Launch, Nginx, PamService, Program,
+    Request, Slapd, System, eventually,
 };
 use openssl::base64::encode_block;
 use std::fs;
@@ -187,6 +187,44 @@ fn entered(traces: &TempDir) -> Vec<Trace> {
             Some(Trace { role, calls })
         })
         .collect()
+}
+
+for_each_database!(workers_that_ask_a_database_need_nothing_that_their_sandbox_refuses);
+
+/// The first connection, one that is made anew, and a server that is away.
+fn workers_that_ask_a_database_need_nothing_that_their_sandbox_refuses(engine: Engine) {
+    require!(Root, Tool("strace"));
+    let traces = TempDir::new().unwrap();
+    let trace = traces.path().join("trace").display().to_string();
+    let mut database = engine.start();
+    database.add("anna", "", Some("right")).add("otto", "", Some(&format!("{{CRYPT}}{HASH}")));
+    let settings = format!(
+        "{}sql_select: SELECT password FROM users WHERE login = '%u'\nsql_default_scheme: PLAIN\n",
+        database.settings()
+    );
+    let launch = Launch::new(Program::Ours, &["-a", "sql", "-n", "1", "-V"]).with_file("--config", &settings);
+    let daemon = launch.behind(&["strace", "-D", "-ff", "-qq", "-o", &trace]).start();
+    let ask_all = || {
+        for login in ["anna", "otto"] {
+            assert_eq!(daemon.ask(&Request::new(login, "right")), "OK", "{login}");
+            assert_eq!(daemon.ask(&Request::new(login, "wrong")), "NO", "{login}");
+        }
+        assert_eq!(daemon.ask(&Request::new("eva", "right")), "NO");
+    };
+    ask_all();
+    database.end_connections();
+    ask_all();
+    database.stop();
+    daemon.ask(&Request::new("anna", "right"));
+    database.start_again();
+    ask_all();
+    daemon.process.signal("TERM");
+    eventually("the daemon has ended", || (!daemon.process.is_running()).then_some(()));
+    let entered = entered(&traces);
+    let workers = entered.iter().filter(|trace| trace.role == "worker");
+    assert!(workers.count() > 0, "no worker has entered a sandbox");
+    let refused: Vec<_> = entered.iter().flat_map(Trace::refused).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
 }
 
 #[test]

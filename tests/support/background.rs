@@ -42,6 +42,16 @@ impl Background {
         self.child.id()
     }
 
+    /// Whether the program itself still runs.
+    pub fn is_running(&self) -> bool {
+        Process::find(self.child.id()).is_some()
+    }
+
+    /// The processes that the program has started.
+    pub fn children(&self) -> Vec<Process> {
+        Process::find(self.child.id()).map_or_else(Vec::new, |process| process.children())
+    }
+
     /// Sends a signal to the program itself.
     pub fn signal(&self, name: &str) {
         if let Some(process) = Process::find(self.child.id()) {

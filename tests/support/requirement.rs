@@ -5,7 +5,8 @@ use crate::peers::{EXIM, POSTFIX};
 use crate::support::skipped::{has_mounts, succeeds};
 pub use crate::support::skipped::{is_root, skip};
 use crate::support::{
-    Program, confinement, cyrus, dovecot, fail2ban, kerberos, log_readers, nginx, slapd, supervisord,
+    Program, confinement, cyrus, dovecot, fail2ban, kerberos, log_readers, mariadb, nginx, pgbouncer,
+    postgresql, slapd, sqlite, supervisord,
 };
 use std::net::{Ipv6Addr, TcpListener};
 use std::path::Path;
@@ -47,6 +48,18 @@ pub enum Requirement {
     Kinit,
     /// GSSAPI for servers that use libsasl.
     GssapiOfSasl,
+    /// PostgreSQL, its client library, and the rights to start it as another account.
+    Postgresql,
+    /// MariaDB, its client library, and the rights to start it as another account.
+    Mariadb,
+    /// SQLite, its program and its library.
+    Sqlite,
+    /// The PAM module that asks MySQL.
+    PamMysql,
+    /// libsasl's plugin for databases, and its sample server.
+    SqlPlugin,
+    /// PgBouncer, and the rights to start it as another account.
+    Pgbouncer,
     /// fail2ban, which reads log lines.
     Fail2ban,
     /// Prometheus' checks.
@@ -105,6 +118,24 @@ impl Requirement {
             Self::GssapiOfSasl => slapd::gssapi_plugins()
                 .is_none()
                 .then(|| "needs GSSAPI for libsasl (tests/support/unpack.sh fetches it)".to_owned()),
+            Self::Postgresql => Self::Mounts.missing().or_else(|| {
+                let what = "needs PostgreSQL (tests/support/unpack.sh fetches it)";
+                postgresql::programs().is_none().then(|| what.to_owned())
+            }),
+            Self::Mariadb => Self::Root
+                .missing()
+                .or_else(|| no_file(mariadb::PROGRAM, "MariaDB (tests/support/unpack.sh fetches it)")),
+            Self::Sqlite => no_file(sqlite::PROGRAM, "SQLite (Debian package sqlite3)"),
+            Self::PamMysql => {
+                let what = "needs pam_mysql (tests/support/unpack.sh fetches it)";
+                mariadb::pam_module().is_none().then(|| what.to_owned())
+            }
+            Self::SqlPlugin => (!has_sql_plugin()).then(|| {
+                "needs libsasl's plugin (Debian packages libsasl2-modules-sql and sasl2-bin)".to_owned()
+            }),
+            Self::Pgbouncer => Self::Root
+                .missing()
+                .or_else(|| no_file(pgbouncer::PROGRAM, "PgBouncer (tests/support/unpack.sh fetches it)")),
             Self::Promtool => no_file(PROMTOOL, "Prometheus' promtool (tests/support/unpack.sh fetches it)"),
             Self::Supervisord => {
                 no_file(supervisord::PROGRAM, "supervisord (tests/support/unpack.sh fetches it)")
@@ -148,6 +179,13 @@ pub fn are_met(needs: &[Requirement], name: &str) -> bool {
     let name = thread.name().filter(|name| *name != "main").unwrap_or(name);
     skip(name, &missing);
     false
+}
+
+/// Debian names the directory of libraries after the machine.
+fn has_sql_plugin() -> bool {
+    let directories = std::fs::read_dir("/usr/lib").into_iter().flatten().map_while(Result::ok);
+    let mut plugins = directories.map(|directory| directory.path().join("sasl2/libsql.so"));
+    plugins.any(|plugin| plugin.exists()) && Path::new("/usr/sbin/sasl-sample-server").exists()
 }
 
 fn no_file(path: &str, what: &str) -> Option<String> {

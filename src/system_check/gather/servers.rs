@@ -43,12 +43,13 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
         contacts.extend(of(&name, contact_of_worker, move || reach_local(&instance, &sources)));
     }
     let sources = loaded.sources.copy();
-    contacts.extend(of(weakforced::NAME, contact, move || probe_policy_server(&sources, &network, do_errand)));
+    contacts
+        .extend(of(weakforced::NAME, contact, move || probe_policy_server(&sources, &network, do_errand)));
     contacts
 }
 
 /// The servers that `probe` finds, each as `contact` tells of it with the name of the instance.
-fn of<P>(
+fn of<P: 'static>(
     name: &str,
     contact: fn(&str, P) -> Contact,
     probe: impl FnOnce() -> Option<Result<Vec<P>, MechanismError>> + Send + 'static,
