@@ -123,6 +123,8 @@ pub enum ErrorKind {
     Locked,
     /// It took longer than it may, by our clock or by a bound that the server has.
     TooSlow,
+    /// The sandbox of this process is in the way; that of another may not be.
+    KeptOut,
     /// The client library is missing or lacks a function.
     Library,
 }
