@@ -362,6 +362,17 @@ fn the_examples_have_no_problems() {
 }
 
 #[test]
+fn the_example_of_sql_has_no_problems() {
+    require!(Postgresql);
+    let (_, path) = examples().into_iter().find(|(name, _)| name == "sql").unwrap();
+    let authority = Authority::new();
+    let text = fs::read_to_string(path).unwrap();
+    let file = File::new(&text.replace("/etc/ssl/certs/example-ca.pem", authority.file().to_str().unwrap()));
+    let told = check(&["-a", "sql", &file.named("--config=FILE")]);
+    assert_eq!(told, finished(0, &file.named("FILE: no problems\n")));
+}
+
+#[test]
 fn the_example_of_active_directory_has_no_problems() {
     let (_, path) = examples().into_iter().find(|(name, _)| name == "active-directory").unwrap();
     let authority = Authority::new();

@@ -10,6 +10,7 @@ mod derived;
 mod legacy;
 mod md;
 mod scheme;
+mod yescrypt;
 
 use crate::hash::{Hash, OpenSslError, hash};
 use crate::mechanism::password;
@@ -206,6 +207,7 @@ impl<'a> Stored<'a> {
                 Ok(own.as_bytes().ct_eq(stored.as_bytes()).into())
             }
             Scheme::Crypt if is_endless(self.value) => Err(malformed(ENDLESS)),
+            Scheme::Crypt if !is_known_or_locked(self.value) => Err(malformed(NO_HASH)),
             Scheme::Crypt => Ok(password::verify(&Secret::copy_of(password), self.value)),
             Scheme::Pbkdf2(digest) => Pbkdf2::parse(digest, self.value)?.check(password),
             Scheme::Scram(digest) => Scram::parse(digest, self.value)?.check(password),

@@ -9,7 +9,7 @@ pub mod named_files;
 pub mod site;
 
 use crate::config::NetworkSettings;
-use crate::config::site::Instance;
+use crate::config::site::{Instance, Privileges};
 use crate::credentials::Credentials;
 use crate::mechanism::{
     CredentialPath, FileUse, Local, MechanismError, Reached, Remote, getpwent, httpform, kerberos5, ldap,
@@ -175,6 +175,14 @@ pub fn conf_of(instance: &Instance, sources: &RawSettings) -> Option<Text> {
             sources.file.as_ref().map(|text| text.only_of_mechanism(&instance.name, is_own))
         }
         Kind::Local(_) | Kind::Remote(..) => None,
+    }
+}
+
+/// What the workers of the instance may do. Without workers that is nothing.
+pub fn privileges_of(instance: &Instance) -> Privileges {
+    match find(instance.mechanism).map(|mechanism| &mechanism.kind) {
+        Some(Kind::Local(local)) => local.privileges,
+        Some(Kind::Remote(..)) | None => Privileges::Unprivileged,
     }
 }
 

@@ -130,6 +130,17 @@ pub(super) fn account_of(user: &str) -> Result<Account, StartError> {
     Ok(Account { uid: account.uid, gid: account.gid, groups: vec![account.gid] })
 }
 
+/// Who processes without rights will most likely be, for a look at what they may; `None` if that is whoever looks.
+pub fn presumed(user: Option<&str>) -> Option<Account> {
+    let (own, _) = own_user_and_group();
+    let account = match user {
+        Some(name) => account_of(name).ok(),
+        None if own == ROOT => find_usual().map(|(_, account)| account),
+        None => None,
+    };
+    account.filter(|account| account.uid != own)
+}
+
 /// The usual account. In /etc/passwd before anybody else is asked: a directory that is not up yet must not hold up the
 /// start, nor one that has such a name decide who serves.
 fn find_usual() -> Option<(String, Account)> {

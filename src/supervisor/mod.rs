@@ -1,7 +1,7 @@
 //! The supervisor: owns the run directory, the pid file and the socket, and the processes that serve it.
 #![forbid(unsafe_code)]
 
-mod account;
+pub mod account;
 mod children;
 mod counters;
 pub mod credential_file;

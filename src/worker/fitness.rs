@@ -63,7 +63,7 @@ impl fmt::Display for Unfit {
                 write!(formatter, "This process has grown by {growth} MiB, more than --max-worker-growth")
             }
             Self::Impaired => formatter
-                .write_str("This process is out of memory or descriptors, or one of its modules is broken"),
+                .write_str("This process is out of memory or descriptors, kept from a file by its sandbox, or one of its modules is broken"),
         }
     }
 }

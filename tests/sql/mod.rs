@@ -12,6 +12,7 @@ mod schemes;
 mod secrets;
 mod selects;
 mod servers;
+mod sqlite;
 mod tls;
 
 use crate::support::{Answer, Daemon, Database, Engine, Launch, Program, Request};

@@ -6,13 +6,13 @@ use argon2::password_hash::Error;
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordVerifier, Version};
 
 /// The most memory that a stored {ARGON2} hash may ask for, in KiB; OpenLDAP's default is 4096.
-const MOST_ARGON2_MEMORY: u32 = 1 << 20;
+pub(super) const MOST_MEMORY: u32 = 1 << 20;
 
 /// The most passes over that memory.
-const MOST_ARGON2_PASSES: u32 = 100;
+const MOST_PASSES: u32 = 100;
 
 /// The most of both, in KiB: some seconds of work. The "sensitive" setting of libsodium is half of it.
-const MOST_ARGON2_WORK: u64 = 8 << 20;
+pub(super) const MOST_WORK: u64 = 8 << 20;
 
 /// A PHC string, such as `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`.
 pub(super) fn parse(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
@@ -25,9 +25,9 @@ pub(super) fn parse(stored: &[u8]) -> Result<PasswordHash<'_>, NotCompared> {
     let memory = stored.params.get_decimal("m").unwrap_or(0);
     let passes = stored.params.get_decimal("t").unwrap_or(0);
     let work = u64::from(memory).saturating_mul(u64::from(passes));
-    if work > MOST_ARGON2_WORK || memory > MOST_ARGON2_MEMORY || passes > MOST_ARGON2_PASSES {
+    if work > MOST_WORK || memory > MOST_MEMORY || passes > MOST_PASSES {
         return Err(malformed(format!(
-            "the stored {{ARGON2}} password asks for more than {MOST_ARGON2_MEMORY} KiB, {MOST_ARGON2_PASSES} passes or eight times 1 GiB in all"
+            "the stored {{ARGON2}} password asks for more than {MOST_MEMORY} KiB, {MOST_PASSES} passes or eight times 1 GiB in all"
         )));
     }
     Ok(stored)

@@ -50,15 +50,31 @@ fn a_hash_that_would_take_minutes_is_not_computed() {
         Stored::parse_hash(hash.as_bytes()).and_then(|stored| stored.inspect())
     };
     assert!(argon2("m=1048576,t=4").is_ok() && argon2("m=1048576,t=100").is_err());
-    assert!(is_endless(b"$sha1$4294967295$abc$x") && !is_endless(b"$sha1$40000$abc$x"));
-    for hash in ["$6$rounds=999999999$abc$def", "$5$rounds=10000001$abc$def", "$2b$31$OS1T9I.nCai3fDlip.3Ta."]
-    {
+    assert!(!is_endless(b"$sha1$40000$abc$x"));
+    for hash in [
+        "$6$rounds=999999999$abc$def",
+        "$5$rounds=10000001$abc$def",
+        "$2b$31$OS1T9I.nCai3fDlip.3Ta.",
+        "$sha1$4294967295$abc$x",
+        "$sha1$9999999999$abc$x",
+        "$sha1$-1$abc$x",
+        "$md5,rounds=4294963199$abc$def",
+        "$y$jRT$abc$def",
+        "$gy$jRT$abc$def",
+        "$7$zU..../....abc$def",
+    ] {
         assert!(is_malformed(&format!("{{CRYPT}}{hash}")), "{hash}");
         assert!(Stored::parse_hash(hash.as_bytes()).unwrap().inspect().is_err(), "{hash}");
     }
-    for hash in
-        ["$6$rounds=10000000$abc$def", "$6$rounds=x$abc", "$2b$20$OS1T9I.nCai3fDlip.3Ta.", "$2b", "$1$31$x"]
-    {
+    for hash in [
+        "$6$rounds=10000000$abc$def",
+        "$6$rounds=x$abc",
+        "$2b$20$OS1T9I.nCai3fDlip.3Ta.",
+        "$2b",
+        "$1$31$x",
+        "$y$j9T$abc$def",
+        "$md5$abc",
+    ] {
         assert!(!is_endless(hash.as_bytes()), "{hash}");
     }
 }

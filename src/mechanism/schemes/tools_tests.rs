@@ -148,6 +148,25 @@ fn what_is_not_what_its_scheme_says_is_found_without_a_password() {
     }
 }
 
+/// WordPress, phpBB, Drupal, WordPress 6.8, Nextcloud, Django, Joomla, MySQL: whoever looks for the reason must not be told
+/// that the password is wrong.
+#[test]
+fn what_web_applications_write_in_a_way_of_their_own_is_told_not_to_be_known() {
+    for stored in [
+        "$P$BDTT0ZYFKEmjfSGCrkuxkMdRDSEnBE1",
+        "$H$9xAbu5SruQM5WvBldAnS46kQMEw2EQ0",
+        "$S$DxVn7wubSRzoK9X2pkGx4njeDRkLEgdqPphc2ZXkkb8Viy8JEGf3",
+        "$wp$2y$10$X6gOW5iI4PupemUZMzKovOcrDXtyLfGgqI8QEE.b7SBgpVEXFt1ye",
+        "3|$argon2id$v=19$m=65536,t=4,p=1$TU5lL2FhYWFhYWFh$TFJKZ2FhYWFhYWFhYWFhYWFhYWE",
+        "pbkdf2_sha256$600000$salt$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g=",
+        "d41d8cd98f00b204e9800998ecf8427e:sAlTsAlTsAlTsAlT",
+        "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
+    ] {
+        let compared = Stored::parse_value(stored.as_bytes(), None).and_then(|stored| stored.check(b"x"));
+        assert!(matches!(compared, Err(NotCompared::Malformed(_))), "{stored}");
+    }
+}
+
 #[test]
 fn a_locked_hash_is_no_fault_and_matches_nothing() {
     for stored in ["!", "*", "!{SSHA}WMZVlx85MftA9cay74hbSXyHsgteKirb", "{CRYPT}!$5$x$y"] {

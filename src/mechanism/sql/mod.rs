@@ -61,6 +61,8 @@ struct Sql {
     host: Vec<u8>,
     /// A stored password that was found, whose kind of work unknown logins cost too.
     stand_in: Option<Secret>,
+    /// Whether the sandbox keeps this worker from its file: a directory has taken the place of the one at the start.
+    is_kept_out: bool,
 }
 
 /// Reads the settings; asks nobody.
@@ -95,7 +97,7 @@ impl Sql {
     fn new(settings: Settings, host: Vec<u8>, connect: session::Connect) -> Self {
         let Settings { targets, select, usual_scheme, limits } = settings;
         let session = Session::new(targets, limits, connect);
-        Self { select, usual_scheme, session, host, stand_in: None }
+        Self { select, usual_scheme, session, host, stand_in: None, is_kept_out: false }
     }
 
     fn ask(&mut self, names: &Names<'_>) -> Result<Answer, SqlError> {
@@ -105,6 +107,7 @@ impl Sql {
     }
 
     fn check_login(&mut self, credentials: &Credentials) -> Outcome {
+        self.is_kept_out = false;
         let login = &credentials.login;
         if !is_text(login) || !is_text(&credentials.realm) {
             // No database of text has such a login; each would say so in a way of its own.
@@ -118,7 +121,10 @@ impl Sql {
                 self.spend_time(&credentials.password);
                 Outcome::unknown_login(REPLY, text)
             }
-            Err(error) => Outcome::unavailable(REPLY, error.text),
+            Err(error) => {
+                self.is_kept_out = error.kind == ErrorKind::KeptOut;
+                Outcome::unavailable(REPLY, error.text)
+            }
         };
         self.host = host;
         outcome
@@ -180,6 +186,10 @@ impl Sql {
 impl LocalMechanism for Sql {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
         self.check_login(credentials).into()
+    }
+
+    fn is_impaired(&self) -> bool {
+        self.is_kept_out
     }
 
     fn sandbox(&self) -> Rules {

@@ -39,9 +39,16 @@ fn try_out(target: &Target, select: &Select) -> Result<(), Unreached> {
         },
         // Such a login can be one that the type of its column does not have.
         Err(error) if error.kind == ErrorKind::BadValue => Ok(()),
-        Err(error) => Err(unreached(kind_of(error.kind), error.text)),
+        Err(error) => {
+            let remedy = (target.engine == Engine::Sqlite).then_some(REMEDY_OF_FILE);
+            Err(Unreached { remedy, ..unreached(kind_of(error.kind), error.text) })
+        }
     }
 }
+
+/// A file has neither accounts nor TLS.
+const REMEDY_OF_FILE: &str = "see that sql_database is the file that you mean, that sql_select suits its tables, and that the \
+                              account of --user may read it";
 
 fn unreached(kind: FailureKind, reason: String) -> Unreached {
     Unreached { kind, reason, remedy: None }
@@ -53,7 +60,7 @@ fn kind_of(kind: ErrorKind) -> FailureKind {
             FailureKind::Contact
         }
         ErrorKind::Refused | ErrorKind::Configuration | ErrorKind::BadValue => FailureKind::Refused,
-        ErrorKind::Library => FailureKind::Internal,
+        ErrorKind::KeptOut | ErrorKind::Library => FailureKind::Internal,
     }
 }
 

@@ -93,7 +93,11 @@ impl Session {
 fn goes_on(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::Lost | ErrorKind::Refused | ErrorKind::Overloaded | ErrorKind::TooSlow => true,
-        ErrorKind::Configuration | ErrorKind::BadValue | ErrorKind::Locked | ErrorKind::Library => false,
+        ErrorKind::Configuration
+        | ErrorKind::BadValue
+        | ErrorKind::Locked
+        | ErrorKind::KeptOut
+        | ErrorKind::Library => false,
     }
 }
 

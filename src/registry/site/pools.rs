@@ -4,7 +4,7 @@
 use super::instances::{Found, Instances};
 use crate::config::site::{InstanceId, Pool, Privileges, Route};
 use crate::config::{WorkerFlag, WorkerSettings};
-use crate::registry::{Kind, credentials_of, find};
+use crate::registry::{Kind, credentials_of, find, privileges_of};
 use crate::settings::raw_settings::RawSettings;
 
 /// The pools, those of mechanisms in their order. `workers` is `-n`, which each pool has for itself.
@@ -29,7 +29,7 @@ pub(super) fn of(
             // With `-n 0` a process is started for each login.
             let all = if workers.flag == WorkerFlag::MaxProcesses { 1 } else { own.most };
             let workers = WorkerSettings { ready: ready(id, default, all), ..own };
-            Pool { instance: Some(id), gssapi_for: None, workers, privileges: privileges_of(found) }
+            Pool { instance: Some(id), gssapi_for: None, workers, privileges: privileges_of(&found.instance) }
         })
         .collect();
     if has_policy_server || instances.iter().any(|(_, found)| is_remote(found)) {
@@ -45,14 +45,6 @@ pub(super) fn of(
 fn of_gssapi(instance: InstanceId, workers: &WorkerSettings) -> Pool {
     let workers = WorkerSettings { most: 1, ready: 1, requests_each: u32::MAX, ..workers.clone() };
     Pool { instance: None, gssapi_for: Some(instance), workers, privileges: Privileges::Unprivileged }
-}
-
-fn privileges_of(found: &Found) -> Privileges {
-    match find(found.instance.mechanism).map(|mechanism| &mechanism.kind) {
-        Some(Kind::Local(local)) => local.privileges,
-        // Those have no pool.
-        Some(Kind::Remote(..)) | None => Privileges::Unprivileged,
-    }
 }
 
 fn with_own_number(workers: &WorkerSettings, own: Option<usize>) -> WorkerSettings {

@@ -123,6 +123,8 @@ pub enum ErrorKind {
     Locked,
     /// It took longer than it may, by our clock or by a bound that the server has.
     TooSlow,
+    /// The sandbox of this process is in the way; that of another may not be.
+    KeptOut,
     /// The client library is missing or lacks a function.
     Library,
 }
@@ -179,6 +181,17 @@ pub use needs::sandbox;
 
 /// What a server may send after the second row until its connection is given up rather than read to the end.
 const MOST_ROWS: usize = 100;
+
+/// What a value may be long, in bytes. No hash is, and no login.
+const LONGEST_VALUE: usize = 1 << 20;
+
+/// The length of a value as one of this program, if it is not too long.
+fn length_of_value<T: TryInto<usize>>(length: T) -> Result<usize, SqlError> {
+    let length = length.try_into().ok().filter(|length| *length <= LONGEST_VALUE);
+    length.ok_or_else(|| {
+        SqlError::configuration("a value of more than 1 MiB came, which nobody can use".to_owned())
+    })
+}
 
 impl SqlError {
     const fn new(kind: ErrorKind, text: String) -> Self {

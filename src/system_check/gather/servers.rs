@@ -3,6 +3,7 @@
 
 use super::within::within;
 use crate::config::Config;
+use crate::config::site::Privileges;
 use crate::mechanism::file::OpenedByPath;
 use crate::mechanism::{MechanismError, Reached};
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
@@ -10,8 +11,9 @@ use crate::net::probe::Probed;
 use crate::registry::connect::{probe, probe_policy_server};
 use crate::registry::credentials_of;
 use crate::registry::load::Loaded;
-use crate::registry::reach_local;
-use crate::supervisor::credential_file;
+use crate::registry::{privileges_of, reach_local};
+use crate::supervisor::{account, credential_file};
+use crate::sys::impersonation::become_other;
 use crate::system_check::judge::servers::Contact;
 use crate::weakforced;
 use crate::worker::{do_errand, log_in_with};
@@ -37,10 +39,17 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
             probe(&instance, &sources, &network, do_errand)
         }));
     }
+    let account = account::presumed(config.user.as_deref());
     for instance in &loaded.site.instances {
         let (instance, sources) = (instance.clone(), loaded.sources.copy());
-        let name = instance.name.clone();
-        contacts.extend(of(&name, contact_of_worker, move || reach_local(&instance, &sources)));
+        let (name, account) = (instance.name.clone(), account.clone());
+        contacts.extend(of(&name, contact_of_worker, move || {
+            if privileges_of(&instance) == Privileges::Unprivileged {
+                // Where that is not allowed, the workers will not be it either.
+                _ = account.map(|account| become_other(None, Some(&account)));
+            }
+            reach_local(&instance, &sources)
+        }));
     }
     let sources = loaded.sources.copy();
     contacts

@@ -3,12 +3,9 @@
 use super::failure;
 use super::functions::*;
 use crate::secret::Secret;
-use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text, text_for_c};
+use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text, length_of_value, text_for_c};
 use std::ffi::{c_int, c_uint, c_ulong};
 use std::ptr::{NonNull, null_mut};
-
-/// What a value may be long, in bytes. No hash is, and no login.
-const LONGEST_VALUE: c_ulong = 1 << 20;
 
 /// How many columns there may be: a statement that names what it wants has two.
 const MOST_COLUMNS: c_uint = 4096;
@@ -139,13 +136,8 @@ impl Statement {
         if is_null {
             return Ok(None);
         }
-        if length > LONGEST_VALUE {
-            return Err(SqlError::configuration(format!(
-                "a value of {length} bytes came, which nobody can use"
-            )));
-        }
         let mut value = Secret::default();
-        value.resize(usize::try_from(length).unwrap_or_default());
+        value.resize(length_of_value(length)?);
         let (mut length, mut null, mut cut): (c_ulong, my_bool, my_bool) = (length, 0, 0);
         let mut bound = MYSQL_BIND {
             buffer: value.as_mut_bytes().as_mut_ptr().cast(),

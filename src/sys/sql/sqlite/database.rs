@@ -24,14 +24,10 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens it to be read, waiting for writers for as long as that.
-    pub(super) fn open(library: &'static Libsqlite3, path: &Path, wait: Duration) -> Result<Self, SqlError> {
+    /// Opens it to be read next to writers; while one is at work, statements fail.
+    pub(super) fn open(library: &'static Libsqlite3, path: &Path) -> Result<Self, SqlError> {
         // Not even the index of a log beside it is written: it would be the account's, and nobody else's to write.
-        let database = Self::open_with(library, path, "mode=ro&readonly_shm=1")?;
-        let wait = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
-        // SAFETY: the database is libsqlite3's.
-        unsafe { (library.sqlite3_busy_timeout)(database.raw.as_ptr(), wait) };
-        Ok(database)
+        Self::open_with(library, path, "mode=ro&readonly_shm=1")
     }
 
     /// Opens it as one that nobody writes to, without locks.

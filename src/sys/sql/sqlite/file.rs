@@ -4,22 +4,16 @@
 use crate::strerror::strerror;
 use crate::sys::inode::own_user_and_group;
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Which file it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
 /// Which file it is, and when it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct State {
-    identity: Identity,
+    device: u64,
+    inode: u64,
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
@@ -28,33 +22,69 @@ pub(super) struct State {
 /// For so long a file must not have changed: the times of a file advance in steps, of 4 ms mostly.
 const AT_REST: Duration = Duration::from_millis(100);
 
-/// Which file is at that path; `None` if there is none. It is not opened: to close it would take away the locks that SQLite
-/// has there (sqlite.org/howtocorrupt.html, 2.2).
-pub(super) fn identity(path: &Path) -> Option<Identity> {
-    fs::metadata(path).ok().map(|metadata| identity_of(&metadata))
+/// The file at that path as it is now; `None` if there is none. It is not opened: to close it would take away the locks that
+/// SQLite has there (sqlite.org/howtocorrupt.html, 2.2).
+pub(super) fn state(path: &Path) -> Option<State> {
+    fs::metadata(path).ok().map(|metadata| state_of(&metadata))
+}
+
+fn state_of(metadata: &Metadata) -> State {
+    State {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.len(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    }
 }
 
 /// Whether this process can read the file. Not to be asked while SQLite has it open.
 ///
 /// # Errors
 /// Why it cannot, as a phrase that names who would have to be allowed to.
-pub(super) fn check_readable(path: &Path) -> Result<(), String> {
-    match File::open(path).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(_) => Err("it is not a file".to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let user = own_user_and_group().0;
-            Err(format!(
-                "{}; workers run as user {user}, who must be allowed to read it and to enter its directory",
-                strerror(&error)
-            ))
+pub(super) fn check_readable(path: &Path) -> Result<(), Unreadable> {
+    let metadata = fs::metadata(path).map_err(|error| Unreadable::Refused(reason(&error)))?;
+    if !metadata.is_file() {
+        // A FIFO would be waited for.
+        return Err(Unreadable::Refused("it is not a file".to_owned()));
+    }
+    match File::open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && may_read(&metadata) => {
+            Err(Unreadable::KeptOut)
         }
-        Err(error) => Err(strerror(&error)),
+        Err(error) => Err(Unreadable::Refused(reason(&error))),
     }
 }
 
-fn identity_of(metadata: &Metadata) -> Identity {
-    Identity { device: metadata.dev(), inode: metadata.ino() }
+/// Why a file cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// For anybody's reasons.
+    Refused(String),
+    /// Its owner and mode let this process read it: it is the sandbox that does not.
+    KeptOut,
+}
+
+fn reason(error: &std::io::Error) -> String {
+    if error.kind() != ErrorKind::PermissionDenied {
+        return strerror(error);
+    }
+    let user = own_user_and_group().0;
+    format!(
+        "{}; workers run as user {user}, who must be allowed to read it and to enter its directory",
+        strerror(error)
+    )
+}
+
+fn may_read(metadata: &Metadata) -> bool {
+    let (user, group) = own_user_and_group();
+    let right = match metadata {
+        metadata if metadata.uid() == user => 0o400,
+        metadata if metadata.gid() == group => 0o040,
+        _ => 0o004,
+    };
+    metadata.mode() & right != 0
 }
 
 /// Whether the file's changes are written to a log beside it first: WAL mode is 2 in both bytes that tell the versions of
@@ -89,27 +119,28 @@ pub(super) enum Rest {
 
 /// Whether somebody writes to the file.
 pub(super) fn rest(path: &Path) -> Rest {
-    let has_changes = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|metadata| metadata.len() > 0);
     let Ok(metadata) = fs::metadata(path) else { return Rest::No };
-    if has_changes("-wal") || has_changes("-journal") {
+    if left_over(path).is_some() {
         return Rest::No;
     }
     let age = metadata.modified().map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
     if age.is_ok_and(|age| age < AT_REST) {
         return Rest::Soon;
     }
-    Rest::Quiet(State {
-        identity: identity_of(&metadata),
-        size: metadata.len(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-    })
+    Rest::Quiet(state_of(&metadata))
+}
+
+/// The file beside it that has changes which are not in it, or what to take back of it.
+pub(super) fn left_over(path: &Path) -> Option<PathBuf> {
+    let mut beside = ["-wal", "-journal"].into_iter().map(|suffix| beside(path, suffix));
+    beside.find(|path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn a_file_is_at_rest_when_nobody_has_written_to_it_or_beside_it() {
@@ -136,9 +167,16 @@ mod tests {
     #[test]
     fn why_a_file_cannot_be_read_is_told() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(check_readable(directory.path()).unwrap_err(), "it is not a file");
+        let refused = |path: &Path| match check_readable(path) {
+            Err(Unreadable::Refused(reason)) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(directory.path()), "it is not a file");
         let missing = directory.path().join("none");
-        assert_eq!(check_readable(&missing).unwrap_err(), "No such file or directory");
-        assert_eq!(identity(&missing), None);
+        assert_eq!(refused(&missing), "No such file or directory");
+        assert_eq!(state(&missing), None);
+        let fifo = directory.path().join("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        assert_eq!(refused(&fifo), "it is not a file");
     }
 }

@@ -17,7 +17,6 @@ functions! {
     Libsqlite3 {
         fn sqlite3_open_v2(*const c_char, *mut *mut sqlite3, c_int, *const c_char) -> c_int;
         fn sqlite3_close_v2(*mut sqlite3) -> c_int;
-        fn sqlite3_busy_timeout(*mut sqlite3, c_int) -> c_int;
         fn sqlite3_progress_handler(*mut sqlite3, c_int, progress, *mut c_void);
         fn sqlite3_errmsg(*mut sqlite3) -> *const c_char;
         fn sqlite3_prepare_v2(*mut sqlite3, *const c_char, c_int, *mut *mut sqlite3_stmt, *mut *const c_char) -> c_int;

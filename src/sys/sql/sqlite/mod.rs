@@ -12,7 +12,7 @@ mod tests;
 use super::{Answer, Connection, ErrorKind, Question, SqlError, Target, library_error, place};
 use crate::sys::library::Library;
 use database::Database;
-use file::{Identity, Rest};
+use file::{Rest, State, Unreadable};
 use functions::Libsqlite3;
 use statement::Statement;
 use std::ffi::CStr;
@@ -52,13 +52,20 @@ pub(super) fn connect(target: &Target) -> Result<Session, SqlError> {
     let path = PathBuf::from(&target.database);
     let place = place(target);
     file::check_readable(&path).map_err(|reason| refused(&place, &reason))?;
-    let identity = file::identity(&path);
+    let state = file::state(&path);
     let waits = Waits { for_writers: target.connect_timeout, for_answers: target.answer_timeout };
-    Ok(Session { library: library()?, statement: None, database: None, path, place, identity, waits })
+    Ok(Session { library: library()?, statement: None, database: None, path, place, state, waits })
 }
 
-fn refused(place: &str, reason: &str) -> SqlError {
-    SqlError::new(ErrorKind::Refused, format!("{place} cannot be read: {reason}"))
+fn refused(place: &str, reason: &Unreadable) -> SqlError {
+    let (kind, reason) = match reason {
+        Unreadable::Refused(reason) => (ErrorKind::Refused, reason.as_str()),
+        Unreadable::KeptOut => (
+            ErrorKind::KeptOut,
+            "its directory is not the one that was there when this worker entered its sandbox",
+        ),
+    };
+    SqlError::new(kind, format!("{place} cannot be read: {reason}"))
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +83,8 @@ pub(super) struct Session {
     database: Option<Database>,
     path: PathBuf,
     place: String,
-    identity: Option<Identity>,
+    /// When it was opened. SQLite would not see that another database was copied into the file which has been changed as often.
+    state: Option<State>,
     waits: Waits,
 }
 
@@ -89,7 +97,7 @@ impl Session {
                 return Ok(answer);
             }
         }
-        match self.ask_open(question) {
+        match self.ask_between_writes(question) {
             Err(error) if error.kind == ErrorKind::Refused => {
                 self.close();
                 let left_over =
@@ -100,15 +108,39 @@ impl Session {
         }
     }
 
+    /// What to do about a file that only a writer could put right.
+    fn remedy(&self) -> String {
+        let Some(left_over) = file::left_over(&self.path) else { return String::new() };
+        format!(
+            "; a program has ended while it wrote and has left {} behind: the next one that may write puts that right, \
+             such as sqlite3 with .tables",
+            left_over.display()
+        )
+    }
+
     fn close(&mut self) {
         self.statement = None;
         self.database = None;
     }
 
+    /// SQLite itself would look for the end of a write ten times a second in the end, and not see the gaps between the many of
+    /// an import.
+    fn ask_between_writes(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
+        let begun = Instant::now();
+        loop {
+            match self.ask_open(question) {
+                Err(error) if error.kind == ErrorKind::Locked && begun.elapsed() < self.waits.for_writers => {
+                    look_away();
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn ask_open(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
         let database = match &mut self.database {
             Some(database) => database,
-            none => none.insert(Database::open(self.library, &self.path, self.waits.for_writers)?),
+            none => none.insert(Database::open(self.library, &self.path)?),
         };
         database.limit(Instant::now() + self.waits.for_answers);
         let statement = match &mut self.statement {
@@ -150,13 +182,13 @@ impl Session {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "nothing happens when a file has not changed for a while")]
+#[allow(clippy::disallowed_methods, reason = "nothing happens when a file is not written to any more")]
 fn look_away() {
     thread::sleep(LOOK_AGAIN);
 }
 
-/// How often it is looked whether a file is at rest.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often it is looked whether a file is written to. A write takes some milliseconds, most of them until it is on the disk.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 impl Connection for Session {
     fn ask(&mut self, question: &Question<'_>) -> Result<Answer, SqlError> {
@@ -165,13 +197,15 @@ impl Connection for Session {
             ErrorKind::BadValue => SqlError::bad_value(&self.place, &error.text),
             ErrorKind::Refused => match file::check_readable(&self.path) {
                 Err(reason) => refused(&self.place, &reason),
-                Ok(()) => SqlError::new(error.kind, format!("{}: {}", self.place, error.text)),
+                Ok(()) => {
+                    SqlError::new(error.kind, format!("{}: {}{}", self.place, error.text, self.remedy()))
+                }
             },
             kind => SqlError::new(kind, format!("{}: {}", self.place, error.text)),
         })
     }
 
     fn is_alive(&mut self) -> bool {
-        self.identity.is_some() && file::identity(&self.path) == self.identity
+        self.state.is_some() && file::state(&self.path) == self.state
     }
 }

@@ -3,7 +3,7 @@
 use super::failure;
 use super::functions::*;
 use crate::secret::Secret;
-use crate::sys::sql::{Answer, SqlError, c_text};
+use crate::sys::sql::{Answer, SqlError, c_text, length_of_value};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
@@ -82,7 +82,7 @@ impl Statement {
         if !has_row {
             return Ok(Answer { columns, first_row: None, has_more_rows: false });
         }
-        let first_row = Some((0..width).map(|column| self.value(column)).collect());
+        let first_row = Some((0..width).map(|column| self.value(column)).collect::<Result<_, _>>()?);
         Ok(Answer { columns, first_row, has_more_rows: self.step()? })
     }
 
@@ -102,7 +102,7 @@ impl Statement {
     }
 
     /// A value of the row that is there.
-    fn value(&mut self, column: c_int) -> Option<Secret> {
+    fn value(&mut self, column: c_int) -> Result<Option<Secret>, SqlError> {
         let raw = self.raw.as_ptr();
         // SAFETY: the statement is libsqlite3's, and has a row with that column. The text is asked for before its length,
         // which is that of what it has been turned into.
@@ -112,14 +112,14 @@ impl Statement {
             (kind, text, (self.library.sqlite3_column_bytes)(raw, column))
         };
         if kind == SQLITE_NULL {
-            return None;
+            return Ok(None);
         }
-        let length = usize::try_from(length).unwrap_or_default();
+        let length = length_of_value(length)?;
         if text.is_null() || length == 0 {
-            return Some(Secret::default());
+            return Ok(Some(Secret::default()));
         }
         // SAFETY: so many bytes are there until the next call, and are copied.
-        Some(Secret::copy_of(unsafe { std::slice::from_raw_parts(text, length) }))
+        Ok(Some(Secret::copy_of(unsafe { std::slice::from_raw_parts(text, length) })))
     }
 }
 

@@ -111,6 +111,7 @@ fn a_file_answers_with_one_row_and_whether_there_are_more() {
         ("DELETE FROM users", ErrorKind::Configuration),
         (QUESTION, ErrorKind::Configuration),
         (ENDLESS, ErrorKind::TooSlow),
+        ("SELECT zeroblob(1048577)", ErrorKind::Configuration),
     ] {
         assert_eq!(ask(&mut session, text, &[]), Err(kind), "{text}");
         assert!(session.is_alive());
