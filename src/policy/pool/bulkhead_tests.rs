@@ -53,7 +53,8 @@ fn what_a_client_makes_up_takes_no_worker_from_a_backend() {
 #[test]
 fn no_backend_gets_the_last_worker_when_there_are_others() {
     let now = Instant::now();
-    let mut pool = pool_of(3, settings(3, 3, 100), now);    pool.prove(&name("A"));
+    let mut pool = pool_of(3, settings(3, 3, 100), now);
+    pool.prove(&name("A"));
 
     pool.submit_for(&name("A"), JobId(1), origin(1), now);
     pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
@@ -71,7 +72,8 @@ fn no_backend_gets_the_last_worker_when_there_are_others() {
 #[test]
 fn whoever_waits_outside_comes_in_turn_and_not_in_the_order_of_arrival() {
     let now = Instant::now();
-    let mut pool = pool_of(2, settings(2, 2, 100), now);    pool.prove(&name("A"));
+    let mut pool = pool_of(2, settings(2, 2, 100), now);
+    pool.prove(&name("A"));
 
     pool.submit_for(&name("A"), JobId(1), origin(1), now);
     pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
@@ -87,7 +89,8 @@ fn whoever_waits_outside_comes_in_turn_and_not_in_the_order_of_arrival() {
 #[test]
 fn who_waits_outside_can_be_found_late_and_be_withdrawn() {
     let now = Instant::now();
-    let mut pool = pool_of(2, settings(2, 2, 100), now);    pool.prove(&name("A"));
+    let mut pool = pool_of(2, settings(2, 2, 100), now);
+    pool.prove(&name("A"));
 
     for job in 1..=20 {
         pool.submit_for(&name("A"), JobId(job), origin(job), now);
