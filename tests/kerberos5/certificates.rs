@@ -28,7 +28,7 @@ fn no_certificate_of_this_host_takes_the_place_of_a_password(program: Program) {
     let own = certificate(&authority, "mail.example.org");
     let conf = format!(
         "{}[libdefaults]\n pkinit_anchors = FILE:{}\n pkinit_identities = FILE:{},{}\n\
-         pkinit_kdc_hostname = kdc.example.org\n pkinit_eku_checking = kpServerAuth\n\
+         pkinit_kdc_hostname = kdc.example.org\n pkinit_eku_checking = none\n\
          [domain_realm]\n .example.org = EXAMPLE.ORG\n[plugins]\n clpreauth = {{\n module = pkinit:{PKINIT}\n }}\n",
         server.conf().text(),
         authority.file().display(),
