@@ -1,6 +1,7 @@
 //! `-a kerberos5`: logins that a real Kerberos server decides about, and servers that do not.
 
 mod accounts;
+mod certificates;
 mod logins;
 mod realms;
 mod servers;

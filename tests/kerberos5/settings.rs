@@ -93,6 +93,9 @@ fn a_check_finds_what_would_fail_at_the_first_login() {
         let (code, told) = check(conf, &with_keytab(keytab));
         assert!(code == Some(1) && told.contains(expected), "{expected}: {code:?} {told}");
     }
+    let (code, told) = check(&good, &format!("{}krb5_realms: example.org\n", with_keytab(&keytab)));
+    let expected = "krb5_realms does not have the default realm EXAMPLE.ORG";
+    assert!(code == Some(1) && told.contains(expected), "{code:?} {told}");
 }
 
 /// A machine on which the library is an empty file.

@@ -42,6 +42,8 @@ pub enum Requirement {
     Cyrus,
     /// A Kerberos server and the PAM module that asks it.
     Kerberos,
+    /// The plugin by which Kerberos takes certificates.
+    Pkinit,
     /// What gives a process another clock.
     Faketime,
     /// What gets Kerberos tickets into a file.
@@ -113,6 +115,7 @@ impl Requirement {
             Self::Kerberos => {
                 no_file(kerberos::PROGRAM, "a Kerberos server (tests/support/unpack.sh fetches it)")
             }
+            Self::Pkinit => no_file(kerberos::PKINIT, "krb5-pkinit (tests/support/unpack.sh fetches it)"),
             Self::Faketime => no_file(kerberos::FAKETIME, "libfaketime (tests/support/unpack.sh fetches it)"),
             Self::Kinit => no_file(kerberos::KINIT, "kinit (tests/support/unpack.sh fetches it)"),
             Self::GssapiOfSasl => slapd::gssapi_plugins()

@@ -36,8 +36,18 @@ pub(super) fn probe(sources: &RawSettings) -> Vec<Problem> {
 
 fn look(settings: &Settings, problems: &mut Vec<Problem>) -> Result<(), String> {
     let context = Context::new().map_err(|error| format!("krb5.conf cannot be used: {error}"))?;
-    if let Err(error) = context.default_realm() {
-        problems.push(warning(format!("Logins without a realm cannot be asked about: {error}")));
+    match context.default_realm() {
+        Err(error) => {
+            problems.push(warning(format!("Logins without a realm cannot be asked about: {error}")))
+        }
+        Ok(realm) if settings.realms.as_ref().is_some_and(|realms| !realms.contains(&realm)) => {
+            let realm = String::from_utf8_lossy(&realm);
+            let text = format!(
+                "Logins without a realm are refused: krb5_realms does not have the default realm {realm}"
+            );
+            problems.push(warning(text));
+        }
+        Ok(_) => {}
     }
     let keytab = context.keytab(settings.keytab.as_deref());
     let keytab = keytab.map_err(|error| format!("The keytab cannot be used: {error}"))?;
@@ -55,15 +65,14 @@ fn look(settings: &Settings, problems: &mut Vec<Problem>) -> Result<(), String> 
     Ok(())
 }
 
-/// Asks a server of the default realm for a ticket by the key in the keytab, which shows whether a login could have one.
-/// Without a default realm or a key [`probe`] has said so.
+/// Asks a server of this host's realm, which mostly is the default realm, for a ticket by the key in the keytab, which shows
+/// whether a login could have one. Without a default realm or a key [`probe`] has said so.
 pub(super) fn reach(sources: &RawSettings) -> Result<Vec<Reached>, MechanismError> {
     let settings = Settings::read(sources, &mut Vec::new());
     let Ok(context) = Context::new() else { return Ok(Vec::new()) };
     let Ok(realm) = context.default_realm() else { return Ok(Vec::new()) };
-    let server = format!("of the realm {}", String::from_utf8_lossy(&realm));
-    let reached = ask_by_key(&settings, &context, &realm).map(|asked| Reached {
-        server,
+    let reached = ask_by_key(&settings, &context, &realm).map(|(realm, asked)| Reached {
+        server: format!("of the realm {realm}"),
         host_and_port: None,
         has_tls: false,
         reached: asked.map_err(|error| unreached(&error)),
@@ -71,21 +80,24 @@ pub(super) fn reach(sources: &RawSettings) -> Result<Vec<Reached>, MechanismErro
     Ok(reached.into_iter().collect())
 }
 
-/// `None` if there is nothing to ask with.
-fn ask_by_key(settings: &Settings, context: &Context, realm: &[u8]) -> Option<Result<(), Krb5Error>> {
+/// Whose servers were asked, and what came of it; `None` if there is nothing to ask with.
+fn ask_by_key(
+    settings: &Settings,
+    context: &Context,
+    default_realm: &[u8],
+) -> Option<(String, Result<(), Krb5Error>)> {
     let keytab = context.keytab(settings.keytab.as_deref()).ok()?;
     let own = context.service_principal(&settings.verify_service, settings.server_name.as_deref()).ok()?;
     keytab.find(&own).ok()?;
     let name = own.name();
-    let name = match name.strip_suffix('@') {
-        Some(name) => [name.as_bytes(), b"@", realm].concat(),
-        None => name.into_bytes(),
+    let (name, realm) = name.rsplit_once('@')?;
+    let realm = if realm.is_empty() { String::from_utf8_lossy(default_realm) } else { realm.into() };
+    let own = context.principal(format!("{name}@{realm}").as_bytes()).ok()?;
+    let asked = match context.ticket_by_key(&own, &keytab) {
+        Err(error) if !is_no_client(error.code()) => Err(error),
+        _ => Ok(()),
     };
-    let own = context.principal(&name).ok()?;
-    match context.ticket_by_key(&own, &keytab) {
-        Err(error) if !is_no_client(error.code()) => Some(Err(error)),
-        _ => Some(Ok(())),
-    }
+    Some((realm.into_owned(), asked))
 }
 
 fn unreached(error: &Krb5Error) -> Unreached {

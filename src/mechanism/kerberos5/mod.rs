@@ -56,14 +56,19 @@ fn start(means: Means<'_>) -> Started {
     Ok(Box::new(Kerberos5 { settings, impaired: false }))
 }
 
-/// The realm whose servers a login is asked of; an empty name stands for the default realm. A login without a principal is
-/// asked of nobody, nor is one of a realm that `krb5_realms` does not have; what krb5.conf has only the library knows.
+/// The realm whose servers a login is asked of; an empty name stands for the default realm, which only the library knows. If
+/// `krb5_realms` has a single one, no other default serves anybody. A login without a principal is asked of nobody, nor is
+/// one of a realm that `krb5_realms` does not have; what krb5.conf has only the library knows, too.
 fn peer(sources: &RawSettings) -> PeerOf {
     let settings = Settings::read(sources, &mut Vec::new());
     Box::new(move |credentials| {
         let realm = PrincipalName::of(&settings, credentials).ok()?.realm;
-        let is_asked = |realm: &Vec<u8>| settings.realms.as_ref().is_none_or(|realms| realms.contains(realm));
-        realm.map_or(Some(Vec::new()), |realm| Some(realm).filter(is_asked))
+        match (realm, settings.realms.as_deref()) {
+            (None, Some([only])) => Some(only.clone()),
+            (None, _) => Some(Vec::new()),
+            (Some(realm), Some(realms)) if !realms.contains(&realm) => None,
+            (realm, _) => realm,
+        }
     })
 }
 
@@ -150,4 +155,35 @@ fn served_realm(settings: &Settings, context: &Context, name: &PrincipalName) ->
 /// Whether krb5.conf has it. That there is no default realm is no matter for a name that has its own.
 fn is_known(context: &Context, realm: &Vec<u8>) -> Result<bool, Krb5Error> {
     Ok(context.configured_realms()?.contains(realm) || context.default_realm().is_ok_and(|own| own == *realm))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::settings::file::Text;
+
+    /// Who is asked about a login by these settings; `-` for nobody.
+    fn peer_of(conf: &str, login: &str) -> String {
+        let file = Some(Text { path: "/c".into(), bytes: Secret::copy_of(conf.as_bytes()) });
+        let peer = peer(&RawSettings { file, ..RawSettings::default() });
+        let name = peer(&Credentials::of_login(login, "secret"));
+        name.map_or_else(|| "-".to_owned(), |name| String::from_utf8(name).unwrap())
+    }
+
+    #[test]
+    fn a_login_is_asked_of_its_realm_and_one_without_of_the_only_realm_that_is_listed() {
+        for (conf, login, expected) in [
+            ("", "anna", ""),
+            ("", "anna@A.EXAMPLE", "A.EXAMPLE"),
+            ("krb5_realms: A.EXAMPLE\n", "anna", "A.EXAMPLE"),
+            ("krb5_realms: A.EXAMPLE\n", "anna@A.EXAMPLE", "A.EXAMPLE"),
+            ("krb5_realms: A.EXAMPLE\n", "anna@B.EXAMPLE", "-"),
+            ("krb5_realms: A.EXAMPLE B.EXAMPLE\n", "anna", ""),
+            ("krb5_realms: A.EXAMPLE B.EXAMPLE\n", "anna@B.EXAMPLE", "B.EXAMPLE"),
+            ("", "WELLKNOWN/ANONYMOUS", "-"),
+        ] {
+            assert_eq!(peer_of(conf, login), expected, "{conf} {login}");
+        }
+    }
 }

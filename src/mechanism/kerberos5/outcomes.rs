@@ -54,6 +54,10 @@ pub(super) fn not_parsed(code: Option<i32>, reason: String) -> Outcome {
 pub(super) fn no_principal(why: NoPrincipal) -> Outcome {
     match why {
         NoPrincipal::Nameless => Outcome::unknown_login(NOT_GIVEN, "The principal has no name"),
+        NoPrincipal::Reserved => Outcome::unknown_login(
+            NOT_GIVEN,
+            "Names that begin with WELLKNOWN are nobody's, and Kerberos may give them a ticket for any password",
+        ),
         NoPrincipal::Malformed(why) => {
             Outcome::unknown_login(INTERNAL, format!("The login is no name of a principal: {why}"))
         }
@@ -138,6 +142,7 @@ mod tests {
     fn a_login_that_is_no_principal_is_refused_with_the_words_of_the_c_daemon() {
         for (why, expected, reply) in [
             (NoPrincipal::Nameless, Kind::Unknown, "NO krb5_get_init_creds_password failed"),
+            (NoPrincipal::Reserved, Kind::Unknown, "NO krb5_get_init_creds_password failed"),
             (NoPrincipal::Malformed("why"), Kind::Unknown, "NO saslauthd internal error"),
             (NoPrincipal::OtherInstance, Kind::Reject, "NO saslauthd principal name error"),
             (NoPrincipal::TooLong, Kind::Unknown, "NO saslauthd principal name error"),

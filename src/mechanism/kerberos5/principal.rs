@@ -7,6 +7,9 @@ use crate::credentials::Credentials;
 /// The longest name with its realm in bytes: C's buffer.
 const LONGEST: usize = 2047;
 
+/// The first part of names that are nobody's (RFC 6111, section 3).
+const RESERVED: &[u8] = b"WELLKNOWN";
+
 /// A name in the library's writing, in which nothing is quoted: `primary/instance` and the realm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PrincipalName {
@@ -21,6 +24,9 @@ pub(super) struct PrincipalName {
 pub(super) enum NoPrincipal {
     /// There is nothing before the realm. C asks for it, and no server knows it.
     Nameless,
+    /// It begins with [`RESERVED`]. For `WELLKNOWN/ANONYMOUS` libkrb5 gets a ticket without any password, where there is
+    /// PKINIT (RFC 8062), as in every domain of FreeIPA.
+    Reserved,
     /// It is no name, or would be read as another one than it shows.
     Malformed(&'static str),
     /// The settings give logins of this service another instance.
@@ -106,8 +112,12 @@ fn check(name: &[u8], realm: Option<&[u8]>) -> Result<(), NoPrincipal> {
     if name.is_empty() {
         return Err(NoPrincipal::Nameless);
     }
-    if name.split(|byte| *byte == b'/').any(<[u8]>::is_empty) {
+    let mut parts = name.split(|byte| *byte == b'/');
+    if parts.clone().any(<[u8]>::is_empty) {
         return malformed("a part of it is empty");
+    }
+    if parts.next() == Some(RESERVED) {
+        return Err(NoPrincipal::Reserved);
     }
     match realm {
         Some(realm) if realm.iter().any(|byte| matches!(byte, b'/' | b'@')) => malformed("its realm is none"),

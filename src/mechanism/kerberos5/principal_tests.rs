@@ -63,6 +63,23 @@ fn what_is_no_name_or_not_the_one_that_it_shows_is_refused() {
 }
 
 #[test]
+fn the_anonymous_principal_which_needs_no_password_is_asked_about_in_no_writing() {
+    for (conf, login, realm) in [
+        ("", "WELLKNOWN/ANONYMOUS", ""),
+        ("", "WELLKNOWN/ANONYMOUS@EXAMPLE.ORG", ""),
+        ("", "WELLKNOWN/ANONYMOUS", "EXAMPLE.ORG"),
+        ("", "WELLKNOWN", ""),
+        ("krb5_conv_krb4_instance: yes\n", "WELLKNOWN.ANONYMOUS", ""),
+        ("krb5_smtp_instance: ANONYMOUS\n", "WELLKNOWN", ""),
+    ] {
+        assert_eq!(name(conf, login, realm), Err(NoPrincipal::Reserved), "{conf} {login} {realm}");
+    }
+    for login in ["wellknown", "WELLKNOWNS/ANONYMOUS", "anna/WELLKNOWN", "WELLKNOWN.ANONYMOUS"] {
+        assert!(name("", login, "").is_ok(), "{login}");
+    }
+}
+
+#[test]
 fn logins_of_a_service_get_its_instance_and_no_other() {
     let conf = "krb5_smtp_instance: mail\nkrb5_imap_instance: imap\n";
     for (login, realm, expected) in [

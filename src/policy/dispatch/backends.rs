@@ -76,12 +76,24 @@ impl Dispatcher {
             Outcome::Accept(_) | Outcome::Reject(_) => End::Decided,
             Outcome::Unavailable(_) => End::Undecided,
         };
+        // An unknown login may be of a backend that its client has made up.
+        if !matches!(&verdict.outcome, Outcome::Reject(refusal) if refusal.is_unknown_login) {
+            self.prove_backend(id);
+        }
         self.end_at_backend(id, end, now);
     }
 
     /// A worker has no time left for the job.
     pub(super) fn note_given_up(&mut self, id: JobId, now: Instant) {
+        self.prove_backend(id);
         self.end_at_backend(id, End::GivenUp, now);
+    }
+
+    fn prove_backend(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Place::Pool(place) = job.place else { return };
+        let Some(backend) = job.login().and_then(|login| login.backend.as_ref()) else { return };
+        self.pools.get(place).into_iter().for_each(|pool| pool.prove(&backend.name));
     }
 
     fn end_at_backend(&mut self, id: JobId, end: End, now: Instant) {

@@ -4,8 +4,8 @@
 //! A backend that falls silent holds every worker that it has, long before anybody can know that it is silent. Whoever
 //! needs another one then finds a worker all the same. Logins beyond that wait outside the queue, in turn as in it.
 //!
-//! It costs the last worker of those that one backend could use. So nothing is kept free before a second backend has been
-//! asked.
+//! It costs the last worker of those that one backend could use. So nothing is kept free from one for others that nobody
+//! has proved to be there: clients make up realms as they like.
 #![forbid(unsafe_code)]
 
 use crate::job::JobId;
@@ -25,8 +25,9 @@ pub(super) struct Bulkheads {
     /// Of the jobs inside and outside.
     names: HashMap<JobId, Name>,
     outside: usize,
-    /// The first backend that was asked, until there is a second one.
-    only: Option<Name>,
+    /// The first backend that has proved to be there.
+    first: Option<Name>,
+    /// Another one has, too.
     is_shared: bool,
 }
 
@@ -38,10 +39,14 @@ struct Compartment {
 }
 
 impl Bulkheads {
+    /// That backend is there: it has decided about a login, or was waited for.
+    pub(super) fn prove(&mut self, name: &Name) {
+        self.is_shared |= *self.first.get_or_insert_with(|| Rc::clone(name)) != *name;
+    }
+
     /// A job comes for that backend. `true` if it may go into the queue for that many `workers`, otherwise it waits here.
     pub(super) fn enter(&mut self, name: &Name, job: JobId, origin: &Origin, workers: usize) -> bool {
-        self.is_shared |= *self.only.get_or_insert_with(|| Rc::clone(name)) != *name;
-        let most = self.most(workers);
+        let most = self.most(name, workers);
         let compartment = self.compartments.entry(Rc::clone(name)).or_default();
         self.names.insert(job, Rc::clone(name));
         let is_inside = compartment.inside < most;
@@ -68,11 +73,11 @@ impl Bulkheads {
 
     /// The job is over, if it was inside. Names the one that may go into the queue now.
     pub(super) fn leave(&mut self, job: JobId, workers: usize) -> Option<JobId> {
-        let most = self.most(workers);
         let name = self.names.remove(&job)?;
+        let most = self.most(&name, workers);
         let compartment = self.compartments.get_mut(&name)?;
         compartment.inside = compartment.inside.saturating_sub(1);
-        // More may have come in before there was a second backend.
+        // More may have come in before another backend was proved.
         let next = if compartment.inside < most { compartment.let_one_in() } else { None };
         if compartment.inside == 0 {
             self.compartments.remove(&name);
@@ -81,9 +86,10 @@ impl Bulkheads {
         next
     }
 
-    /// How many jobs of one backend may be inside.
-    fn most(&self, workers: usize) -> usize {
-        if self.is_shared { workers.saturating_sub(1).max(1) } else { usize::MAX }
+    /// How many jobs of that backend may be inside.
+    fn most(&self, name: &Name, workers: usize) -> usize {
+        let has_others = self.is_shared || self.first.as_ref().is_some_and(|first| first != name);
+        if has_others { workers.saturating_sub(1).max(1) } else { usize::MAX }
     }
 
     /// How many wait outside.

@@ -26,14 +26,36 @@ fn sent(commands: &[Command]) -> Vec<u64> {
 fn one_backend_alone_has_all_workers() {
     let now = Instant::now();
     let mut pool = pool_of(3, settings(3, 3, 100), now);
+    pool.prove(&name("B"));
     (1..=5).for_each(|job| pool.submit_for(&name("B"), JobId(job), origin(job), now));
     assert_eq!(sent(&commands(&mut pool)), [1, 2, 3]);
+}
+
+#[test]
+fn what_a_client_makes_up_takes_no_worker_from_a_backend() {
+    let now = Instant::now();
+    let mut pool = pool_of(2, settings(2, 2, 1000), now);
+    pool.prove(&name("A"));
+    for job in 1..=20 {
+        pool.submit_for(&name(&format!("made up {job}")), JobId(job), origin(job), now);
+        pool.handle_answer(WorkerId(1 + (job + 1) % 2), JobId(job), now).unwrap();
+    }
+    commands(&mut pool);
+    (21..=23).for_each(|job| pool.submit_for(&name("A"), JobId(job), origin(job), now));
+    assert_eq!(sent(&commands(&mut pool)), [21, 22]);
+    pool.handle_answer(WorkerId(1), JobId(21), now).unwrap();
+    pool.handle_answer(WorkerId(2), JobId(22), now).unwrap();
+    pool.handle_answer(WorkerId(1), JobId(23), now).unwrap();
+    (31..=35).for_each(|job| pool.submit_for(&name("made up"), JobId(job), origin(job), now));
+    assert_eq!(pool.busy(), 1, "nor has what is made up the last one");
 }
 
 #[test]
 fn no_backend_gets_the_last_worker_when_there_are_others() {
     let now = Instant::now();
     let mut pool = pool_of(3, settings(3, 3, 100), now);
+    pool.prove(&name("A"));
+
     pool.submit_for(&name("A"), JobId(1), origin(1), now);
     pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
     (2..=9).for_each(|job| pool.submit_for(&name("B"), JobId(job), origin(job), now));
@@ -51,6 +73,8 @@ fn no_backend_gets_the_last_worker_when_there_are_others() {
 fn whoever_waits_outside_comes_in_turn_and_not_in_the_order_of_arrival() {
     let now = Instant::now();
     let mut pool = pool_of(2, settings(2, 2, 100), now);
+    pool.prove(&name("A"));
+
     pool.submit_for(&name("A"), JobId(1), origin(1), now);
     pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
     // One login, many times, and then another.
@@ -66,6 +90,8 @@ fn whoever_waits_outside_comes_in_turn_and_not_in_the_order_of_arrival() {
 fn who_waits_outside_can_be_found_late_and_be_withdrawn() {
     let now = Instant::now();
     let mut pool = pool_of(2, settings(2, 2, 100), now);
+    pool.prove(&name("A"));
+
     for job in 1..=20 {
         pool.submit_for(&name("A"), JobId(job), origin(job), now);
         pool.handle_answer(WorkerId(1 + (job + 1) % 2), JobId(job), now + SECOND).unwrap();
@@ -88,15 +114,15 @@ fn one_worker_is_left_by_each_backend_and_nobody_is_forgotten() {
         let mut pool = pool_of(workers, settings(workers, workers, 1000), now);
         let (mut held, mut last) = (BTreeMap::new(), workers as u64);
         let (mut waiting, mut backend_of) = (BTreeSet::new(), HashMap::new());
-        let mut names = BTreeSet::new();
+        let mut proved = BTreeSet::new();
         for step in 0..300_u64 {
             now += SECOND / 10;
             let is_over = step >= 200;
             match random.below(4) {
                 0 | 1 if !is_over => {
                     let backend = ["A", "B", "B", "B", "C"][random.below(5) as usize];
-                    names.insert(backend);
-                    backend_of.insert(step, (backend, names.len() > 1));
+                    let has_others = proved.iter().any(|other| *other != backend);
+                    backend_of.insert(step, (backend, has_others));
                     waiting.insert(step);
                     pool.submit_for(&name(backend), JobId(step), origin(random.below(4)), now);
                 }
@@ -111,6 +137,10 @@ fn one_worker_is_left_by_each_backend_and_nobody_is_forgotten() {
                             assert_eq!(pool.handle_gone(worker, now), Some(job));
                         } else {
                             pool.handle_answer(worker, job, now).unwrap();
+                            if random.one_in(2) {
+                                proved.insert(backend_of[&job.0].0);
+                                pool.prove(&name(backend_of[&job.0].0));
+                            }
                         }
                     }
                 }

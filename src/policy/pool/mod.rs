@@ -120,6 +120,11 @@ impl Pool {
         }
     }
 
+    /// That backend is no client's invention: a worker is to be left to it from now on.
+    pub fn prove(&mut self, backend: &Rc<[u8]>) {
+        self.bulkheads.prove(backend);
+    }
+
     /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
     pub fn abandon(&mut self, job: JobId, now: Instant) {
         if !self.withdraw(job, now) {

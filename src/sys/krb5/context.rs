@@ -1,9 +1,10 @@
 //! krb5.conf as it is now, and the names of principals.
 
 use super::error::Krb5Error;
-use super::functions::{_krb5_context, _profile_t, KRB5_NT_SRV_HST, Krb5, krb5_principal_data};
+use super::functions::{_krb5_context, KRB5_NT_SRV_HST, Krb5, krb5_principal_data};
 use super::library::krb5;
-use std::ffi::{CStr, CString, c_char, c_int};
+use super::profile::Profile;
+use std::ffi::{CStr, CString, c_int};
 use std::ptr::{NonNull, null, null_mut};
 
 /// What the library knows of Kerberos here: krb5.conf, or what `KRB5_CONFIG` names, as it is when this is made.
@@ -13,18 +14,19 @@ pub struct Context {
 }
 
 impl Context {
-    /// Maps the library if it is not there yet, and reads krb5.conf.
+    /// Maps the library if it is not there yet, and reads krb5.conf. Tickets come by passwords and keys only: not by PKINIT.
     ///
     /// # Errors
     /// When the library is not installed, or krb5.conf cannot be read.
     pub fn new() -> Result<Self, Krb5Error> {
         let krb5 = krb5()?;
+        let profile = Profile::read(krb5)?;
         let mut pointer = null_mut();
-        // SAFETY: there is room for a pointer.
-        let code = unsafe { (krb5.krb5_init_context)(&raw mut pointer) };
+        // SAFETY: the profile is alive, and there is room for a pointer.
+        let code = unsafe { (krb5.krb5_init_context_profile)(profile.as_ptr(), 0, &raw mut pointer) };
         match NonNull::new(pointer).filter(|_| code == 0) {
             Some(pointer) => Ok(Self { krb5, pointer }),
-            None => Err(Krb5Error::take(krb5, null_mut(), "krb5_init_context", code)),
+            None => Err(Krb5Error::take(krb5, null_mut(), "krb5_init_context_profile", code)),
         }
     }
 
@@ -72,28 +74,8 @@ impl Context {
         let mut profile = null_mut();
         // SAFETY: the context is alive, and there is room for a pointer.
         let code = unsafe { (self.krb5.krb5_get_profile)(self.as_ptr(), &raw mut profile) };
-        let profile = self.made("krb5_get_profile", code, profile)?;
-        let realms = self.subsections(profile, c"realms");
-        // SAFETY: it is owned here, and not used again.
-        unsafe { (self.krb5.profile_release)(profile.as_ptr()) };
-        Ok(realms)
-    }
-
-    fn subsections(&self, profile: NonNull<_profile_t>, section: &CStr) -> Vec<Vec<u8>> {
-        let mut path = [section.as_ptr(), null()];
-        let mut names = null_mut();
-        // SAFETY: the profile is alive, the path ends in null, and there is room for a pointer. A section that is not there
-        // is a failure, and leaves null there.
-        unsafe {
-            let path = path.as_mut_ptr();
-            (self.krb5.profile_get_subsection_names)(profile.as_ptr(), path, &raw mut names)
-        };
-        let Some(names) = NonNull::new(names) else { return Vec::new() };
-        // SAFETY: the list is one of C strings and ends in null; each is copied before the list is freed.
-        let copies = unsafe { copies_of(names) };
-        // SAFETY: it is that function's, and is not used again.
-        unsafe { (self.krb5.profile_free_list)(names.as_ptr()) };
-        copies
+        self.check("krb5_get_profile", code)?;
+        Ok(Profile::of(self.krb5, code, profile)?.subsections(c"realms"))
     }
 
     /// The principal of a name in the library's writing, `primary/instance@REALM`.
@@ -141,23 +123,6 @@ impl Drop for Context {
         // SAFETY: it is owned here, and not used again: what is made of it borrows it.
         unsafe { (self.krb5.krb5_free_context)(self.as_ptr()) };
     }
-}
-
-/// Copies of a list of C strings.
-///
-/// # Safety
-/// The list must end in null, and be alive and unchanged for as long as this takes.
-unsafe fn copies_of(list: NonNull<*mut c_char>) -> Vec<Vec<u8>> {
-    let mut copies = Vec::new();
-    let mut place = list.as_ptr();
-    // SAFETY: by the caller's promise all places up to that of null are there, and hold C strings.
-    unsafe {
-        while !(*place).is_null() {
-            copies.push(CStr::from_ptr(*place).to_bytes().to_vec());
-            place = place.add(1);
-        }
-    }
-    copies
 }
 
 /// A user or service of a realm.

@@ -42,7 +42,10 @@ room! {
 functions! {
     /// libkrb5.
     Krb5 {
-        fn krb5_init_context(*mut *mut _krb5_context) -> c_int;
+        fn krb5_get_default_config_files(*mut *mut *mut c_char) -> c_int;
+        fn krb5_free_config_files(*mut *mut c_char);
+        fn profile_init(*mut *const c_char, *mut *mut _profile_t) -> c_long;
+        fn krb5_init_context_profile(*mut _profile_t, c_int, *mut *mut _krb5_context) -> c_int;
         fn krb5_free_context(*mut _krb5_context);
         fn krb5_get_error_message(*mut _krb5_context, c_int) -> *const c_char;
         fn krb5_free_error_message(*mut _krb5_context, *const c_char);

@@ -9,6 +9,7 @@ mod error;
 mod functions;
 mod keytab;
 mod library;
+mod profile;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

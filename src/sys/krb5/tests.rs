@@ -1,15 +1,22 @@
 //! What is written in [`functions`](super::functions) is what the headers say.
 
 use super::functions::{KRB5_NT_SRV_HST, Krb5, ROOM};
+use super::library::krb5;
+use super::profile::Profile;
 use super::{Context, Krb5Error, can_be_loaded};
 use crate::skipped;
 use crate::sys::library::headers::{compile, declarations};
 use std::fmt::Write as _;
 
+/// These the library has for MIT's other programs. They are as they were in 1.17, in k5-int.h of its sources.
+const IN_NO_HEADER: &str = "krb5_error_code krb5_get_default_config_files(char ***);\n\
+                            void krb5_free_config_files(char **);\n";
+
 /// A program of C that compiles only if every function has the type that is written here, every structure is at most half
 /// as long as its room, and the number has its value.
 fn program() -> String {
     let mut program = "#include <krb5.h>\n#include <profile.h>\n".to_owned();
+    program += IN_NO_HEADER;
     program += &declarations(Krb5::WRITTEN);
     for (name, bytes) in ROOM {
         writeln!(program, "_Static_assert(2 * sizeof({name}) <= {bytes}, \"{name}\");").unwrap();
@@ -50,6 +57,15 @@ fn context() -> Option<Context> {
             None
         }
     }
+}
+
+#[test]
+fn a_context_knows_no_pkinit_whatever_krb5_conf_says_of_plugins() {
+    if context().is_none() {
+        return;
+    }
+    let profile = Profile::read(krb5().unwrap()).unwrap();
+    assert!(profile.subsections(c"plugins").contains(&b"clpreauth".to_vec()));
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub use tickets::{KINIT, Tickets};
 use crate::support::Launch;
 use crate::support::address::own_address;
 use crate::support::background::Background;
+use crate::support::certificates::Certificate;
 use crate::support::command;
 use std::ffi::OsString;
 use std::fs;
@@ -28,6 +29,9 @@ pub const PROGRAM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/krb5/usr/sbin/k
 
 /// The library that gives a process another clock; preloaded. Debian names the directory after the machine.
 pub const FAKETIME: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faketime/libfaketime.so.1");
+
+/// What takes certificates instead of passwords. Debian names the directory after the machine.
+pub const PKINIT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pkinit/pkinit.so");
 
 const PORT: u16 = 1088;
 
@@ -108,6 +112,22 @@ impl Kerberos {
     /// Stops the server where it stands (`STOP`), so that it is silent, or lets it go on (`CONT`).
     pub fn signal(&self, signal: &str) {
         self.background.iter().for_each(|background| background.signal_all(signal));
+    }
+
+    /// Takes certificates of that authority, too, and shows its own.
+    pub fn take_certificates(&mut self, own: &Certificate, authority: &Path) {
+        let file = self.directory.path().join("kdc.conf");
+        let text = format!(
+            "{}[kdcdefaults]\n pkinit_identity = FILE:{},{}\n pkinit_anchors = FILE:{}\n pkinit_eku_checking = none\n\
+             [plugins]\n kdcpreauth = {{\n module = pkinit:{PKINIT}\n }}\n",
+            fs::read_to_string(&file).unwrap(),
+            own.certificate.display(),
+            own.key.display(),
+            authority.display(),
+        );
+        fs::write(file, text).unwrap();
+        self.kill();
+        self.resume();
     }
 
     /// What its clients know: this realm and this server.
