@@ -70,7 +70,7 @@ fn names_file(entry: &Entry, mechanisms: &[&str], keys: &[&str]) -> bool {
 fn path_of(entry: &Entry) -> &Path {
     let name = OsStr::from_bytes(entry.value.as_bytes());
     // As libraries write names of keytabs.
-    gssapi::path_of(name).unwrap_or(Path::new(name))
+    gssapi::path_of(name).unwrap_or_else(|| Path::new(name))
 }
 
 fn check_entry(text: &Text, entry: &Entry, fault: fn(&Path) -> Option<String>) -> Option<Problem> {
