@@ -68,6 +68,20 @@ pub enum Errand {
     Gssapi(GssapiStep),
 }
 
+impl Errand {
+    /// Why it may take long, for the log: a phrase that goes on with what was not done in time.
+    pub fn why_late(&self) -> &'static str {
+        match self {
+            Self::Gssapi(_) => {
+                "its login by GSSAPI waits for Kerberos, and no server (KDC) that krb5.conf leads to answers"
+            }
+            Self::Resolve { .. } | Self::CheckPassword { .. } | Self::DeriveKey { .. } => {
+                "its login waits for a worker of this daemon, which has more to do than it can"
+            }
+        }
+    }
+}
+
 /// The hash functions of SCRAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digest {

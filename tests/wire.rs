@@ -152,6 +152,8 @@ fn connecting_and_closing_is_silent(program: Program) {
     require!(Root, Compiler);
     let site = Probed::start(program, &["-n", "1"]);
     assert_eq!(site.ask("user", "right"), "OK");
+    // Said by another process than the login.
+    site.daemon.log.wait_for("listening on socket");
     site.daemon.log.wait_for("auth success");
     let before = site.daemon.log.all().len();
     drop(site.daemon.connect());

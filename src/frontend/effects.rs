@@ -32,6 +32,9 @@ impl Frontend {
                 Some((instance, NetworkAction::Errand(id, errand, login))) => {
                     self.dispatcher.handle_errand(instance, id, errand, login, now);
                 }
+                Some((instance, NetworkAction::Withdraw(id))) => {
+                    self.dispatcher.handle_withdrawal(instance, id, now);
+                }
             }
         }
     }
@@ -90,6 +93,9 @@ impl Frontend {
             NetworkAction::Decided(id, answer) => self.dispatcher.handle_policy_answer(id, answer, now),
             NetworkAction::Errand(id, errand, _) => {
                 self.dispatcher.handle_errand(InstanceId::POLICY_SERVER, id, errand, None, now);
+            }
+            NetworkAction::Withdraw(id) => {
+                self.dispatcher.handle_withdrawal(InstanceId::POLICY_SERVER, id, now);
             }
         }
     }

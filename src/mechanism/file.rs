@@ -5,7 +5,7 @@ use crate::ipc::OpenError;
 use std::fs::{File, Metadata, OpenOptions, metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// For how long a file that is kept open counts for what is at its path, if it does not say itself that it has changed.
@@ -34,15 +34,6 @@ pub fn open_regular(path: &Path) -> Result<File, OpenError> {
         OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| system(&error))?;
     regular(file.metadata())?;
     Ok(file)
-}
-
-/// The file at a path, for a process that has the rights to open it.
-pub struct OpenedByPath(pub PathBuf);
-
-impl FileSource for OpenedByPath {
-    fn open(&mut self) -> Result<File, OpenError> {
-        open_regular(&self.0)
-    }
 }
 
 fn regular(metadata: io::Result<Metadata>) -> Result<(), OpenError> {

@@ -79,6 +79,8 @@ pub enum NetworkAction<Decided = Verdict> {
     Decided(JobId, Decided),
     /// A worker is to do this, for one login or for all; answered by [`Network::handle_errand`].
     Errand(ErrandId, Errand, Option<JobId>),
+    /// Nobody waits for that errand any more: it need not be done if no worker has begun it.
+    Withdraw(ErrandId),
 }
 
 /// What a driver needs of the event loop.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::site::Site;
+use crate::mechanism::gssapi;
 use crate::mechanism::ldap::ldap_conf::LdapConf;
 use crate::net::tls_files;
 use crate::settings::file::{Entry, Problem, Severity, Text};
@@ -22,14 +23,18 @@ const KEYS: [&str; 4] = ["_tls_cacert_file", "_tls_cacert_dir", "_tls_cert", "_t
 /// Those that name what a login by GSSAPI is made with, which comes to no process but that which logs in.
 const CREDENTIALS: [&str; 2] = ["_krb5_keytab", "_krb5_ccache"];
 
-/// A warning for each that cannot be read, of the general part and of every section. `mechanisms` are the types in use.
+/// A warning for each that cannot be read or is not what it is to be, of the general part and of every section. `mechanisms` are the types in use.
 /// Without TLS nobody misses them, until somebody turns it on.
 pub fn check(text: &Text, mechanisms: &[&str]) -> Vec<Problem> {
     let file = text.parse(&mut Vec::new());
     let entries = file.all().flat_map(|section| &section.entries);
-    let named = entries
-        .filter(|entry| names_file(entry, mechanisms, &KEYS) || names_file(entry, mechanisms, &CREDENTIALS));
-    let mut problems: Vec<_> = named.filter_map(|entry| check_entry(text, entry)).collect();
+    let mut problems: Vec<_> = entries
+        .filter_map(|entry| match entry {
+            _ if names_file(entry, mechanisms, &KEYS) => check_entry(text, entry, unreadable),
+            _ if names_file(entry, mechanisms, &CREDENTIALS) => check_entry(text, entry, gssapi::fault),
+            _ => None,
+        })
+        .collect();
     problems.sort_by_key(|problem| problem.line);
     problems
 }
@@ -63,21 +68,26 @@ fn names_file(entry: &Entry, mechanisms: &[&str], keys: &[&str]) -> bool {
 }
 
 fn path_of(entry: &Entry) -> &Path {
-    let bytes = entry.value.as_bytes();
+    let name = OsStr::from_bytes(entry.value.as_bytes());
     // As libraries write names of keytabs.
-    Path::new(OsStr::from_bytes(bytes.strip_prefix(b"FILE:").unwrap_or(bytes)))
+    gssapi::path_of(name).unwrap_or_else(|| Path::new(name))
 }
 
-fn check_entry(text: &Text, entry: &Entry) -> Option<Problem> {
-    // A FIFO would wait for a writer.
-    let error = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path_of(entry)).err()?;
+fn check_entry(text: &Text, entry: &Entry, fault: fn(&Path) -> Option<String>) -> Option<Problem> {
+    let fault = fault(path_of(entry))?;
     Some(Problem {
         source: text.path.clone(),
         line: Some(entry.line),
         column: Some(entry.column),
         severity: Severity::Warning,
-        text: format!("{} cannot be read: {}", entry.key, strerror(&error)),
+        text: format!("{} {fault}", entry.key),
     })
+}
+
+fn unreadable(path: &Path) -> Option<String> {
+    // A FIFO would wait for a writer.
+    let error = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).err()?;
+    Some(format!("cannot be read: {}", strerror(&error)))
 }
 
 #[cfg(test)]

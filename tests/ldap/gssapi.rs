@@ -1,10 +1,12 @@
 //! The service account logs in by GSSAPI: slapd and a Kerberos server of the test's own.
 
+mod outages;
+
 use super::{ask, launch, unavailable};
 use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, SilentKdc, Tickets};
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD, gssapi_plugins};
 use crate::support::waiting::eventually;
-use crate::support::{Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd};
+use crate::support::{Authority, Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 for_both!(
     a_key_of_the_environment_serves,
     tickets_of_the_environment_serve,
+    tickets_in_a_directory_of_caches_serve,
     who_has_typed_what_is_asked_of_the_directory,
     without_tickets_nobody_can_be_asked,
 );
@@ -24,14 +27,15 @@ const PRINCIPAL: &str = "service";
 const SKEW: Duration = Duration::from_secs(1);
 
 /// A directory that takes no search of a stranger, and what it and its clients know of Kerberos.
-struct Site {
-    kerberos: Kerberos,
+pub struct Site {
+    pub kerberos: Kerberos,
     slapd: RunningSlapd,
     conf: Krb5File,
 }
 
 impl Site {
-    fn start() -> Self {
+    /// What every test begins with.
+    pub fn start() -> Self {
         Self::with(|conf| conf, |slapd| slapd)
     }
 
@@ -57,20 +61,24 @@ impl Site {
     }
 
     /// The key of the account, for nobody but root.
-    fn keytab(&self) -> PathBuf {
+    pub fn keytab(&self) -> PathBuf {
         self.kerberos.keytab(PRINCIPAL, "service.keytab")
     }
 
-    fn settings(&self, method: &str, more: &str) -> String {
+    /// A saslauthd.conf without whose tickets.
+    pub fn settings(&self, method: &str, more: &str) -> String {
+        let servers = match more.contains("ldap_servers: ") {
+            true => String::new(),
+            false => format!("ldap_servers: {}\n", self.slapd.uri()),
+        };
         format!(
-            "ldap_servers: {}\nldap_search_base: {PEOPLE}\nldap_use_sasl: yes\nldap_mech: GSSAPI\n\
-             ldap_auth_method: {method}\n{more}",
-            self.slapd.uri()
+            "{servers}ldap_search_base: {PEOPLE}\nldap_use_sasl: yes\nldap_mech: GSSAPI\n\
+             ldap_auth_method: {method}\n{more}"
         )
     }
 
     /// A daemon with this environment.
-    fn launch(&self, program: Program, settings: &str, environment: &[(&str, &str)]) -> Launch {
+    pub fn launch(&self, program: Program, settings: &str, environment: &[(&str, &str)]) -> Launch {
         let conf = self.conf.path().display().to_string();
         let plugins = gssapi_plugins().unwrap().display().to_string();
         let own = [("KRB5_CONFIG", conf.as_str()), ("SASL_PATH", plugins.as_str())];
@@ -111,6 +119,19 @@ fn tickets_of_the_environment_serve(program: Program) {
     let site = Site::start();
     let tickets = Tickets::of(&site.kerberos, PRINCIPAL, &site.keytab(), "10h");
     let cache = format!("FILE:{}", tickets.path().display());
+    let daemon = site.launch(program, &site.settings("custom", ""), &[("KRB5CCNAME", &cache)]).start();
+    expect_judgement(&daemon);
+}
+
+fn tickets_in_a_directory_of_caches_serve(program: Program) {
+    require!(Slapd, Kerberos, Kinit, GssapiOfSasl);
+    let site = Site::start();
+    let tickets = Tickets::of(&site.kerberos, PRINCIPAL, &site.keytab(), "10h");
+    let caches = tickets.path().with_file_name("caches");
+    fs::create_dir(&caches).unwrap();
+    fs::copy(tickets.path(), caches.join("tktservice")).unwrap();
+    fs::write(caches.join("primary"), "tktservice\n").unwrap();
+    let cache = format!("DIR:{}", caches.display());
     let daemon = site.launch(program, &site.settings("custom", ""), &[("KRB5CCNAME", &cache)]).start();
     expect_judgement(&daemon);
 }
@@ -216,6 +237,7 @@ fn a_silent_kerberos_server_holds_up_nobody_who_does_not_need_it() {
         assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
         assert_eq!(waiting.join().unwrap(), unavailable(Program::Ours));
     });
+    daemon.log.wait_for("its login by GSSAPI waits for Kerberos");
     site.kerberos.signal("CONT");
     eventually("it serves again", || (ask(&daemon, "anna", "right") == "OK").then_some(()));
 }
@@ -257,4 +279,24 @@ fn a_directory_that_insists_on_a_layer_of_sasl_is_told_and_tls_is_named() {
     let daemon = site.ours(&site.keytab(), "");
     assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
     daemon.log.wait_for("it needs ldaps:// or ldap_start_tls");
+}
+
+#[test]
+fn over_tls_and_with_an_identity_to_act_as_the_account_logs_in_too() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let authority = Authority::new();
+    let with_tls = |slapd: Slapd| {
+        let certificate = authority.issue(&[&slapd.address().to_string()]);
+        slapd.with_certificate(&certificate)
+    };
+    let site = Site::with(|conf| conf, with_tls);
+    let keytab = site.keytab();
+    let trusted = format!("ldap_tls_cacert_file: {}\nldap_tls_check_peer: yes\n", authority.file().display());
+    for tls in [format!("ldap_servers: {}\n", site.slapd.tls_uri()), "ldap_start_tls: yes\n".to_owned()] {
+        let own = format!("{trusted}{tls}ldap_authz_id: dn:{SERVICE}\n");
+        expect_judgement(&site.ours(&keytab, &own));
+    }
+    let daemon = site.ours(&keytab, &format!("ldap_authz_id: dn:uid=berta,{PEOPLE}\n"));
+    assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
+    daemon.log.wait_for("the service account GSSAPI cannot bind");
 }

@@ -4,7 +4,7 @@ mod custom;
 mod files;
 mod filters;
 mod groups;
-mod gssapi;
+pub mod gssapi;
 mod logins;
 mod methods;
 mod realms;

@@ -3,6 +3,7 @@
 //!
 //! The kernel itself is the list: a call that is in no rule fails with ENOSYS, and so on, which the trace shows.
 
+use crate::ldap::gssapi::Site;
 use crate::sasldb::Database;
 use crate::support::command::run;
 use crate::support::nginx::{LOGIN, PASSWORD};
@@ -223,6 +224,36 @@ fn workers_that_ask_a_database_need_nothing_that_their_sandbox_refuses(engine: E
     let entered = entered(&traces);
     let workers = entered.iter().filter(|trace| trace.role == "worker");
     assert!(workers.count() > 0, "no worker has entered a sandbox");
+    let refused: Vec<_> = entered.iter().flat_map(Trace::refused).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+/// The first ticket, a new connection, a Kerberos server that is away and a keytab that changes.
+#[test]
+fn workers_that_log_in_by_kerberos_need_nothing_that_their_sandbox_refuses() {
+    require!(Root, Slapd, Kerberos, GssapiOfSasl, Tool("strace"));
+    let traces = TempDir::new().unwrap();
+    let trace = traces.path().join("trace").display().to_string();
+    let mut site = Site::start();
+    let keytab = site.keytab();
+    let settings = site.settings("bind", &format!("ldap_krb5_keytab: {}\n", keytab.display()));
+    let launch = site.launch(Program::Ours, &settings, &[]);
+    let daemon = launch.behind(&["strace", "-D", "-ff", "-qq", "-o", &trace]).start();
+    let ask = |password: &str| daemon.ask(&Request::new("anna", password));
+    assert_eq!(ask("right"), "OK");
+    assert_eq!(ask("wrong"), "NO");
+    site.kerberos.kill();
+    reload(&daemon);
+    assert_ne!(ask("right"), "OK");
+    site.kerberos.resume();
+    site.kerberos.change_key("service");
+    fs::copy(site.kerberos.keytab("service", "new.keytab"), &keytab).unwrap();
+    eventually("it serves again", || (ask("right") == "OK").then_some(()));
+    daemon.process.signal("TERM");
+    eventually("the daemon has ended", || (!daemon.process.is_running()).then_some(()));
+    let entered = entered(&traces);
+    let asks = |trace: &&Trace| trace.role == "worker" && trace.calls.contains("/proc/self/fd/");
+    assert!(entered.iter().filter(asks).count() >= 2, "before the reload and after it");
     let refused: Vec<_> = entered.iter().flat_map(Trace::refused).collect();
     assert!(refused.is_empty(), "{refused:#?}");
 }

@@ -1,6 +1,6 @@
 //! A client of Dovecot's auth protocol that sends and receives exactly as told.
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, eventually};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,9 +12,9 @@ pub struct AuthClient {
 }
 
 impl AuthClient {
-    /// Connects and says nothing.
+    /// Connects and says nothing. A daemon that has just been started may have another socket open already.
     pub fn new(socket: &Path) -> Self {
-        let writer = UnixStream::connect(socket).unwrap();
+        let writer = eventually("the auth socket is open", || UnixStream::connect(socket).ok());
         writer.set_read_timeout(Some(PATIENCE)).unwrap();
         writer.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { reader: BufReader::new(writer.try_clone().unwrap()), writer }

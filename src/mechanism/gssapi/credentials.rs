@@ -4,23 +4,15 @@
 //! can be written can be mapped as code.
 #![forbid(unsafe_code)]
 
-use crate::ipc::OpenError;
+use super::files::{Kind, NEITHER, in_words, read};
 use crate::mechanism::file::{FileSource, Watch};
 use crate::secret::Secret;
 use crate::strerror::strerror;
 use crate::sys::gssapi::Credential;
 use std::fs::File;
-use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// The largest that is read, in bytes. A ticket has some kilobytes, with many groups in Active Directory some more.
-const LARGEST: u64 = 1 << 20;
-
-/// What a file begins with: its version, by which the two kinds differ.
-const KEYTABS: [&[u8]; 2] = [b"\x05\x01", b"\x05\x02"];
-const CACHES: [&[u8]; 2] = [b"\x05\x03", b"\x05\x04"];
 
 /// A file with a key or with tickets.
 pub struct CredentialFile {
@@ -39,14 +31,6 @@ struct Held {
     kind: Kind,
     /// The library opens it by its number.
     file: File,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A key, which gets tickets whenever it has to.
-    Keytab,
-    /// Tickets that somebody else renews.
-    Cache,
 }
 
 impl CredentialFile {
@@ -91,49 +75,11 @@ impl CredentialFile {
         if self.held.as_ref().is_some_and(|held| held.bytes == bytes) {
             return Ok(());
         }
-        let kind = kind_of(bytes.as_bytes())
-            .ok_or_else(|| format!("{path} is neither a keytab nor a cache of Kerberos tickets"))?;
+        let kind = Kind::of(bytes.as_bytes()).ok_or_else(|| format!("{path} {NEITHER}"))?;
         self.generation += 1;
         self.held = Some(Held { bytes, kind, file });
         Ok(())
     }
-}
-
-fn in_words(error: OpenError) -> String {
-    match error {
-        OpenError::System(number) => strerror(&io::Error::from_raw_os_error(number)),
-        OpenError::NotRegular => "it is not a regular file".to_owned(),
-    }
-}
-
-/// All of a file that is no larger than a keytab or a cache can be.
-///
-/// # Errors
-/// Those of read(2), and EFBIG.
-pub fn read(file: &File) -> io::Result<Secret> {
-    let mut bytes = Secret::default();
-    let mut part = Secret::default();
-    part.resize(4096);
-    let mut rest = file.take(LARGEST + 1);
-    loop {
-        let length = rest.read(part.as_mut_bytes())?;
-        if length == 0 {
-            break;
-        }
-        bytes.extend_from_slice(part.as_bytes().get(..length).unwrap_or_default());
-    }
-    match u64::try_from(bytes.len()) {
-        Ok(length) if length <= LARGEST => Ok(bytes),
-        _ => Err(io::Error::from_raw_os_error(libc::EFBIG)),
-    }
-}
-
-fn kind_of(bytes: &[u8]) -> Option<Kind> {
-    let begins_with = |one: &&[u8]| bytes.starts_with(one);
-    if KEYTABS.iter().any(begins_with) {
-        return Some(Kind::Keytab);
-    }
-    CACHES.iter().any(begins_with).then_some(Kind::Cache)
 }
 
 #[cfg(test)]

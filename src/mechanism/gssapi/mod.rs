@@ -1,14 +1,16 @@
 //! Logins of the daemon itself at servers, by GSSAPI with Kerberos 5: the part that blocks, in a worker.
 //!
-//! A login takes several errands. `conversations` keeps what has begun, `credentials` has the keytab or the tickets,
+//! A login takes several errands. `conversations` keeps what has begun, `credentials` has the keytab or the tickets, which `files` opens,
 //! [`layer`] is how a login ends by RFC 4752. What goes over the connection to the server is said by `mechanism::ldap`.
 #![forbid(unsafe_code)]
 
 mod conversations;
 mod credentials;
+mod files;
 pub mod layer;
 
-pub use credentials::{CredentialFile, read};
+pub use credentials::CredentialFile;
+pub use files::{OpenedByName, fault, open, path_of, read};
 
 use crate::job::{GssapiStep, GssapiToken};
 use crate::secret::Secret;

@@ -105,6 +105,7 @@ impl<P: Protocol> Driver<P> {
 
     fn close(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        self.withdraw_errands_of(id);
         if let Some((server, session)) = connection.close() {
             self.sessions.keep(server, session);
         }

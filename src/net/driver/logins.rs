@@ -4,8 +4,8 @@
 use super::{Asked, Driver, Login, Pending, Sender};
 use crate::job::JobId;
 use crate::job::{Errand, ErrandId};
-use crate::net::NetworkAction;
 use crate::net::exchange::{Exchange, Failure, PoolId, Protocol, QuestionId, Step};
+use crate::net::{ConnectionId, NetworkAction};
 use crate::policy::origin::Origin;
 use std::time::Instant;
 
@@ -55,6 +55,20 @@ impl<P: Protocol> Driver<P> {
         self.errands.insert(id, sender);
         self.actions.push_back(NetworkAction::Errand(id, errand, login));
         id
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn withdraw_errand(&mut self, errand: ErrandId) {
+        if self.errands.remove(&errand).is_some() {
+            self.actions.push_back(NetworkAction::Withdraw(errand));
+        }
+    }
+
+    /// Nor for those of a connection that is closed.
+    pub(super) fn withdraw_errands_of(&mut self, connection: ConnectionId) {
+        let is_its = |sender: &Sender| matches!(sender, Sender::Session(id) if *id == connection);
+        let its = self.errands.iter().filter(|(_, sender)| is_its(sender)).map(|(errand, _)| *errand);
+        its.collect::<Vec<_>>().into_iter().for_each(|errand| self.withdraw_errand(errand));
     }
 
     pub(super) fn answer(&mut self, question: QuestionId, answer: Result<P::Answer, Failure>, now: Instant) {

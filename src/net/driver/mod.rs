@@ -146,7 +146,7 @@ impl<P: Protocol> Network<P::Request, P::Verdict> for Driver<P> {
                 self.questions.remove(&question);
                 self.upstream.abandon(question, now);
             }
-            Some(Pending::Errand(errand)) => drop(self.errands.remove(&errand)),
+            Some(Pending::Errand(errand)) => self.withdraw_errand(errand),
             None => {}
         }
         self.carry_out(now);
@@ -178,6 +178,7 @@ impl<P: Protocol> Network<P::Request, P::Verdict> for Driver<P> {
             }
             Some(Sender::Session(id)) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
+                    self.upstream.handle_wait(id, None);
                     connection.session.handle_errand(result);
                     self.listen(id, now);
                 }

@@ -67,7 +67,10 @@ impl<P: Protocol> Driver<P> {
                         self.give_up(id, failure, now);
                     }
                 }
-                SessionEvent::Errand(errand) => drop(self.send(Sender::Session(id), errand)),
+                SessionEvent::Errand(errand) => {
+                    self.upstream.handle_wait(id, Some(errand.why_late()));
+                    self.send(Sender::Session(id), errand);
+                }
                 SessionEvent::Answered(question, answer) => {
                     let answer = answer.map_err(|failure| connection.place(failure));
                     self.handle_answer(id, question, answer, now);
@@ -97,6 +100,7 @@ impl<P: Protocol> Driver<P> {
 
     fn give_up(&mut self, id: ConnectionId, failure: Failure, now: Instant) {
         if self.connections.remove(&id).is_some() {
+            self.withdraw_errands_of(id);
             self.upstream.handle_broken(id, failure, now);
         }
     }

@@ -118,6 +118,15 @@ fn a_name_that_nobody_knows_is_unavailable() {
 }
 
 #[test]
+fn an_errand_of_a_login_that_is_abandoned_is_withdrawn() {
+    let peer = honest();
+    let mut rig = Rig::new(pool(vec![local(&peer)]));
+    rig.login_for(1, b"right", b"errand");
+    rig.abandon(1);
+    assert_eq!(rig.withdrawn, [rig.errands[0].0]);
+}
+
+#[test]
 fn an_exchange_gets_the_result_of_its_errand() {
     let peer = honest();
     let mut rig = Rig::new(pool(vec![local(&peer)]));

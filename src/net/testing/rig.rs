@@ -37,6 +37,8 @@ pub(in crate::net) struct Rig {
     pub(in crate::net) network: Box<dyn Network>,
     pub(in crate::net) decided: Vec<(JobId, Outcome)>,
     pub(in crate::net) errands: Vec<(ErrandId, Errand)>,
+    /// Those that nobody waits for any more.
+    pub(in crate::net) withdrawn: Vec<ErrandId>,
 }
 
 impl Rig {
@@ -53,7 +55,7 @@ impl Rig {
             tls_files: Rc::default(),
         };
         let network = drive(lines, &NetworkSettings::DEFAULT, event_loop).unwrap();
-        Self { poll, network, decided: Vec::new(), errands: Vec::new() }
+        Self { poll, network, decided: Vec::new(), errands: Vec::new(), withdrawn: Vec::new() }
     }
 
     pub(in crate::net) fn login(&mut self, number: u64, password: &[u8]) {
@@ -122,6 +124,7 @@ impl Rig {
             match action {
                 NetworkAction::Decided(login, verdict) => self.decided.push((login, verdict.outcome)),
                 NetworkAction::Errand(id, errand, _) => self.errands.push((id, errand)),
+                NetworkAction::Withdraw(id) => self.withdrawn.push(id),
             }
         }
     }

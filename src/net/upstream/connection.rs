@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub(super) stage_began: Instant,
     /// Whether TLS was asked for in clear, so that the server has spoken before.
     has_spoken: bool,
+    /// Why the server waits for what a worker is doing, if it does: a phrase for the log.
+    pub(super) waits_because: Option<&'static str>,
     /// Whether the server had to say something before the first question.
     pub(super) has_greeted: bool,
     pub(super) in_flight: BTreeSet<QuestionId>,
@@ -72,6 +74,7 @@ impl Connection {
             began: now,
             stage_began: now,
             has_spoken: false,
+            waits_because: None,
             has_greeted: false,
             in_flight: BTreeSet::new(),
             was_used: false,
@@ -128,9 +131,12 @@ impl Connection {
             }
             Stage::Opening | Stage::Ready => {
                 let kind = if self.has_spoken { FailureKind::Unexpected } else { FailureKind::Synchronize };
-                let hint = match tls {
-                    TlsMode::Off => "; if it expects TLS from the first byte, use imaps:// or ldaps://",
-                    TlsMode::Implicit | TlsMode::StartTls => "",
+                let hint = match (self.waits_because, tls) {
+                    (Some(reason), _) => format!(": {reason}"),
+                    (None, TlsMode::Off) => {
+                        "; if it expects TLS from the first byte, use imaps:// or ldaps://".to_owned()
+                    }
+                    (None, TlsMode::Implicit | TlsMode::StartTls) => String::new(),
                 };
                 Failure::new(kind, format!("{target} was not ready for questions within {time}{hint}"))
             }

@@ -205,6 +205,13 @@ impl UpstreamManager {
         self.settle(now);
     }
 
+    /// What comes next on the connection is a worker's to say, which may take long for this reason; with `None` it has said it.
+    pub fn handle_wait(&mut self, connection: ConnectionId, reason: Option<&'static str>) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.waits_because = reason;
+        }
+    }
+
     /// Questions can be asked. `has_greeted`: the server has said something for that, so that it is known to live.
     pub fn handle_ready(&mut self, connection: ConnectionId, has_greeted: bool, now: Instant) {
         let Some(known) = self.connections.get_mut(&connection) else { return };

@@ -179,6 +179,14 @@ impl Dispatcher {
         }
     }
 
+    /// The mechanism of that instance does not wait for its errand any more.
+    pub fn handle_withdrawal(&mut self, instance: InstanceId, id: ErrandId, now: Instant) {
+        let is_it =
+            |job: &Job| matches!(job.asker, Asker::Driver(of, errand) if (of, errand) == (instance, id));
+        let found = self.jobs.iter().find(|(_, job)| is_it(job)).map(|(job, _)| *job);
+        found.into_iter().for_each(|job| self.withdraw_errand(job, now));
+    }
+
     /// The servers of that instance have answered.
     pub fn handle_decision(&mut self, instance: InstanceId, job: JobId, verdict: Verdict, now: Instant) {
         let asked = self.jobs.get(&job).filter(|job| job.place == Place::Network(instance));

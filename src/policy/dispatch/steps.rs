@@ -133,7 +133,7 @@ impl Dispatcher {
         }
     }
 
-    fn withdraw_errand(&mut self, errand: JobId, now: Instant) {
+    pub(super) fn withdraw_errand(&mut self, errand: JobId, now: Instant) {
         let Some(Place::Pool(pool)) = self.jobs.get(&errand).map(|job| job.place) else { return };
         let pool = self.pools.get(pool);
         if pool.is_some_and(|pool| pool.withdraw(errand, now)) {

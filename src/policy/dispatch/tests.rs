@@ -276,6 +276,26 @@ fn an_errand_for_a_login_that_nobody_waits_for_any_more_is_not_run() {
 }
 
 #[test]
+fn an_errand_of_a_connection_that_is_closed_is_not_run() {
+    let mut scene = Scene::with(service(1, false), &[Works::AtServers]);
+    (1..=3).for_each(|id| scene.send_errand(id, None));
+    for id in [ErrandId(1), ErrandId(2), ErrandId(2)] {
+        scene.dispatcher.handle_withdrawal(InstanceId(0), id, scene.now);
+    }
+    scene.settle();
+    assert!(matches!(scene.reports[..], [(ErrandId(2), ErrandResult::Failed(_))]), "the first goes on");
+    let (worker, job) = scene.sent[0];
+    scene.dispatcher.handle_answer(
+        worker,
+        job,
+        Answer::Errand(ErrandResult::PasswordChecked(true)),
+        scene.now,
+    );
+    scene.settle();
+    assert_eq!(scene.sent.len(), 2, "the third is next");
+}
+
+#[test]
 fn a_user_who_asks_a_hundred_times_delays_another_by_a_turn() {
     let mut scene = Scene::new(service(1, false));
     for client in 1..=100 {

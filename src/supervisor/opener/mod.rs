@@ -77,10 +77,10 @@ fn serve(path: &Path, handing: Handing, socket: &OwnedFd) {
 }
 
 fn answer(path: &Path, handing: Handing, socket: &OwnedFd) -> io::Result<()> {
-    let opened = open_regular(path).and_then(|file| match handing {
-        Handing::File => Ok(file),
-        Handing::Copy => copy(&file),
-    });
+    let opened = match handing {
+        Handing::File => open_regular(path),
+        Handing::Copy => gssapi::open(path).and_then(|file| copy(&file)),
+    };
     match opened {
         Ok(file) => socket::send_with_descriptor(socket.as_fd(), &encode_opened(Ok(())), file.as_fd()),
         Err(error) => socket::send(socket.as_fd(), &encode_opened(Err(error))),

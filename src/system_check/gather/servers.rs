@@ -4,7 +4,7 @@
 use super::within::within;
 use crate::config::Config;
 use crate::config::site::Privileges;
-use crate::mechanism::file::OpenedByPath;
+use crate::mechanism::gssapi::OpenedByName;
 use crate::mechanism::{MechanismError, Reached};
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
 use crate::net::probe::Probed;
@@ -35,7 +35,7 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
         let name = instance.name.clone();
         let credentials = credentials_of(&instance, &sources).and_then(|path| credential_file::find(&path));
         contacts.extend(of(&name, contact, move || {
-            credentials.into_iter().for_each(|path| log_in_with(path.clone(), Box::new(OpenedByPath(path))));
+            credentials.into_iter().for_each(|path| log_in_with(path.clone(), Box::new(OpenedByName(path))));
             probe(&instance, &sources, &network, do_errand)
         }));
     }

@@ -3,10 +3,11 @@
 
 use super::super::sasl::Mechanism;
 use super::super::sasl_choice::Choice;
-use crate::mechanism::CredentialPath;
+use crate::mechanism::{CredentialPath, gssapi};
 use crate::settings::file::Section;
 use crate::settings::keys::Keys;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 /// A key, which gets tickets.
 const KEYTAB: &str = "ldap_krb5_keytab";
@@ -37,18 +38,17 @@ pub(super) fn path(keys: &mut Keys<'_>) -> CredentialPath {
     keytab.or(cache).map_or(CredentialPath::OfEnvironment, CredentialPath::Configured)
 }
 
-/// With or without the `FILE:` that libraries write before it.
+/// With or without what libraries write before it.
 fn file(keys: &mut Keys<'_>, key: &str) -> Option<PathBuf> {
     let (name, entry) = (keys.text(&[key])?, keys.entry(&[key])?);
-    let path = name.strip_prefix("FILE:").unwrap_or(name);
-    if path.starts_with('/') {
-        return Some(path.into());
+    let path = gssapi::path_of(OsStr::new(name));
+    if path.is_none() {
+        keys.complain(
+            entry,
+            "takes the absolute path of a file: what is kept in other places is another account's",
+        );
     }
-    keys.complain(
-        entry,
-        "takes the absolute path of a file: what is kept in other places is another account's",
-    );
-    None
+    path.map(Path::to_owned)
 }
 
 /// In a section about logins: all of them share a process, which has one such file.

@@ -56,6 +56,18 @@ fn each_step_has_its_own_time_and_says_which_it_was() {
 }
 
 #[test]
+fn a_server_that_waits_for_a_worker_is_not_taken_for_one_that_expects_tls() {
+    let mut scene = Scene::with(1, Sharing::Sequential);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.manager.handle_stage(connection, Stage::Opening, scene.now);
+    scene.manager.handle_wait(connection, Some("Kerberos is slow"));
+    scene.pass(10 * SECOND);
+    let reason = "127.0.0.1:1000 was not ready for questions within 10 s: Kerberos is slow";
+    assert_eq!(scene.given_up.remove(0).1, Failure::new(FailureKind::Synchronize, reason));
+}
+
+#[test]
 fn a_question_that_nobody_answers_goes_to_the_next_server() {
     let mut scene = Scene::with(2, Sharing::Sequential);
     let question = scene.ask();
