@@ -127,20 +127,11 @@ impl Handle {
                 0,
             )
         };
-        if connected.is_null() { Err(self.error()) } else { Ok(()) }
-    }
-
-    fn error(&self) -> SqlError {
-        let (library, raw) = (self.library, self.raw.as_ptr());
-        // SAFETY: the texts live until the next call, and are copied.
-        let (number, said, state) = unsafe {
-            (
-                (library.mysql_errno)(raw),
-                c_text((library.mysql_error)(raw)),
-                c_text((library.mysql_sqlstate)(raw)),
-            )
-        };
-        failure::of(number, said, state)
+        if !connected.is_null() {
+            return Ok(());
+        }
+        // SAFETY: it is libmariadb's.
+        Err(unsafe { error_of(self.library, self.raw) })
     }
 
     fn has_tls(&self) -> bool {
@@ -162,6 +153,23 @@ impl Drop for Handle {
         // SAFETY: it is closed once, after its statement.
         unsafe { (self.library.mysql_close)(self.raw.as_ptr()) };
     }
+}
+
+/// What has gone wrong with a connection last.
+///
+/// # Safety
+/// It is libmariadb's, and has not been closed.
+pub(super) unsafe fn error_of(library: &Libmariadb, connection: NonNull<MYSQL>) -> SqlError {
+    let raw = connection.as_ptr();
+    // SAFETY: a connection by the caller's promise; the texts live until the next call, and are copied.
+    let (number, said, state) = unsafe {
+        (
+            (library.mysql_errno)(raw),
+            c_text((library.mysql_error)(raw)),
+            c_text((library.mysql_sqlstate)(raw)),
+        )
+    };
+    failure::of(number, said, state)
 }
 
 /// Whether this is how the library calls it that nobody has said anything for so long: it has no number of its own for that,
