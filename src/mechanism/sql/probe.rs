@@ -34,17 +34,26 @@ fn try_out(target: &Target, select: &Select) -> Result<(), Unreached> {
     let answer = connect(target).and_then(|mut connection| connection.ask(&question));
     match answer {
         Ok(answer) => match judge(answer, b"", &nobody) {
-            Found::NoColumn => Err(unreached(FailureKind::Refused, NO_COLUMN.to_owned())),
+            Found::NoColumn => Err(unreached(ErrorKind::Configuration, NO_COLUMN.to_owned())),
             _ => Ok(()),
         },
         // Such a login can be one that the type of its column does not have.
         Err(error) if error.kind == ErrorKind::BadValue => Ok(()),
-        Err(error) => Err(unreached(kind_of(error.kind), error.text)),
+        Err(error) => Err(unreached(error.kind, error.text)),
     }
 }
 
-fn unreached(kind: FailureKind, reason: String) -> Unreached {
-    Unreached { kind, reason, remedy: None }
+fn unreached(kind: ErrorKind, reason: String) -> Unreached {
+    let remedy = match kind {
+        ErrorKind::Configuration => Some(
+            "put the statement as sql_user by hand, and correct sql_select, the table or the right to read it",
+        ),
+        ErrorKind::Refused => {
+            Some("see what the server says, and set sql_user, sql_passwd, sql_database or the sql_tls_ keys")
+        }
+        _ => None,
+    };
+    Unreached { kind: kind_of(kind), reason, remedy }
 }
 
 fn kind_of(kind: ErrorKind) -> FailureKind {
