@@ -1,11 +1,10 @@
 //! One connection to MySQL, and the statement that is prepared there.
 
-use super::failure;
 use super::functions::*;
 use super::options::{self, Value};
-use super::statement::Statement;
+use super::statement::{Statement, error_of};
 use crate::sys::descriptor;
-use crate::sys::sql::{Answer, Connection, ErrorKind, Question, SqlError, Target, c_text, place, text_for_c};
+use crate::sys::sql::{Answer, Connection, ErrorKind, Question, SqlError, Target, place, text_for_c};
 use std::ffi::{c_char, c_uint, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr::{NonNull, null, null_mut};
@@ -153,23 +152,6 @@ impl Drop for Handle {
         // SAFETY: it is closed once, after its statement.
         unsafe { (self.library.mysql_close)(self.raw.as_ptr()) };
     }
-}
-
-/// What has gone wrong with a connection last.
-///
-/// # Safety
-/// It is libmariadb's, and has not been closed.
-pub(super) unsafe fn error_of(library: &Libmariadb, connection: NonNull<MYSQL>) -> SqlError {
-    let raw = connection.as_ptr();
-    // SAFETY: a connection by the caller's promise; the texts live until the next call, and are copied.
-    let (number, said, state) = unsafe {
-        (
-            (library.mysql_errno)(raw),
-            c_text((library.mysql_error)(raw)),
-            c_text((library.mysql_sqlstate)(raw)),
-        )
-    };
-    failure::of(number, said, state)
 }
 
 /// Whether this is how the library calls it that nobody has said anything for so long: it has no number of its own for that,

@@ -2,7 +2,6 @@
 
 use super::failure;
 use super::functions::*;
-use super::session::error_of;
 use crate::secret::Secret;
 use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text, text_for_c};
 use std::ffi::{c_int, c_uint, c_ulong};
@@ -220,6 +219,23 @@ impl Drop for Statement {
         // SAFETY: it is closed once, before its connection.
         unsafe { (self.library.mysql_stmt_close)(self.raw.as_ptr()) };
     }
+}
+
+/// What has gone wrong with a connection last.
+///
+/// # Safety
+/// It is libmariadb's, and has not been closed.
+pub(super) unsafe fn error_of(library: &Libmariadb, connection: NonNull<MYSQL>) -> SqlError {
+    let raw = connection.as_ptr();
+    // SAFETY: a connection by the caller's promise; the texts live until the next call, and are copied.
+    let (number, said, state) = unsafe {
+        (
+            (library.mysql_errno)(raw),
+            c_text((library.mysql_error)(raw)),
+            c_text((library.mysql_sqlstate)(raw)),
+        )
+    };
+    failure::of(number, said, state)
 }
 
 /// What libmariadb says of the values of a row: their lengths, and which are NULL.
