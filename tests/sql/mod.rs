@@ -5,6 +5,7 @@ mod faults;
 mod libsasl;
 mod load;
 mod logins;
+mod mariadb;
 mod pam_mysql;
 mod pooling;
 mod reload;

@@ -34,15 +34,12 @@ fn try_out(target: &Target, select: &Select) -> Result<(), Unreached> {
     let answer = connect(target).and_then(|mut connection| connection.ask(&question));
     match answer {
         Ok(answer) => match judge(answer, b"", &nobody) {
-            Found::NoColumn => Err(unreached(FailureKind::Refused, NO_COLUMN.to_owned())),
+            Found::NoColumn => Err(unreached(target, ErrorKind::Configuration, NO_COLUMN.to_owned())),
             _ => Ok(()),
         },
         // Such a login can be one that the type of its column does not have.
         Err(error) if error.kind == ErrorKind::BadValue => Ok(()),
-        Err(error) => {
-            let remedy = (target.engine == Engine::Sqlite).then_some(REMEDY_OF_FILE);
-            Err(Unreached { remedy, ..unreached(kind_of(error.kind), error.text) })
-        }
+        Err(error) => Err(unreached(target, error.kind, error.text)),
     }
 }
 
@@ -50,8 +47,18 @@ fn try_out(target: &Target, select: &Select) -> Result<(), Unreached> {
 const REMEDY_OF_FILE: &str = "see that sql_database is the file that you mean, that sql_select suits its tables, and that the \
                               account of --user may read it";
 
-fn unreached(kind: FailureKind, reason: String) -> Unreached {
-    Unreached { kind, reason, remedy: None }
+fn unreached(target: &Target, kind: ErrorKind, reason: String) -> Unreached {
+    let remedy = match kind {
+        _ if target.engine == Engine::Sqlite => Some(REMEDY_OF_FILE),
+        ErrorKind::Configuration => Some(
+            "put the statement as sql_user by hand, and correct sql_select, the table or the right to read it",
+        ),
+        ErrorKind::Refused => {
+            Some("see what the server says, and set sql_user, sql_passwd, sql_database or the sql_tls_ keys")
+        }
+        _ => None,
+    };
+    Unreached { kind: kind_of(kind), reason, remedy }
 }
 
 fn kind_of(kind: ErrorKind) -> FailureKind {

@@ -21,7 +21,7 @@ pub const KEYS: &[&[&str]] = &[
     &["sql_user"],
     &[PASSWORD],
     &["sql_database"],
-    &["sql_select"],
+    SELECT,
     &["sql_usessl"],
     &["sql_default_scheme"],
     &["sql_connect_timeout"],
@@ -39,6 +39,9 @@ pub const KEYS: &[&[&str]] = &[
 
 /// The password of the account that asks.
 pub const PASSWORD: &str = "sql_passwd";
+
+/// The statement, and what its key was called in the first releases of libsasl, which still take it.
+const SELECT: &[&str] = &["sql_select", "sql_statement"];
 
 /// The engines as libsasl spells them.
 const ENGINES: [(&str, Engine); 4] = [
@@ -106,6 +109,7 @@ fn read_keys(keys: &mut Keys<'_>) -> Option<Settings> {
     let usual_scheme = usual_scheme(keys);
     let tls = tls(keys);
     let engine = engine?;
+    check_authorities(keys, engine, &tls);
     let select = select(keys, engine);
     let servers = servers(keys, engine);
     let user = user(keys, engine);
@@ -137,10 +141,10 @@ fn seconds(keys: &mut Keys<'_>, key: &str, default: Duration) -> Duration {
 }
 
 fn select(keys: &mut Keys<'_>, engine: Engine) -> Option<Select> {
-    let Some(entry) = keys.entry(&["sql_select"]) else {
+    let Some(entry) = keys.entry(SELECT) else {
         return missing(keys, "sql_select is missing: the statement that finds a login's password");
     };
-    match Select::parse(engine, keys.text(&["sql_select"])?) {
+    match Select::parse(engine, keys.text(SELECT)?) {
         Ok(select) => Some(select),
         Err(error) => {
             keys.complain_at(entry, Some(error.offset), &error.text);
@@ -176,6 +180,18 @@ fn check_path(keys: &mut Keys<'_>, engine: Engine) {
     let entry = keys.entry(&["sql_database"]).filter(|_| engine == Engine::Sqlite).filter(is_relative);
     if let Some(entry) = entry {
         keys.complain(entry, "takes an absolute path with sqlite");
+    }
+}
+
+/// libpq takes authorities from one file and looks into no directory.
+fn check_authorities(keys: &mut Keys<'_>, engine: Engine, tls: &TlsMode) {
+    let (Engine::Postgresql, TlsMode::On(files)) = (engine, tls) else { return };
+    let Some(entry) = keys.entry(&["sql_tls_cacert_dir"]) else { return };
+    let what = "is of no use with pgsql, where authorities are in one file: sql_tls_cacert_file";
+    if files.ca_file.is_none() && !files.unverified {
+        keys.complain(entry, what);
+    } else {
+        keys.warn(entry, what);
     }
 }
 

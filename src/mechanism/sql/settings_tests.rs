@@ -57,6 +57,31 @@ fn an_instance_has_its_own_lines_before_the_general_ones() {
 }
 
 #[test]
+fn the_statement_has_the_key_of_old_files_too() {
+    let old = PLUGIN.replace("sql_select", "sql_statement");
+    let (settings, problems) = read_of(None, &old);
+    assert_eq!(problems, [""; 0]);
+    assert_eq!(settings.unwrap().select, read_of(None, PLUGIN).0.unwrap().select);
+}
+
+#[test]
+fn a_directory_of_authorities_is_told_to_be_of_no_use_with_postgresql() {
+    let tls = "sql_usessl: yes\nsql_tls_cacert_dir: /etc/ssl/certs\n";
+    let settings_of = |more: &str| read_of(None, &format!("{PLUGIN}{tls}{more}"));
+    let (settings, problems) = settings_of("");
+    assert!(
+        settings.is_none() && problems[0].contains("sql_tls_cacert_dir is of no use with pgsql"),
+        "{problems:?}"
+    );
+    for more in ["sql_tls_cacert_file: /ca.pem\n", "sql_tls_check_peer: no\n"] {
+        let (settings, problems) = settings_of(more);
+        assert!(settings.is_some() && problems.len() == 1, "{problems:?}");
+    }
+    let mysql = format!("{PLUGIN}{tls}").replace("pgsql", "mysql");
+    assert_eq!(read_of(None, &mysql).1, [""; 0]);
+}
+
+#[test]
 fn tls_is_checked_unless_that_is_turned_off() {
     let file = format!("{PLUGIN}sql_usessl: yes\nsql_tls_cacert_file: /ca.pem\n");
     let on = |file: &str| match &read_of(None, file).0.unwrap().targets[0].tls {

@@ -26,7 +26,10 @@ pub(super) fn of_sqlstate(state: &str) -> ErrorKind {
 pub(super) fn of_mysql(number: u32, state: &str) -> ErrorKind {
     match number {
         // No connection, no name, gone away, lost, killed, a handshake that is none.
-        2001..=2007 | 2011..=2013 | 2027 | 2055 | 1152..=1161 | 1184 | 1927 => Lost,
+        2001..=2007 | 2011..=2013 | 2027 | 2055 | 1152..=1161 | 1184 | 1927 | 3169 | 4031 => Lost,
+        // An answer that is not the question's, one of more columns than the table had, and a statement that the server does
+        // not have any more or cannot prepare anew: over with a new connection.
+        2014 | 2057 | 1243 | 1615 => Lost,
         // TLS, and ways to log in that the library does not have or may not use; no password, no such database, no right
         // to log in from here, expired, locked, TLS demanded.
         2026
@@ -44,8 +47,8 @@ pub(super) fn of_mysql(number: u32, state: &str) -> ErrorKind {
         | 3118
         | 3159
         | 4151 => Refused,
-        // Connections, threads, memory, a host with too many errors, a server that is being stopped, a user's share.
-        1037..=1041 | 1053 | 1080 | 1129 | 1135 | 1203 | 1226 | 2008 => Overloaded,
+        // Connections, threads, memory, statements that are prepared, a host with too many errors, a server that is being stopped, a user's share.
+        1037..=1041 | 1053 | 1080 | 1129 | 1135 | 1203 | 1226 | 1461 | 2008 => Overloaded,
         1099 | 1100 | 1205 | 1213 | 1614 => Locked,
         // Interrupted, and the bounds of MariaDB and MySQL.
         1317 | 1969 | 3024 => TooSlow,
@@ -152,6 +155,11 @@ mod tests {
             (2006, "HY000", Lost),
             (2013, "HY000", Lost),
             (1927, "70100", Lost),
+            (2014, "HY000", Lost),
+            (2057, "HY000", Lost),
+            (1243, "HY000", Lost),
+            (4031, "HY000", Lost),
+            (1461, "42000", Overloaded),
             (9999, "08S01", Lost),
             (1205, "HY000", Locked),
             (1213, "40001", Locked),

@@ -83,6 +83,7 @@ functions! {
         fn mysql_stmt_bind_result(*mut MYSQL_STMT, *mut MYSQL_BIND) -> my_bool;
         fn mysql_stmt_fetch(*mut MYSQL_STMT) -> c_int;
         fn mysql_stmt_fetch_column(*mut MYSQL_STMT, *mut MYSQL_BIND, c_uint, c_ulong) -> c_int;
+        fn mysql_stmt_next_result(*mut MYSQL_STMT) -> c_int;
         fn mysql_stmt_free_result(*mut MYSQL_STMT) -> my_bool;
         fn mysql_stmt_result_metadata(*mut MYSQL_STMT) -> *mut MYSQL_RES;
         fn mysql_num_fields(*mut MYSQL_RES) -> c_uint;

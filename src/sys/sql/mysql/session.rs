@@ -1,11 +1,10 @@
 //! One connection to MySQL, and the statement that is prepared there.
 
-use super::failure;
 use super::functions::*;
 use super::options::{self, Value};
-use super::statement::Statement;
+use super::statement::{Statement, error_of};
 use crate::sys::descriptor;
-use crate::sys::sql::{Answer, Connection, ErrorKind, Question, SqlError, Target, c_text, place, text_for_c};
+use crate::sys::sql::{Answer, Connection, ErrorKind, Question, SqlError, Target, place, text_for_c};
 use std::ffi::{c_char, c_uint, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr::{NonNull, null, null_mut};
@@ -127,20 +126,11 @@ impl Handle {
                 0,
             )
         };
-        if connected.is_null() { Err(self.error()) } else { Ok(()) }
-    }
-
-    fn error(&self) -> SqlError {
-        let (library, raw) = (self.library, self.raw.as_ptr());
-        // SAFETY: the texts live until the next call, and are copied.
-        let (number, said, state) = unsafe {
-            (
-                (library.mysql_errno)(raw),
-                c_text((library.mysql_error)(raw)),
-                c_text((library.mysql_sqlstate)(raw)),
-            )
-        };
-        failure::of(number, said, state)
+        if !connected.is_null() {
+            return Ok(());
+        }
+        // SAFETY: it is libmariadb's.
+        Err(unsafe { error_of(self.library, self.raw) })
     }
 
     fn has_tls(&self) -> bool {

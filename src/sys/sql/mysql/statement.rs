@@ -10,13 +10,25 @@ use std::ptr::{NonNull, null_mut};
 /// How many columns there may be: a statement that names what it wants has two.
 const MOST_COLUMNS: c_uint = 4096;
 
+/// What mysql_stmt_next_result says after the last; it has no name.
+const NO_MORE_RESULTS: c_int = -1;
+
+/// How many results an answer may have: that of a procedure has one without rows at its end.
+const MOST_RESULTS: usize = 100;
+
 /// The library's number for all that goes wrong with TLS.
 const ERROR_OF_TLS: c_uint = 2026;
+
+/// A comparison of two character sets, of which neither has all that is in the other; 3988 is MySQL's word for it.
+const MIXED_CHARACTERS: [c_uint; 4] = [1267, 1270, 1271, 3988];
 
 /// It must not outlive its connection.
 pub(super) struct Statement {
     library: &'static Libmariadb,
     raw: NonNull<MYSQL_STMT>,
+    connection: NonNull<MYSQL>,
+    /// Whether every character set has what it was asked with last.
+    is_ascii: bool,
 }
 
 impl Statement {
@@ -32,7 +44,7 @@ impl Statement {
         // SAFETY: the connection is libmariadb's, by the caller's promise.
         let raw = NonNull::new(unsafe { (library.mysql_stmt_init)(connection.as_ptr()) });
         let none = || SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned());
-        let statement = Self { library, raw: raw.ok_or_else(none)? };
+        let statement = Self { library, raw: raw.ok_or_else(none)?, connection, is_ascii: true };
         let length = c_ulong::try_from(text.len()).unwrap_or(c_ulong::MAX);
         // The library looks for the end of an empty one.
         let text = text_for_c(text.as_bytes())?;
@@ -44,11 +56,28 @@ impl Statement {
 
     /// Asks it with these parameters, and reads two rows at the most.
     pub(super) fn ask(&mut self, parameters: &[&[u8]]) -> Result<Answer, SqlError> {
+        self.is_ascii = parameters.iter().all(|value| value.is_ascii());
         self.execute(parameters)?;
         let answer = self.read();
-        // SAFETY: the statement is libmariadb's; what is left of an answer is read and forgotten.
-        unsafe { (self.library.mysql_stmt_free_result)(self.raw.as_ptr()) };
-        answer
+        let finished = self.finish();
+        answer.and_then(|answer| finished.map(|()| answer))
+    }
+
+    /// Reads and forgets what is left of an answer, so that the connection can be asked again.
+    fn finish(&mut self) -> Result<(), SqlError> {
+        for _ in 0..MOST_RESULTS {
+            // SAFETY: the statement is libmariadb's.
+            match unsafe { (self.library.mysql_stmt_next_result)(self.raw.as_ptr()) } {
+                0 => {}
+                NO_MORE_RESULTS => {
+                    // SAFETY: as above.
+                    unsafe { (self.library.mysql_stmt_free_result)(self.raw.as_ptr()) };
+                    return Ok(());
+                }
+                _ => return Err(self.error()),
+            }
+        }
+        Err(SqlError::configuration(format!("the statement gives more than {MOST_RESULTS} results")))
     }
 
     fn execute(&mut self, parameters: &[&[u8]]) -> Result<(), SqlError> {
@@ -164,12 +193,16 @@ impl Statement {
                 c_text((library.mysql_stmt_sqlstate)(raw)),
             )
         };
-        let mut error = failure::of(number, said, state);
-        if number == ERROR_OF_TLS {
+        match number {
+            // What comes instead of a row is kept with the connection only.
+            // SAFETY: the connection is open for longer than the statement.
+            0 => unsafe { error_of(library, self.connection) },
             // TLS has been agreed on, so this is its end.
-            error.kind = ErrorKind::Lost;
+            ERROR_OF_TLS => SqlError { kind: ErrorKind::Lost, ..failure::of(number, said, state) },
+            // The column has no such login. What cannot be compared with ASCII either is wrong with the table.
+            _ if MIXED_CHARACTERS.contains(&number) && !self.is_ascii => failure::bad_value(number),
+            _ => failure::of(number, said, state),
         }
-        error
     }
 }
 
@@ -178,6 +211,23 @@ impl Drop for Statement {
         // SAFETY: it is closed once, before its connection.
         unsafe { (self.library.mysql_stmt_close)(self.raw.as_ptr()) };
     }
+}
+
+/// What has gone wrong with a connection last.
+///
+/// # Safety
+/// It is libmariadb's, and has not been closed.
+pub(super) unsafe fn error_of(library: &Libmariadb, connection: NonNull<MYSQL>) -> SqlError {
+    let raw = connection.as_ptr();
+    // SAFETY: a connection by the caller's promise; the texts live until the next call, and are copied.
+    let (number, said, state) = unsafe {
+        (
+            (library.mysql_errno)(raw),
+            c_text((library.mysql_error)(raw)),
+            c_text((library.mysql_sqlstate)(raw)),
+        )
+    };
+    failure::of(number, said, state)
 }
 
 /// What libmariadb says of the values of a row: their lengths, and which are NULL.

@@ -108,6 +108,28 @@ fn kind_of_failure(said: &str, target: &Target) -> ErrorKind {
     if of_tls || of_login { ErrorKind::Refused } else { ErrorKind::Lost }
 }
 
+/// The same in words that tell what to do, where libpq has none.
+fn explained(said: &str, target: &Target) -> String {
+    const OF_KEY: &str = "could not load private key file";
+    if said.starts_with(OF_KEY) {
+        // What comes after the name libpq 15 takes from memory that it has given back.
+        let named = said.rsplit_once("\": ").map_or(said, |(named, _)| named.trim_end_matches('"'));
+        return format!("{named}\", which is no key or not that of the certificate");
+    }
+    let TlsMode::On(files) = &target.tls else { return said.to_owned() };
+    // OpenSSL names the part that has failed first: EVP for a signature, by an authority of the same name.
+    let is_untrusted = said.starts_with("SSL error: certificate verify failed")
+        || (said.starts_with("SSL error: ") && said.ends_with(" lib"));
+    if files.unverified || !is_untrusted {
+        return said.to_owned();
+    }
+    let authorities = files
+        .ca_file
+        .as_ref()
+        .map_or_else(|| "the system's".to_owned(), |file| format!("those in {}", file.display()));
+    format!("{said}: the server's certificate is by none of {authorities}, or has expired")
+}
+
 /// The code in `FATAL:  28P01: password authentication failed`.
 fn sqlstate_in(said: &str) -> Option<&str> {
     let is_code = |word: &&str| {
@@ -145,6 +167,31 @@ mod failure_tests {
         ] {
             assert_eq!(kind_of_failure(said, &target), kind, "{said}");
         }
+    }
+
+    #[test]
+    fn what_libpq_says_of_certificates_and_keys_becomes_words() {
+        let mut target = target(Engine::Postgresql);
+        let on = |files| TlsMode::On(files);
+        target.tls = on(TlsFiles { ca_file: Some("/ca.pem".into()), ..TlsFiles::default() });
+        for said in ["SSL error: EVP lib", "SSL error: certificate verify failed"] {
+            let expected =
+                format!("{said}: the server's certificate is by none of those in /ca.pem, or has expired");
+            assert_eq!(explained(said, &target), expected);
+        }
+        for said in ["SSL error: wrong version number", "FATAL: 28P01: SSL error: EVP lib", "x"] {
+            assert_eq!(explained(said, &target), said);
+        }
+        for reason in ["key values mismatch", "5\u{fffd}\u{fffd}~U", ""] {
+            assert_eq!(
+                explained(&format!("could not load private key file \"/k\": {reason}"), &target),
+                "could not load private key file \"/k\", which is no key or not that of the certificate"
+            );
+        }
+        target.tls = on(TlsFiles::default());
+        assert!(explained("SSL error: EVP lib", &target).contains("none of the system's"));
+        target.tls = on(TlsFiles { unverified: true, ..TlsFiles::default() });
+        assert_eq!(explained("SSL error: EVP lib", &target), "SSL error: EVP lib");
     }
 
     #[test]

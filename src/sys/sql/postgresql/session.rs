@@ -3,7 +3,7 @@
 use super::functions::*;
 use super::parameters::Parameters;
 use super::result::PgResult;
-use super::{kind_of_failure, remaining};
+use super::{explained, kind_of_failure, remaining};
 use crate::sys::descriptor;
 use crate::sys::sql::{
     Answer, Connection, ErrorKind, MOST_ROWS, Question, SqlError, Target, c_text, errors, place, text_for_c,
@@ -76,7 +76,7 @@ impl Session {
         let said = self.last_error();
         let said = said.split_once(" failed: ").map_or(said.as_str(), |(_, reason)| reason);
         let kind = if needs_password { ErrorKind::Refused } else { kind_of_failure(said, target) };
-        SqlError::new(kind, format!("{}: {said}", self.place))
+        SqlError::new(kind, format!("{}: {}", self.place, explained(said, target)))
     }
 
     fn last_error(&self) -> String {
