@@ -118,6 +118,11 @@ fn is_usable(account: &Account) -> Result<(), String> {
     try_account(OsStr::new(TRIAL_ROLE), account).map_err(|error| strerror(&error))
 }
 
+/// For `--check=system`: the account that a daemon with this `--user` would change to. `None` if that is none.
+pub fn account_of_workers(user: Option<&str>) -> Option<Account> {
+    Choice::make(user).ok().and_then(|choice| choice.account().cloned())
+}
+
 /// The account for `--user`, with no group but its own: the frontend needs nothing of them.
 ///
 /// # Errors

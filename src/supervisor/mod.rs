@@ -23,7 +23,7 @@ pub(crate) mod succession;
 mod upgrade;
 mod workers;
 
-pub use account::TRIAL_ROLE;
+pub use account::{TRIAL_ROLE, account_of_workers};
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 pub use obstacles::obstacles;
 

@@ -34,17 +34,26 @@ fn try_out(target: &Target, select: &Select) -> Result<(), Unreached> {
     let answer = connect(target).and_then(|mut connection| connection.ask(&question));
     match answer {
         Ok(answer) => match judge(answer, b"", &nobody) {
-            Found::NoColumn => Err(unreached(FailureKind::Refused, NO_COLUMN.to_owned())),
+            Found::NoColumn => Err(unreached(target.engine, FailureKind::Refused, NO_COLUMN.to_owned())),
             _ => Ok(()),
         },
         // Such a login can be one that the type of its column does not have.
         Err(error) if error.kind == ErrorKind::BadValue => Ok(()),
-        Err(error) => Err(unreached(kind_of(error.kind), error.text)),
+        Err(error) => Err(unreached(target.engine, kind_of(error.kind), error.text)),
     }
 }
 
-fn unreached(kind: FailureKind, reason: String) -> Unreached {
-    Unreached { kind, reason, remedy: None }
+fn unreached(engine: Engine, kind: FailureKind, reason: String) -> Unreached {
+    let remedy = (kind == FailureKind::Refused).then_some(match engine {
+        Engine::Sqlite => {
+            "see that sql_database is the path of the file, that the account of --user may read it, and that \
+             sql_select fits its tables"
+        }
+        Engine::Postgresql | Engine::Mysql => {
+            "see what the server says, and set sql_user, sql_passwd, sql_database and sql_select, or the keys of TLS"
+        }
+    });
+    Unreached { kind, reason, remedy }
 }
 
 fn kind_of(kind: ErrorKind) -> FailureKind {
