@@ -74,13 +74,16 @@ fn the_module_for_selinux_gives_debians_policy_what_it_lacks() {
     require!(Selinux);
     let (policy, module) = (Policy::new(), shipped("contrib/selinux/saslauthd-rs.cil"));
     assert!(is_success(&policy.compile_with(&module)));
-    let with_http = module.replace("; (allow", "(allow");
-    assert!(is_success(&policy.compile_with(&with_http)), "what is commented out is right, too");
+    let with_all = module.replace("; (allow", "(allow");
+    assert!(is_success(&policy.compile_with(&with_all)), "what is commented out is right, too");
+    let of_mechanisms = "(neverallow saslauthd_t postgresql_port_t (tcp_socket (name_connect)))\n\
+                         (neverallow saslauthd_t tmpfs_t (file (open)))\n";
     let rules = "(neverallow saslauthd_t saslauthd_exec_t (file (execute_no_trans)))\n\
                  (neverallow saslauthd_t self (process (setpgid)))\n\
                  (neverallow saslauthd_t self (capability (kill)))\n";
-    assert!(is_success(&policy.compile_with(rules)), "the policy lacks them");
+    assert!(is_success(&policy.compile_with(&format!("{rules}{of_mechanisms}"))), "the policy lacks them");
     assert!(!is_success(&policy.compile_with(&format!("{module}{rules}"))), "the module has them");
+    assert!(!is_success(&policy.compile_with(&format!("{with_all}{of_mechanisms}"))), "and those");
 }
 
 fn shipped(file: &str) -> String {

@@ -118,6 +118,11 @@ fn is_usable(account: &Account) -> Result<(), String> {
     try_account(OsStr::new(TRIAL_ROLE), account).map_err(|error| strerror(&error))
 }
 
+/// For `--check=system`: the account that a daemon with this `--user` would change to. `None` if that is none.
+pub fn account_of_workers(user: Option<&str>) -> Option<Account> {
+    Choice::make(user).ok().and_then(|choice| choice.account().cloned())
+}
+
 /// The account for `--user`, with no group but its own: the frontend needs nothing of them.
 ///
 /// # Errors
@@ -128,17 +133,6 @@ pub(super) fn account_of(user: &str) -> Result<Account, StartError> {
         .map_err(|error| StartError::User(user.to_owned(), Some(error)))?
         .ok_or_else(|| StartError::User(user.to_owned(), None))?;
     Ok(Account { uid: account.uid, gid: account.gid, groups: vec![account.gid] })
-}
-
-/// Who processes without rights will most likely be, for a look at what they may; `None` if that is whoever looks.
-pub fn presumed(user: Option<&str>) -> Option<Account> {
-    let (own, _) = own_user_and_group();
-    let account = match user {
-        Some(name) => account_of(name).ok(),
-        None if own == ROOT => find_usual().map(|(_, account)| account),
-        None => None,
-    };
-    account.filter(|account| account.uid != own)
 }
 
 /// The usual account. In /etc/passwd before anybody else is asked: a directory that is not up yet must not hold up the

@@ -1,7 +1,7 @@
 //! The supervisor: owns the run directory, the pid file and the socket, and the processes that serve it.
 #![forbid(unsafe_code)]
 
-pub mod account;
+mod account;
 mod children;
 mod counters;
 pub mod credential_file;
@@ -23,7 +23,7 @@ pub(crate) mod succession;
 mod upgrade;
 mod workers;
 
-pub use account::TRIAL_ROLE;
+pub use account::{TRIAL_ROLE, account_of_workers};
 pub use children::{FRONTEND_ROLE, WORKER_ROLE};
 pub use obstacles::obstacles;
 

@@ -5,7 +5,7 @@ use crate::support::address::own_address;
 use crate::support::background::Background;
 use crate::support::command::run;
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD};
-use crate::support::{Authority, Dovecot, Entries, Finished, Program, Slapd, System};
+use crate::support::{Authority, Dovecot, Entries, Finished, Program, Slapd, Sqlite, System};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -89,6 +89,21 @@ fn a_certificate_of_somebody_else_is_told() {
     assert!(told[0].contains("no TLS with ") && told[0].contains("openssl s_client -connect"), "{told:?}");
     let report = check_with(&system, "rimap", &text(&stranger));
     assert_eq!(of_servers(&report), [""; 0], "{report:#?}");
+}
+
+/// Root, who checks, can open each file, and the account of the workers that are to read it cannot.
+#[test]
+fn a_file_of_sqlite_is_tried_by_the_account_that_reads_it() {
+    require!(Root, Mounts, Sqlite);
+    let database = Sqlite::new();
+    database.run("CREATE TABLE users (login TEXT, password TEXT);\n");
+    let text = format!("{}sql_select: SELECT password FROM users WHERE login = '%u'\n", database.settings());
+    line(&check_with(&System::new(), "sql", &text), "ok: sql: the server ");
+    fs::set_permissions(database.path(), Permissions::from_mode(0o600)).unwrap();
+    let report = check_with(&System::new(), "sql", &text);
+    let told = of_servers(&report);
+    assert_eq!((report.code, told.len()), (Some(1), 1), "{report:#?}");
+    assert!(told[0].contains("Permission denied") && told[0].contains("the account of --user"), "{told:?}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ struct Cost {
 }
 
 impl Cost {
-    fn is_endless(self) -> bool {
+    fn is_endless(&self) -> bool {
         // 128 * r * N bytes, in KiB.
         let memory = u64::from(self.r).checked_mul(1_u64.checked_shl(self.log_n).unwrap_or(u64::MAX));
         let memory = memory.map_or(u64::MAX, |blocks| blocks / 8);

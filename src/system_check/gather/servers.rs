@@ -1,9 +1,9 @@
 //! The servers of mechanisms that ask some, with the code that asks them for logins.
 #![forbid(unsafe_code)]
 
-use super::within::within;
+use super::within::{PATIENCE, within};
 use crate::config::Config;
-use crate::config::site::Privileges;
+use crate::config::site::{Instance, Privileges};
 use crate::mechanism::gssapi::OpenedByName;
 use crate::mechanism::{MechanismError, Reached};
 use crate::net::exchange::{Address, FailureKind, Server, TlsMode};
@@ -11,8 +11,9 @@ use crate::net::probe::Probed;
 use crate::registry::connect::{probe, probe_policy_server};
 use crate::registry::credentials_of;
 use crate::registry::load::Loaded;
-use crate::registry::{privileges_of, reach_local};
-use crate::supervisor::{account, credential_file};
+use crate::registry::reach_local;
+use crate::strerror::strerror;
+use crate::supervisor::{account_of_workers, credential_file};
 use crate::sys::impersonation::become_other;
 use crate::system_check::judge::servers::Contact;
 use crate::weakforced;
@@ -39,22 +40,29 @@ pub fn gather(config: &Config, loaded: &Loaded) -> Vec<Contact> {
             probe(&instance, &sources, &network, do_errand)
         }));
     }
-    let account = account::presumed(config.user.as_deref());
-    for instance in &loaded.site.instances {
-        let (instance, sources) = (instance.clone(), loaded.sources.copy());
-        let (name, account) = (instance.name.clone(), account.clone());
-        contacts.extend(of(&name, contact_of_worker, move || {
-            if privileges_of(&instance) == Privileges::Unprivileged {
-                // Where that is not allowed, the workers will not be it either.
-                _ = account.map(|account| become_other(None, Some(&account)));
-            }
-            reach_local(&instance, &sources)
-        }));
-    }
+    contacts.extend(of_workers(config, loaded));
     let sources = loaded.sources.copy();
     contacts
         .extend(of(weakforced::NAME, contact, move || probe_policy_server(&sources, &network, do_errand)));
     contacts
+}
+
+/// The servers that workers ask, each asked by the account of these: a file or a socket that root may open can be closed to it.
+fn of_workers(config: &Config, loaded: &Loaded) -> Vec<Contact> {
+    let user = config.user.clone();
+    let account = within(PATIENCE, move || account_of_workers(user.as_deref())).flatten();
+    let site = &loaded.site;
+    let pools =
+        site.pools.iter().filter_map(|pool| Some((site.instances.get(pool.instance?.0)?, pool.privileges)));
+    let look = |(instance, privileges): (&Instance, Privileges)| {
+        let account = account.clone().filter(|_| privileges == Privileges::Unprivileged);
+        let (name, instance, sources) = (&instance.name, instance.clone(), loaded.sources.copy());
+        of(name, contact_of_worker, move || match account.map(|account| become_other(None, Some(&account))) {
+            Some(Err(error)) => Some(Err(MechanismError(strerror(&error)))),
+            _ => reach_local(&instance, &sources),
+        })
+    };
+    pools.flat_map(look).collect()
 }
 
 /// The servers that `probe` finds, each as `contact` tells of it with the name of the instance.
