@@ -1,6 +1,7 @@
 //! `-a kerberos5`: logins that a real Kerberos server decides about, and servers that do not.
 
 mod accounts;
+mod in_process;
 mod logins;
 mod realms;
 mod servers;
