@@ -12,7 +12,7 @@
 #   make fuzz          random bytes for everything that reads: FUZZ_SECONDS (60) for each target, and more oracles
 #   make fuzz-coverage how much of the sources the corpora of fuzzing reach (rustup component llvm-tools)
 #   make mutants       breaks one promise after the other in a copy of the sources and sees a test notice (some 20 minutes); MUTANTS names some
-#   make valgrind      the unit tests of all that calls C, under valgrind; `make asan` with AddressSanitizer and a nightly Rust
+#   make valgrind      the unit tests of all that calls C, and databases and Kerberos with real servers, under valgrind; `make asan` with AddressSanitizer and a nightly Rust
 #   make bench         measure ours, the C daemon and a bare echo server (root; flags in BENCH_FLAGS)
 #   make pictures      draw the tables of docs/PERFORMANCE.md again
 #   make install       programs, man pages and completions below DESTDIR/PREFIX; `make uninstall` takes them away

@@ -2,6 +2,7 @@
 
 mod failover;
 mod faults;
+mod in_process;
 mod libsasl;
 mod load;
 mod logins;

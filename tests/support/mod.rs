@@ -22,6 +22,7 @@ pub mod fail2ban;
 pub mod fake;
 pub mod fake_http;
 pub mod fake_ldap;
+pub mod in_process;
 pub mod kerberos;
 pub mod lines;
 pub mod load;

@@ -6,12 +6,12 @@ use super::argon2_hash::{MOST_MEMORY, MOST_WORK};
 /// Whether crypt(3) would take more memory or time than an {ARGON2} hash may. `setting` is what stands between the second and
 /// the third `$`. One that cannot be read is not endless: libxcrypt refuses it.
 pub(super) fn is_endless(setting: &[u8]) -> bool {
-    read_yescrypt(setting).is_some_and(Cost::is_endless)
+    read_yescrypt(setting).is_some_and(|cost| cost.is_endless())
 }
 
 /// The same of scrypt, whose salt follows without a `$`.
 pub(super) fn is_endless_scrypt(setting: &[u8]) -> bool {
-    read_scrypt(setting).is_some_and(Cost::is_endless)
+    read_scrypt(setting).is_some_and(|cost| cost.is_endless())
 }
 
 /// N is 2 to the power of the first.

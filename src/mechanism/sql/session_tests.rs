@@ -119,6 +119,10 @@ fn a_server_that_is_silent_on_the_kept_connection_costs_a_login_one_wait() {
     asked(&mut session, &script);
     script.borrow_mut().answers.push_back(Some(ErrorKind::TooSlow));
     assert_eq!(asked(&mut session, &script), (None, "a ?, b, b ?".to_owned()));
+    script.borrow_mut().answers.push_back(Some(ErrorKind::TooSlow));
+    script.borrow_mut().connects.push_back(ErrorKind::Lost);
+    let expected = (Some(ErrorKind::Lost), "b ?, a".to_owned());
+    assert_eq!(asked(&mut session, &script), expected, "not the silent one again");
 }
 
 #[test]

@@ -87,6 +87,21 @@ fn logins_that_wait_while_others_are_answered_are_no_sign() {
     assert!(breakers.circuits.is_empty());
 }
 
+#[test]
+fn who_waited_before_the_last_answer_is_no_witness() {
+    let mut now = Instant::now();
+    let (mut breakers, backend) = (CircuitBreakers::default(), backend("B"));
+    for (job, name, wait, end) in [
+        (1, "anna", 2 * PATIENCE, End::Undecided),
+        (2, "eva", SECOND, End::Decided),
+        (3, "otto", 2 * PATIENCE, End::Undecided),
+    ] {
+        breakers.begin(&backend, JobId(job), login(name), now);
+        now += wait;
+        assert_eq!(breakers.end(&backend, JobId(job), end, now), None, "{name}");
+    }
+}
+
 /// With `--request-timeout` below the patience, or one worker.
 #[test]
 fn logins_that_are_given_up_one_after_the_other_open_it_too() {

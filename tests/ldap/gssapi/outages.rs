@@ -20,7 +20,7 @@ fn answers_of_a_crowd(site: &Site, daemon: &Daemon, shock: impl FnOnce(&Process)
     thread::scope(|scope| {
         let crowd: Vec<_> = (0..CROWD).map(|_| scope.spawn(|| ask(daemon, "anna", "right"))).collect();
         let worker = eventually("a worker has the keytab", || {
-            daemon.children("worker").into_iter().find(|worker| has_keytab(worker))
+            daemon.children("worker").into_iter().find(has_keytab)
         });
         shock(&worker);
         site.kerberos.signal("CONT");
