@@ -380,8 +380,10 @@ fn the_example_of_active_directory_has_no_problems() {
     let text = fs::read_to_string(path).unwrap();
     let missing = text.replace("/etc/ssl/certs/example-ca.pem", authority.to_str().unwrap());
     let ldap = |file: &File| check(&["-a", "ldap", &file.named("--config=FILE")]);
-    // --check only looks whether it can be read.
-    let file = File::new(&missing.replace("/etc/saslauthd.keytab", authority.to_str().unwrap()));
+    // --check looks whether it can be read, and how it begins.
+    let keytab = tempfile::NamedTempFile::new().unwrap();
+    fs::write(keytab.path(), b"\x05\x02").unwrap();
+    let file = File::new(&missing.replace("/etc/saslauthd.keytab", keytab.path().to_str().unwrap()));
     assert_eq!(ldap(&file), finished(0, &file.named("FILE: no problems\n")));
     let file = File::new(&missing.replace("/etc/saslauthd.keytab", "/nonexistent/keytab"));
     let told = "FILE:9:19: ldap_krb5_keytab cannot be read: No such file or directory\n";
