@@ -19,9 +19,8 @@ fn answers_of_a_crowd(site: &Site, daemon: &Daemon, shock: impl FnOnce(&Process)
     site.kerberos.signal("STOP");
     thread::scope(|scope| {
         let crowd: Vec<_> = (0..CROWD).map(|_| scope.spawn(|| ask(daemon, "anna", "right"))).collect();
-        let worker = eventually("a worker has the keytab", || {
-            daemon.children("worker").into_iter().find(has_keytab)
-        });
+        let worker =
+            eventually("a worker has the keytab", || daemon.children("worker").into_iter().find(has_keytab));
         shock(&worker);
         site.kerberos.signal("CONT");
         crowd.into_iter().map(|waiting| waiting.join().unwrap()).collect()
