@@ -20,10 +20,10 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack "krb5-kdc krb5-admin-server libpam-krb5" usr/sbin/krb5kdc "$1/tmp/krb5"
     unpack krb5-pkinit usr/share/doc/krb5-pkinit "$1/tmp/krb5-pkinit"
     mkdir -p "$1/tmp/pkinit"
-    cp "$1"/tmp/krb5-pkinit/usr/lib/*/krb5/plugins/preauth/pkinit.so "$1/tmp/pkinit/"
+    cp "$1"/tmp/krb5-pkinit/usr/lib/*/krb5/plugins/preauth/pkinit.so "$1/tmp/pkinit/" || echo "The package krb5-pkinit has no pkinit.so." >&2
     unpack libfaketime usr/share/doc/libfaketime "$1/tmp/libfaketime"
     mkdir -p "$1/tmp/faketime"
-    cp "$1"/tmp/libfaketime/usr/lib/*/faketime/libfaketime.so.1 "$1/tmp/faketime/"
+    cp "$1"/tmp/libfaketime/usr/lib/*/faketime/libfaketime.so.1 "$1/tmp/faketime/" || echo "The package libfaketime has no library." >&2
     unpack krb5-user usr/bin/kinit "$1/tmp/krb5-user"
     unpack libsasl2-modules-gssapi-mit usr/share/doc/libsasl2-modules-gssapi-mit "$1/tmp/sasl-gssapi"
     # One that is installed already serves the tests as well.

@@ -6,6 +6,7 @@ use crate::support::{Launch, Program, System};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 for_both!(
     without_a_configuration_that_can_be_read_nobody_can_be_asked,
@@ -81,12 +82,15 @@ fn a_check_finds_what_would_fail_at_the_first_login() {
     let other = server.keytab("imap/mail.example.org", "other");
     let open = server.keytab(SERVICE, "open");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    let fifo = open.with_file_name("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let broken = Krb5File::of("[libdefaults\n default_realm = EXAMPLE.ORG\n");
     let without_default = Krb5Conf::new(None).write();
     for (conf, keytab, expected) in [
         (&good, Path::new("/nonexistent/keytab"), "/nonexistent/keytab"),
         (&good, &other, "host/mail.example.org"),
         (&good, &open, "everybody can read"),
+        (&good, &fifo, "is not a regular file"),
         (&broken, &keytab, "krb5"),
         (&without_default, &keytab, "default realm"),
     ] {

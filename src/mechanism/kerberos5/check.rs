@@ -10,7 +10,7 @@ use crate::settings::raw_settings::RawSettings;
 use crate::sys::krb5::{Context, Keytab, Krb5Error, can_be_loaded};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Permission bits of everybody.
 const READABLE: u32 = 0o004;
@@ -51,6 +51,11 @@ fn look(settings: &Settings, problems: &mut Vec<Problem>) -> Result<(), String> 
     }
     let keytab = context.keytab(settings.keytab.as_deref());
     let keytab = keytab.map_err(|error| format!("The keytab cannot be used: {error}"))?;
+    // The library would wait for somebody to write to a FIFO.
+    let is_none = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| !found.is_file());
+    if let Some(path) = path_of(&keytab).filter(is_none) {
+        return Err(format!("The keytab {} is not a regular file", path.display()));
+    }
     let server = context.service_principal(&settings.verify_service, settings.server_name.as_deref());
     let server = server.map_err(|error| format!("This host has no name to look for in it: {error}"))?;
     if let Err(error) = keytab.find(&server) {
@@ -108,12 +113,17 @@ fn unreached(error: &Krb5Error) -> Unreached {
 
 /// Whoever has the key can make tickets for this host, and so have any password accepted.
 fn openness(keytab: &Keytab<'_>) -> Option<Problem> {
-    let name = keytab.name();
-    let path = Path::new(name.strip_prefix("FILE:").or_else(|| name.strip_prefix("WRFILE:"))?);
-    let mode = fs::metadata(path).ok()?.permissions().mode();
+    let path = path_of(keytab)?;
+    let mode = fs::metadata(&path).ok()?.permissions().mode();
     let advice = format!("(mode {:04o}), make it 0600 or 0640", mode & 0o7777);
     (mode & READABLE != 0)
-        .then(|| Problem::warning(path, format!("everybody can read the keys in it {advice}")))
+        .then(|| Problem::warning(&path, format!("everybody can read the keys in it {advice}")))
+}
+
+/// `None` for a keytab that is no file.
+fn path_of(keytab: &Keytab<'_>) -> Option<PathBuf> {
+    let name = keytab.name();
+    name.strip_prefix("FILE:").or_else(|| name.strip_prefix("WRFILE:")).map(PathBuf::from)
 }
 
 /// What may be put right while the daemon runs: it is looked at again for each login.
