@@ -60,7 +60,7 @@ fn outside(engine: Engine, text: &[u8]) -> String {
     while place < text.len() {
         let byte = text[place];
         let rest = &text[place..];
-        place += match (engine, byte) {
+        let length = match (engine, byte) {
             (Engine::Postgresql, b'\'') if is_escaping(&outside) => quoted(rest, b'\'', true),
             (Engine::Mysql, b'\'' | b'"') => quoted(rest, byte, true),
             (Engine::Mysql | Engine::Sqlite, b'`') | (_, b'\'' | b'"') => quoted(rest, byte, false),
@@ -87,6 +87,11 @@ fn outside(engine: Engine, text: &[u8]) -> String {
             }
             _ => keep(&mut outside, byte),
         };
+        if length > 1 {
+            // What is behind a literal is no part of the word before it.
+            outside.push(' ');
+        }
+        place += length;
     }
     outside
 }

@@ -85,7 +85,7 @@ impl<'a> Lexer<'a> {
             b'/' if next == Some(b'*') => self.comment(),
             b'%' => self.token(),
             b';' => self.end_of_statement(),
-            b'$' if self.engine == Engine::Postgresql => self.dollar(),
+            b'$' if self.engine == Engine::Postgresql && !self.is_within_word() => self.dollar(),
             b'?' if self.engine != Engine::Postgresql => Err(self.error("has a parameter of its own here")),
             b':' | b'@' | b'$' if self.engine == Engine::Sqlite => {
                 Err(self.error("has a parameter of its own here"))
@@ -109,6 +109,11 @@ impl<'a> Lexer<'a> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
+    /// Whether what comes next is glued to a word, such as the one that `%p` has become.
+    fn is_within_word(&self) -> bool {
+        self.last == Last::Other && self.out.last().is_some_and(|byte| is_of_word(*byte))
+    }
+
     /// Takes some bytes over as they are.
     fn copy(&mut self, count: usize) {
         let rest = self.rest();
@@ -129,9 +134,7 @@ impl<'a> Lexer<'a> {
     fn word(&mut self) -> Result<(), SyntaxError> {
         let length = self.rest().iter().take_while(|byte| is_of_word(**byte)).count();
         let word = self.rest().get(..length).unwrap_or_default();
-        if self.last == Last::Token && self.out.last().is_some_and(|byte| !byte.is_ascii_whitespace()) {
-            return Err(self.error(NOT_ALONE));
-        }
+        self.keep_apart()?;
         self.copy(length);
         self.last = Last::Other;
         let quote =
@@ -164,12 +167,26 @@ impl<'a> Lexer<'a> {
 
     /// What stands for the same in every login.
     fn constant(&mut self, text: &[u8]) -> Result<(), SyntaxError> {
-        if self.last == Last::Token && text != b"%" {
-            return Err(self.error(NOT_ALONE));
+        if text != b"%" {
+            if self.last == Last::Token {
+                return Err(self.error(NOT_ALONE));
+            }
+            self.keep_apart()?;
         }
         self.at += 2;
         self.out.extend_from_slice(text);
         self.last = Last::Other;
+        Ok(())
+    }
+
+    /// What follows a parameter must not become a part of its number: `'%u'8` is no `$18`, and `'%u'AND` is right.
+    fn keep_apart(&mut self) -> Result<(), SyntaxError> {
+        let is_glued = self.out.last().is_some_and(|byte| !byte.is_ascii_whitespace());
+        match self.last {
+            Last::Token if is_glued => return Err(self.error(NOT_ALONE)),
+            Last::Literal { is_parameter: true } if is_glued => self.out.push(b' '),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -228,7 +245,9 @@ impl<'a> Lexer<'a> {
     fn dollar(&mut self) -> Result<(), SyntaxError> {
         let rest = self.rest();
         let tag = rest.iter().skip(1).take_while(|byte| is_of_word(**byte) && **byte != b'$').count();
-        let tag = rest.get(..tag + 2).filter(|tag| tag.ends_with(b"$"));
+        // `$1` is a parameter, whatever comes behind it.
+        let is_tag = |tag: &&[u8]| tag.ends_with(b"$") && !tag.get(1).is_some_and(u8::is_ascii_digit);
+        let tag = rest.get(..tag + 2).filter(is_tag);
         let tag = tag.ok_or_else(|| self.error("has a parameter of its own here"))?;
         let behind = rest.get(tag.len()..).unwrap_or_default();
         let end = behind.windows(tag.len()).position(|window| window == tag);
@@ -236,6 +255,7 @@ impl<'a> Lexer<'a> {
         if behind.get(..end).unwrap_or_default().contains(&b'%') {
             return Err(self.error("has a % in a literal with $, write '...'"));
         }
+        self.keep_apart()?;
         self.copy(tag.len() * 2 + end);
         self.last = Last::Literal { is_parameter: false };
         Ok(())

@@ -52,6 +52,11 @@ fn the_statements_of_the_plugins_manuals_become_parameters() {
             vec!["<u>"],
         ),
         ("SELECT p FROM t WHERE u='%u%v' /* by hand */", "SELECT p FROM t WHERE u=?", vec!["<u>"]),
+        (
+            "SELECT p FROM t WHERE u='%u'AND r='%r'8",
+            "SELECT p FROM t WHERE u=? AND r=? 8",
+            vec!["<u>", "<r>"],
+        ),
         ("SELECT p FROM t WHERE u='it''s %u'", "SELECT p FROM t WHERE u=?", vec!["it's <u>"]),
         ("SELECT 'it''s', p FROM tä WHERE ü='%u'", "SELECT 'it''s', p FROM tä WHERE ü=?", vec!["<u>"]),
     ] {
@@ -162,5 +167,21 @@ fn what_is_not_clear_is_an_error_with_its_place() {
         (Sqlite, "SELECT p FROM t WHERE u=?1 AND v='%u'", 24),
     ] {
         assert_eq!(refusal(engine, text).offset, offset, "{engine:?} {text}");
+    }
+}
+
+#[test]
+fn a_dollar_begins_a_literal_of_postgresql_only_where_the_server_takes_it_for_one() {
+    for (text, told) in [
+        ("SELECT p FROM t WHERE u=%u AND x=$1$ $1$", "has a parameter of its own here"),
+        ("SELECT p FROM t WHERE u=%u$$x$$", "a token without quotes must stand alone"),
+    ] {
+        assert!(refusal(Postgresql, text).text.contains(told), "{text}");
+    }
+    for (text, expected) in [
+        ("SELECT %p$$ FROM t WHERE u=%u", "SELECT userPassword$$ FROM t WHERE u=$1"),
+        ("SELECT p FROM t WHERE u='%u'$$x$$", "SELECT p FROM t WHERE u=$1 $$x$$"),
+    ] {
+        assert_eq!(read(Postgresql, text).map(|(text, _)| text).as_deref(), Ok(expected));
     }
 }
