@@ -356,7 +356,9 @@ fn an_incomplete_request_is_closed_after_the_read_timeout() {
             break;
         }
     }
-    assert_eq!(answer, Some(Answer::Nothing), "the client that sends a byte now and then");
+    // A byte that has just been sent and is not read any more makes it a reset.
+    let is_closed = matches!(answer, Some(Answer::Nothing | Answer::Reset));
+    assert!(is_closed, "the client that sends a byte now and then: {answer:?}");
     assert_eq!(silent.receive(), Answer::Nothing);
     assert_eq!(half.receive(), Answer::Nothing);
     assert!(start.elapsed() >= Duration::from_millis(900), "closed after {:?}", start.elapsed());
