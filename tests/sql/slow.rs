@@ -74,7 +74,7 @@ fn a_server_that_drips_is_left_for_the_next_and_remembered(engine: Engine) {
         let hosts = format!("{}, {}", proxy.address(), address(&second));
         let daemon = launch(&settings(&second, &hosts)).with(&["-n", "1"]).start();
         expect_second(&daemon, &proxy, &format!("{moment:?}"));
-        daemon.log.wait_for(&proxy.address().to_string());
+        daemon.log.wait_for(&format!("{} did not answer in time", proxy.address()));
     }
 }
 

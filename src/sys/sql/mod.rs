@@ -209,6 +209,10 @@ impl SqlError {
         Self::new(ErrorKind::Configuration, text)
     }
 
+    fn silent(place: &str) -> Self {
+        Self::new(ErrorKind::TooSlow, format!("{place} did not answer in time"))
+    }
+
     /// Without what the server says, since it mostly repeats the value.
     fn bad_value(place: &str, code: &str) -> Self {
         Self::new(ErrorKind::BadValue, format!("{place} cannot take a value of the login ({code})"))

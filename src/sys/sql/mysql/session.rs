@@ -42,8 +42,10 @@ impl Session {
         }
         let driver = handle.driver(deadline);
         handle.connect(target, host, driver).map_err(|error| {
-            let kind = if is_silence(&error, driver) { ErrorKind::TooSlow } else { error.kind };
-            SqlError::new(kind, format!("{place}: {}", error.text))
+            if is_silence(&error, driver) {
+                return SqlError::silent(&place);
+            }
+            SqlError::new(error.kind, format!("{place}: {}", error.text))
         })?;
         if options::is_encrypted(target) {
             if !handle.has_tls() {
@@ -86,10 +88,10 @@ impl Connection for Session {
         if self.statement.as_ref().is_some_and(|(_, statement)| statement.is_unfinished()) {
             self.give_up();
         }
-        answer.map_err(|mut error| {
+        answer.map_err(|error| {
             if is_silence(&error, driver) {
-                error = SqlError::new(ErrorKind::TooSlow, "no answer came in time".to_owned());
                 self.give_up();
+                return SqlError::silent(&self.place);
             }
             self.is_broken |= error.kind == ErrorKind::Lost;
             if error.kind == ErrorKind::BadValue {

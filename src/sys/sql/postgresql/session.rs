@@ -101,7 +101,7 @@ impl Session {
                 Err(error) => return Err(SqlError::new(ErrorKind::Lost, format!("{}: {error}", self.place))),
             }
         }
-        Err(SqlError::new(ErrorKind::TooSlow, format!("{} did not answer in time", self.place)))
+        Err(SqlError::silent(&self.place))
     }
 
     fn is_connected(&self) -> bool {
