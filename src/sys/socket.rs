@@ -56,6 +56,12 @@ pub fn set_nonblocking(socket: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })
 }
 
+/// Ends the connection in both directions: whoever reads finds its end, even one who has begun to wait. It may have ended before.
+pub(super) fn end(socket: BorrowedFd<'_>) {
+    // SAFETY: the descriptor is open for as long as it is borrowed; the call takes no pointer.
+    unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
 /// Whether the descriptor is a message socket: the children refuse to run on anything else.
 pub fn is_message_socket(descriptor: BorrowedFd<'_>) -> bool {
     option(descriptor.as_raw_fd(), libc::SO_TYPE) == Some(libc::SOCK_SEQPACKET)

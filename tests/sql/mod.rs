@@ -1,5 +1,7 @@
 //! `-a sql`: logins whose passwords or hashes are in a database, asked of real PostgreSQL, MariaDB and SQLite.
 
+mod accounts;
+mod bounds;
 mod failover;
 mod faults;
 mod in_process;
@@ -14,6 +16,7 @@ mod schemes;
 mod secrets;
 mod selects;
 mod servers;
+mod slow;
 mod sqlite;
 mod tls;
 

@@ -2,7 +2,7 @@
 
 use crate::support::address::own_address;
 use crate::support::background::Background;
-use crate::support::certificates::Certificate;
+use crate::support::certificates::{Authority, Certificate};
 use crate::support::command::{run, run_with_input};
 use crate::support::database::{NAME, PASSWORD, USER, made_once};
 use crate::support::eventually;
@@ -61,6 +61,12 @@ impl Mariadb {
     /// Offers TLS, and takes no connection over TCP without it.
     pub fn with_certificate(mut self, certificate: &Certificate) -> Self {
         self.certificate = Some(certificate.clone());
+        self
+    }
+
+    /// Takes certificates of clients that this authority has issued; who has to show one each account says.
+    pub fn with_client_authority(mut self, authority: &Authority) -> Self {
+        self.arguments.push(format!("--ssl-ca={}", authority.file().display()));
         self
     }
 

@@ -3,7 +3,7 @@
 
 use crate::support::address::own_address;
 use crate::support::background::Background;
-use crate::support::certificates::Certificate;
+use crate::support::certificates::{Authority, Certificate};
 use crate::support::command::{Finished, run, run_with_input};
 use crate::support::database::{NAME, PASSWORD, USER, made_once};
 use crate::support::eventually;
@@ -31,6 +31,7 @@ const AS_ACCOUNT: &str = "mount --bind \"$1\" \"$2\" && shift 2 && \
 pub struct Postgresql {
     address: Ipv4Addr,
     certificate: Option<Certificate>,
+    client_authority: Option<PathBuf>,
 }
 
 /// A running PostgreSQL; dropping it stops it.
@@ -55,7 +56,7 @@ pub fn programs() -> Option<PathBuf> {
 impl Postgresql {
     /// With passwords by SCRAM and without TLS.
     pub fn new() -> Self {
-        Self { address: own_address(), certificate: None }
+        Self { address: own_address(), certificate: None, client_authority: None }
     }
 
     /// The address it will have.
@@ -66,6 +67,12 @@ impl Postgresql {
     /// Offers TLS, and takes no connection over TCP without it.
     pub fn with_certificate(mut self, certificate: &Certificate) -> Self {
         self.certificate = Some(certificate.clone());
+        self
+    }
+
+    /// Takes no connection over TCP without a certificate that this authority has issued.
+    pub fn with_client_authority(mut self, authority: &Authority) -> Self {
+        self.client_authority = Some(authority.file());
         self
     }
 
@@ -97,17 +104,20 @@ impl Postgresql {
             let (certificate, key) = (files.certificate.display(), key.display());
             format!("ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n")
         });
+        let (authority, check) = self.client_authority.as_ref().map_or_else(Default::default, |file| {
+            (format!("ssl_ca_file = '{}'\n", file.display()), "clientcert=verify-ca")
+        });
         let (address, socket) = (self.address, server.socket_directory());
         let text = format!(
             "listen_addresses = '{address}'\nport = {PORT}\nunix_socket_directories = '{}'\n\
              fsync = off\njit = off\nshared_buffers = 8MB\nlog_connections = on\nlog_min_messages = log\n\
-             password_encryption = 'scram-sha-256'\n{tls}",
+             password_encryption = 'scram-sha-256'\n{tls}{authority}",
             socket.display(),
         );
         fs::write(server.data().join("postgresql.conf"), text).unwrap();
         let kind = if self.certificate.is_some() { "hostssl" } else { "host" };
         let access = format!(
-            "local all root trust\nlocal all all scram-sha-256\n{kind} all all 127.0.0.0/8 scram-sha-256\n"
+            "local all root trust\nlocal all all scram-sha-256\n{kind} all all 127.0.0.0/8 scram-sha-256 {check}\n"
         );
         fs::write(server.data().join("pg_hba.conf"), access).unwrap();
     }

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Fault {
     HalfAndClose,
     /// The reply comes one byte at a time. No fault at all, for a client that reads on.
     Bytewise,
+    /// One byte of the reply comes each half second, so that something comes whenever a client has waited for a while.
+    Drip,
 }
 
 /// When it goes wrong.
@@ -198,7 +201,7 @@ impl Shared {
         }
         self.faults.fetch_add(1, Ordering::SeqCst);
         let _ = match fault {
-            Fault::Half | Fault::HalfAndClose | Fault::Bytewise => return true,
+            Fault::Half | Fault::HalfAndClose | Fault::Bytewise | Fault::Drip => return true,
             Fault::Silence => Ok(()),
             Fault::Say(bytes) => client.write_all(bytes),
             Fault::Flood(bytes) => {
@@ -241,6 +244,7 @@ impl Shared {
                 Some(Fault::Bytewise) => {
                     buffer[..length].chunks(1).try_for_each(|byte| client.write_all(byte))
                 }
+                Some(Fault::Drip) => drip(&buffer[..length], client),
                 Some(Fault::Half) => client.write_all(&buffer[..length / 2]).and_then(|()| forever(server)),
                 Some(Fault::HalfAndClose) => {
                     let _ = client.write_all(&buffer[..length / 2]);
@@ -259,6 +263,18 @@ impl Shared {
             let _ = client.shutdown(Shutdown::Both);
         }
     }
+}
+
+fn drip(reply: &[u8], mut client: &TcpStream) -> std::io::Result<()> {
+    reply.chunks(1).try_for_each(|byte| {
+        client.write_all(byte)?;
+        // The client goes when it has waited for long enough.
+        client.set_read_timeout(Some(Duration::from_millis(500)))?;
+        match client.peek(&mut [0]) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    })
 }
 
 /// Swallows what comes until the other side closes.

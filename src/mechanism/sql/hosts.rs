@@ -95,7 +95,7 @@ impl Hosts {
         }
         self.kept = None;
         let Some(host) = self.best(&attempt.tried, now) else { return Step::GiveUp };
-        let within = self.time_for(host, now).min(attempt.deadline.saturating_duration_since(now));
+        let within = self.time_for(host, now).min(self.share(attempt, now));
         if within.is_zero() {
             return Step::GiveUp;
         }
@@ -152,6 +152,12 @@ impl Hosts {
     /// What still counts against a server.
     fn failure(&self, host: usize, now: Instant) -> Option<Failure> {
         self.failures.get(host).copied().flatten().filter(|failure| failure.until > now)
+    }
+
+    /// What is left of the time, for each of the servers that are left: the last of many silent ones is tried, too.
+    fn share(&self, attempt: &Attempt, now: Instant) -> Duration {
+        let left = self.failures.len().saturating_sub(attempt.tried.len());
+        attempt.deadline.saturating_duration_since(now) / u32::try_from(left).unwrap_or(u32::MAX).max(1)
     }
 
     fn time_for(&self, host: usize, now: Instant) -> Duration {

@@ -66,10 +66,7 @@ impl Session {
             Err(error) => {
                 let was_silent = error.kind == ErrorKind::TooSlow || begun.elapsed() >= within;
                 self.hosts.note_unreachable(host, was_silent, Instant::now());
-                if self.targets.len() > 1 {
-                    // Whoever is served by another one would not hear of it.
-                    log::warn!(target: "sql", "{error}");
-                }
+                self.tell(&error);
                 Err(error)
             }
         }
@@ -82,10 +79,21 @@ impl Session {
             Err(error) if goes_on(error.kind) => {
                 self.connection = None;
                 self.hosts.note_broken(attempt, error.kind == ErrorKind::TooSlow, Instant::now());
+                // A connection that has rested may just have been closed.
+                if error.kind != ErrorKind::Lost {
+                    self.tell(error);
+                }
             }
             _ => self.hosts.note_answered(Instant::now()),
         }
         result
+    }
+
+    /// Whoever is served by another server would not hear of it.
+    fn tell(&self, error: &SqlError) {
+        if self.targets.len() > 1 {
+            log::warn!(target: "sql", "{error}");
+        }
     }
 }
 

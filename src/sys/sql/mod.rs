@@ -1,11 +1,13 @@
 //! Databases, through the client libraries of the system, mapped when they are first needed and only by workers of `sql`:
-//! libpq, libmariadb and libsqlite3. One connection and one question at a time, no transaction, never more than two rows.
+//! libpq, libmariadb and libsqlite3. One connection and one question at a time, no transaction, and one row that counts.
 //!
 //! Calls block, each for no longer than its [`Target`] says. What a server sends is not trusted.
 
+mod addresses;
 mod authorities;
 mod errors;
 mod mysql;
+mod names;
 mod needs;
 mod postgresql;
 mod sqlite;
@@ -17,7 +19,7 @@ use crate::secret::Secret;
 use std::ffi::{CStr, c_char};
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whose database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -185,6 +187,11 @@ const MOST_ROWS: usize = 100;
 /// What a value may be long, in bytes. No hash is, and no login.
 const LONGEST_VALUE: usize = 1 << 20;
 
+/// What is left of the time.
+fn remaining(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
 /// The length of a value as one of this program, if it is not too long.
 fn length_of_value<T: TryInto<usize>>(length: T) -> Result<usize, SqlError> {
     let length = length.try_into().ok().filter(|length| *length <= LONGEST_VALUE);
@@ -200,6 +207,10 @@ impl SqlError {
 
     const fn configuration(text: String) -> Self {
         Self::new(ErrorKind::Configuration, text)
+    }
+
+    fn silent(place: &str) -> Self {
+        Self::new(ErrorKind::TooSlow, format!("{place} did not answer in time"))
     }
 
     /// Without what the server says, since it mostly repeats the value.

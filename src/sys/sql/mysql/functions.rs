@@ -63,12 +63,14 @@ functions! {
     Libmariadb {
         fn mysql_init(*mut MYSQL) -> *mut MYSQL;
         fn mysql_options(*mut MYSQL, mysql_option, *const c_void) -> c_int;
-        fn mysql_real_connect(*mut MYSQL, *const c_char, *const c_char, *const c_char, *const c_char, c_uint, *const c_char, c_ulong) -> *mut MYSQL;
+        fn mysql_real_connect_start(*mut *mut MYSQL, *mut MYSQL, *const c_char, *const c_char, *const c_char, *const c_char, c_uint, *const c_char, c_ulong) -> c_int;
+        fn mysql_real_connect_cont(*mut *mut MYSQL, *mut MYSQL, c_int) -> c_int;
         fn mysql_close(*mut MYSQL);
         fn mysql_errno(*mut MYSQL) -> c_uint;
         fn mysql_error(*mut MYSQL) -> *const c_char;
         fn mysql_sqlstate(*mut MYSQL) -> *const c_char;
         fn mysql_get_socket(*mut MYSQL) -> my_socket;
+        fn mysql_get_timeout_value_ms(*const MYSQL) -> c_uint;
         fn mysql_get_ssl_cipher(*mut MYSQL) -> *const c_char;
 
         fn mysql_stmt_init(*mut MYSQL) -> *mut MYSQL_STMT;
@@ -76,15 +78,20 @@ functions! {
         fn mysql_stmt_errno(*mut MYSQL_STMT) -> c_uint;
         fn mysql_stmt_error(*mut MYSQL_STMT) -> *const c_char;
         fn mysql_stmt_sqlstate(*mut MYSQL_STMT) -> *const c_char;
-        fn mysql_stmt_prepare(*mut MYSQL_STMT, *const c_char, c_ulong) -> c_int;
+        fn mysql_stmt_prepare_start(*mut c_int, *mut MYSQL_STMT, *const c_char, c_ulong) -> c_int;
+        fn mysql_stmt_prepare_cont(*mut c_int, *mut MYSQL_STMT, c_int) -> c_int;
         fn mysql_stmt_param_count(*mut MYSQL_STMT) -> c_ulong;
         fn mysql_stmt_bind_param(*mut MYSQL_STMT, *mut MYSQL_BIND) -> my_bool;
-        fn mysql_stmt_execute(*mut MYSQL_STMT) -> c_int;
+        fn mysql_stmt_execute_start(*mut c_int, *mut MYSQL_STMT) -> c_int;
+        fn mysql_stmt_execute_cont(*mut c_int, *mut MYSQL_STMT, c_int) -> c_int;
         fn mysql_stmt_bind_result(*mut MYSQL_STMT, *mut MYSQL_BIND) -> my_bool;
-        fn mysql_stmt_fetch(*mut MYSQL_STMT) -> c_int;
+        fn mysql_stmt_fetch_start(*mut c_int, *mut MYSQL_STMT) -> c_int;
+        fn mysql_stmt_fetch_cont(*mut c_int, *mut MYSQL_STMT, c_int) -> c_int;
         fn mysql_stmt_fetch_column(*mut MYSQL_STMT, *mut MYSQL_BIND, c_uint, c_ulong) -> c_int;
-        fn mysql_stmt_next_result(*mut MYSQL_STMT) -> c_int;
-        fn mysql_stmt_free_result(*mut MYSQL_STMT) -> my_bool;
+        fn mysql_stmt_next_result_start(*mut c_int, *mut MYSQL_STMT) -> c_int;
+        fn mysql_stmt_next_result_cont(*mut c_int, *mut MYSQL_STMT, c_int) -> c_int;
+        fn mysql_stmt_free_result_start(*mut my_bool, *mut MYSQL_STMT) -> c_int;
+        fn mysql_stmt_free_result_cont(*mut my_bool, *mut MYSQL_STMT, c_int) -> c_int;
         fn mysql_stmt_result_metadata(*mut MYSQL_STMT) -> *mut MYSQL_RES;
         fn mysql_num_fields(*mut MYSQL_RES) -> c_uint;
         fn mysql_fetch_field_direct(*mut MYSQL_RES, c_uint) -> *mut MYSQL_FIELD;
@@ -105,7 +112,11 @@ constants! {
     MYSQL_OPT_SSL_CA: mysql_option = 27;
     MYSQL_OPT_SSL_CAPATH: mysql_option = 28;
     MYSQL_OPT_SSL_ENFORCE: mysql_option = 38;
+    MYSQL_OPT_NONBLOCK: mysql_option = 6000;
     MARIADB_OPT_RESTRICTED_AUTH: mysql_option = 7026;
+    MYSQL_WAIT_READ: c_int = 1;
+    MYSQL_WAIT_WRITE: c_int = 2;
+    MYSQL_WAIT_TIMEOUT: c_int = 8;
     MYSQL_NO_DATA: c_int = 100;
     MYSQL_DATA_TRUNCATED: c_int = 101;
     MYSQL_TYPE_STRING: c_uint = 254;

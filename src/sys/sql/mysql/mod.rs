@@ -1,24 +1,29 @@
 //! MySQL and MariaDB through libmariadb, which knows all ways of both to log in. Not through libmysqlclient: its licence is
 //! the GPL.
 //!
-//! libmariadb waits by itself, in whole seconds and for each read anew: one of `connect_timeout` for TCP and each address of
-//! a host, one of `answer_timeout` for what a server says when it logs in and answers.
+//! Its own times are whole seconds and for each read anew, so that a server could keep it waiting for ever. Each call that
+//! may wait is one that can be interrupted, and waits in [`driver`].
 
+mod driver;
 mod failure;
 mod functions;
+mod guard;
 mod options;
+mod row;
 mod session;
 mod statement;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use super::{SqlError, Target, library_error};
+use super::addresses::{addresses, at_each_address};
+use super::{SqlError, Target, library_error, remaining};
 use crate::sys::library::Library;
 use functions::Libmariadb;
 use session::Session;
 use std::ffi::CStr;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 /// The name has been the same since Connector/C 3.0.
 const LIBMARIADB: &CStr = c"libmariadb.so.3";
@@ -60,5 +65,20 @@ fn forget_environment() {
 /// # Errors
 /// Those of [`connect`](super::connect).
 pub(super) fn connect(target: &Target) -> Result<Session, SqlError> {
-    Session::start(library()?, target)
+    let library = library()?;
+    let deadline = Instant::now() + target.connect_timeout;
+    let host = match target.host.as_deref() {
+        Some(host) if !options::is_local(target) => host,
+        _ => return Session::start(library, target, "localhost", target.connect_timeout, deadline),
+    };
+    if !options::is_name_checked(target) {
+        return at_each_address(target, deadline, |address, deadline| {
+            let address = address.map_or_else(|| host.to_owned(), |address| address.to_string());
+            Session::start(library, target, &address, remaining(deadline), deadline)
+        });
+    }
+    // The library compares the certificate with what it looks up itself. It has no bound for that, but when a name has just
+    // been found it is soon found again.
+    let count = u32::try_from(addresses(target, deadline)?.len()).unwrap_or(1).max(1);
+    Session::start(library, target, host, remaining(deadline) / count, deadline)
 }

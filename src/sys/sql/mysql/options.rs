@@ -16,7 +16,13 @@ pub(super) enum Value {
     Number(c_uint),
     /// Yes or no.
     Flag(my_bool),
+    /// Bytes.
+    Size(usize),
 }
+
+/// The stack on which the library does what can be interrupted: beside TLS it looks up a name there, in whatever modules
+/// nsswitch.conf has. Pages that are never touched cost nothing.
+const STACK: usize = 1 << 20;
 
 /// Ways to log in that tell a listener, or a server that is another, no password.
 const CAREFUL: &str = "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,parsec";
@@ -35,14 +41,20 @@ pub(super) fn is_encrypted(target: &Target) -> bool {
     target.tls != TlsMode::Off && !is_local(target)
 }
 
-/// The options, each with its value.
+/// Whether the certificate of that server must have its name.
+pub(super) fn is_name_checked(target: &Target) -> bool {
+    is_encrypted(target) && matches!(&target.tls, TlsMode::On(files) if !files.unverified)
+}
+
+/// The options, each with its value. `share` is how long one of several addresses of a name may take to be connected to.
 ///
 /// # Errors
 /// When a path cannot be given to the library, or there are no authorities.
-pub(super) fn of(target: &Target) -> Result<Vec<(mysql_option, Value)>, SqlError> {
+pub(super) fn of(target: &Target, share: Duration) -> Result<Vec<(mysql_option, Value)>, SqlError> {
     let text = |text: &str| text_for_c(text.as_bytes()).map(Value::Text);
     let mut all = vec![
-        (MYSQL_OPT_CONNECT_TIMEOUT, Value::Number(seconds(target.connect_timeout))),
+        (MYSQL_OPT_NONBLOCK, Value::Size(STACK)),
+        (MYSQL_OPT_CONNECT_TIMEOUT, Value::Number(seconds(share))),
         (MYSQL_OPT_READ_TIMEOUT, Value::Number(seconds(target.answer_timeout))),
         (MYSQL_OPT_WRITE_TIMEOUT, Value::Number(seconds(target.answer_timeout))),
         (MYSQL_SET_CHARSET_NAME, text("utf8mb4")?),
@@ -101,14 +113,14 @@ mod tests {
     use crate::sys::sql::{Engine, TlsFiles, tests::target};
 
     fn flag(target: &Target, option: mysql_option) -> Option<my_bool> {
-        of(target).unwrap().iter().find_map(|(one, value)| match value {
+        of(target, target.connect_timeout).unwrap().iter().find_map(|(one, value)| match value {
             Value::Flag(flag) if *one == option => Some(*flag),
             _ => None,
         })
     }
 
     fn ways(target: &Target) -> Vec<u8> {
-        let all = of(target).unwrap();
+        let all = of(target, target.connect_timeout).unwrap();
         let found = all.iter().find(|(option, _)| *option == MARIADB_OPT_RESTRICTED_AUTH).unwrap();
         let Value::Text(text) = &found.1 else { panic!("not a text") };
         text.as_bytes().to_vec()

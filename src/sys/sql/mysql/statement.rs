@@ -1,11 +1,13 @@
 //! A statement that a MySQL server has prepared, and its answers.
 
+use super::driver::Driver;
 use super::failure;
 use super::functions::*;
+use super::row::{Row, string};
 use crate::secret::Secret;
-use crate::sys::sql::{Answer, ErrorKind, SqlError, c_text, length_of_value, text_for_c};
+use crate::sys::sql::{Answer, ErrorKind, MOST_ROWS, SqlError, c_text, length_of_value, text_for_c};
 use std::ffi::{c_int, c_uint, c_ulong};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 
 /// How many columns there may be: a statement that names what it wants has two.
 const MOST_COLUMNS: c_uint = 4096;
@@ -29,6 +31,8 @@ pub(super) struct Statement {
     connection: NonNull<MYSQL>,
     /// Whether every character set has what it was asked with last.
     is_ascii: bool,
+    /// Whether the rest of an answer is still to come that nobody wants to read.
+    is_unfinished: bool,
 }
 
 impl Statement {
@@ -40,47 +44,79 @@ impl Statement {
         library: &'static Libmariadb,
         connection: NonNull<MYSQL>,
         text: &str,
+        driver: Driver,
     ) -> Result<Self, SqlError> {
         // SAFETY: the connection is libmariadb's, by the caller's promise.
         let raw = NonNull::new(unsafe { (library.mysql_stmt_init)(connection.as_ptr()) });
         let none = || SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned());
-        let statement = Self { library, raw: raw.ok_or_else(none)?, connection, is_ascii: true };
+        let statement =
+            Self { library, raw: raw.ok_or_else(none)?, connection, is_ascii: true, is_unfinished: false };
         let length = c_ulong::try_from(text.len()).unwrap_or(c_ulong::MAX);
         // The library looks for the end of an empty one.
         let text = text_for_c(text.as_bytes())?;
-        let start = text.as_bytes().as_ptr().cast();
-        // SAFETY: the text is of that length, ends in NUL, and is sent before this returns.
-        let failed = unsafe { (library.mysql_stmt_prepare)(statement.raw.as_ptr(), start, length) } != 0;
-        if failed { Err(statement.error()) } else { Ok(statement) }
+        let (raw, start, mut failed) = (statement.raw.as_ptr(), text.as_bytes().as_ptr().cast(), 1);
+        // SAFETY: the text is of that length, ends in NUL, and outlives the call to its end.
+        let wanted = unsafe { (library.mysql_stmt_prepare_start)(&raw mut failed, raw, start, length) };
+        // SAFETY: this goes on with the call, of which `failed` is the result.
+        driver.finish(wanted, |occurred| unsafe {
+            (library.mysql_stmt_prepare_cont)(&raw mut failed, raw, occurred)
+        });
+        if failed != 0 { Err(statement.error()) } else { Ok(statement) }
     }
 
-    /// Asks it with these parameters, and reads two rows at the most.
-    pub(super) fn ask(&mut self, parameters: &[&[u8]]) -> Result<Answer, SqlError> {
+    /// Asks it with these parameters, and takes the first row.
+    pub(super) fn ask(&mut self, parameters: &[&[u8]], driver: Driver) -> Result<Answer, SqlError> {
         self.is_ascii = parameters.iter().all(|value| value.is_ascii());
-        self.execute(parameters)?;
-        let answer = self.read();
-        let finished = self.finish();
+        self.execute(parameters, driver)?;
+        let answer = self.read(driver);
+        let finished = if self.is_unfinished { Ok(()) } else { self.finish(driver) };
         answer.and_then(|answer| finished.map(|()| answer))
     }
 
+    /// Whether the connection cannot be asked again: there is more to come than is worth to be read.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        self.is_unfinished
+    }
+
     /// Reads and forgets what is left of an answer, so that the connection can be asked again.
-    fn finish(&mut self) -> Result<(), SqlError> {
+    fn finish(&self, driver: Driver) -> Result<(), SqlError> {
         for _ in 0..MOST_RESULTS {
-            // SAFETY: the statement is libmariadb's.
-            match unsafe { (self.library.mysql_stmt_next_result)(self.raw.as_ptr()) } {
+            match self.call(
+                driver,
+                self.library.mysql_stmt_next_result_start,
+                self.library.mysql_stmt_next_result_cont,
+            ) {
                 0 => {}
-                NO_MORE_RESULTS => {
-                    // SAFETY: as above.
-                    unsafe { (self.library.mysql_stmt_free_result)(self.raw.as_ptr()) };
-                    return Ok(());
-                }
+                NO_MORE_RESULTS => return self.free_result(driver),
                 _ => return Err(self.error()),
             }
         }
         Err(SqlError::configuration(format!("the statement gives more than {MOST_RESULTS} results")))
     }
 
-    fn execute(&mut self, parameters: &[&[u8]]) -> Result<(), SqlError> {
+    fn free_result(&self, driver: Driver) -> Result<(), SqlError> {
+        let (start, go_on) =
+            (self.library.mysql_stmt_free_result_start, self.library.mysql_stmt_free_result_cont);
+        let failed: my_bool = self.call(driver, start, go_on);
+        if failed != 0 && driver.is_late() { Err(self.error()) } else { Ok(()) }
+    }
+
+    /// One of the calls that take the statement only, to its end; what it has given.
+    fn call<T: Default>(
+        &self,
+        driver: Driver,
+        start: unsafe extern "C" fn(*mut T, *mut MYSQL_STMT) -> c_int,
+        go_on: unsafe extern "C" fn(*mut T, *mut MYSQL_STMT, c_int) -> c_int,
+    ) -> T {
+        let (mut result, raw) = (T::default(), self.raw.as_ptr());
+        // SAFETY: the statement is libmariadb's, and what is bound to it outlives the call to its end.
+        let wanted = unsafe { start(&raw mut result, raw) };
+        // SAFETY: as above; this goes on with that call.
+        driver.finish(wanted, |occurred| unsafe { go_on(&raw mut result, raw, occurred) });
+        result
+    }
+
+    fn execute(&self, parameters: &[&[u8]], driver: Driver) -> Result<(), SqlError> {
         let raw = self.raw.as_ptr();
         // SAFETY: the statement is libmariadb's.
         let wanted = unsafe { (self.library.mysql_stmt_param_count)(raw) };
@@ -101,14 +137,13 @@ impl Statement {
         let mut bound: Vec<MYSQL_BIND> = parameters.iter().zip(&mut lengths).map(bind).collect();
         // SAFETY: there are as many as the statement has, each a text of its length; all outlive both calls, and are not
         // written to. Afterwards nobody looks at them.
-        let failed = unsafe {
-            (self.library.mysql_stmt_bind_param)(raw, bound.as_mut_ptr()) != 0
-                || (self.library.mysql_stmt_execute)(raw) != 0
-        };
+        let failed = unsafe { (self.library.mysql_stmt_bind_param)(raw, bound.as_mut_ptr()) } != 0
+            || self.call(driver, self.library.mysql_stmt_execute_start, self.library.mysql_stmt_execute_cont)
+                != 0;
         if failed { Err(self.error()) } else { Ok(()) }
     }
 
-    fn read(&mut self) -> Result<Answer, SqlError> {
+    fn read(&mut self, driver: Driver) -> Result<Answer, SqlError> {
         let columns = self.columns()?;
         let mut row = Row::of(columns.len());
         // SAFETY: there are as many as the answer has columns; `row` keeps what they point to where it is, and outlives
@@ -116,12 +151,24 @@ impl Statement {
         if unsafe { (self.library.mysql_stmt_bind_result)(self.raw.as_ptr(), row.bound.as_mut_ptr()) } != 0 {
             return Err(self.error());
         }
-        if !self.fetch()? {
+        if !self.fetch(driver)? {
             return Ok(Answer { columns, first_row: None, has_more_rows: false });
         }
         let values =
             (0..columns.len()).map(|column| self.value(&row, column)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Answer { columns, first_row: Some(values), has_more_rows: self.fetch()? })
+        let more = self.skip(driver)?;
+        Ok(Answer { columns, first_row: Some(values), has_more_rows: more > 0 })
+    }
+
+    /// Forgets the other rows, of which there may be as many as the table has; how many it has seen.
+    fn skip(&mut self, driver: Driver) -> Result<usize, SqlError> {
+        for rows in 0..MOST_ROWS {
+            if !self.fetch(driver)? {
+                return Ok(rows);
+            }
+        }
+        self.is_unfinished = true;
+        Ok(MOST_ROWS)
     }
 
     /// The names of the columns of the answer, at least one.
@@ -151,9 +198,8 @@ impl Statement {
     }
 
     /// Whether there is a row more. It does not fit, since nothing is bound for it: `value` asks for it in its length.
-    fn fetch(&mut self) -> Result<bool, SqlError> {
-        // SAFETY: the statement is libmariadb's, and what is bound is alive.
-        match unsafe { (self.library.mysql_stmt_fetch)(self.raw.as_ptr()) } {
+    fn fetch(&self, driver: Driver) -> Result<bool, SqlError> {
+        match self.call(driver, self.library.mysql_stmt_fetch_start, self.library.mysql_stmt_fetch_cont) {
             0 | MYSQL_DATA_TRUNCATED => Ok(true),
             MYSQL_NO_DATA => Ok(false),
             _ => Err(self.error()),
@@ -228,59 +274,4 @@ pub(super) unsafe fn error_of(library: &Libmariadb, connection: NonNull<MYSQL>) 
         )
     };
     failure::of(number, said, state)
-}
-
-/// What libmariadb says of the values of a row: their lengths, and which are NULL.
-struct Row {
-    bound: Vec<MYSQL_BIND>,
-    lengths: Vec<c_ulong>,
-    nulls: Vec<my_bool>,
-    cut: Vec<my_bool>,
-}
-
-impl Row {
-    fn of(columns: usize) -> Self {
-        let mut row = Self {
-            bound: Vec::new(),
-            lengths: vec![0; columns],
-            nulls: vec![0; columns],
-            cut: vec![0; columns],
-        };
-        let places = row.lengths.iter_mut().zip(&mut row.nulls).zip(&mut row.cut);
-        row.bound = places
-            .map(|((length, is_null), error)| MYSQL_BIND { length, is_null, error, ..string() })
-            .collect();
-        row
-    }
-
-    /// Whether that one is NULL, and its length.
-    fn measures(&self, column: usize) -> (bool, c_ulong) {
-        let is_null = self.nulls.get(column).is_none_or(|is_null| *is_null != 0);
-        (is_null, self.lengths.get(column).copied().unwrap_or_default())
-    }
-}
-
-/// A text of no length.
-const fn string() -> MYSQL_BIND {
-    MYSQL_BIND {
-        length: null_mut(),
-        is_null: null_mut(),
-        buffer: null_mut(),
-        error: null_mut(),
-        u: null_mut(),
-        store_param_func: null_mut(),
-        fetch_result: null_mut(),
-        skip_result: null_mut(),
-        buffer_length: 0,
-        offset: 0,
-        length_value: 0,
-        flags: 0,
-        pack_length: 0,
-        buffer_type: MYSQL_TYPE_STRING,
-        error_value: 0,
-        is_unsigned: 0,
-        long_data_used: 0,
-        is_null_value: 0,
-        extension: null_mut(),
-    }
 }

@@ -19,7 +19,10 @@ fn every_function_number_and_structure_of_libmariadb_is_that_of_its_header() {
         &program,
         "/usr/include/mariadb",
         &[
-            ("int (*const own_mysql_stmt_fetch)(MYSQL_STMT *)", "int (*const own_mysql_stmt_fetch)(MYSQL *)"),
+            (
+                "own_mysql_stmt_fetch_start)(int *, MYSQL_STMT *)",
+                "own_mysql_stmt_fetch_start)(int *, MYSQL *)",
+            ),
             ("MYSQL_OPT_SSL_ENFORCE == 38", "MYSQL_OPT_SSL_ENFORCE == 37"),
             ("offsetof(MYSQL_BIND, buffer_type) == 96", "offsetof(MYSQL_BIND, buffer_type) == 92"),
         ],

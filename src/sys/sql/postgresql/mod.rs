@@ -8,15 +8,14 @@ mod session;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use super::{ErrorKind, SqlError, Target, TlsMode, errors, library_error, place};
+use super::addresses::at_each_address;
+use super::{ErrorKind, SqlError, Target, TlsMode, errors, library_error};
 use crate::sys::library::Library;
-use crate::sys::resolve;
 use functions::Libpq;
 use session::Session;
 use std::ffi::CStr;
-use std::net::IpAddr;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The name has been the same since PostgreSQL 8.2.
 const LIBPQ: &CStr = c"libpq.so.5";
@@ -59,37 +58,9 @@ fn forget_environment() {
 pub(super) fn connect(target: &Target) -> Result<Session, SqlError> {
     let library = library()?;
     let deadline = Instant::now() + target.connect_timeout;
-    let addresses = addresses(target)?;
-    let mut left = addresses.len();
-    let mut last = SqlError::new(ErrorKind::Lost, format!("{} has no address", place(target)));
-    for address in addresses {
-        // One that is silent leaves the others their share.
-        let share = remaining(deadline) / u32::try_from(left).unwrap_or(1).max(1);
-        left -= 1;
-        let parameters = parameters::of(target, address)?;
-        match Session::start(library, &parameters, target, Instant::now() + share) {
-            Err(error) if matches!(error.kind, ErrorKind::Lost | ErrorKind::TooSlow) => last = error,
-            done => return done,
-        }
-    }
-    Err(last)
-}
-
-/// The addresses of a host that is a name, to be tried one after the other: libpq would wait for the first that is silent
-/// for ever. `None` is where libpq needs none.
-fn addresses(target: &Target) -> Result<Vec<Option<IpAddr>>, SqlError> {
-    let name =
-        target.host.as_deref().filter(|host| !host.starts_with('/') && host.parse::<IpAddr>().is_err());
-    let Some(name) = name else { return Ok(vec![None]) };
-    let found = resolve::addresses(name, "0").map_err(|reason| {
-        SqlError::new(ErrorKind::Lost, format!("{}: {}", place(target), errors::clean(reason.as_bytes())))
-    })?;
-    Ok(found.iter().map(|address| Some(address.ip())).collect())
-}
-
-/// What is left of the time.
-fn remaining(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
+    at_each_address(target, deadline, |address, deadline| {
+        Session::start(library, &parameters::of(target, address)?, target, deadline)
+    })
 }
 
 /// What it means that a connection could not be made, by what libpq says, in English since no process of the daemon has a
@@ -192,14 +163,5 @@ mod failure_tests {
         assert!(explained("SSL error: EVP lib", &target).contains("none of the system's"));
         target.tls = on(TlsFiles { unverified: true, ..TlsFiles::default() });
         assert_eq!(explained("SSL error: EVP lib", &target), "SSL error: EVP lib");
-    }
-
-    #[test]
-    fn a_host_that_is_an_address_or_a_socket_is_looked_up_nowhere() {
-        for host in [None, Some("192.0.2.1"), Some("::1"), Some("/run/postgresql")] {
-            let mut target = target(Engine::Postgresql);
-            target.host = host.map(str::to_owned);
-            assert_eq!(addresses(&target).unwrap(), [None], "{host:?}");
-        }
     }
 }

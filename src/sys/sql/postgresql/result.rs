@@ -2,10 +2,13 @@
 
 use super::functions::*;
 use crate::secret::Secret;
-use crate::sys::sql::{c_text, errors};
+use crate::sys::sql::{SqlError, c_text, errors, length_of_value};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use zeroize::Zeroize;
+
+/// The values of a row; `None` for NULL.
+pub(super) type Row = Vec<Option<Secret>>;
 
 /// What PQgetResult has given.
 pub(super) struct PgResult {
@@ -59,10 +62,13 @@ impl PgResult {
     }
 
     /// The values of the first row, which are wiped where they were; `None` without one.
-    pub(super) fn take_row(&mut self) -> Option<Vec<Option<Secret>>> {
+    ///
+    /// # Errors
+    /// When one is too long.
+    pub(super) fn take_row(&mut self) -> Result<Option<Row>, SqlError> {
         // SAFETY: as above.
         let rows = unsafe { (self.library.PQntuples)(self.raw.as_ptr()) };
-        (rows > 0).then(|| (0..self.width()).map(|column| self.take_value(column)).collect())
+        (rows > 0).then(|| (0..self.width()).map(|column| self.take_value(column)).collect()).transpose()
     }
 
     fn width(&self) -> c_int {
@@ -71,25 +77,25 @@ impl PgResult {
     }
 
     /// One value of the first row, which there is.
-    fn take_value(&mut self, column: c_int) -> Option<Secret> {
+    fn take_value(&mut self, column: c_int) -> Result<Option<Secret>, SqlError> {
         let (library, raw) = (self.library, self.raw.as_ptr());
         // SAFETY: as above; row and column are ones that it has.
         let (is_null, length, value) = unsafe {
             let length = (library.PQgetlength)(raw, 0, column);
             ((library.PQgetisnull)(raw, 0, column) != 0, length, (library.PQgetvalue)(raw, 0, column))
         };
-        let length = usize::try_from(length).ok()?;
         if is_null || value.is_null() {
-            return None;
+            return Ok(None);
         }
+        let length = length_of_value(length)?;
         if length == 0 {
-            return Some(Secret::default());
+            return Ok(Some(Secret::default()));
         }
         // SAFETY: so many bytes are there, in memory of the result's own that nobody else looks at.
         let bytes = unsafe { std::slice::from_raw_parts_mut(value.cast::<u8>(), length) };
         let copy = Secret::copy_of(bytes);
         bytes.zeroize();
-        Some(copy)
+        Ok(Some(copy))
     }
 }
 

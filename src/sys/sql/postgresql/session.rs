@@ -2,11 +2,12 @@
 
 use super::functions::*;
 use super::parameters::Parameters;
-use super::result::PgResult;
-use super::{explained, kind_of_failure, remaining};
+use super::result::{PgResult, Row};
+use super::{explained, kind_of_failure};
 use crate::sys::descriptor;
 use crate::sys::sql::{
-    Answer, Connection, ErrorKind, MOST_ROWS, Question, SqlError, Target, c_text, errors, place, text_for_c,
+    Answer, Connection, ErrorKind, MOST_ROWS, Question, SqlError, Target, c_text, errors, place, remaining,
+    text_for_c,
 };
 use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -100,7 +101,7 @@ impl Session {
                 Err(error) => return Err(SqlError::new(ErrorKind::Lost, format!("{}: {error}", self.place))),
             }
         }
-        Err(SqlError::new(ErrorKind::TooSlow, format!("{} did not answer in time", self.place)))
+        Err(SqlError::silent(&self.place))
     }
 
     fn is_connected(&self) -> bool {
@@ -169,11 +170,8 @@ impl Session {
         while let Some(mut result) = self.next_result(deadline)? {
             match (result.status(), &mut answer) {
                 (PGRES_SINGLE_TUPLE | PGRES_TUPLES_OK, Err(_)) => {
-                    answer = Ok(Answer {
-                        columns: result.columns(),
-                        first_row: result.take_row(),
-                        has_more_rows: false,
-                    });
+                    let first_row = self.take_row(&mut result)?;
+                    answer = Ok(Answer { columns: result.columns(), first_row, has_more_rows: false });
                 }
                 (PGRES_SINGLE_TUPLE, Ok(answer)) => answer.has_more_rows = true,
                 (PGRES_TUPLES_OK | PGRES_COMMAND_OK | PGRES_EMPTY_QUERY, _) => {}
@@ -190,6 +188,14 @@ impl Session {
             }
         }
         answer
+    }
+
+    /// The row of a result. One that nobody can use leaves the rest of its answer where it is.
+    fn take_row(&mut self, result: &mut PgResult) -> Result<Option<Row>, SqlError> {
+        result.take_row().map_err(|error| {
+            self.is_out_of_step = true;
+            SqlError::new(error.kind, format!("{}: {}", self.place, error.text))
+        })
     }
 
     /// Why the server does not answer the question.
