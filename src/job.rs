@@ -3,7 +3,7 @@
 
 mod gssapi;
 
-pub use gssapi::{ConversationId, GssapiStep, GssapiToken};
+pub use gssapi::{ConversationId, GssapiStep, GssapiToken, Layer, SecurityProperties};
 
 use crate::credentials::Credentials;
 use crate::outcome::Verdict;
@@ -72,6 +72,9 @@ impl Errand {
     /// Why it may take long, for the log: a phrase that goes on with what was not done in time.
     pub fn why_late(&self) -> &'static str {
         match self {
+            Self::Gssapi(GssapiStep::Wrap { .. } | GssapiStep::Unwrap { .. }) => {
+                "what protects it by SASL waits for a worker of this daemon"
+            }
             Self::Gssapi(_) => {
                 "its login by GSSAPI waits for Kerberos, and no server (KDC) that krb5.conf leads to answers"
             }

@@ -6,6 +6,7 @@ use super::{LARGEST_MESSAGE, largest_request};
 use crate::config::Limits;
 use crate::job::JobId;
 use crate::job::{ConversationId, Digest, Errand, ErrandResult, GssapiStep, GssapiToken};
+use crate::job::{Layer, SecurityProperties};
 use crate::secret::Secret;
 use std::net::SocketAddr;
 
@@ -19,6 +20,8 @@ const DERIVE_KEY: u64 = 2;
 const GSSAPI_BEGIN: u64 = 3;
 const GSSAPI_ANSWER: u64 = 4;
 const GSSAPI_LAYER: u64 = 5;
+const GSSAPI_WRAP: u64 = 6;
+const GSSAPI_UNWRAP: u64 = 7;
 
 const ADDRESSES: u64 = 0;
 const PASSWORD_CHECKED: u64 = 1;
@@ -61,21 +64,31 @@ pub(super) fn encode_errand(job: JobId, errand: &Errand) -> Secret {
                 .string(salt)
                 .number(u64::from(*rounds))
         }
-        Errand::Gssapi(step) => write_step(Writer::new(ERRAND, 64 + step.size()).number(job.0), step),
+        Errand::Gssapi(step) => write_step(Writer::new(ERRAND, 96 + step.size()).number(job.0), step),
     }
     .finish()
 }
 
 fn write_step(writer: Writer, step: &GssapiStep) -> Writer {
     match step {
-        GssapiStep::Begin { service, principal } => {
-            writer.number(GSSAPI_BEGIN).string(service.as_bytes()).string(principal.as_bytes())
-        }
+        GssapiStep::Begin { service, principal, properties } => writer
+            .number(GSSAPI_BEGIN)
+            .string(service.as_bytes())
+            .string(principal.as_bytes())
+            .number(u64::from(properties.min_ssf))
+            .number(u64::from(properties.max_ssf))
+            .flag(properties.is_private),
         GssapiStep::Answer { conversation, token } => {
             writer.number(GSSAPI_ANSWER).number(conversation.0).string(token.as_bytes())
         }
         GssapiStep::ChooseLayer { conversation, offer, acts_as } => {
             writer.number(GSSAPI_LAYER).number(conversation.0).string(offer.as_bytes()).string(acts_as)
+        }
+        GssapiStep::Wrap { conversation, message } => {
+            writer.number(GSSAPI_WRAP).number(conversation.0).string(message.as_bytes())
+        }
+        GssapiStep::Unwrap { conversation, frames } => {
+            writer.number(GSSAPI_UNWRAP).number(conversation.0).string(frames.as_bytes())
         }
     }
 }
@@ -93,19 +106,28 @@ pub(super) fn decode_errand(reader: &mut Reader<'_>) -> Result<Errand, Malformed
             salt: reader.string()?.to_vec(),
             rounds: u32::try_from(reader.number()?).map_err(|_| Malformed)?,
         },
-        GSSAPI_BEGIN => {
-            Errand::Gssapi(GssapiStep::Begin { service: reader.text()?, principal: reader.text()? })
-        }
-        GSSAPI_ANSWER => Errand::Gssapi(GssapiStep::Answer {
-            conversation: ConversationId(reader.number()?),
-            token: Secret::copy_of(reader.string()?),
-        }),
-        GSSAPI_LAYER => Errand::Gssapi(GssapiStep::ChooseLayer {
-            conversation: ConversationId(reader.number()?),
-            offer: Secret::copy_of(reader.string()?),
-            acts_as: reader.string()?.to_vec(),
-        }),
-        _ => return Err(Malformed),
+        step => Errand::Gssapi(decode_step(step, reader)?),
+    })
+}
+
+fn decode_step(step: u64, reader: &mut Reader<'_>) -> Result<GssapiStep, Malformed> {
+    if step == GSSAPI_BEGIN {
+        let (service, principal) = (reader.text()?, reader.text()?);
+        let mut ssf = || u32::try_from(reader.number()?).map_err(|_| Malformed);
+        let (min_ssf, max_ssf) = (ssf()?, ssf()?);
+        let properties = SecurityProperties { min_ssf, max_ssf, is_private: reader.flag()? };
+        return Ok(GssapiStep::Begin { service, principal, properties });
+    }
+    if ![GSSAPI_ANSWER, GSSAPI_LAYER, GSSAPI_WRAP, GSSAPI_UNWRAP].contains(&step) {
+        return Err(Malformed);
+    }
+    let conversation = ConversationId(reader.number()?);
+    let bytes = Secret::copy_of(reader.string()?);
+    Ok(match step {
+        GSSAPI_ANSWER => GssapiStep::Answer { conversation, token: bytes },
+        GSSAPI_WRAP => GssapiStep::Wrap { conversation, message: bytes },
+        GSSAPI_UNWRAP => GssapiStep::Unwrap { conversation, frames: bytes },
+        _ => GssapiStep::ChooseLayer { conversation, offer: bytes, acts_as: reader.string()?.to_vec() },
     })
 }
 
@@ -125,9 +147,12 @@ pub(super) fn encode_result(job: JobId, result: &ErrandResult) -> Secret {
                 format!("the Kerberos token has {} bytes, which is more than is sent", token.token.len());
             writer.number(FAILED).string(cut(&reason))
         }
-        ErrandResult::Gssapi(GssapiToken { conversation, token, is_established }) => {
-            writer.number(GSSAPI).number(conversation.0).string(token.as_bytes()).flag(*is_established)
-        }
+        ErrandResult::Gssapi(GssapiToken { conversation, token, is_established, layer }) => writer
+            .number(GSSAPI)
+            .number(conversation.0)
+            .string(token.as_bytes())
+            .flag(*is_established)
+            .number(number_of_layer(*layer)),
         ErrandResult::Failed(reason) => writer.number(FAILED).string(cut(reason)),
     }
     .finish()
@@ -142,6 +167,7 @@ pub(super) fn decode_result(reader: &mut Reader<'_>) -> Result<ErrandResult, Mal
             conversation: ConversationId(reader.number()?),
             token: Secret::copy_of(reader.string()?),
             is_established: reader.flag()?,
+            layer: layer_of(reader.number()?)?,
         }),
         FAILED => ErrandResult::Failed(reader.text()?),
         _ => return Err(Malformed),
@@ -162,6 +188,21 @@ fn number_of(digest: Digest) -> u64 {
         Digest::Sha256 => 256,
         Digest::Sha512 => 512,
     }
+}
+
+fn number_of_layer(layer: Layer) -> u64 {
+    match layer {
+        Layer::None => 0,
+        Layer::Integrity => 1,
+        Layer::Confidentiality => 2,
+    }
+}
+
+fn layer_of(number: u64) -> Result<Layer, Malformed> {
+    [Layer::None, Layer::Integrity, Layer::Confidentiality]
+        .into_iter()
+        .find(|layer| number_of_layer(*layer) == number)
+        .ok_or(Malformed)
 }
 
 fn digest_of(number: u64) -> Result<Digest, Malformed> {
@@ -192,6 +233,7 @@ mod tests {
             Errand::Gssapi(GssapiStep::Begin {
                 service: "ldap@ldap.example.org".into(),
                 principal: "mail".into(),
+                properties: SecurityProperties { min_ssf: 1, max_ssf: u32::MAX, is_private: true },
             }),
             Errand::Gssapi(GssapiStep::Answer {
                 conversation: ConversationId(7 << 32),
@@ -202,6 +244,8 @@ mod tests {
                 offer: secret("offer"),
                 acts_as: b"dn:cn=x".to_vec(),
             }),
+            Errand::Gssapi(GssapiStep::Wrap { conversation: ConversationId(8), message: secret("request") }),
+            Errand::Gssapi(GssapiStep::Unwrap { conversation: ConversationId(8), frames: secret("\u{1}x") }),
         ]
     }
 
@@ -217,6 +261,7 @@ mod tests {
                 conversation: ConversationId(7),
                 token: Secret::copy_of(b"\0token"),
                 is_established: true,
+                layer: Layer::Confidentiality,
             }),
             ErrandResult::Failed("no such host".into()),
         ]
@@ -259,7 +304,12 @@ mod tests {
         let token = |length: usize| {
             let mut token = Secret::default();
             token.resize(length);
-            let token = GssapiToken { conversation: ConversationId(7), token, is_established: false };
+            let token = GssapiToken {
+                conversation: ConversationId(7),
+                token,
+                is_established: false,
+                layer: Layer::None,
+            };
             FromWorker::Answer(JobId(5), Answer::Errand(ErrandResult::Gssapi(token))).encode()
         };
         let arrived = |message: Secret| FromWorker::decode(message.as_bytes()).ok().unwrap();

@@ -1,7 +1,7 @@
 //! GSSAPI as a SASL mechanism: RFC 4752, the client's side. A worker makes what is said; here is what it means.
 #![forbid(unsafe_code)]
 
-use crate::job::{ConversationId, Errand, GssapiStep, GssapiToken};
+use crate::job::{ConversationId, Errand, GssapiStep, GssapiToken, Layer, SecurityProperties};
 use crate::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -27,14 +27,20 @@ enum Turn {
     /// A worker, which was asked to choose a layer.
     Choice,
     /// Nobody: our choice says everything.
-    Said,
+    Said(ConversationId, Layer),
 }
 
 impl Client {
     /// Begins with the server of that name, as `principal`, or the first of the keytab or cache if it is empty; what a worker
-    /// is to do comes with it.
-    pub fn begin(host: &str, principal: &str, acts_as: &[u8]) -> (Self, Errand) {
-        let step = GssapiStep::Begin { service: service_at(host), principal: principal.to_owned() };
+    /// is to do comes with it. What follows may be protected as `properties` say.
+    pub fn begin(
+        host: &str,
+        principal: &str,
+        acts_as: &[u8],
+        properties: SecurityProperties,
+    ) -> (Self, Errand) {
+        let (service, principal) = (service_at(host), principal.to_owned());
+        let step = GssapiStep::Begin { service, principal, properties };
         (Self { acts_as: acts_as.to_vec(), turn: Turn::Worker, tokens: 0 }, Errand::Gssapi(step))
     }
 
@@ -56,7 +62,7 @@ impl Client {
                 let acts_as = self.acts_as.clone();
                 (Turn::Choice, GssapiStep::ChooseLayer { conversation, offer: message, acts_as })
             }
-            Turn::Worker | Turn::Choice | Turn::Said => {
+            Turn::Worker | Turn::Choice | Turn::Said(..) => {
                 return Err("the server goes on with GSSAPI out of turn".to_owned());
             }
         };
@@ -72,8 +78,8 @@ impl Client {
         self.turn = match self.turn {
             Turn::Worker if made.is_established => Turn::Offer(made.conversation),
             Turn::Worker => Turn::Server(made.conversation),
-            Turn::Choice => Turn::Said,
-            Turn::Server(_) | Turn::Offer(_) | Turn::Said => {
+            Turn::Choice => Turn::Said(made.conversation, made.layer),
+            Turn::Server(_) | Turn::Offer(_) | Turn::Said(..) => {
                 return Err("a Kerberos token came that nobody had asked for".to_owned());
             }
         };
@@ -86,8 +92,16 @@ impl Client {
     /// When it has not: whoever answers is not the server.
     pub fn handle_success(&self) -> Result<(), String> {
         match self.turn {
-            Turn::Said => Ok(()),
+            Turn::Said(..) => Ok(()),
             _ => Err("the server accepts a login that has proved nothing".to_owned()),
+        }
+    }
+
+    /// By which login what follows is protected; `None` where it is not.
+    pub fn protected_by(&self) -> Option<ConversationId> {
+        match self.turn {
+            Turn::Said(conversation, Layer::Integrity | Layer::Confidentiality) => Some(conversation),
+            _ => None,
         }
     }
 }
@@ -109,22 +123,27 @@ mod tests {
 
     const NUMBER: ConversationId = ConversationId(7);
 
+    const PROPERTIES: SecurityProperties =
+        SecurityProperties { min_ssf: 1, max_ssf: u32::MAX, is_private: false };
+
     fn made(token: &[u8], is_established: bool) -> GssapiToken {
-        GssapiToken { conversation: NUMBER, token: Secret::copy_of(token), is_established }
+        let token = Secret::copy_of(token);
+        GssapiToken { conversation: NUMBER, token, is_established, layer: Layer::None }
     }
 
     /// One that has said its first token.
     fn waiting() -> Client {
-        let (mut client, _) = Client::begin("ldap.example.org", "", b"dn:cn=mail");
+        let (mut client, _) = Client::begin("ldap.example.org", "", b"dn:cn=mail", PROPERTIES);
         assert_eq!(client.handle_token(made(b"first", false)).unwrap().as_bytes(), b"first");
         client
     }
 
     #[test]
     fn a_login_has_a_token_an_answer_and_a_choice_and_only_then_it_counts() {
-        let (mut client, errand) = Client::begin("ldap.example.org", "mail", b"dn:cn=mail");
-        let Errand::Gssapi(GssapiStep::Begin { service, principal }) = errand else { panic!() };
+        let (mut client, errand) = Client::begin("ldap.example.org", "mail", b"dn:cn=mail", PROPERTIES);
+        let Errand::Gssapi(GssapiStep::Begin { service, principal, properties }) = errand else { panic!() };
         assert_eq!((service.as_str(), principal.as_str()), ("ldap@ldap.example.org", "mail"));
+        assert_eq!(properties, PROPERTIES);
         assert_eq!(client.handle_token(made(b"first", false)).unwrap().as_bytes(), b"first");
         assert!(client.handle_success().is_err());
         let errand = client.handle_challenge(b"proof");
@@ -141,11 +160,25 @@ mod tests {
         assert!(client.handle_success().is_err(), "the offer has not been looked at");
         assert_eq!(client.handle_token(made(b"choice", true)).unwrap().as_bytes(), b"choice");
         assert_eq!(client.handle_success(), Ok(()));
+        assert_eq!(client.protected_by(), None);
+    }
+
+    #[test]
+    fn what_follows_is_protected_when_a_layer_was_chosen_and_not_before() {
+        for layer in [Layer::Integrity, Layer::Confidentiality] {
+            let mut client = waiting();
+            client.handle_challenge(b"proof").unwrap();
+            client.handle_token(made(b"", true)).unwrap();
+            client.handle_challenge(b"offer").unwrap();
+            assert_eq!(client.protected_by(), None);
+            client.handle_token(GssapiToken { layer, ..made(b"choice", true) }).unwrap();
+            assert_eq!(client.protected_by(), Some(NUMBER));
+        }
     }
 
     #[test]
     fn whoever_speaks_out_of_turn_is_not_listened_to() {
-        let (mut client, _) = Client::begin("ldap.example.org", "", b"");
+        let (mut client, _) = Client::begin("ldap.example.org", "", b"", PROPERTIES);
         assert!(client.handle_challenge(b"before our first token").is_err());
         let mut client = waiting();
         assert!(client.handle_token(made(b"nobody asked", true)).is_err());

@@ -15,6 +15,7 @@ pub mod ldap_conf;
 pub mod message;
 pub mod named;
 pub mod pools;
+pub mod protected;
 pub mod question;
 pub mod referral;
 pub mod response;
@@ -168,7 +169,7 @@ impl Protocol for Ldap {
         let tls = known.as_ref().map_or(TlsMode::StartTls, |server| server.tls);
         let is_private = known.as_ref().is_some_and(Server::is_private);
         let host = known.as_ref().and_then(Server::host).unwrap_or("localhost");
-        LdapSession::new(tls == TlsMode::StartTls, self.pools.account(pool))
+        LdapSession::new(tls == TlsMode::StartTls, self.pools.account(pool, is_private))
             .of_server(server, host)
             .with_referrals(self.pools.follows(pool))
             .choosing(self.pools.choice(pool), is_private)

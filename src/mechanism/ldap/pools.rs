@@ -40,7 +40,7 @@ type CredentialScope = (Rc<Account>, Rc<TlsSettings>);
 #[derive(Clone)]
 struct Entry {
     pool: Rc<PoolSettings>,
-    /// `None` for binds of users.
+    /// Who binds before the first question.
     account: Option<Rc<Account>>,
     /// The SASL mechanisms of these binds.
     choice: Option<Choice>,
@@ -88,7 +88,8 @@ impl Pools {
         servers.rotate_left(server);
         let pool =
             PoolSettings { order: ServerOrder::Listed, ..self.make(settings, servers, Sharing::Sequential) };
-        self.find(pool, Binds::default(), settings.referrals.follow)
+        let binds = Binds { account: protector(settings), choice: None };
+        self.find(pool, binds, settings.referrals.follow)
     }
 
     /// The pool of that number; numbers are only given out here, so a strange one gets a pool without servers.
@@ -99,9 +100,13 @@ impl Pools {
             .map_or_else(|| Rc::clone(&self.nowhere), |entry| Rc::clone(&entry.pool))
     }
 
-    /// Who binds on its connections before the first question; `None` when the questions are binds.
-    pub fn account(&self, id: PoolId) -> Option<Rc<Account>> {
-        self.entries.borrow().get(id.0).and_then(|entry| entry.account.clone())
+    /// Who binds on its connections before the first question; `None` when the questions are binds, unless it is to protect these.
+    /// `is_private`: nobody can listen there, by TLS or on a unix socket.
+    pub fn account(&self, id: PoolId, is_private: bool) -> Option<Rc<Account>> {
+        let entries = self.entries.borrow();
+        let entry = entries.get(id.0)?;
+        let is_of_users = entry.pool.sharing == Sharing::Sequential;
+        entry.account.clone().filter(|_| !(is_of_users && is_private))
     }
 
     /// The SASL mechanisms to choose from when a connection opens; `None` where there is no choice.
@@ -132,7 +137,7 @@ impl Pools {
             Method::SaslBind(choice) => Some(choice.clone()),
             Method::Bind(_) | Method::Custom(..) | Method::FastBind(_) => None,
         };
-        let binds = Binds { account: None, choice: of_users };
+        let binds = Binds { account: protector(settings), choice: of_users };
         Place {
             search: self.find(pool(Sharing::Pipelined(SEARCHES_TOGETHER)), searches, follows),
             bind: self.find(pool(Sharing::Sequential), binds, follows),
@@ -180,6 +185,12 @@ impl Pools {
             entries.len() - 1
         }))
     }
+}
+
+/// Who binds before users do, so that their passwords go through what protects his login. It stays when somebody else binds: RFC 4422,
+/// section 3.7, and \[MS-ADTS\], 5.1.1.1.2 and 5.1.2.1.
+fn protector(settings: &Settings) -> Option<Rc<Account>> {
+    Some(&settings.account).filter(|account| account.protects()).map(Rc::clone)
 }
 
 fn pool_of(network: &NetworkSettings, servers: Vec<Server>, sharing: Sharing) -> PoolSettings {

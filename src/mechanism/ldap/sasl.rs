@@ -5,14 +5,14 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
-pub use identity::{Identity, Options};
+pub use identity::{ANY_STRENGTH, Identity, Options};
 
 use super::digest_md5;
 use super::gssapi;
 use super::saslprep::prepared;
 use super::scram::{Challenge, Client, Verification, fresh_nonce};
 use crate::hash::{Hash, hmac};
-use crate::job::{Digest, Errand, ErrandResult};
+use crate::job::{ConversationId, Digest, Errand, ErrandResult};
 use crate::secret::Secret;
 use std::rc::Rc;
 
@@ -108,11 +108,16 @@ pub enum Next {
 }
 
 impl Dialogue {
-    /// Begins with the server of that name; the second is what comes first.
+    /// Begins with the server of that name; the second is what comes first. `is_private`: nobody can listen, by TLS or on a unix socket.
     ///
     /// # Errors
     /// When there are no random bytes; the sentence is for the log.
-    pub fn begin(mechanism: Mechanism, identity: Rc<Identity>, host: &str) -> Result<(Self, Next), String> {
+    pub fn begin(
+        mechanism: Mechanism,
+        identity: Rc<Identity>,
+        host: &str,
+        is_private: bool,
+    ) -> Result<(Self, Next), String> {
         let (state, next) = match mechanism {
             Mechanism::External => (State::Said, Next::Say(Some(Secret::copy_of(&identity.acts_as)))),
             Mechanism::Plain => (State::Said, Next::Say(Some(plain(&identity)))),
@@ -124,8 +129,10 @@ impl Dialogue {
             }
             Mechanism::DigestMd5 | Mechanism::CramMd5 => (State::Silent, Next::Say(None)),
             Mechanism::Gssapi => {
+                let options = &identity.options;
+                let properties = options.security_properties(is_private);
                 let (client, errand) =
-                    gssapi::Client::begin(host, &identity.options.principal, &identity.acts_as);
+                    gssapi::Client::begin(host, &options.principal, &identity.acts_as, properties);
                 (State::Gssapi(client), Next::Work(errand))
             }
         };
@@ -135,6 +142,14 @@ impl Dialogue {
     /// How.
     pub fn mechanism(&self) -> Mechanism {
         self.mechanism
+    }
+
+    /// By which login what follows is protected; `None` where it is not.
+    pub fn protected_by(&self) -> Option<ConversationId> {
+        match &self.state {
+            State::Gssapi(client) => client.protected_by(),
+            _ => None,
+        }
     }
 
     /// Takes a message of a server that wants to go on.

@@ -2,17 +2,19 @@
 //!
 //! `opening` leads up to the first question: StartTLS and the bind of the service account. `asking` are the
 //! questions themselves, many at a time on a connection that only searches; `progress` is what is known of answers
-//! that are not complete.
+//! that are not complete; `protection` is what GSSAPI does for all of that after the bind.
 #![forbid(unsafe_code)]
 
 mod asking;
 mod opening;
 mod progress;
+mod protection;
 #[cfg(test)]
 mod tests;
 
 use super::ber;
 use super::message::{Operation, Request};
+use super::protected::Protected;
 use super::question::{Answer, Question};
 use super::response::{Body, NOTICE_OF_DISCONNECTION, Response, ResponseError};
 use super::sasl::Mechanism;
@@ -47,6 +49,8 @@ pub struct LdapSession {
     begun: VecDeque<QuestionId>,
     /// The SASL mechanism that was chosen when the connection was opened.
     chosen: Option<Mechanism>,
+    /// What protects the connection since the account's bind.
+    protected: Option<Protected>,
     /// What has come of a message that is not whole yet.
     input: Secret,
     output: Secret,
@@ -79,6 +83,7 @@ impl LdapSession {
             abandoned: VecDeque::new(),
             begun: VecDeque::new(),
             chosen: None,
+            protected: None,
             input: Secret::default(),
             output: Secret::default(),
             events: VecDeque::new(),
@@ -113,14 +118,19 @@ impl LdapSession {
     /// Puts a request into the output, and gives its number.
     fn send(&mut self, request: &Request<'_>) -> i32 {
         let number = self.next_number();
-        request.write(number, &mut self.output);
+        request.write(number, self.sayings());
         number
     }
 
     fn send_operation(&mut self, operation: &Operation) -> i32 {
         let number = self.next_number();
-        operation.write(number, &mut self.output);
+        operation.write(number, self.sayings());
         number
+    }
+
+    /// Where to put what is said to the server.
+    fn sayings(&mut self) -> &mut Secret {
+        self.protected.as_mut().map_or(&mut self.output, Protected::outgoing)
     }
 
     fn next_number(&mut self) -> i32 {
@@ -132,10 +142,36 @@ impl LdapSession {
         }
     }
 
-    /// Takes one message after another from the front of `bytes`, and gives the length of what was taken.
+    /// Takes what has come in the clear, or was opened.
+    fn take_clear(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let was_protected = self.protected.is_some();
+        let mut input = std::mem::take(&mut self.input);
+        if input.is_empty() {
+            let taken = self.take_messages(bytes)?;
+            input.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+        } else {
+            input.extend_from_slice(bytes);
+            let taken = self.take_messages(input.as_bytes())?;
+            if taken > 0 {
+                input = Secret::copy_of(input.as_bytes().get(taken..).unwrap_or_default());
+            }
+        }
+        if self.protected.is_some() != was_protected {
+            return self.take_protected(input.as_bytes());
+        }
+        if self.phase != Phase::Over {
+            self.note_begun(input.as_bytes());
+            self.input = input;
+        }
+        Ok(())
+    }
+
+    /// Takes one message after another from the front of `bytes`, and gives the length of what was taken. What is behind the end of a bind
+    /// that protects the connection is not in the clear.
     fn take_messages(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
+        let was_protected = self.protected.is_some();
         let mut taken = 0;
-        while self.phase != Phase::Over {
+        while self.phase != Phase::Over && self.protected.is_some() == was_protected {
             let rest = bytes.get(taken..).unwrap_or_default();
             let Some(length) = ber::message_length(rest).map_err(|error| nonsense(error.into()))? else {
                 break;
@@ -202,32 +238,18 @@ impl Session for LdapSession {
         if self.phase == Phase::Opening && self.opening.is_securing() && !bytes.is_empty() {
             return self.fail(unexpected(opening::IN_CLEAR));
         }
-        let mut input = std::mem::take(&mut self.input);
-        let taken = if input.is_empty() {
-            self.take_messages(bytes)
-                .map(|taken| input.extend_from_slice(bytes.get(taken..).unwrap_or_default()))
-        } else {
-            input.extend_from_slice(bytes);
-            self.take_messages(input.as_bytes()).map(|taken| {
-                if taken > 0 {
-                    input = Secret::copy_of(input.as_bytes().get(taken..).unwrap_or_default());
-                }
-            })
+        let taken = match self.protected {
+            Some(_) => self.take_protected(bytes),
+            None => self.take_clear(bytes),
         };
-        match taken {
-            Ok(()) if self.phase != Phase::Over => {
-                self.note_begun(input.as_bytes());
-                self.input = input;
-            }
-            Ok(()) => {}
-            Err(failure) => self.fail(failure),
-        }
+        taken.unwrap_or_else(|failure| self.fail(failure));
     }
 
     fn handle_end(&mut self) {}
 
     fn handle_errand(&mut self, result: ErrandResult) {
         let taken = match self.phase {
+            Phase::Ready if self.protected.is_some() => self.take_work_for_connection(result),
             Phase::Opening => self.take_work_for_account(result),
             Phase::Ready => self.take_work_for_user(result),
             Phase::Over => Ok(()),
@@ -236,19 +258,24 @@ impl Session for LdapSession {
     }
 
     fn ask(&mut self, id: QuestionId, question: &Question) {
-        self.put(id, question).unwrap_or_else(|failure| self.fail(failure));
+        let put = self.put(id, question).and_then(|()| self.go_on_protected());
+        put.unwrap_or_else(|failure| self.fail(failure));
     }
 
     fn abandon(&mut self, id: QuestionId) {
         self.call_off(id);
+        self.go_on_protected().unwrap_or_else(|failure| self.fail(failure));
     }
 
     fn next_begun(&mut self) -> Option<QuestionId> {
         self.begun.pop_front()
     }
 
+    /// Where the connection is protected nobody waits for a worker to say so: RFC 4511, section 4.3, lets it just end.
     fn say_goodbye(&mut self) {
-        self.send(&Request::Unbind);
+        if self.protected.is_none() {
+            self.send(&Request::Unbind);
+        }
     }
 
     fn output(&mut self) -> &mut Secret {

@@ -111,8 +111,8 @@ pub enum SessionEvent<Answer> {
     Ready,
     /// The output is written, then TLS begins on this connection.
     StartTls,
-    /// A worker is to do something: while the session is not ready yet, or for the one question of a connection that
-    /// carries one at a time. No other is asked there before the answer.
+    /// A worker is to do something: while the session is not ready yet, for the one question of a connection that
+    /// carries one at a time, or for whatever is said on a connection that the worker protects. A session has one at a time.
     Errand(Errand),
     /// A question is decided. With a [`Failure`] the connection is sound, but this server cannot answer.
     Answered(QuestionId, Result<Answer, Failure>),

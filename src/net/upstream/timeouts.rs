@@ -30,7 +30,9 @@ impl UpstreamManager {
             State::Asked { connection, at, .. } => {
                 let time = Seconds(question.due.saturating_duration_since(at));
                 let server = self.server_asked(connection);
-                let reason = format!("no answer from {server} within {time}");
+                let waits = self.connections.get(&connection).and_then(|known| known.waits_because);
+                let hint = waits.map(|reason| format!(": {reason}")).unwrap_or_default();
+                let reason = format!("no answer from {server} within {time}{hint}");
                 let failure = Failure::new(FailureKind::Unexpected, reason);
                 if over {
                     self.miss_deadline(id, connection, failure, now);

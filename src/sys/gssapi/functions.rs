@@ -17,6 +17,7 @@ pub(super) type gss_name_t = *mut gss_name_struct;
 pub(super) type gss_OID = *mut gss_OID_desc;
 pub(super) type gss_OID_set = *mut gss_OID_set_desc_struct;
 pub(super) type gss_buffer_t = *mut gss_buffer_desc;
+pub(super) type gss_buffer_set_t = *mut gss_buffer_set_desc;
 pub(super) type gss_const_key_value_set_t = *const gss_key_value_set_desc;
 /// Always null here.
 pub(super) type gss_channel_bindings_t = *mut c_void;
@@ -38,6 +39,13 @@ impl gss_buffer_desc {
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self { length: bytes.len(), value: bytes.as_ptr().cast_mut().cast() }
     }
+}
+
+/// Several of the library's, which frees them together.
+#[repr(C)]
+pub(super) struct gss_buffer_set_desc {
+    pub(super) count: usize,
+    pub(super) elements: *mut gss_buffer_desc,
 }
 
 /// An object identifier: the bytes of its DER, without tag and length.
@@ -79,6 +87,9 @@ functions! {
         fn gss_delete_sec_context(*mut OM_uint32, *mut gss_ctx_id_t, gss_buffer_t) -> OM_uint32;
         fn gss_unwrap(*mut OM_uint32, gss_ctx_id_t, gss_buffer_t, gss_buffer_t, *mut c_int, *mut u32) -> OM_uint32;
         fn gss_wrap(*mut OM_uint32, gss_ctx_id_t, c_int, u32, gss_buffer_t, *mut c_int, gss_buffer_t) -> OM_uint32;
+        fn gss_wrap_size_limit(*mut OM_uint32, gss_ctx_id_t, c_int, u32, OM_uint32, *mut OM_uint32) -> OM_uint32;
+        fn gss_inquire_sec_context_by_oid(*mut OM_uint32, gss_ctx_id_t, gss_OID, *mut gss_buffer_set_t) -> OM_uint32;
+        fn gss_release_buffer_set(*mut OM_uint32, *mut gss_buffer_set_t) -> OM_uint32;
         fn gss_release_buffer(*mut OM_uint32, gss_buffer_t) -> OM_uint32;
         fn gss_display_status(*mut OM_uint32, OM_uint32, c_int, gss_OID, *mut OM_uint32, gss_buffer_t) -> OM_uint32;
     }
@@ -90,6 +101,8 @@ pub(super) const KERBEROS_5: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 pub(super) const HOST_BASED_SERVICE: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04";
 /// `GSS_KRB5_NT_PRINCIPAL_NAME`, 1.2.840.113554.1.2.2.1: a principal as it is written.
 pub(super) const PRINCIPAL: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01";
+/// `GSS_C_SEC_CONTEXT_SASL_SSF`, 1.2.840.113554.1.2.2.5.15: how strong the encryption is, in four bytes.
+pub(super) const SASL_SSF: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x0f";
 
 /// Numbers of the headers.
 macro_rules! constants {
@@ -107,6 +120,7 @@ constants! {
     GSS_S_CONTINUE_NEEDED: OM_uint32 = 1;
     GSS_C_MUTUAL_FLAG: OM_uint32 = 2;
     GSS_C_SEQUENCE_FLAG: OM_uint32 = 8;
+    GSS_C_CONF_FLAG: OM_uint32 = 16;
     GSS_C_INTEG_FLAG: OM_uint32 = 32;
     GSS_C_INITIATE: c_int = 1;
     GSS_C_INDEFINITE: OM_uint32 = 0xffff_ffff;

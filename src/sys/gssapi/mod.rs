@@ -14,7 +14,7 @@ mod owned;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use context::Context;
+pub use context::{Context, Unwrapped};
 pub use credential::Credential;
 pub use error::GssapiError;
 pub use library::load;

@@ -2,8 +2,8 @@
 
 use super::error::GssapiError;
 use super::functions::{
-    GSS_S_COMPLETE, Gssapi, HOST_BASED_SERVICE, PRINCIPAL, gss_OID_desc, gss_buffer_desc, gss_cred_id_t,
-    gss_name_t,
+    GSS_S_COMPLETE, Gssapi, HOST_BASED_SERVICE, PRINCIPAL, gss_OID_desc, gss_buffer_desc, gss_buffer_set_t,
+    gss_cred_id_t, gss_name_t,
 };
 use std::ptr::null_mut;
 
@@ -59,5 +59,49 @@ impl Drop for Handle {
         let mut minor = 0;
         // SAFETY: it was made by this library and is given back once.
         unsafe { (self.gssapi.gss_release_cred)(&mut minor, &mut self.credential) };
+    }
+}
+
+/// What the library answers to a question about a context.
+pub(super) struct BufferSet {
+    gssapi: &'static Gssapi,
+    set: gss_buffer_set_t,
+}
+
+impl BufferSet {
+    pub(super) fn new(gssapi: &'static Gssapi) -> Self {
+        Self { gssapi, set: null_mut() }
+    }
+
+    /// For a call that puts the answer in.
+    pub(super) fn as_mut_ptr(&mut self) -> *mut gss_buffer_set_t {
+        &mut self.set
+    }
+
+    /// The first of its values; nothing, if there is none.
+    pub(super) fn first(&self) -> &[u8] {
+        if self.set.is_null() {
+            return &[];
+        }
+        // SAFETY: the library has made the set, which stays until it is given back, and says how many values it has.
+        let first = unsafe {
+            let set = &*self.set;
+            if set.count == 0 || set.elements.is_null() { None } else { set.elements.as_ref() }
+        };
+        match first {
+            // SAFETY: likewise each value, of which it says where it is and how many bytes it has.
+            Some(first) if !first.value.is_null() => unsafe {
+                std::slice::from_raw_parts(first.value.cast(), first.length)
+            },
+            _ => &[],
+        }
+    }
+}
+
+impl Drop for BufferSet {
+    fn drop(&mut self) {
+        let mut minor = 0;
+        // SAFETY: it was made by this library, or is null, which is fine too, and is given back once.
+        unsafe { (self.gssapi.gss_release_buffer_set)(&mut minor, &mut self.set) };
     }
 }

@@ -36,13 +36,20 @@ fn program() -> String {
 }
 
 /// Each structure with its size and the place of its last field.
-fn layouts() -> [(&'static str, usize, &'static str, usize); 4] {
+fn layouts() -> [(&'static str, usize, &'static str, usize); 5] {
     use super::functions::{
-        gss_OID_desc, gss_buffer_desc, gss_key_value_element_desc, gss_key_value_set_desc,
+        gss_OID_desc, gss_buffer_desc, gss_buffer_set_desc, gss_key_value_element_desc,
+        gss_key_value_set_desc,
     };
     use std::mem::{offset_of, size_of};
     [
         ("gss_buffer_desc", size_of::<gss_buffer_desc>(), "value", offset_of!(gss_buffer_desc, value)),
+        (
+            "gss_buffer_set_desc",
+            size_of::<gss_buffer_set_desc>(),
+            "elements",
+            offset_of!(gss_buffer_set_desc, elements),
+        ),
         ("gss_OID_desc", size_of::<gss_OID_desc>(), "elements", offset_of!(gss_OID_desc, elements)),
         (
             "gss_key_value_element_desc",
@@ -106,7 +113,8 @@ fn a_login_without_tickets_says_nothing_to_the_server() {
     let Ok(credential) = Credential::acquire("", "MEMORY:empty", Some("FILE:/nonexistent/keytab")) else {
         return;
     };
-    let mut context = Context::new(credential, "ldap@ldap.example.org").unwrap();
+    let mut context = Context::new(credential, "ldap@ldap.example.org", true).unwrap();
     assert!(context.step(b"").is_err() && !context.is_established());
-    assert!(context.wrap_message(b"x").is_err() && context.unwrap_message(b"x").is_err());
+    assert!(context.strength() == 0 && context.most_plain(4096, true).is_err());
+    assert!(context.wrap_message(b"x", false).is_err() && context.unwrap_message(b"x").is_err());
 }

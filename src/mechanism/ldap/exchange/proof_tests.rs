@@ -74,7 +74,7 @@ impl Talk {
     fn asked(&self) -> (Vec<(String, TlsMode)>, bool) {
         let pool = self.ldap.pool(self.pool());
         let servers = pool.servers.iter().map(|server| (address(&server.address), server.tls));
-        (servers.collect(), self.ldap.pools.account(self.pool()).is_some())
+        (servers.collect(), self.ldap.pools.account(self.pool(), false).is_some())
     }
 }
 

@@ -105,7 +105,7 @@ impl Login {
         let pool = self.ldap.pool(self.pool);
         let servers: Vec<_> =
             pool.servers.iter().map(|server| format!("{}+{:?}", server.name, server.tls)).collect();
-        let account = self.check.pools.account(self.pool).map(|account| account.name());
+        let account = self.check.pools.account(self.pool, false).map(|account| account.name());
         format!("{} as {}", servers.join(" "), account.unwrap_or_else(|| "the user".to_owned()))
     }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::scram::{Challenge, LEAST_ROUNDS};
+use crate::job::SecurityProperties;
 use crate::secret::Secret;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,11 +43,29 @@ pub struct Options {
     pub least_rounds: u32,
     /// The principal, for GSSAPI; empty for the first that the keytab or cache has.
     pub principal: String,
+    /// How strong the protection by SASL must be at least, where TLS is not, and at most: `minssf` and `maxssf` of libsasl, for GSSAPI.
+    pub strength: (u32, u32),
 }
+
+impl Options {
+    /// What may protect a connection.
+    pub(super) fn security_properties(&self, is_private: bool) -> SecurityProperties {
+        let (min_ssf, max_ssf) = self.strength;
+        SecurityProperties { min_ssf: if is_private { 0 } else { min_ssf }, max_ssf, is_private }
+    }
+}
+
+/// Any protection, or none: libldap's properties.
+pub const ANY_STRENGTH: (u32, u32) = (0, u32::MAX);
 
 impl Default for Options {
     fn default() -> Self {
-        Self { realm: Vec::new(), least_rounds: LEAST_ROUNDS, principal: String::new() }
+        Self {
+            realm: Vec::new(),
+            least_rounds: LEAST_ROUNDS,
+            principal: String::new(),
+            strength: ANY_STRENGTH,
+        }
     }
 }
 

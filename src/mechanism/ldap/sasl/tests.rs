@@ -12,7 +12,7 @@ fn identity() -> Rc<Identity> {
 }
 
 fn begin(mechanism: Mechanism, identity: Rc<Identity>) -> (Dialogue, Secret) {
-    let (dialogue, next) = Dialogue::begin(mechanism, identity, "ldap.example.org").unwrap();
+    let (dialogue, next) = Dialogue::begin(mechanism, identity, "ldap.example.org", false).unwrap();
     (dialogue, said(next).unwrap_or_default())
 }
 
@@ -21,7 +21,7 @@ fn begin(mechanism: Mechanism, identity: Rc<Identity>) -> (Dialogue, Secret) {
 fn cram_md5_signs_the_challenge() {
     let password = Rc::new(Secret::copy_of(b"tanstaaftanstaaf"));
     let identity = Rc::new(Identity::new(b"tim".to_vec(), Vec::new(), password));
-    let (mut dialogue, next) = Dialogue::begin(Mechanism::CramMd5, identity, "x").unwrap();
+    let (mut dialogue, next) = Dialogue::begin(Mechanism::CramMd5, identity, "x", false).unwrap();
     assert!(said(next).is_none() && dialogue.handle_success(None).is_err(), "nothing is proved yet");
     let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
     let response = say(dialogue.handle_challenge(challenge).unwrap());
@@ -33,7 +33,7 @@ fn cram_md5_signs_the_challenge() {
 fn digest_md5_ends_well_only_if_the_server_proves_itself_with_the_result_or_before() {
     let challenge = b"realm=\"x\",nonce=\"y\",qop=\"auth\",algorithm=md5-sess,charset=utf-8";
     let begin = || {
-        let (mut dialogue, next) = Dialogue::begin(Mechanism::DigestMd5, identity(), "host").unwrap();
+        let (mut dialogue, next) = Dialogue::begin(Mechanism::DigestMd5, identity(), "host", false).unwrap();
         assert!(said(next).is_none() && dialogue.handle_success(None).is_err());
         let response = say(dialogue.handle_challenge(challenge).unwrap());
         let proof = digest_md5::tests::answer(response.as_bytes(), "pencil").unwrap();

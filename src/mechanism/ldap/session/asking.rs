@@ -77,8 +77,10 @@ impl LdapSession {
             Question::Bind { request, password } => (request, Pending::Bind(Rc::clone(password))),
             Question::SaslBind { choice, identity, tell_dn } => {
                 let mechanism = self.mechanism(choice)?;
-                let (dialogue, next) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
-                    .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
+                let is_private = self.opening.is_private();
+                let (dialogue, next) =
+                    Dialogue::begin(mechanism, Rc::clone(identity), &self.host, is_private)
+                        .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
                 let password = Rc::clone(&identity.password);
                 let login = Login { dialogue: Box::new(dialogue), password, tell_dn: *tell_dn };
                 self.go_on_with_dialogue_of(id, login, next);

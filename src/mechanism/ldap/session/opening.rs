@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::message::{BindCredentials, Request};
+use super::super::protected::Protected;
 use super::super::response::{Body, LdapResult};
 use super::super::result_code::ResultCode;
 use super::super::sasl::{Dialogue, Identity, Next};
@@ -46,6 +47,10 @@ impl Opening {
 
     pub(super) fn choosing(self, choice: Option<Choice>, is_private: bool) -> Self {
         Self { choice, is_private, ..self }
+    }
+
+    pub(super) fn is_private(&self) -> bool {
+        self.is_private
     }
 
     /// The server has agreed to TLS: until it has begun nothing may come, lest it be taken for what came in TLS.
@@ -136,6 +141,7 @@ impl LdapSession {
         match result.code {
             ResultCode::SUCCESS => {
                 dialogue.handle_success(message).map_err(|reason| self.no_account(&reason))?;
+                self.protected = dialogue.protected_by().map(Protected::new);
                 self.become_ready();
                 Ok(())
             }
@@ -186,8 +192,9 @@ impl LdapSession {
 
     fn begin_sasl(&mut self, choice: &Choice, identity: &Rc<Identity>) -> Result<(), Failure> {
         let mechanism = self.mechanism(choice)?;
-        let (dialogue, next) = Dialogue::begin(mechanism, Rc::clone(identity), &self.host)
-            .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
+        let (dialogue, next) =
+            Dialogue::begin(mechanism, Rc::clone(identity), &self.host, self.opening.is_private)
+                .map_err(|reason| Failure::new(FailureKind::Internal, reason))?;
         self.go_on_with_dialogue(Box::new(dialogue), next)
     }
 

@@ -4,7 +4,7 @@
 use super::super::sasl::{Identity, Mechanism, Options};
 use super::super::sasl_choice::Choice;
 use super::super::scram::LEAST_ROUNDS;
-use super::kerberos;
+use super::{kerberos, mechanisms};
 use crate::mechanism::pbkdf2::MOST_ROUNDS;
 use crate::secret::Secret;
 use crate::settings::keys::Keys;
@@ -64,6 +64,11 @@ impl Account {
         matches!(self, Self::Sasl(choice, _) if choice.has(Mechanism::Gssapi))
     }
 
+    /// Whether its login protects what follows, if the server wants that.
+    pub fn protects(&self) -> bool {
+        matches!(self, Self::Sasl(_, identity) if self.uses_gssapi() && identity.options.strength.1 > 0)
+    }
+
     /// The account of `ldap_bind_dn`.
     pub(super) fn read_simple(keys: &mut Keys<'_>) -> Self {
         let password = keys.secret(&PASSWORD);
@@ -110,7 +115,8 @@ fn read_options(keys: &mut Keys<'_>, choice: &Choice) -> Options {
         warn(keys, &REALM, "has no effect: only DIGEST-MD5 has realms");
     }
     let least_rounds = keys.number(&["ldap_scram_min_rounds"], 1..=MOST_ROUNDS).unwrap_or(LEAST_ROUNDS);
-    Options { realm, least_rounds, principal: kerberos::principal(keys, choice) }
+    let strength = mechanisms::strength(keys, choice);
+    Options { realm, least_rounds, principal: kerberos::principal(keys, choice), strength }
 }
 
 fn warn(keys: &mut Keys<'_>, names: &[&str], what: &str) {

@@ -1,7 +1,7 @@
 //! `ldap_mech` and `ldap_sasl_secprops`: the SASL mechanisms that may be used.
 #![forbid(unsafe_code)]
 
-use super::super::sasl::{Mechanism, WHAT_WORKS};
+use super::super::sasl::{ANY_STRENGTH, Mechanism, WHAT_WORKS};
 use super::super::sasl_choice::Choice;
 use crate::net::exchange::Server;
 use crate::settings::file::Entry;
@@ -53,14 +53,39 @@ fn read_names(keys: &mut Keys<'_>, entry: &Entry, names: &str) -> Option<Choice>
     }
 }
 
+const PROPERTIES: &str = "ldap_sasl_secprops";
+
+/// `minssf` and `maxssf` of `ldap_sasl_secprops`: how strong the protection must be and may be that GSSAPI gives a connection.
+pub(super) fn strength(keys: &mut Keys<'_>, choice: &Choice) -> (u32, u32) {
+    let (mut least, mut most) = ANY_STRENGTH;
+    if !choice.has(Mechanism::Gssapi) {
+        return ANY_STRENGTH;
+    }
+    let Some((properties, entry)) = keys.text(&[PROPERTIES]).zip(keys.entry(&[PROPERTIES])) else {
+        return ANY_STRENGTH;
+    };
+    for property in properties.split(',').map(|property| property.trim().to_ascii_lowercase()) {
+        let Some((name @ ("minssf" | "maxssf"), value)) = property.split_once('=') else { continue };
+        match value.parse() {
+            Ok(value) if name == "minssf" => least = value,
+            Ok(value) => most = value,
+            Err(_) => keys.complain(entry, &format!("has {name} without a number")),
+        }
+    }
+    if least > most {
+        keys.complain(entry, "has a minssf above its maxssf");
+    }
+    (least, most)
+}
+
 /// `ldap_sasl_secprops`: what libsasl was to demand of the mechanism. `encrypted`: TLS or a unix socket is everywhere.
 fn check_properties(keys: &mut Keys<'_>, mut choice: Choice, encrypted: bool) -> Option<Choice> {
-    let Some(properties) = keys.text(&["ldap_sasl_secprops"]) else { return Some(choice) };
-    let entry = keys.entry(&["ldap_sasl_secprops"])?;
+    let Some(properties) = keys.text(&[PROPERTIES]) else { return Some(choice) };
+    let entry = keys.entry(&[PROPERTIES])?;
     for property in properties.split(',').map(|property| property.trim().to_ascii_lowercase()) {
         match property.split_once('=').unwrap_or((&property, "")) {
-            // Our mechanisms have no protection of their own, so it must come from TLS.
-            ("minssf", strength) if strength != "0" && !encrypted => {
+            // GSSAPI protects a connection by itself, the other mechanisms do not, so that it must come from TLS.
+            ("minssf", strength) if strength != "0" && !encrypted && !choice.has(Mechanism::Gssapi) => {
                 keys.complain(
                     entry,
                     "requires minssf, which only TLS can provide, and not all servers have TLS",

@@ -250,6 +250,28 @@ fn properties_of_sasl_that_cannot_be_met_are_errors() {
 }
 
 #[test]
+fn gssapi_protects_a_connection_as_strongly_as_its_properties_say() {
+    let sasl = "ldap_use_sasl: yes\nldap_mech: GSSAPI\nldap_servers: ldap://a/\nldap_sasl_secprops:";
+    let strength = |properties: &str| {
+        let (realms, _) = read_both(&format!("{sasl} {properties}\n"), None);
+        let account = realms?.general.account;
+        let Account::Sasl(_, identity) = &*account else { panic!("another account") };
+        Some((identity.options.strength, account.protects()))
+    };
+    for (properties, expected) in [
+        ("none", Some(((0, u32::MAX), true))),
+        ("minssf=56", Some(((56, u32::MAX), true))),
+        ("noanonymous, MINSSF=1,maxssf=1", Some(((1, 1), true))),
+        ("maxssf=0", Some(((0, 0), false))),
+        ("minssf=many", None),
+        ("maxssf=", None),
+        ("minssf=2,maxssf=1", None),
+    ] {
+        assert_eq!(strength(properties), expected, "{properties}");
+    }
+}
+
+#[test]
 fn a_group_check_has_all_it_needs_or_is_an_error() {
     let compare = settings("ldap_group_dn: cn=%s\nldap_group_attr: member\n");
     let dn = Template::parse("cn=%s").unwrap();

@@ -85,6 +85,19 @@ fn a_question_that_nobody_answers_goes_to_the_next_server() {
 }
 
 #[test]
+fn where_what_is_asked_waits_for_something_else_the_failure_says_so() {
+    let mut scene = Scene::with(1, Sharing::Sequential);
+    scene.ask();
+    let (_, connection) = scene.opened();
+    scene.make_ready(connection);
+    scene.asked();
+    scene.manager.handle_wait(connection, Some("the worker is slow"));
+    scene.pass(10 * SECOND);
+    let reason = "no answer from test://127.0.0.1:1000 within 10 s: the worker is slow";
+    assert_eq!(scene.events, [Event::Unanswered(numbered(0), failure(reason))]);
+}
+
+#[test]
 fn a_slow_question_does_not_fail_a_server_that_answers_others() {
     let mut scene = Scene::with(1, Sharing::Sequential);
     let slow = scene.ask();
