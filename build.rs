@@ -28,6 +28,13 @@ fn main() {
     if let Some(commits) = commits {
         run_again_after(&commits);
     }
+    keep_modules_together();
+}
+
+/// GNU ld then puts functions in the order of their names, each module's side by side, so that the kernel maps fewer pages of mechanisms that
+/// nobody uses (docs/PERFORMANCE.md). lld and mold take the flag and keep their own order.
+fn keep_modules_together() {
+    println!("cargo:rustc-link-arg-bins=-Wl,--sort-section=name");
 }
 
 /// Where git notes each commit and each checkout, if this is a repository and it does.

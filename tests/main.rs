@@ -37,6 +37,7 @@ mod lifecycle;
 mod log;
 mod log_readers;
 mod login_numbers;
+mod memory;
 mod modules;
 mod outages;
 mod pam;

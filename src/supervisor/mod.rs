@@ -35,7 +35,7 @@ use crate::log as logging;
 use crate::policy::room::{Demand, Room};
 use crate::sys::activation::HandedIn;
 use crate::sys::spawn;
-use crate::sys::{activation, descriptor, inherited, own_binary, time};
+use crate::sys::{activation, descriptor, inherited, memory, own_binary, time};
 use account::Choice;
 use detach::{Detached, Launch};
 use endpoints::{Endpoints, Occasion};
@@ -185,7 +185,10 @@ impl Daemon {
     /// Until it is told to stop, and all is cleaned up.
     fn run(mut self, launch: Launch) -> ExitCode {
         self.event_loop.announce_ready(launch.is_awaited());
-        let served = launch.report_ready().and_then(|()| self.event_loop.serve());
+        let reported = launch.report_ready();
+        // Flags and files were read, and little of that is kept.
+        memory::give_back_freed();
+        let served = reported.and_then(|()| self.event_loop.serve());
         // Files first: whoever waits for the end looks for them.
         self.event_loop.remove_sockets();
         drop(self.lock);

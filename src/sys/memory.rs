@@ -54,6 +54,16 @@ pub fn is_available(bytes: usize) -> bool {
     true
 }
 
+/// Gives what was freed back to the kernel, page by page: glibc by itself keeps what lies below a piece that is in use, for as long as
+/// the process lives. For a process that has needed much and is going to rest.
+pub fn give_back_freed() {
+    // SAFETY: malloc_trim takes a number, and leaves alone what is allocated.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -75,6 +85,25 @@ mod tests {
                 drop(std::hint::black_box(used));
                 assert!(resident().unwrap() < between - 60 * MEBIBYTE as u64);
                 assert!(largest_resident() + MEBIBYTE as u64 >= between);
+            },
+        );
+    }
+
+    /// What is still in use lies above, so that libc gives nothing back by itself.
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn what_was_freed_below_a_piece_in_use_is_given_back() {
+        passes_in_own_process(
+            "sys::memory::tests::what_was_freed_below_a_piece_in_use_is_given_back",
+            || {
+                let mut pieces: Vec<_> = (0..1024).map(|_| vec![7_u8; MEBIBYTE / 16]).collect();
+                let in_use = pieces.pop();
+                drop(pieces);
+                let kept = resident().unwrap();
+                give_back_freed();
+                let left = resident().unwrap();
+                assert!(left + 60 * MEBIBYTE as u64 <= kept, "{left} {kept}");
+                assert_eq!(in_use, Some(vec![7; MEBIBYTE / 16]));
             },
         );
     }

@@ -11,6 +11,27 @@ const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 const MD5_TURNS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 const MD4_TURNS: [[u32; 4]; 3] = [[3, 7, 11, 19], [3, 5, 9, 13], [3, 9, 11, 15]];
 
+/// What MD5 adds in each step: the sine of its number, as far as 32 bits hold it. Written down, since to compute it every process
+/// would map libm.
+const MD5_ADDED: [[u32; 4]; 16] = [
+    [0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee],
+    [0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501],
+    [0x6980_98d8, 0x8b44_f7af, 0xffff_5bb1, 0x895c_d7be],
+    [0x6b90_1122, 0xfd98_7193, 0xa679_438e, 0x49b4_0821],
+    [0xf61e_2562, 0xc040_b340, 0x265e_5a51, 0xe9b6_c7aa],
+    [0xd62f_105d, 0x0244_1453, 0xd8a1_e681, 0xe7d3_fbc8],
+    [0x21e1_cde6, 0xc337_07d6, 0xf4d5_0d87, 0x455a_14ed],
+    [0xa9e3_e905, 0xfcef_a3f8, 0x676f_02d9, 0x8d2a_4c8a],
+    [0xfffa_3942, 0x8771_f681, 0x6d9d_6122, 0xfde5_380c],
+    [0xa4be_ea44, 0x4bde_cfa9, 0xf6bb_4b60, 0xbebf_bc70],
+    [0x289b_7ec6, 0xeaa1_27fa, 0xd4ef_3085, 0x0488_1d05],
+    [0xd9d4_d039, 0xe6db_99e5, 0x1fa2_7cf8, 0xc4ac_5665],
+    [0xf429_2244, 0x432a_ff97, 0xab94_23a7, 0xfc93_a039],
+    [0x655b_59c3, 0x8f0c_cc92, 0xffef_f47d, 0x8584_5dd1],
+    [0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1],
+    [0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391],
+];
+
 /// What MD4 adds in each round.
 const MD4_ADDED: [u32; 3] = [0, 0x5a82_7999, 0x6ed9_eba1];
 
@@ -38,7 +59,7 @@ pub(super) fn md4(text: &[u8]) -> [u8; 16] {
 fn md5_block(start: [u32; 4], block: &[u8; BLOCK]) -> [u32; 4] {
     let words = words(block);
     let [mut a, mut b, mut c, mut d] = start;
-    for (step, added) in (0..64_usize).zip(md5_added()) {
+    for (step, added) in (0..64_usize).zip(MD5_ADDED.into_iter().flatten()) {
         let (mixed, place) = match step / 16 {
             0 => ((b & c) | (!b & d), step),
             1 => ((b & d) | (c & !d), 5 * step + 1),
@@ -66,13 +87,6 @@ fn md4_block(start: [u32; 4], block: &[u8; BLOCK]) -> [u32; 4] {
         (a, d, c, b) = (d, c, b, sum.rotate_left(turn_of(&MD4_TURNS, step)));
     }
     add(start, [a, b, c, d])
-}
-
-/// What MD5 adds in each step: the sine of its number, as far as 32 bits hold it.
-fn md5_added() -> impl Iterator<Item = u32> {
-    // A sine below one times 2^32 fits.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    (1..=64).map(|step| (f64::from(step).sin().abs() * 4_294_967_296.0) as u32)
 }
 
 fn words(block: &[u8; BLOCK]) -> [u32; 16] {
