@@ -1,0 +1,79 @@
+//! `-a ldap`; who searches logs in by GSSAPI.
+
+use super::{RIGHT, Site, entries, servers};
+use crate::support::samba::{SUFFIX, Samba};
+use crate::support::slapd::gssapi_plugins;
+use crate::support::{Launch, Program};
+
+for_both!(a_key_of_the_environment_serves);
+
+fn settings(domain: &Samba, more: &str) -> String {
+    format!(
+        "{}ldap_use_sasl: yes\nldap_mech: GSSAPI\nldap_search_base: {SUFFIX}\nldap_filter: (sAMAccountName=%U)\n{more}",
+        servers(domain)
+    )
+}
+
+fn with_keytab(domain: &Samba, principal: &str) -> String {
+    format!("ldap_krb5_keytab: {}\n", domain.keytab(principal).display())
+}
+
+fn expect_judgement(site: &Site) {
+    for _ in 0..2 {
+        assert_eq!(site.ask("anna", RIGHT), "OK");
+        assert_eq!(site.ask("anna@ad.example.test", RIGHT), "OK");
+        assert_eq!(site.ask("anna", "wrong"), "NO");
+        assert_eq!(site.ask("disabled", RIGHT), "NO");
+        assert_eq!(site.ask("nobody", RIGHT), "NO");
+    }
+}
+
+/// C binds once more by GSSAPI, as itself, and so lets in everybody with any password.
+fn a_key_of_the_environment_serves(program: Program) {
+    require!(Samba, GssapiOfSasl);
+    let environment = |domain: &Samba| {
+        let keytab = domain.keytab("service");
+        vec![
+            format!("KRB5_CLIENT_KTNAME={}", keytab.display()),
+            "KRB5CCNAME=MEMORY:saslauthd".to_owned(),
+            format!("SASL_PATH={}", gssapi_plugins().unwrap().display()),
+        ]
+    };
+    let site = Site::start((program, "ldap"), |domain| settings(domain, ""), "", environment);
+    assert_eq!(site.ask("anna", RIGHT), "OK");
+    let wrong = program.better("a password is checked by a bind with it", "OK", "NO");
+    assert_eq!(site.ask("anna", "wrong"), wrong);
+}
+
+#[test]
+fn a_keytab_of_a_user_or_of_this_host_serves_over_tls_in_either_way() {
+    require!(Samba);
+    let start = |principal: &str, more: &str, in_clear: bool| {
+        let settings = |domain: &Samba| {
+            let settings = settings(domain, &format!("{}{more}", with_keytab(domain, principal)));
+            if in_clear { settings.replace("ldaps://", "ldap://") } else { settings }
+        };
+        Site::start((Program::Ours, "ldap"), settings, "", |_| Vec::new())
+    };
+    expect_judgement(&start("service", "", false));
+    expect_judgement(&start("service", "ldap_krb5_principal: service@AD.EXAMPLE.TEST\nldap_start_tls: yes\n", true));
+    expect_judgement(&start("MAIL$", "", false));
+    // It is there for its key only.
+    let site = start("host/mail.ad.example.test", "", false);
+    assert_eq!(site.ask("anna", RIGHT), Program::Ours.unavailable("NO"));
+    site.expect_logged("Client 'host/mail.ad.example.test@AD.EXAMPLE.TEST' not found in Kerberos database");
+}
+
+/// That is its default; docs/ADMINISTRATION.md has the remedy.
+#[test]
+fn a_samba_that_takes_no_gssapi_over_tls_is_an_outage_whose_reason_is_logged() {
+    require!(Samba);
+    let domain = Samba::start(&entries(), "");
+    let settings = settings(&domain, &with_keytab(&domain, "service"));
+    let conf = domain.conf().write();
+    let launch = Launch::new(Program::Ours, &["-a", "ldap"]).with_file("-O", &settings);
+    let daemon = domain.reached_by(conf.of_daemon(launch)).start();
+    let request = crate::support::Request::new("anna", RIGHT);
+    assert_eq!(daemon.ask(&request), Program::Ours.unavailable("NO"));
+    daemon.log.wait_for("strongerAuthRequired (8): SASL:[GSSAPI]: Sign or Seal are required");
+}
