@@ -81,8 +81,11 @@ fn an_account_that_may_not_log_in_is_refused_and_the_log_says_why(program: Progr
         assert_eq!(site.ask(login, "wrong"), REFUSED, "{login}");
         site.expect_logged(&format!("[user={login}] [service=smtp] [realm=] [mech=kerberos5] [reason=krb5_get_init_creds_password: Preauthentication failed"));
         assert_eq!(site.ask(login, RIGHT), REFUSED, "{login}");
-        let reason =
-            if login == "changing" { "Password has expired" } else { "Client's credentials have been revoked" };
+        let reason = if login == "changing" {
+            "Password has expired"
+        } else {
+            "Client's credentials have been revoked"
+        };
         site.expect_logged(&format!("[user={login}] [service=smtp] [realm=] [mech=kerberos5] [reason=krb5_get_init_creds_password: {reason}"));
     }
     assert_eq!(site.ask("anna", RIGHT), "OK");
@@ -121,7 +124,9 @@ fn a_realm_in_small_letters_needs_canonicalize(program: Program) {
     }
     site.expect_logged("KDC reply did not match expectations");
     let site = start(program, "canonicalize = true");
-    for (login, realm) in [("anna@ad.example.test", ""), ("anna", "ad.example.test"), ("ANNA", ""), ("anna", "")] {
+    for (login, realm) in
+        [("anna@ad.example.test", ""), ("anna", "ad.example.test"), ("ANNA", ""), ("anna", "")]
+    {
         assert_eq!(site.ask_in(login, realm, RIGHT), "OK", "{login} {realm}");
         assert_eq!(site.ask_in(login, realm, "wrong"), REFUSED, "{login} {realm}");
     }

@@ -55,7 +55,10 @@ fn the_filters_of_active_directory_find_the_account(program: Program) {
         expect_judgement(&site, login, RIGHT);
     }
     assert_eq!(site.ask("otto@ad.example.test", RIGHT), "NO", "he has another one");
-    let site = by_filter(program, &format!("(&(|(sAMAccountName=%U)(userPrincipalName=%u))(objectClass=user){ENABLED})"));
+    let site = by_filter(
+        program,
+        &format!("(&(|(sAMAccountName=%U)(userPrincipalName=%u))(objectClass=user){ENABLED})"),
+    );
     for login in ["anna", "anna@ad.example.test", "paula@mail.example.test", "otto.normal@ad.example.test"] {
         expect_judgement(&site, login, RIGHT);
     }
@@ -126,7 +129,9 @@ fn a_fastbind_takes_the_names_that_windows_takes(program: Program) {
 fn only_members_of_a_group_log_in(program: Program) {
     require!(Samba);
     let by_search = |filter: &str| {
-        format!("ldap_group_match_method: filter\nldap_group_search_base: {SUFFIX}\nldap_group_filter: {filter}\n")
+        format!(
+            "ldap_group_match_method: filter\nldap_group_search_base: {SUFFIX}\nldap_group_filter: {filter}\n"
+        )
     };
     for group in [
         format!("ldap_group_dn: CN=mailers,{USERS}\nldap_group_attr: member\n"),
@@ -136,7 +141,9 @@ fn only_members_of_a_group_log_in(program: Program) {
         let site = start(program, |domain| searching(domain, "(sAMAccountName=%u)") + &group);
         expect_judgement(&site, "anna", RIGHT);
         assert_eq!(site.ask("otto", RIGHT), "NO", "{group}");
-        site.expect_logged("[user=otto] [service=smtp] [realm=] [mech=ldap] [reason=the user is not in the group");
+        site.expect_logged(
+            "[user=otto] [service=smtp] [realm=] [mech=ldap] [reason=the user is not in the group",
+        );
     }
     for member in [format!("memberOf=CN=mailers,{USERS}"), format!("memberOf:{IN_CHAIN}:=CN=outer,{USERS}")] {
         let site = by_filter(program, &format!("(&(sAMAccountName=%u)({member}))"));

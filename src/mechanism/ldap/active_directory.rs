@@ -50,7 +50,10 @@ mod tests {
                 "80090346: LdapErr: DSID-0C090597, comment: AcceptSecurityContext error, data 80090346, v4563",
                 Some("the server wants channel bindings"),
             ),
-            ("comment: AcceptSecurityContext error, data 52E", Some("the password is wrong, or there is no such account")),
+            (
+                "comment: AcceptSecurityContext error, data 52E",
+                Some("the password is wrong, or there is no such account"),
+            ),
             ("comment: AcceptSecurityContext error, data 57, v4563", None),
             ("comment: AcceptSecurityContext error, data 7751, v4563", None),
             ("comment: AcceptSecurityContext error, data ", None),

@@ -44,8 +44,7 @@ impl Entries {
 
     /// A group with these members, by their names in [`USERS`].
     pub fn group(mut self, name: &str, members: &[&str]) -> Self {
-        let members: String =
-            members.iter().map(|member| format!("member: CN={member},{USERS}\n")).collect();
+        let members: String = members.iter().map(|member| format!("member: CN={member},{USERS}\n")).collect();
         _ = writeln!(
             self.0,
             "dn: CN={name},{USERS}\nchangetype: add\nobjectClass: group\nsAMAccountName: {name}\n{members}"
@@ -67,8 +66,7 @@ impl Entries {
     fn account(mut self, class: &str, name: &str, password: &str, attributes: &str) -> Self {
         let dn = base64::encode_block(format!("CN={},{USERS}", name.trim_end_matches('$')).as_bytes());
         let name = base64::encode_block(name.as_bytes());
-        let password: Vec<u8> =
-            format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let password: Vec<u8> = format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect();
         let password = base64::encode_block(&password).replace('\n', "\n ");
         _ = writeln!(
             self.0,

@@ -61,7 +61,8 @@ impl Samba {
         // It needs no running server.
         let database = path.join("private/sam.ldb");
         expect_success(run(path, "ldbmodify", &["-H", text(&database), text(&path.join("entries.ldif"))]));
-        let mut server = within(path, "samba", &["-F", "--no-process-group", "-M", "single", "--debug-stdout"]);
+        let mut server =
+            within(path, "samba", &["-F", "--no-process-group", "-M", "single", "--debug-stdout"]);
         let mut background = Background::start("Samba", &mut server);
         let ports = [88, 389, 636].map(|port| SocketAddr::from((address, port)));
         background.wait_until_listening(&ports);
@@ -84,7 +85,11 @@ impl Samba {
         let option = format!("--newpassword={password}");
         let path = self.directory.path();
         let database = path.join("private/sam.ldb");
-        expect_success(run(path, "samba-tool", &["user", "setpassword", name, &option, "-H", text(&database)]));
+        expect_success(run(
+            path,
+            "samba-tool",
+            &["user", "setpassword", name, &option, "-H", text(&database)],
+        ));
     }
 
     /// What its clients know of Kerberos; the realm in small letters leads to it, too.
