@@ -3,6 +3,7 @@
 use super::{CLOSED, RIGHT, Site, locking};
 use crate::support::Program;
 use crate::support::samba::Samba;
+use std::fs;
 
 for_both!(
     every_name_of_an_account_logs_in_with_its_password_and_no_other,
@@ -28,11 +29,14 @@ fn start(program: Program, option: &str) -> Site {
 
 /// On this host of the domain.
 fn start_as(program: Program, host: &str, option: &str) -> Site {
-    let settings = |domain: &Samba| {
-        let keytab = domain.keytab(&format!("host/{host}.ad.example.test"));
-        format!("krb5_keytab: {}\nkrb5_servername: {host}.ad.example.test\n", keytab.display())
-    };
-    Site::start((program, "kerberos5"), settings, option, |_| Vec::new())
+    Site::start((program, "kerberos5"), |domain| of_host(domain, host), option, |_| Vec::new())
+}
+
+/// The settings of this host, with its key.
+fn of_host(domain: &Samba, host: &str) -> String {
+    let name = format!("{host}.ad.example.test");
+    let keytab = domain.keytab(&format!("host/{name}"));
+    format!("krb5_keytab: {}\nkrb5_servername: {name}\n", keytab.display())
 }
 
 /// Case counts for the password only, and the name before the @ of userPrincipalName is as good as sAMAccountName.
@@ -109,8 +113,13 @@ fn a_wrong_password_counts_once_and_the_third_locks_the_account(program: Program
 
 fn a_ticket_that_is_too_large_for_a_datagram_comes_by_tcp(program: Program) {
     require!(Samba);
-    let site = start(program, "");
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let environment = |_: &Samba| vec![format!("KRB5_TRACE={}", trace.display())];
+    let site = Site::start((program, "kerberos5"), |domain| of_host(domain, "mail"), "", environment);
     assert_eq!(site.ask("many", RIGHT), "OK");
+    let trace = fs::read_to_string(trace).unwrap();
+    assert!(trace.contains("response is too big for UDP; retrying with TCP"), "{trace}");
     assert_eq!(site.ask("many", "wrong"), REFUSED);
 }
 

@@ -7,6 +7,7 @@ use crate::support::{Answer, Program};
 for_both!(
     the_filters_of_active_directory_find_the_account,
     the_domain_is_searched_from_its_root_past_what_it_refers_to_elsewhere,
+    an_account_whose_name_must_be_escaped_in_dns_and_filters_logs_in,
     the_service_account_may_have_any_of_its_names,
     a_fastbind_takes_the_names_that_windows_takes,
     only_members_of_a_group_log_in,
@@ -83,6 +84,17 @@ fn the_domain_is_searched_from_its_root_past_what_it_refers_to_elsewhere(program
     let site = start(program, catalog);
     expect_judgement(&site, "anna", RIGHT);
     assert_eq!(site.ask("nobody", RIGHT), "NO");
+}
+
+/// Not with `ldap_group_dn`: Samba makes a filter of what it compares, and escapes nothing.
+fn an_account_whose_name_must_be_escaped_in_dns_and_filters_logs_in(program: Program) {
+    require!(Samba);
+    let group = format!(
+        "ldap_group_match_method: filter\nldap_group_search_base: {SUFFIX}\n\
+         ldap_group_filter: (&(cn=mailers)(member=%D))\n"
+    );
+    let site = start(program, |domain| searching(domain, "(sAMAccountName=%u)") + &group);
+    expect_judgement(&site, "odd", RIGHT);
 }
 
 fn the_service_account_may_have_any_of_its_names(program: Program) {

@@ -19,6 +19,9 @@ const SERVICE: &str = "host/mail.ad.example.test";
 /// Accounts that may not log in with the right password either.
 const CLOSED: [&str; 4] = ["disabled", "expired", "changing", "offhours"];
 
+/// What Active Directory shows as `Odd, (Müller) #1 *`: the name of an account in its DN.
+const ODD: &str = "CN=Odd\\, (M\\C3\\BCller) #1 *";
+
 /// The domain of all tests, as long as one of them needs it: it takes seconds to start.
 fn domain() -> Arc<Samba> {
     static SHARED: Mutex<Weak<Samba>> = Mutex::new(Weak::new());
@@ -57,7 +60,9 @@ fn entries() -> Entries {
         .user("expired", RIGHT, &format!("accountExpires: {}\n", timestamp(-1)))
         .user("changing", RIGHT, "pwdLastSet: 0\n")
         .user("offhours", RIGHT, "logonHours:: AAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
-        .group("mailers", &["anna"])
+        .user("odd", RIGHT, "")
+        .group("mailers", &["anna", "odd"])
+        .change(&format!("dn: CN=odd,{USERS}\nchangetype: modrdn\nnewrdn: {ODD}\ndeleteoldrdn: 1"))
         .group("outer", &["mailers"]);
     // Their numbers make a ticket that is too large for a datagram.
     for number in 0..200 {
