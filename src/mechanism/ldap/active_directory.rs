@@ -4,10 +4,11 @@
 /// What stands before the number, in hexadecimal.
 const BEFORE: &[u8] = b"AcceptSecurityContext error, data ";
 
-/// System errors of Windows ([MS-ERREF], section 2.2), and SEC_E_BAD_BINDINGS. That an account is disabled or expired is told
+/// System errors of Windows ([MS-ERREF], section 2.2), and SEC_E_BAD_BINDINGS, of which Samba makes 35b. That an account is disabled or expired is told
 /// only to who has its password.
 const REASONS: &[(&[u8], &str)] = &[
     (b"525", "there is no such account"),
+    (b"35b", "the server wants channel bindings"),
     (b"52e", "the password is wrong, or there is no such account"),
     (b"52f", "the account is restricted"),
     (b"530", "the account may not log in at this time"),
