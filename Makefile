@@ -4,6 +4,7 @@
 #   make demo          build, start a daemon in a private directory, ask it twice, stop it
 #   make test          everything that can be tested; as root on Debian it installs what it needs
 #   make test-system   only the programs that depend on saslauthd (docs/PROGRAMS.md); as root on Debian
+#   make test-ad       only the logins of Active Directory, which Samba plays; as root on Debian
 #   make test-migrating  runs the commands of docs/MIGRATING.md in containers (root; Debian package systemd-container)
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
@@ -63,7 +64,7 @@ DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 
 export CARGO
 
-.PHONY: all build demo test test-system test-migrating test-systemd test-mac test-deb test-deb-twice test-dist soak fuzz fuzz-coverage mutants valgrind asan \
+.PHONY: all build demo test test-system test-ad test-migrating test-systemd test-mac test-deb test-deb-twice test-dist soak fuzz fuzz-coverage mutants valgrind asan \
         check lint lint-files lint-tools msrv cross deny sbom bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean \
         build-packages test-headers test-packages
 
@@ -85,6 +86,12 @@ test-system: build-packages test-headers
 	@contrib/make/packages.sh wanted $(SYSTEM_PACKAGES)
 	sh tests/system/layers.sh $(TARGET)/tmp/system
 	$(CARGO) test --locked --test system
+
+test-ad: build-packages test-headers
+	@contrib/make/packages.sh wanted sasl2-bin util-linux
+	sh tests/support/samba/provision.sh $(TARGET)/tmp/samba-ad
+	sh tests/support/unpack.sh libsasl2-modules-gssapi-mit usr/share/doc/libsasl2-modules-gssapi-mit $(TARGET)/tmp/sasl-gssapi
+	$(CARGO) test --locked --test integration active_directory::
 
 test-systemd: build
 	@contrib/make/packages.sh wanted systemd-container mmdebstrap

@@ -386,7 +386,7 @@ fn the_example_of_active_directory_has_no_problems() {
     let file = File::new(&missing.replace("/etc/saslauthd.keytab", keytab.path().to_str().unwrap()));
     assert_eq!(ldap(&file), finished(0, &file.named("FILE: no problems\n")));
     let file = File::new(&missing.replace("/etc/saslauthd.keytab", "/nonexistent/keytab"));
-    let told = "FILE:9:19: ldap_krb5_keytab cannot be read: No such file or directory\n";
+    let told = "FILE:10:19: ldap_krb5_keytab cannot be read: No such file or directory\n";
     assert_eq!(ldap(&file), finished(1, &file.named(told)));
 }
 

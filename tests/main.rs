@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod active_directory;
 mod cache;
 mod chains;
 mod check_system;

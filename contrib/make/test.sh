@@ -9,7 +9,7 @@ set -eu
 
 # Packages that exclude others which are installed are only unpacked, and those whose installation would change how the
 # machine works: libpam-krb5 and libpam-mysql edit /etc/pam.d, krb5-user writes /etc/krb5.conf, libsasl would prefer GSSAPI,
-# fail2ban bans, AppArmor and SELinux confine, supervisor, PostgreSQL, MariaDB and PgBouncer are services, and logwatch and
+# fail2ban bans, AppArmor and SELinux confine, supervisor, PostgreSQL, MariaDB, PgBouncer and Samba are services, and logwatch and
 # logcheck want to run every day. Only the heavy Exim has the driver for Dovecot's protocol.
 unpack() {
     sh tests/support/unpack.sh "$1" "$2" "$3" || echo "The package $1 could not be unpacked." >&2
@@ -39,6 +39,10 @@ if [ "$(id -u)" = 0 ] && [ -e tests/support/unpack.sh ] && command -v apt-get >/
     unpack "secilc policycoreutils selinux-policy-default" usr/bin/secilc "$1/tmp/selinux"
     unpack logwatch usr/sbin/logwatch "$1/tmp/logwatch"
     unpack logcheck usr/bin/logcheck-test "$1/tmp/logcheck"
+    sh tests/support/samba/provision.sh "$1/tmp/samba-ad" > "$1/tmp/samba-ad.log" 2>&1 || {
+        echo "Samba's domain could not be made; the end of $1/tmp/samba-ad.log:" >&2
+        tail -n 5 "$1/tmp/samba-ad.log" >&2
+    }
     sh tests/system/layers.sh "$1/tmp/system"
 fi
 

@@ -35,6 +35,7 @@ pub mod pgbouncer;
 pub mod postgresql;
 pub mod process;
 pub mod proxy;
+pub mod samba;
 pub mod server;
 pub mod skipped;
 pub mod slapd;

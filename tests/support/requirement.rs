@@ -6,7 +6,7 @@ use crate::support::skipped::{has_mounts, succeeds};
 pub use crate::support::skipped::{is_root, skip};
 use crate::support::{
     Program, confinement, cyrus, dovecot, fail2ban, kerberos, log_readers, mariadb, nginx, pgbouncer,
-    postgresql, slapd, sqlite, supervisord,
+    postgresql, samba, slapd, sqlite, supervisord,
 };
 use std::net::{Ipv6Addr, TcpListener};
 use std::path::Path;
@@ -34,6 +34,8 @@ pub enum Requirement {
     Postfix,
     /// Exim with its authenticator `dovecot`, and the rights to start it.
     Exim,
+    /// A domain controller of Active Directory, and the rights to start it.
+    Samba,
     /// OpenLDAP's server.
     Slapd,
     /// nginx.
@@ -107,6 +109,10 @@ impl Requirement {
             Self::Exim => {
                 Self::Root.missing().or_else(|| no_file(EXIM, "Exim (tests/support/unpack.sh fetches it)"))
             }
+            Self::Samba => Self::Mounts.missing().or_else(|| {
+                let what = "Samba's domain controller (tests/support/samba/provision.sh makes one)";
+                no_file(samba::PROGRAM, what).or_else(|| no_file(samba::DOMAIN, what))
+            }),
             Self::Slapd => no_file(slapd::PROGRAM, "OpenLDAP's server (Debian package slapd)"),
             Self::Nginx => no_file(nginx::PROGRAM, "nginx (Debian package nginx-light)"),
             Self::Cyrus => Self::Root

@@ -4,6 +4,7 @@
 //! [`settings`] say what a login needs, a [`session`] speaks on one connection, an [`exchange`] makes the verdict.
 #![forbid(unsafe_code)]
 
+mod active_directory;
 pub mod ber;
 pub mod cipher;
 pub mod digest_md5;

@@ -1,6 +1,7 @@
 //! The messages of LDAP (RFC 4511): bytes to responses.
 #![forbid(unsafe_code)]
 
+use super::active_directory;
 use super::ber::{self, BerError, Reader};
 use super::result_code::ResultCode;
 use crate::secret::Secret;
@@ -157,14 +158,20 @@ impl LdapResult {
 /// The longest part of what a server says that is shown.
 const LONGEST_DIAGNOSTIC: usize = 200;
 
-/// Shown as `invalidCredentials (49): what the server says`.
+/// Shown as `invalidCredentials (49): what the server says`, and what Active Directory means by that.
 impl fmt::Display for LdapResult {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.code.fmt(formatter)?;
         let shown = self.diagnostic.get(..LONGEST_DIAGNOSTIC).unwrap_or(&self.diagnostic);
         let shown = String::from_utf8_lossy(shown);
         let shown = shown.trim_matches(|character: char| character.is_control() || character == ' ');
-        if shown.is_empty() { Ok(()) } else { write!(formatter, ": {shown}") }
+        if !shown.is_empty() {
+            write!(formatter, ": {shown}")?;
+        }
+        match active_directory::reason(&self.diagnostic) {
+            Some(reason) => write!(formatter, " ({reason})"),
+            None => Ok(()),
+        }
     }
 }
 
