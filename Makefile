@@ -7,6 +7,7 @@
 #   make test-ad       only the logins of Active Directory, which Samba plays; as root on Debian
 #   make test-migrating  runs the commands of docs/MIGRATING.md in containers (root; Debian package systemd-container)
 #   make test-systemd  units and container, on booted trees of Debian 12 and 13 (root; some four minutes)
+#   make test-mechanisms  kerberos5, sasldb, sql and ldap by GSSAPI as the package has them, under each unit, on booted trees with servers (root)
 #   make test-mac      the daemon under AppArmor and SELinux in an emulated machine (root, Debian): for releases
 #   make check         format, lints, documentation, licences of the dependencies, man pages, contrib
 #   make soak          half an hour of mixed load and faults (root, Debian): SOAK_SECONDS (1800), SOAK_SEED
@@ -64,7 +65,7 @@ DRAW = $(CARGO) bench --locked --profile dev --bench daemons -- --pictures
 
 export CARGO
 
-.PHONY: all build demo test test-system test-ad test-migrating test-systemd test-mac test-deb test-deb-twice test-dist soak fuzz fuzz-coverage mutants valgrind asan \
+.PHONY: all build demo test test-system test-ad test-migrating test-systemd test-mechanisms test-mac test-deb test-deb-twice test-dist soak fuzz fuzz-coverage mutants valgrind asan \
         check lint lint-files lint-tools msrv cross deny sbom bench pictures install installed-files uninstall deb rpm dist pam-sys-diff clean \
         build-packages test-headers test-packages
 
@@ -97,6 +98,11 @@ test-systemd: build
 	@contrib/make/packages.sh wanted systemd-container mmdebstrap
 	contrib/make/systemd.sh $(TARGET)/release
 	contrib/make/container.sh $(TARGET)/release
+
+# In containers, as root; trees of Debian with the servers are kept in SASLAUTHD_TREES.
+test-mechanisms: deb
+	@contrib/make/packages.sh needed mmdebstrap systemd-container
+	contrib/make/mechanisms.sh $(TARGET)/deb/saslauthd-rs_*.deb
 
 test-mac: build-packages
 	@contrib/make/packages.sh needed mmdebstrap qemu-system-x86 e2fsprogs

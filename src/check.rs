@@ -8,7 +8,7 @@ use crate::mechanism::MechanismError;
 use crate::net::EventLoopHandle;
 use crate::registry::connect::{connect, connect_policy_server};
 use crate::registry::load::{Loaded, load};
-use crate::registry::{named_files, probe_local};
+use crate::registry::{named_files, probe_workers};
 use crate::settings::file::Problem;
 use crate::strerror::strerror;
 use crate::supervisor::obstacles;
@@ -45,8 +45,9 @@ fn load_and_try(config: &Config) -> Loaded {
         if let (None, Some(text)) = (&failed, &loaded.sources.file) {
             loaded.problems.extend(named_files::check(text, &asking(&loaded.site)));
         }
-        let local = loaded.site.instances.iter();
-        let missed: Vec<_> = local.flat_map(|instance| probe_local(instance, &loaded.sources)).collect();
+        let instances = loaded.site.instances.iter();
+        let missed: Vec<_> =
+            instances.flat_map(|instance| probe_workers(instance, &loaded.sources)).collect();
         loaded.problems.extend(obstacles);
         loaded.problems.extend(missed);
         loaded.problems.extend(failed);

@@ -76,14 +76,33 @@ fn the_module_for_selinux_gives_debians_policy_what_it_lacks() {
     assert!(is_success(&policy.compile_with(&module)));
     let with_all = module.replace("; (allow", "(allow");
     assert!(is_success(&policy.compile_with(&with_all)), "what is commented out is right, too");
-    let of_mechanisms = "(neverallow saslauthd_t postgresql_port_t (tcp_socket (name_connect)))\n\
-                         (neverallow saslauthd_t tmpfs_t (file (open)))\n";
-    let rules = "(neverallow saslauthd_t saslauthd_exec_t (file (execute_no_trans)))\n\
-                 (neverallow saslauthd_t self (process (setpgid)))\n\
-                 (neverallow saslauthd_t self (capability (kill)))\n";
-    assert!(is_success(&policy.compile_with(&format!("{rules}{of_mechanisms}"))), "the policy lacks them");
-    assert!(!is_success(&policy.compile_with(&format!("{module}{rules}"))), "the module has them");
-    assert!(!is_success(&policy.compile_with(&format!("{with_all}{of_mechanisms}"))), "and those");
+    let always = [
+        "saslauthd_t saslauthd_exec_t (file (execute_no_trans))",
+        "saslauthd_t self (process (setpgid))",
+        "saslauthd_t self (capability (kill))",
+        "saslauthd_t tmpfs_t (file (open))",
+    ]
+    .map(forbidden);
+    let of_mechanisms = [
+        "saslauthd_t postgresql_port_t (tcp_socket (name_connect))",
+        "saslauthd_t postgresql_t (unix_stream_socket (connectto))",
+    ]
+    .map(forbidden);
+    let all = [always.concat(), of_mechanisms.concat()].concat();
+    assert!(is_success(&policy.compile_with(&all)), "the policy lacks them");
+    for rule in &always {
+        assert!(!is_success(&policy.compile_with(&format!("{module}{rule}"))), "the module has {rule}");
+    }
+    for rule in &of_mechanisms {
+        assert!(
+            !is_success(&policy.compile_with(&format!("{with_all}{rule}"))),
+            "and, commented out, {rule}"
+        );
+    }
+}
+
+fn forbidden(rule: &str) -> String {
+    format!("(neverallow {rule})\n")
 }
 
 fn shipped(file: &str) -> String {

@@ -38,7 +38,7 @@ first_process() {
 
 wait_until_booted() {
     for _ in $(seq 600); do
-        case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) return ;; esac
+        case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) return 0 ;; esac
         sleep 0.1
     done
     echo "The container did not boot:" >&2

@@ -4,46 +4,8 @@
 # shellcheck disable=SC2016,SC2317 # units and Perl have variables of their own; functions are called by their names
 set -u
 
-unit=saslauthd.service
-drop_ins=/etc/systemd/system/$unit.d
-failed=0
-PASSWORD=right-password
-
-check() { # NAME COMMAND...
-    name=$1
-    shift
-    if "$@"; then
-        echo "ok      $name"
-        return
-    fi
-    echo "FAILED  $name"
-    systemctl status --no-pager --lines=15 "$unit" 2>&1 | sed 's/^/        /'
-    failed=$((failed + 1))
-}
-
-# Waits, for half a minute at the most.
-eventually() {
-    for _ in $(seq 300); do
-        if "$@"; then return 0; fi
-        sleep 0.1
-    done
-    return 1
-}
-
-not() { ! "$@"; }
-
-property() { systemctl show --property="$1" --value "$unit"; }
-is() { [ "$(property "$1")" = "$2" ]; } # PROPERTY VALUE
-status_has() { property StatusText | grep -q "$1"; }
-frontend() { pgrep -f '^saslauthd: frontend' | head -n 1; }
-
-answer() { # LOGIN PASSWORD
-    testsaslauthd -u "$1" -p "$2" -s smtp -f /run/saslauthd/mux 2>&1
-}
-accepts() { answer anna "$PASSWORD" | grep -q 'OK'; }
-# A refusal, which is not the same as nobody having been able to tell.
-refuses() { answer anna wrong | grep -q 'NO'; }
-served_right() { accepts && refuses; }
+# shellcheck source=contrib/make/unit-checks.sh
+. "$(dirname "$0")/unit-checks.sh"
 
 # Starts anew with these settings (lines of /etc/default/saslauthd) and drop-ins (files, or text on the standard input for -).
 configure() { # SETTINGS [DROP-IN...]
@@ -105,7 +67,6 @@ reloads() {
     systemctl reload "$unit" && eventually is ActiveState active && is SubState running &&
         eventually new_frontend "$before" && not status_has refused
 }
-new_frontend() { now=$(frontend) && [ -n "$now" ] && [ "$now" != "$1" ]; }
 
 refused_reload() {
     bad_configuration
@@ -159,7 +120,6 @@ hardened_pam() {
     systemctl start "$unit" && served_right && served_right && [ "$(capabilities)" = 00000000000000e0 ] &&
         [ "$(user_of frontend)" = saslauth ] && [ "$(user_of worker)" = root ]
 }
-user_of() { pgrep -f "^saslauthd: $1" | xargs ps -o user= -p | sort -u; }
 
 # As a drop-in of before has it.
 hardened_pam_without_capabilities() {
@@ -208,7 +168,7 @@ run_directory_without_the_drop_in() {
 hardened_reload() { before=$(frontend) && systemctl reload "$unit" && eventually new_frontend "$before" && served_right; }
 
 no_trace_of_the_filter() {
-    ! journalctl --unit="$unit" --output=cat | grep -E 'SIGSYS|signal 31|Operation not permitted'
+    not hindered "$(sandbox_of --unit="$unit")" --unit="$unit"
 }
 
 forking() {

@@ -42,7 +42,7 @@ install_into() {
     install -m 0644 contrib/systemd/saslauthd.sysusers.conf "$1/usr/lib/sysusers.d/saslauthd.conf"
     install -m 0644 contrib/systemd/saslauthd.tmpfiles.conf "$1/usr/lib/tmpfiles.d/saslauthd.conf"
     install -d "$1/root/contrib"
-    cp contrib/systemd/*.conf contrib/make/systemd-tests.sh "$1/root/contrib"
+    cp contrib/systemd/*.conf contrib/make/systemd-tests.sh contrib/make/unit-checks.sh "$1/root/contrib"
     # The C daemon's, and what would only take time. Without a number the machine would enable all units there are.
     rm -f "$units"/*.wants/saslauthd.service "$units"/*.wants/postfix.service "$1"/etc/rc?.d/*saslauthd
     echo 5a51a0d0000000000000000000000000 > "$1/etc/machine-id"

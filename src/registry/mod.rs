@@ -12,8 +12,8 @@ use crate::config::NetworkSettings;
 use crate::config::site::{Instance, Privileges};
 use crate::credentials::Credentials;
 use crate::mechanism::{
-    CredentialPath, FileUse, Local, MechanismError, Reached, Remote, getpwent, httpform, kerberos5, ldap,
-    pam, passwdfile, rimap, sasldb, shadow, sql,
+    CredentialPath, FileUse, Local, MechanismError, Reached, Remote, getpwent, gssapi, httpform, kerberos5,
+    ldap, pam, passwdfile, rimap, sasldb, shadow, sql,
 };
 use crate::net::driver::drive;
 use crate::net::exchange::Protocol;
@@ -186,10 +186,11 @@ pub fn privileges_of(instance: &Instance) -> Privileges {
     }
 }
 
-/// What its workers would miss, for `--check`. Blocks.
-pub fn probe_local(instance: &Instance, sources: &RawSettings) -> Vec<Problem> {
+/// What its workers would miss, or those that log in for it by GSSAPI, for `--check`. Blocks.
+pub fn probe_workers(instance: &Instance, sources: &RawSettings) -> Vec<Problem> {
     match find(instance.mechanism).map(|mechanism| &mechanism.kind) {
         Some(Kind::Local(Local { probe: Some(probe), .. })) => probe(&site::sources_of(sources, instance)),
+        _ if credentials_of(instance, sources).is_some() => gssapi::probe(),
         _ => Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! krb5.conf, the library, the clock, and what `--check` says of them.
 
 use super::{INTERNAL, REFUSED, SERVICE, ask, launch, realm, start, start_with, usual, with_keytab};
-use crate::support::kerberos::{FAKETIME, Krb5Conf, Krb5File};
+use crate::support::kerberos::{FAKETIME, Krb5Conf, Krb5File, library};
 use crate::support::{Launch, Program, System};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -107,7 +107,7 @@ fn a_check_finds_what_would_fail_at_the_first_login() {
 fn without_the_library_a_sentence_names_the_package_and_other_mechanisms_serve() {
     require!(Root, Mounts, Kerberos);
     let server = realm(&[]);
-    let library = library();
+    let library = library("libkrb5.so.3");
     let without =
         |launch: Launch| launch.inside(&System::new()).after(&format!("mount --bind /dev/null {library}"));
     let settings = usual(&server);
@@ -133,12 +133,6 @@ fn only_a_worker_maps_the_library() {
     };
     assert!(daemon.children("worker").iter().any(has));
     assert!(!has(&daemon.process) && !daemon.children("frontend").iter().any(has));
-}
-
-fn library() -> String {
-    let directories = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
-    let paths = directories.map(|directory| format!("{directory}/libkrb5.so.3"));
-    paths.into_iter().find(|path| Path::new(path).exists()).expect("the C daemon needs it")
 }
 
 /// What saslauthd.conf of contrib says, but for the paths.

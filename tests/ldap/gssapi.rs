@@ -4,10 +4,10 @@ mod layers;
 mod outages;
 
 use super::{ask, launch, unavailable};
-use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, SilentKdc, Tickets};
+use crate::support::kerberos::{Kerberos, Krb5Conf, Krb5File, REALM, SilentKdc, Tickets, library};
 use crate::support::slapd::{PEOPLE, SERVICE, SERVICE_PASSWORD, gssapi_plugins};
 use crate::support::waiting::eventually;
-use crate::support::{Authority, Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd};
+use crate::support::{Authority, Daemon, Entries, Launch, Program, Request, RunningSlapd, Slapd, System};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -174,6 +174,20 @@ fn without_tickets_nobody_can_be_asked(program: Program) {
     if program == Program::Ours {
         daemon.log.wait_for("/nonexistent/tickets cannot be opened: No such file or directory");
     }
+}
+
+/// A machine on which the library is an empty file.
+#[test]
+fn a_check_names_the_library_that_is_missing() {
+    require!(Root, Mounts, Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    let settings = site.settings("bind", &format!("ldap_krb5_keytab: {}\n", site.keytab().display()));
+    let check = || site.launch(Program::Ours, &settings, &[]).with(&["--check"]);
+    assert_eq!(check().run().code, Some(0));
+    let without = format!("mount --bind /dev/null {}", library("libgssapi_krb5.so.2"));
+    let finished = check().inside(&System::new()).after(&without).run();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.output.contains("install libgssapi-krb5-2"), "{finished:?}");
 }
 
 #[test]

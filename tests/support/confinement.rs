@@ -29,6 +29,9 @@ pub fn compile_profile(profile: &str) -> Output {
     with_libraries(&mut parser, APPARMOR).output().unwrap()
 }
 
+/// What of Debian's policy concerns saslauthd.
+const MODULES: [&str; 3] = ["base", "sasl", "postgresql"];
+
 /// Debian's policy, as far as saslauthd is concerned.
 pub struct Policy(TempDir);
 
@@ -36,7 +39,7 @@ impl Policy {
     /// Translates the modules that are in the package.
     pub fn new() -> Self {
         let policy = Self(TempDir::new().unwrap());
-        for module in ["base", "sasl"] {
+        for module in MODULES {
             let packed = format!("{SELINUX}/usr/share/selinux/default/{module}.pp.bz2");
             let unpacked = Command::new("bzcat").arg(packed).output().unwrap();
             fs::write(policy.file("module.pp"), unpacked.stdout).unwrap();
@@ -57,7 +60,7 @@ impl Policy {
         fs::write(self.file("further"), module).unwrap();
         let mut compiler = Command::new(SECILC);
         compiler.args(["-o", "/dev/null", "-f", "/dev/null"]);
-        compiler.args(["base", "sasl", "further"].map(|name| self.file(name)));
+        compiler.args(MODULES.map(|name| self.file(name))).arg(self.file("further"));
         with_libraries(&mut compiler, SELINUX).output().unwrap()
     }
 

@@ -93,7 +93,7 @@ refusals() {
     local default untouched
     default=$(cat /etc/default/saslauthd) untouched=$(process)
     step='refused: a mechanism that there is not'
-    sed -i 's/^MECHANISMS=.*/MECHANISMS="kerberos5"/' /etc/default/saslauthd
+    sed -i 's/^MECHANISMS=.*/MECHANISMS="kerberos4"/' /etc/default/saslauthd
     attempt dpkg --install first.deb
     echo "$default" > /etc/default/saslauthd
     packages dpkg --purge saslauthd-rs

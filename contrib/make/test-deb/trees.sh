@@ -14,20 +14,20 @@ mkdir -p "$directory"
 cd "$directory"
 for release in "$@"; do
     if [ ! -e "$release.done" ]; then
-        rm -rf "$release.new" "$release"
+        rm -rf --one-file-system "$release.new" "$release"
         mmdebstrap --quiet --variant=minbase --include="$packages" "$release" "$release.new" "$mirror"
         mv "$release.new" "$release"
         touch "$release.done"
     fi
     if [ ! -e "$release.debs" ]; then
         # In a copy: others may be reading the tree.
-        rm -rf "$release.copy"
+        rm -rf --one-file-system "$release.copy"
         cp -a "$release" "$release.copy"
         cp -L /etc/resolv.conf "$release.copy/etc/resolv.conf"
         chroot "$release.copy" sh -c 'apt-get --quiet=2 update && cd /root && apt-get --quiet=2 download sasl2-bin -o APT::Sandbox::User=root'
         mkdir "$release.debs.new"
         mv "$release.copy"/root/*.deb "$release.debs.new"
-        rm -rf "$release.copy"
+        rm -rf --one-file-system "$release.copy"
         mv "$release.debs.new" "$release.debs"
     fi
 done

@@ -17,10 +17,17 @@ pub use files::{OpenedByName, fault, open, path_of, read};
 
 use crate::job::{ConversationId, GssapiStep, GssapiToken, Layer, SecurityProperties};
 use crate::secret::Secret;
-use crate::sys::gssapi::Context;
+use crate::settings::file::Problem;
+use crate::sys::gssapi::{Context, load};
 use conversations::{Conversations, OF_OPENING, OF_PROTECTED};
 use protection::Protection;
+use std::path::Path;
 use std::time::Instant;
+
+/// Whether the library is there, for `--check`. Without it no login is served by whoever logs in with it.
+pub fn probe() -> Vec<Problem> {
+    load().err().into_iter().map(|error| Problem::error(Path::new(""), error.to_string())).collect()
+}
 
 /// All logins that this worker has begun.
 pub struct Logins {

@@ -38,6 +38,13 @@ const PORT: u16 = 1088;
 /// The realm of [`Kerberos::start`].
 pub const REALM: &str = "EXAMPLE.ORG";
 
+/// Where that library of the system is.
+pub fn library(name: &str) -> String {
+    let directories = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let paths = directories.map(|directory| format!("{directory}/{name}"));
+    paths.into_iter().find(|path| Path::new(path).exists()).expect("the C daemon needs it")
+}
+
 /// A running server of a realm, with the database of its principals; dropping it stops it.
 pub struct Kerberos {
     realm: String,
