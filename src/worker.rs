@@ -1,4 +1,4 @@
-//! A worker: one request at a time, from one message to the next. It may block; nobody else waits for it.
+//! A worker: one message after the other, each with a job or with several. It may block; nobody else waits for it.
 #![forbid(unsafe_code)]
 
 mod file;
@@ -6,9 +6,10 @@ mod fitness;
 
 use crate::config::sandbox::{Role, Rules};
 use crate::ipc::{
-    FromWorker, LARGEST_SETUP, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, largest_request,
+    FromWorker, LARGEST_SETUP, Malformed, OWN_LOG_LINE, ToWorker, WorkerSetup, encode_answers,
+    largest_request,
 };
-use crate::job::{Answer, Errand, ErrandResult, Purpose};
+use crate::job::{Answer, Errand, ErrandResult, JobId, Purpose};
 use crate::log as logging;
 use crate::mechanism::file::FileSource;
 use crate::mechanism::gssapi::{CredentialFile, Logins};
@@ -112,6 +113,17 @@ struct Worker {
     /// When to look for a syslog again.
     next_look: Option<Instant>,
     fitness: Fitness,
+    /// No code runs in its logins but this program's.
+    only_looks_up: bool,
+}
+
+/// What follows a message.
+#[derive(PartialEq, Eq)]
+enum Next {
+    /// Another.
+    Job,
+    /// The end of this process, which is not to have another login.
+    End,
 }
 
 impl Worker {
@@ -136,8 +148,10 @@ impl Worker {
         };
         let mut buffer = Secret::default();
         buffer.resize(largest_request(setup.limits));
-        let fitness = Fitness::of_fresh_process(setup.most_growth, Instant::now());
-        let worker = Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness };
+        let only_looks_up = setup.mechanism.as_deref().is_some_and(registry::only_looks_up);
+        let fitness = Fitness::of_fresh_process(setup.most_growth, !only_looks_up, Instant::now());
+        let worker =
+            Self { syslog: None, next_look: None, socket, buffer, mechanism, fitness, only_looks_up };
         if setup.sandbox {
             enter_sandbox(&worker.rules());
         }
@@ -162,34 +176,44 @@ impl Worker {
     fn serve(&mut self) -> Result<(), WorkerError> {
         say(&self.socket, &FromWorker::Ready)?;
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
-            let (job, purpose) = match message {
-                ToWorker::Job(job, purpose) => (job, purpose),
+            let jobs = match message {
+                ToWorker::Job(job, purpose) => vec![(job, purpose)],
+                ToWorker::Jobs(jobs) => jobs,
                 ToWorker::LogLevel(level) => {
                     logging::set_level(level);
                     continue;
                 }
                 ToWorker::Setup(_) => return Err(WorkerError::Malformed),
             };
-            self.redirect_syslog();
-            if let Purpose::CheckLogin(credentials) = &purpose {
-                // The lines that follow from this process are about it, those of PAM modules too.
-                let login = logging::clean(&credentials.login);
-                log::debug!(target: "", "DEBUG: login {job}: is checked here for {login}");
-            }
-            let answer = self.carry_out(purpose);
-            // Before the answer: with it comes the next task.
-            let unfit = self.fitness.judge(self.completion_of(&answer), Instant::now());
-            if let Some(unfit) = &unfit {
-                log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
-                say(&self.socket, &FromWorker::Retiring)?;
-            }
-            let answer = if unfit == Some(Unfit::Impaired) { without_refusal(answer) } else { answer };
-            say(&self.socket, &FromWorker::Answer(job, answer))?;
-            if unfit.is_some() {
+            if self.work(jobs)? == Next::End {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Does what has come in one message.
+    fn work(&mut self, jobs: Vec<(JobId, Purpose)>) -> Result<Next, WorkerError> {
+        let mut worst = Completion::Done;
+        let mut answers = Vec::with_capacity(jobs.len());
+        for (job, purpose) in jobs {
+            let answer = self.carry_out(job, purpose);
+            worst = worst.max(self.completion_of(&answer));
+            answers.push((job, answer));
+        }
+        // Before the answers: with them come the next jobs.
+        let unfit = self.fitness.judge(worst, Instant::now());
+        if let Some(unfit) = &unfit {
+            log::log!(target: "worker", unfit.level(), "{unfit}; it is replaced");
+            say(&self.socket, &FromWorker::Retiring)?;
+        }
+        if unfit == Some(Unfit::Impaired) {
+            answers = answers.into_iter().map(|(job, answer)| (job, without_refusal(answer))).collect();
+        }
+        for message in encode_answers(&answers) {
+            socket::send(self.socket.as_fd(), message.as_bytes())?;
+        }
+        Ok(if unfit.is_some() { Next::End } else { Next::Job })
     }
 
     fn completion_of(&self, answer: &Answer) -> Completion {
@@ -203,8 +227,12 @@ impl Worker {
         }
     }
 
-    /// Looks before each login whether the redirection is there: a module may have called openlog(3) itself.
+    /// Looks before each login whether the redirection is there: a module may have called openlog(3) itself. Nobody else uses
+    /// syslog(3) here.
     fn redirect_syslog(&mut self) {
+        if self.only_looks_up {
+            return;
+        }
         let now = Instant::now();
         let due = self.next_look.is_none_or(|look| now >= look);
         if self.syslog.as_mut().is_some_and(SyslogRedirect::ensure) || !due {
@@ -214,7 +242,13 @@ impl Worker {
         self.next_look = Some(now + LOOK_FOR_SYSLOG);
     }
 
-    fn carry_out(&mut self, purpose: Purpose) -> Answer {
+    fn carry_out(&mut self, job: JobId, purpose: Purpose) -> Answer {
+        self.redirect_syslog();
+        if let Purpose::CheckLogin(credentials) = &purpose {
+            // The lines that follow from this process are about it, those of PAM modules too.
+            let login = logging::clean(&credentials.login);
+            log::debug!(target: "", "DEBUG: login {job}: is checked here for {login}");
+        }
         match (purpose, &mut self.mechanism) {
             (Purpose::CheckLogin(credentials), Some(mechanism)) => {
                 Answer::Verdict(mechanism.verify(&credentials))

@@ -1,7 +1,7 @@
 //! `-a sasldb`: databases that saslpasswd2 has written, and others.
 
 use crate::support::skipped::skip;
-use crate::support::{Answer, Daemon, Launch, Program, Request, System, eventually};
+use crate::support::{Answer, Connection, Daemon, Launch, Program, Request, System, eventually};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::panic;
@@ -281,6 +281,72 @@ fn while_users_are_added_no_right_password_is_refused_and_no_wrong_one_taken() {
     for number in [0, 399] {
         assert_eq!(ask(&daemon, &format!("user{number}"), HOST, &format!("password {number}")), "OK");
     }
+}
+
+/// Two hundred logins at a fresh daemon whose workers have then been stopped, once it has read all of them.
+fn begin_many(daemon: &Daemon) -> Vec<Connection> {
+    let begun = || daemon.log.all().iter().filter(|line| line.contains(": begins for anna")).count();
+    assert_eq!(ask(daemon, "anna", HOST, "right"), "OK");
+    daemon.children("worker").iter().for_each(|worker| worker.signal("STOP"));
+    let request = Request::new("anna", "right").service("smtp").realm(HOST).bytes();
+    let mut logins: Vec<_> = (0..200).map(|_| daemon.connect()).collect();
+    for login in &mut logins {
+        login.send(&request);
+    }
+    eventually("all have begun", || (begun() == 201).then_some(()));
+    logins
+}
+
+/// A worker has several of them in hand.
+#[test]
+fn of_many_logins_those_with_a_worker_that_is_killed_are_unavailable_and_none_is_lost_or_refused() {
+    require!(Root, Tool("saslpasswd2"));
+    let database = Database::new().with("anna", HOST, "right");
+    let arguments = ["-a", "sasldb", "-V", "-n", "1", "-O", database.path.to_str().unwrap()];
+    let daemon = Launch::new(Program::Ours, &arguments).start();
+    let mut logins = begin_many(&daemon);
+    daemon.children("worker").remove(0).signal("KILL");
+    let answers: Vec<_> = logins.iter_mut().map(Connection::receive).collect();
+    let (right, unavailable) = answers.iter().partition::<Vec<_>, _>(|answer| answer.is_ok());
+    assert!(unavailable.iter().all(|answer| answer.is_none()), "{unavailable:?}");
+    assert!((1..=16).contains(&unavailable.len()), "{} of {} are right", right.len(), answers.len());
+    daemon.log.wait_for("auth unavailable: [user=anna]");
+    assert_eq!(ask(&daemon, "anna", HOST, "right"), "OK");
+}
+
+#[test]
+fn of_many_logins_those_with_a_worker_that_hangs_are_unavailable_in_time_and_it_is_replaced() {
+    require!(Root, Tool("saslpasswd2"));
+    let database = Database::new().with("anna", HOST, "right");
+    let arguments =
+        ["-a", "sasldb", "-V", "-n", "1", "--request-timeout=5", "-O", database.path.to_str().unwrap()];
+    let daemon = Launch::new(Program::Ours, &arguments).start();
+    let mut logins = begin_many(&daemon);
+    let worker = daemon.children("worker").remove(0);
+    let answers: Vec<_> = logins.iter_mut().map(Connection::receive).collect();
+    assert!(answers.iter().all(|answer| answer.is_none() || answer.is_ok()), "{answers:?}");
+    eventually("it is killed", || (!worker.is_running()).then_some(()));
+    daemon.log.wait_for("its worker is replaced");
+    eventually("another takes its place", || ask(&daemon, "anna", HOST, "right").is_ok().then_some(()));
+}
+
+#[test]
+fn each_login_of_many_counts_of_the_share_of_its_worker() {
+    require!(Root, Tool("saslpasswd2"));
+    let database = Database::new().with("anna", HOST, "right");
+    let path = database.path.to_str().unwrap();
+    let arguments = ["-a", "sasldb", "-V", "-n", "1", "--requests-per-worker=50", "-O", path];
+    let daemon = Launch::new(Program::Ours, &arguments).start();
+    let mut logins = begin_many(&daemon);
+    let worker = daemon.children("worker").remove(0);
+    worker.signal("CONT");
+    assert!(
+        logins.iter_mut().all(|login| login.receive().is_ok()),
+        "none is lost with a worker that retires"
+    );
+    let checks = || daemon.log.all().iter().filter(|line| line.contains("is checked here for anna")).count();
+    eventually("each is said to be checked, once", || (checks() == 201).then_some(()));
+    eventually("it has done its share", || (!worker.is_running()).then_some(()));
 }
 
 /// A worker in its sandbox takes gdbm's lock and waits for a writer that has it.

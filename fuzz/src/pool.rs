@@ -103,14 +103,14 @@ impl World {
         let lost = self.pool.handle_ready(worker, self.now);
         match self.workers.get(&worker) {
             Some(Worker::Starting) => {
-                assert_eq!(lost, None);
+                assert_eq!(lost, []);
                 self.workers.insert(worker, Worker::Idle);
             }
             Some(Worker::Busy(job) | Worker::Leaving(job)) => {
-                assert_eq!(lost, Some(*job));
+                assert_eq!(lost, [*job]);
                 self.jobs.remove(&{ *job });
             }
-            _ => assert_eq!(lost, None),
+            _ => assert_eq!(lost, []),
         }
     }
 
@@ -125,10 +125,10 @@ impl World {
 
     fn answer_wrongly(&mut self, worker: WorkerId, job: JobId) {
         let had = match self.workers.get(&worker) {
-            Some(Worker::Busy(job) | Worker::Leaving(job)) => Some(*job),
-            _ => None,
+            Some(Worker::Busy(job) | Worker::Leaving(job)) => vec![*job],
+            _ => Vec::new(),
         };
-        assert_eq!(self.pool.handle_answer(worker, job, self.now), Err(had));
+        assert_eq!(self.pool.handle_answer(worker, job, self.now), Err(had.clone()));
         had.iter().for_each(|job| assert!(self.jobs.remove(job)));
     }
 
@@ -144,18 +144,18 @@ impl World {
         let lost = self.pool.handle_gone(worker, self.now);
         match self.workers.remove(&worker) {
             Some(Worker::Busy(job) | Worker::Leaving(job)) => {
-                assert_eq!(lost, Some(job), "a death loses a job");
+                assert_eq!(lost, [job], "a death loses a job");
                 assert!(self.jobs.remove(&job));
             }
-            _ => assert_eq!(lost, None),
+            _ => assert_eq!(lost, []),
         }
     }
 
     /// What was sent to it has not arrived: it is gone.
     fn lose(&mut self, worker: WorkerId) {
-        if let Some(Worker::Busy(job)) = self.workers.get(&worker).copied() {
+        if let Some(Worker::Busy(_)) = self.workers.get(&worker) {
             self.workers.remove(&worker);
-            self.pool.handle_undelivered(worker, job, self.now);
+            self.pool.handle_undelivered(worker, self.now);
         }
     }
 

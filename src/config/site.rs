@@ -57,6 +57,8 @@ pub struct Pool {
     pub gssapi_for: Option<InstanceId>,
     /// How many there are and how long each lives.
     pub workers: WorkerSettings,
+    /// How many logins one of them gets at a time, at the most.
+    pub batch: usize,
     /// What they may do.
     pub privileges: Privileges,
 }

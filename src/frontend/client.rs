@@ -32,8 +32,8 @@ pub(super) struct Client {
 /// Whether it counts among the connections of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Nobody has asked yet: most are answered at once. It is not registered with the event loop.
-    Unknown,
+    /// Most are answered at once: it is not registered with the event loop, and nobody may have asked whose it is.
+    Unknown { uid: Option<u32> },
     /// It holds a place.
     Held { uid: u32 },
     /// It is one too many of a user, and heard nevertheless: a client that is cut off while it writes may die of the
@@ -70,7 +70,7 @@ pub(super) enum Heard {
 impl Client {
     pub(super) fn new(stream: UnixStream, endpoint: Rc<Endpoint>, limits: Limits) -> Self {
         let state = State::Reading { decoder: Decoder::new(limits), times: None };
-        Self { endpoint, stream, place: Place::Unknown, state }
+        Self { endpoint, stream, place: Place::Unknown { uid: None }, state }
     }
 
     /// Reads what there is, through `buffer`, which is wiped again.

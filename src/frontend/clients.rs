@@ -126,7 +126,7 @@ impl Clients {
 
     /// Has the event loop tell when the client hangs up, unless it has been answered already.
     pub(super) fn await_hang_up(&mut self, id: ClientId) {
-        let is_new = |client: &Client| client.place == Place::Unknown;
+        let is_new = |client: &Client| matches!(client.place, Place::Unknown { .. });
         if !self.clients.get(&id).is_some_and(is_new) {
             return;
         }
@@ -218,12 +218,16 @@ impl Clients {
     /// The user who asks, unless it has hung up: then the connection is closed. What is asked of the kernel is cheaper
     /// than to begin a check for nobody.
     pub(super) fn uid_if_there(&mut self, id: ClientId) -> Option<u32> {
-        let client = self.clients.get(&id)?;
+        let client = self.clients.get_mut(&id)?;
         if socket::has_hung_up(client.stream.as_fd()) {
             self.remove(id);
             return None;
         }
-        Some(client.uid())
+        let uid = client.uid();
+        if let Place::Unknown { uid: asked } = &mut client.place {
+            *asked = Some(uid);
+        }
+        Some(uid)
     }
 
     /// Answers a client whom nobody could be asked about.
@@ -253,7 +257,7 @@ impl Clients {
         // Again or for the first time, so that what has come already is told of too.
         let _ = self.registry.deregister(&mut client.stream);
         if self.watch(id, &mut client) {
-            if client.place == Place::Unknown {
+            if matches!(client.place, Place::Unknown { .. }) {
                 client.place = Place::Held { uid: client.uid() };
             }
             self.add(id, client);
@@ -389,7 +393,7 @@ impl Clients {
     fn add(&mut self, id: ClientId, client: Client) {
         self.deadlines.extend(client.state.deadline().map(|deadline| (deadline, id)));
         match client.place {
-            Place::Unknown => {}
+            Place::Unknown { .. } => {}
             Place::Held { uid } => self.places.enter(uid, id, client.state.standing()),
             Place::Beyond { .. } => self.beyond += 1,
         }
@@ -402,7 +406,7 @@ impl Clients {
             self.deadlines.remove(&(deadline, id));
         }
         match client.place {
-            Place::Unknown => {}
+            Place::Unknown { .. } => {}
             Place::Held { uid } => self.places.leave(uid, id, client.state.standing()),
             Place::Beyond { .. } => self.beyond = self.beyond.saturating_sub(1),
         }
@@ -425,8 +429,8 @@ impl Client {
 
     fn uid(&self) -> u32 {
         match self.place {
-            Place::Unknown => uid_of(&self.stream),
-            Place::Held { uid } | Place::Beyond { uid } => uid,
+            Place::Unknown { uid: None } => uid_of(&self.stream),
+            Place::Unknown { uid: Some(uid) } | Place::Held { uid } | Place::Beyond { uid } => uid,
         }
     }
 }

@@ -16,6 +16,9 @@ impl Frontend {
             while let Some(action) = self.dispatcher.next_action() {
                 self.act(action, now);
             }
+            if self.hand_over(now) {
+                continue;
+            }
             if let Some(event) = self.auth_clients.next_event() {
                 self.take_auth_event(event, now);
                 continue;
@@ -39,15 +42,21 @@ impl Frontend {
         }
     }
 
+    /// Sends workers what they are to do. `true` if some of it comes back.
+    fn hand_over(&mut self, now: Instant) -> bool {
+        let undelivered = self.workers.flush();
+        let has_any = !undelivered.is_empty();
+        for (worker, jobs) in undelivered {
+            self.dispatcher.handle_undelivered(worker, jobs, now);
+        }
+        has_any
+    }
+
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Reply(request, names, outcome) => self.reply(request, &names, &outcome, now),
             Action::StartWorker(pool) => self.control.send(FromFrontend::Start(pool)),
-            Action::Send(worker, job, purpose) => {
-                if !self.workers.send(worker, job, &purpose) {
-                    self.dispatcher.handle_undelivered(worker, job, purpose, now);
-                }
-            }
+            Action::Send(worker, job, purpose) => self.workers.send(worker, job, purpose),
             Action::Retire(worker) => self.workers.remove(worker),
             Action::Kill(worker) => {
                 self.workers.remove(worker);
@@ -106,12 +115,15 @@ impl Frontend {
         }
     }
 
-    /// Writes what the servers are to be asked and what auth clients are answered: after all events, so that questions and
-    /// answers travel together.
+    /// Writes what the servers are to be asked and what auth clients are answered, and hands out what workers get in batches:
+    /// after all events, so that what is for one of them travels together.
     pub(super) fn flush(&mut self, now: Instant) {
         self.networks.flush(now);
         self.carry_out(now);
         self.auth_clients.flush(now);
         self.carry_out(now);
+        while self.dispatcher.hand_out(now) {
+            self.carry_out(now);
+        }
     }
 }

@@ -267,6 +267,7 @@ mod tests {
         let pool = |instance| Pool {
             instance,
             gssapi_for: None,
+            batch: 1,
             workers: workers.clone(),
             privileges: Privileges::Root,
         };

@@ -37,8 +37,10 @@ impl Frontend {
                 self.announce();
             }
             FromWorkers::Retiring(worker) => self.dispatcher.handle_retiring(worker, now),
-            FromWorkers::Answer(worker, job, answer) => {
-                self.dispatcher.handle_answer(worker, job, answer, now);
+            FromWorkers::Answers(worker, answers) => {
+                for (job, answer) in answers {
+                    self.dispatcher.handle_answer(worker, job, answer, now);
+                }
             }
             FromWorkers::Failed(worker, reason) => {
                 self.refuse_worker(worker, &reason);

@@ -4,7 +4,7 @@
 use super::repeated_lines::RepeatedLines;
 use super::token;
 use crate::config::log_level::LogLevel;
-use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_job, encode_log_level};
+use crate::ipc::{FromWorker, LARGEST_MESSAGE, LOG_LINE, OWN_LOG_LINE, encode_jobs, encode_log_level};
 use crate::job::{Answer, Purpose};
 use crate::job::{JobId, WorkerId};
 use crate::sys::socket;
@@ -20,11 +20,18 @@ pub(super) struct Workers {
     log_level: LogLevel,
     registry: Registry,
     buffer: Box<[u8; LARGEST_MESSAGE]>,
+    /// What is to be handed over, to one worker after the other.
+    unsent: Vec<(WorkerId, Jobs)>,
     repeated_lines: RepeatedLines,
 }
 
+/// What goes to a worker in one message.
+type Jobs = Vec<(JobId, Purpose)>;
+
 struct Worker {
     socket: OwnedFd,
+    /// How many answers it owes.
+    owes: usize,
     /// How much it logs.
     log_level: LogLevel,
 }
@@ -33,7 +40,7 @@ struct Worker {
 pub(super) enum FromWorkers {
     Ready(WorkerId),
     Retiring(WorkerId),
-    Answer(WorkerId, JobId, Answer),
+    Answers(WorkerId, Vec<(JobId, Answer)>),
     Failed(WorkerId, String),
     Gone(WorkerId),
     Malformed(WorkerId),
@@ -46,6 +53,7 @@ impl Workers {
             log_level,
             registry,
             buffer: Box::new([0; LARGEST_MESSAGE]),
+            unsent: Vec::new(),
             repeated_lines: RepeatedLines::default(),
         }
     }
@@ -55,7 +63,7 @@ impl Workers {
         let number = descriptor.as_raw_fd();
         self.registry.register(&mut SourceFd(&number), token::of_worker(worker), Interest::READABLE)?;
         // The supervisor has told of the level before it has told of any worker that was started with it.
-        self.sockets.insert(worker, Worker { socket: descriptor, log_level: self.log_level });
+        self.sockets.insert(worker, Worker { socket: descriptor, owes: 0, log_level: self.log_level });
         Ok(())
     }
 
@@ -79,30 +87,45 @@ impl Workers {
         heard
     }
 
-    /// Hands over a job. `false`, and the socket is closed, if the worker could not take it: it has none in
-    /// hand, so its buffer is empty, and any error means that it is gone.
-    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, purpose: &Purpose) -> bool {
-        let Some(Worker { socket, log_level }) = self.sockets.get_mut(&worker) else { return false };
+    /// A job to be handed over by [`Self::flush`]. What one worker gets comes one after the other.
+    pub(super) fn send(&mut self, worker: WorkerId, job: JobId, purpose: Purpose) {
+        match self.unsent.last_mut() {
+            Some((last, jobs)) if *last == worker => jobs.push((job, purpose)),
+            _ => self.unsent.push((worker, vec![(job, purpose)])),
+        }
+    }
+
+    /// Hands over what is to be, one message for each worker. Returns what a worker could not take, whose socket is closed: it
+    /// has no other job in hand, so its buffer is empty, and any error means that it is gone.
+    pub(super) fn flush(&mut self) -> Vec<(WorkerId, Jobs)> {
+        let mut unsent = std::mem::take(&mut self.unsent);
+        unsent.retain(|(worker, jobs)| !self.hand_over(*worker, jobs));
+        unsent
+    }
+
+    fn hand_over(&mut self, worker: WorkerId, jobs: &Jobs) -> bool {
+        let Some(Worker { socket, log_level, owes }) = self.sockets.get_mut(&worker) else { return false };
         let told = if *log_level == self.log_level {
             Ok(())
         } else {
             *log_level = self.log_level;
             socket::send(socket.as_fd(), encode_log_level(*log_level).as_bytes())
         };
-        let sent =
-            told.and_then(|()| socket::send(socket.as_fd(), encode_job(job, purpose).as_bytes())).is_ok();
+        let message = encode_jobs(jobs.iter().map(|(job, purpose)| (*job, purpose)));
+        let sent = told.and_then(|()| socket::send(socket.as_fd(), message.as_bytes())).is_ok();
+        *owes = jobs.len();
         if !sent {
             self.remove(worker);
         }
         sent
     }
 
-    /// Reads what the worker has sent. It sends nothing between an answer and the next job, so reading ends
+    /// Reads what the worker has sent. It sends nothing between its last answer and what it is sent next, so reading ends
     /// there without asking the kernel for more, unless it is known that the end has come (`closed`).
     pub(super) fn handle_readable(&mut self, worker: WorkerId, closed: bool) -> Vec<FromWorkers> {
         let mut heard = Vec::new();
         while let Some(message) = self.receive(worker) {
-            let enough = matches!(message, FromWorkers::Answer(..)) && !closed;
+            let enough = self.is_last_answer(worker, &message) && !closed;
             if matches!(message, FromWorkers::Failed(..) | FromWorkers::Gone(_) | FromWorkers::Malformed(_)) {
                 self.remove(worker);
             }
@@ -112,6 +135,13 @@ impl Workers {
             }
         }
         heard
+    }
+
+    fn is_last_answer(&mut self, worker: WorkerId, message: &FromWorkers) -> bool {
+        let FromWorkers::Answers(_, answers) = message else { return false };
+        let Some(worker) = self.sockets.get_mut(&worker) else { return true };
+        worker.owes = worker.owes.saturating_sub(answers.len());
+        worker.owes == 0
     }
 
     fn receive(&mut self, worker: WorkerId) -> Option<FromWorkers> {
@@ -140,7 +170,8 @@ impl Workers {
             return Some(match FromWorker::decode(message) {
                 Ok(FromWorker::Ready) => FromWorkers::Ready(worker),
                 Ok(FromWorker::Retiring) => FromWorkers::Retiring(worker),
-                Ok(FromWorker::Answer(job, answer)) => FromWorkers::Answer(worker, job, answer),
+                Ok(FromWorker::Answer(job, answer)) => FromWorkers::Answers(worker, vec![(job, answer)]),
+                Ok(FromWorker::Answers(answers)) => FromWorkers::Answers(worker, answers),
                 Ok(FromWorker::Failed(reason)) => FromWorkers::Failed(worker, reason),
                 Err(_) => FromWorkers::Malformed(worker),
             });

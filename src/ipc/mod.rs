@@ -4,6 +4,7 @@
 //! receiver gives up on the sender rather than guess.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod codec;
 mod errand;
 mod file;
@@ -16,6 +17,7 @@ mod tls_files;
 mod totals;
 mod worker;
 
+pub use batch::{room_for_logins, size_of_job};
 pub use codec::Malformed;
 pub use errand::has_room_for;
 pub use file::{FILE_ANSWER, FILE_WANTED, OpenError, decode_opened, encode_opened};
@@ -28,7 +30,9 @@ pub use penalties::{
 };
 pub use tls_files::{decode_tls_files, encode_tls_files};
 pub use totals::MOST_NAMES;
-pub use worker::{FromWorker, ToWorker, WorkerSetup, encode_job, encode_log_level};
+pub use worker::{
+    FromWorker, ToWorker, WorkerSetup, encode_answers, encode_job, encode_jobs, encode_log_level,
+};
 
 use crate::config::Limits;
 use crate::config::login_format::LoginFormat;

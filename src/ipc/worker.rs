@@ -1,6 +1,7 @@
 //! Between frontend and worker: a job, its answer.
 #![forbid(unsafe_code)]
 
+use super::batch::{ANSWERS, JOBS, groups, join, split};
 use super::codec::{LONGEST_TEXT, Malformed, Reader, Writer, cut};
 use super::errand::{ERRAND, RESULT, decode_errand, decode_result, encode_errand, encode_result};
 use super::frontend_setup::{read_text, write_text};
@@ -25,6 +26,7 @@ const VERDICT: u8 = 5;
 // 6 and 7 are those of `errand`.
 const RETIRING: u8 = 8;
 const LOG_LEVEL: u8 = 9;
+// 10 and 11 are those of `batch`.
 
 const ACCEPT: u64 = 0;
 const REJECT: u64 = 1;
@@ -58,6 +60,8 @@ pub enum ToWorker {
     Setup(WorkerSetup),
     /// Do this.
     Job(JobId, Purpose),
+    /// Check these logins, in this order.
+    Jobs(Vec<(JobId, Purpose)>),
     /// Log so much from now on.
     LogLevel(LogLevel),
 }
@@ -68,10 +72,12 @@ pub enum FromWorker {
     Ready,
     /// The mechanism cannot be used, and why.
     Failed(String),
-    /// The answer that comes next is the last: this process ends with it, and must get no further job.
+    /// The answer that comes next is the last, or the answers to what came together: this process ends with it, and must get no further job.
     Retiring,
     /// The answer to the job of that number.
     Answer(JobId, Answer),
+    /// The answers to several jobs that came together, in their order.
+    Answers(Vec<(JobId, Answer)>),
 }
 
 impl WorkerSetup {
@@ -98,6 +104,18 @@ pub fn encode_job(job: JobId, purpose: &Purpose) -> Secret {
         Purpose::CheckLogin(credentials) => encode_request(job, credentials),
         Purpose::Errand(errand) => encode_errand(job, errand),
     }
+}
+
+/// The message that gives a worker these jobs to do. More than one must be logins, and within
+/// [`room_for_logins`](super::room_for_logins).
+pub fn encode_jobs<'a>(jobs: impl Iterator<Item = (JobId, &'a Purpose)>) -> Secret {
+    join(JOBS, jobs.map(|(job, purpose)| encode_job(job, purpose)).collect())
+}
+
+/// The messages that answer these jobs, in order; several where one has no room for all.
+pub fn encode_answers(answers: &[(JobId, Answer)]) -> Vec<Secret> {
+    let parts = answers.iter().map(|(job, answer)| encode_answer(*job, answer)).collect();
+    groups(parts).into_iter().map(|group| join(ANSWERS, group)).collect()
 }
 
 /// The message that tells a worker how much to log.
@@ -137,6 +155,10 @@ impl ToWorker {
             VERIFY => Self::Job(JobId(reader.number()?), Purpose::CheckLogin(decode_request(&mut reader)?)),
             LOG_LEVEL => Self::LogLevel(reader.log_level()?),
             ERRAND => Self::Job(JobId(reader.number()?), Purpose::Errand(decode_errand(&mut reader)?)),
+            JOBS => Self::Jobs(split(&mut reader, VERIFY, |part| match Self::decode(part)? {
+                Self::Job(job, purpose) => Ok((job, purpose)),
+                _ => Err(Malformed),
+            })?),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
@@ -166,8 +188,11 @@ impl FromWorker {
             Self::Ready => Writer::new(READY, 16).finish(),
             Self::Retiring => Writer::new(RETIRING, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
-            Self::Answer(job, Answer::Verdict(verdict)) => encode_verdict(*job, verdict),
-            Self::Answer(job, Answer::Errand(result)) => encode_result(*job, result),
+            Self::Answer(job, answer) => encode_answer(*job, answer),
+            Self::Answers(answers) => {
+                let parts: Vec<_> = answers.iter().map(|(job, answer)| encode_answer(*job, answer)).collect();
+                join(ANSWERS, parts)
+            }
         }
     }
 
@@ -180,9 +205,20 @@ impl FromWorker {
             FAILED => Self::Failed(reader.text()?),
             VERDICT => Self::Answer(JobId(reader.number()?), Answer::Verdict(decode_verdict(&mut reader)?)),
             RESULT => Self::Answer(JobId(reader.number()?), Answer::Errand(decode_result(&mut reader)?)),
+            ANSWERS => Self::Answers(split(&mut reader, VERDICT, |part| match Self::decode(part)? {
+                Self::Answer(job, answer) => Ok((job, answer)),
+                _ => Err(Malformed),
+            })?),
             _ => return Err(Malformed),
         };
         reader.finish(decoded)
+    }
+}
+
+fn encode_answer(job: JobId, answer: &Answer) -> Secret {
+    match answer {
+        Answer::Verdict(verdict) => encode_verdict(job, verdict),
+        Answer::Errand(result) => encode_result(job, result),
     }
 }
 

@@ -23,6 +23,7 @@ pub const LOCAL: Local = Local {
     privileges: Privileges::Root,
     file: |_| None,
     peer: None,
+    only_looks_up: false,
 };
 
 struct Getpwent;

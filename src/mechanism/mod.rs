@@ -56,6 +56,10 @@ pub struct Local {
     /// Tells the logins apart that are asked of different servers, if there may be several: one that is silent holds up
     /// workers, and should cost nobody else. Made once from the settings; pure.
     pub peer: Option<fn(&RawSettings) -> PeerOf>,
+    /// Whether a check is a look at what its worker has in memory: none of others' code runs that could leave the process
+    /// changed, nobody is asked, and nothing is counted that a second try would count again. Such a worker may be sent several
+    /// logins at a time, since what is dear is to wake it.
+    pub only_looks_up: bool,
 }
 
 /// Asks each server of a mechanism that blocks about nobody.

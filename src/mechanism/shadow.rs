@@ -24,6 +24,7 @@ pub const LOCAL: Local = Local {
     privileges: Privileges::Root,
     file: |_| None,
     peer: None,
+    only_looks_up: false,
 };
 
 /// What NIS puts in place of a hash that the caller may not see.

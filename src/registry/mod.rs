@@ -207,6 +207,12 @@ pub fn reach_local(
     }
 }
 
+/// Whether a check by that mechanism is a mere look at what its worker has in memory; see [`Local::only_looks_up`].
+pub fn only_looks_up(mechanism: &str) -> bool {
+    let local = find(mechanism).map(|mechanism| &mechanism.kind);
+    matches!(local, Some(Kind::Local(Local { only_looks_up: true, .. })))
+}
+
 /// The mechanism called `name`, in any case, as the C daemon compares it.
 pub fn find(name: &str) -> Option<&'static Mechanism> {
     MECHANISMS.iter().find(|mechanism| mechanism.name.eq_ignore_ascii_case(name))

@@ -71,7 +71,7 @@ impl Workers {
     ) -> io::Result<(WorkerId, OwnedFd)> {
         let settings = self.settings.get(&frontend).map(Rc::clone);
         let found = settings.as_ref().and_then(|all| Some((all, all.site.pools.get(pool.0)?)));
-        let Some((Settings { sources, site }, Pool { instance, gssapi_for, workers, privileges })) =
+        let Some((Settings { sources, site }, Pool { instance, gssapi_for, workers, privileges, .. })) =
             found.map(|(all, pool)| (&**all, pool))
         else {
             return Err(io::Error::other("the frontend has no such pool"));
@@ -209,6 +209,7 @@ mod tests {
         let pool = Pool {
             instance: None,
             gssapi_for: None,
+            batch: 1,
             workers: settings,
             privileges: Privileges::Unprivileged,
         };

@@ -15,8 +15,8 @@ const USUAL_MEMORY: usize = 1 << 20;
 /// one process each; but it may be that its first login has spoiled it.
 const TRIAL: Duration = Duration::from_secs(10);
 
-/// How a task went, as far as it says something of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a task went, as far as it says something of the process; the worse the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Completion {
     /// A login was accepted, an errand run.
     Done,
@@ -29,7 +29,8 @@ pub(super) enum Completion {
 
 /// What is known of this process, to judge it by.
 pub(super) struct Fitness {
-    state: ProcessState,
+    /// What others' code may have changed; `None` where none runs.
+    state: Option<ProcessState>,
     /// Bytes of resident memory when it was ready: the index of a large password file is no growth.
     size_at_start: u64,
     most_growth: u64,
@@ -80,22 +81,19 @@ impl Unfit {
 }
 
 impl Fitness {
-    /// Of this process, which is ready and has done nothing yet. It may grow by `most_growth` bytes.
-    pub(super) fn of_fresh_process(most_growth: u64, now: Instant) -> Self {
+    /// Of this process, which is ready and has done nothing yet. It may grow by `most_growth` bytes. `runs_modules`: others'
+    /// code runs in it.
+    pub(super) fn of_fresh_process(most_growth: u64, runs_modules: bool, now: Instant) -> Self {
         let size_at_start = memory::resident().unwrap_or_else(memory::largest_resident);
-        let state = ProcessState::of_this_process();
+        let state = runs_modules.then(ProcessState::of_this_process);
         let had_room = has_room();
         Self { state, size_at_start, most_growth, had_room, has_worked: false, ready_since: now }
     }
 
     /// Looks at the process after each task, before it is answered. Puts right what can be.
     pub(super) fn judge(&mut self, completion: Completion, now: Instant) -> Option<Unfit> {
-        self.state.restore();
-        if !self.state.is_intact() {
-            return Some(Unfit::Changed);
-        }
-        if process_tree::has_children() {
-            return Some(Unfit::Programs);
+        if let Some(changed) = self.state.as_ref().and_then(what_has_changed) {
+            return Some(changed);
         }
         if completion != Completion::Done && self.has_lost_room() {
             return Some(Unfit::Impaired);
@@ -125,6 +123,15 @@ impl Fitness {
     }
 }
 
+/// What others' code has left behind, apart from what is put right here.
+fn what_has_changed(state: &ProcessState) -> Option<Unfit> {
+    state.restore();
+    if !state.is_intact() {
+        return Some(Unfit::Changed);
+    }
+    process_tree::has_children().then_some(Unfit::Programs)
+}
+
 fn has_room() -> bool {
     descriptor::is_available() && memory::is_available(USUAL_MEMORY)
 }
@@ -148,7 +155,7 @@ mod tests {
             "a_failure_of_its_own_ends_a_process_that_has_worked_and_one_that_never_does_after_a_while",
             || {
                 let begin = Instant::now();
-                let mut fitness = Fitness::of_fresh_process(u64::MAX, begin);
+                let mut fitness = Fitness::of_fresh_process(u64::MAX, true, begin);
                 assert_eq!(fitness.judge(Completion::Impaired, begin), None);
                 let almost = begin + TRIAL - Duration::from_millis(1);
                 assert_eq!(fitness.judge(Completion::Impaired, almost), None);
@@ -162,13 +169,13 @@ mod tests {
     #[test]
     fn a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters() {
         alone("a_process_that_runs_out_of_descriptors_is_unfit_once_it_matters", || {
-            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, true, Instant::now());
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
             assert_eq!(fitness.judge(Completion::NotDone, Instant::now()), None, "a wrong password");
             let leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), None, "it got along");
             assert_eq!(fitness.judge(Completion::NotDone, Instant::now()), Some(Unfit::Impaired));
-            let mut cramped = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            let mut cramped = Fitness::of_fresh_process(u64::MAX, true, Instant::now());
             drop(leaked);
             assert_eq!(cramped.judge(Completion::Done, Instant::now()), None);
             let _leaked: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1 << 20).collect();
@@ -179,7 +186,7 @@ mod tests {
     #[test]
     fn a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not() {
         alone("a_process_that_grows_beyond_the_bound_is_unfit_and_one_that_shrinks_again_is_not", || {
-            let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE, Instant::now());
+            let mut fitness = Fitness::of_fresh_process(32 * MEBIBYTE, true, Instant::now());
             let much = std::hint::black_box(vec![7_u8; 64 << 20]);
             let grown = fitness.judge(Completion::Done, Instant::now());
             assert!(matches!(grown, Some(Unfit::Grown(60..=70))), "{grown:?}");
@@ -191,7 +198,7 @@ mod tests {
     #[test]
     fn a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one() {
         alone("a_program_that_is_still_there_makes_a_process_unfit_and_so_does_a_dead_one", || {
-            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, true, Instant::now());
             // With the output of this process it would keep whoever reads that, should this test fail.
             let mut program = Command::new("sleep")
                 .arg("1000")
@@ -210,7 +217,7 @@ mod tests {
     #[test]
     fn a_umask_that_a_module_has_left_is_put_right() {
         alone("a_umask_that_a_module_has_left_is_put_right", || {
-            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, true, Instant::now());
             let own = set_umask(0o777);
             assert_ne!(own, 0o777);
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
@@ -219,10 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn where_no_code_of_others_runs_it_is_not_asked_what_that_has_changed_but_memory_is() {
+        alone("where_no_code_of_others_runs_it_is_not_asked_what_that_has_changed_but_memory_is", || {
+            let mut fitness = Fitness::of_fresh_process(16 * MEBIBYTE, false, Instant::now());
+            std::env::set_current_dir("/tmp").unwrap();
+            assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
+            let _much = std::hint::black_box(vec![7_u8; 64 << 20]);
+            assert!(matches!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Grown(_))));
+        });
+    }
+
+    #[test]
     fn another_working_directory_makes_a_process_unfit() {
         alone("another_working_directory_makes_a_process_unfit", || {
             std::env::set_current_dir("/tmp").unwrap();
-            let mut fitness = Fitness::of_fresh_process(u64::MAX, Instant::now());
+            let mut fitness = Fitness::of_fresh_process(u64::MAX, true, Instant::now());
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), None);
             std::env::set_current_dir("/").unwrap();
             assert_eq!(fitness.judge(Completion::Done, Instant::now()), Some(Unfit::Changed));

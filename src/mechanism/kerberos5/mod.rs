@@ -36,6 +36,7 @@ pub const LOCAL: Local = Local {
     privileges: Privileges::Root,
     file: |_| None,
     peer: Some(peer),
+    only_looks_up: false,
 };
 
 /// What a worker does with a login.

@@ -30,6 +30,7 @@ pub const LOCAL: Local = Local {
     privileges: Privileges::Root,
     file: |_| None,
     peer: None,
+    only_looks_up: false,
 };
 
 /// The longest name a file in /etc/pam.d can have (NAME_MAX).

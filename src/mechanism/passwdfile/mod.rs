@@ -50,6 +50,7 @@ pub const LOCAL: Local = Local {
     privileges: Privileges::Unprivileged,
     file: |option| path(option).ok(),
     peer: None,
+    only_looks_up: false,
 };
 
 /// Why a hash cannot be computed that has come into the file since the worker was started.

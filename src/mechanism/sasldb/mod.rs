@@ -42,6 +42,7 @@ pub const LOCAL: Local = Local {
     privileges: Privileges::Unprivileged,
     file: |option| Some(path(option)),
     peer: None,
+    only_looks_up: true,
 };
 
 /// Where libsasl is built to look: Debian and Fedora, then most others.

@@ -45,6 +45,7 @@ pub const LOCAL: Local = Local {
     probe: Some(probe::probe),
     reach: Some(probe::reach),
     peer: None,
+    only_looks_up: false,
 };
 
 /// For every refusal: a client needs to know no more, and the log says it.

@@ -20,7 +20,7 @@ impl Pools {
     /// Without workers. `most` is the longest that a login may wait.
     pub(super) fn new(site: &Site, most: Duration) -> Self {
         let pools = site.pools.iter().map(|pool| Watched {
-            pool: Pool::new(pool.workers.clone()),
+            pool: Pool::new(pool.workers.clone()).in_batches(pool.batch),
             queue: QueueWatch::new(most),
             overload: OverloadWatch::default(),
         });

@@ -143,27 +143,29 @@ impl Dispatcher {
 
     /// The deadline of a job has come.
     pub(super) fn time_out(&mut self, id: JobId, now: Instant) {
-        self.abandon(id, now);
+        let is_killed = self.abandon(id, now);
         let Some(job) = self.jobs.get(&id) else { return };
         let (reason, place, was_asked) = (job.why_late(), job.place, job.purpose.is_none());
         let taken = now.saturating_duration_since(job.since);
-        if let (Asker::Requests(login), Place::Pool(_), None) = (&job.asker, job.place, &job.purpose) {
+        if let (Asker::Requests(login), true) = (&job.asker, is_killed) {
             let event = Event::TimedOut(Rc::clone(&login.names), self.request_timeout);
             self.actions.push_back(Action::Log(event));
         }
         if was_asked {
-            self.note_late(place, taken, now);
+            self.note_late(place, is_killed, taken, now);
             self.note_given_up(id, now);
         }
         self.end(id, Refusal::internal(reason), now);
     }
 
     /// Whoever was asked is given up: a check that has taken that long at the least, and in a pool the end of a worker.
-    fn note_late(&mut self, place: Place, taken: Duration, now: Instant) {
+    fn note_late(&mut self, place: Place, is_killed: bool, taken: Duration, now: Instant) {
         let instance = match place {
             Place::Network(instance) => Some(instance),
             Place::Pool(pool) => {
-                self.counters.note_death(WorkerDeath::Timeout);
+                if is_killed {
+                    self.counters.note_death(WorkerDeath::Timeout);
+                }
                 self.site.pools.get(pool.0).and_then(|pool| pool.instance)
             }
             Place::PolicyServer(_) | Place::Held(_) => None,
@@ -183,17 +185,17 @@ impl Dispatcher {
     }
 
     /// Whoever works on the job need not any more.
-    pub(super) fn abandon(&mut self, id: JobId, now: Instant) {
+    /// `true` if a worker is killed for it.
+    pub(super) fn abandon(&mut self, id: JobId, now: Instant) -> bool {
         match self.jobs.get(&id).map(|job| job.place) {
             Some(Place::Network(instance)) => self.actions.push_back(Action::Abandon(instance, id)),
             Some(Place::Pool(pool)) => {
-                if let Some(pool) = self.pools.get(pool) {
-                    pool.abandon(id, now);
-                }
+                return self.pools.get(pool).is_some_and(|pool| pool.abandon(id, now));
             }
             Some(Place::PolicyServer(_)) => self.actions.push_back(Action::AbandonPolicyQuestion(id)),
             Some(Place::Held(_)) | None => {}
         }
+        false
     }
 
     /// Nobody can tell how the errand, or the step of the login, would have ended.

@@ -64,6 +64,7 @@ pub(super) fn site(service: &FrontendSettings, instances: &[Works]) -> Site {
         instance,
         gssapi_for: None,
         workers: service.workers.clone(),
+        batch: 1,
         privileges: Privileges::Root,
     };
     let local = (0..instances.len()).filter(|place| instances[*place] == Works::InWorkers);

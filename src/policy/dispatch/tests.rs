@@ -167,7 +167,7 @@ fn a_request_that_could_not_be_handed_over_goes_to_another_worker() {
     scene.ask(1, "anna", "secret");
     let (worker, job) = scene.sent[0];
     let purpose = Purpose::CheckLogin(credentials("anna", "secret"));
-    scene.dispatcher.handle_undelivered(worker, job, purpose, scene.now);
+    scene.dispatcher.handle_undelivered(worker, vec![(job, purpose)], scene.now);
     scene.settle();
     assert_eq!(scene.sent.len(), 2);
     assert_ne!(scene.sent[1].0, worker);

@@ -4,6 +4,7 @@
 use super::job::{Asker, Place};
 use super::{Action, Dispatcher, Event};
 use crate::config::site::PoolId;
+use crate::ipc;
 use crate::job::{Answer, JobId, Purpose, WorkerId};
 use crate::metrics::reasons::WorkerDeath;
 use crate::outcome::Outcome;
@@ -30,10 +31,10 @@ impl Dispatcher {
 
     /// A worker can take its first job.
     pub fn handle_ready(&mut self, worker: WorkerId, now: Instant) {
-        let lost = self.pools.of(worker).and_then(|pool| pool.handle_ready(worker, now));
-        if let Some(lost) = lost {
+        let lost = self.pools.of(worker).map(|pool| pool.handle_ready(worker, now)).unwrap_or_default();
+        if !lost.is_empty() {
             self.note_out_of_turn(worker);
-            self.fail(lost, OUT_OF_TURN, now);
+            self.fail_all(lost, OUT_OF_TURN, Outcome::internal_failure, now);
         }
     }
 
@@ -47,7 +48,7 @@ impl Dispatcher {
         self.pools.id_of(worker)
     }
 
-    /// A worker ends with the answer that it is about to give.
+    /// A worker ends with the answers that it is about to give.
     pub fn handle_retiring(&mut self, worker: WorkerId, now: Instant) {
         if let Some(pool) = self.pools.of(worker) {
             pool.handle_retiring(worker, now);
@@ -57,7 +58,7 @@ impl Dispatcher {
     /// A worker has answered.
     pub fn handle_answer(&mut self, worker: WorkerId, job: JobId, answer: Answer, now: Instant) {
         let pool = self.pools.of(worker);
-        let taken = match pool.map_or(Err(None), |pool| pool.handle_answer(worker, job, now)) {
+        let taken = match pool.map_or(Err(Vec::new()), |pool| pool.handle_answer(worker, job, now)) {
             Ok(taken) => taken,
             Err(lost) => {
                 self.note_out_of_turn(worker);
@@ -89,20 +90,41 @@ impl Dispatcher {
 
     /// A worker is dead, or said something that makes no sense: whatever it held cannot be decided.
     pub fn handle_worker_gone(&mut self, worker: WorkerId, now: Instant) {
-        let lost = self.pools.of(worker).and_then(|pool| pool.handle_gone(worker, now));
-        if let Some(job) = lost {
-            self.fail_with(job, "the worker process died", Outcome::broken_off, now);
+        let lost = self.pools.of(worker).map(|pool| pool.handle_gone(worker, now)).unwrap_or_default();
+        self.fail_all(lost, "the worker process died", Outcome::broken_off, now);
+    }
+
+    fn fail_all(
+        &mut self,
+        lost: Vec<JobId>,
+        reason: &'static str,
+        outcome: fn(&'static str) -> Outcome,
+        now: Instant,
+    ) {
+        lost.into_iter().for_each(|job| self.fail_with(job, reason, outcome, now));
+    }
+
+    /// A worker was gone before it could be handed these jobs, which come back: all that it had.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, jobs: Vec<(JobId, Purpose)>, now: Instant) {
+        for (id, purpose) in jobs {
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.take_back(purpose);
+            }
+        }
+        if let Some(pool) = self.pools.of(worker) {
+            pool.handle_undelivered(worker, now);
         }
     }
 
-    /// A worker was gone before it could be handed the job, which comes back.
-    pub fn handle_undelivered(&mut self, worker: WorkerId, id: JobId, purpose: Purpose, now: Instant) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.take_back(purpose);
-        }
-        if let Some(pool) = self.pools.of(worker) {
-            pool.handle_undelivered(worker, id, now);
-        }
+    /// All that has come at once has been looked at: workers that get several logins at a time have them now. `true` if there
+    /// were any; then [`Self::next_action`] has more.
+    pub fn hand_out(&mut self, now: Instant) -> bool {
+        let room = ipc::room_for_logins(self.limits);
+        let size = |job: JobId| {
+            let purpose = self.jobs.get(&job).and_then(|job| job.purpose.as_ref());
+            purpose.map_or(0, ipc::size_of_job)
+        };
+        self.pools.iter_mut().fold(false, |any, pool| pool.hand_out(room, size, now) | any)
     }
 
     pub(super) fn action_for(&mut self, pool: PoolId, command: Command) -> Option<Action> {

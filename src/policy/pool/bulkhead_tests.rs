@@ -134,7 +134,7 @@ fn one_worker_is_left_by_each_backend_and_nobody_is_forgotten() {
                 _ => {
                     if let Some((worker, job)) = held.pop_first() {
                         if random.one_in(5) {
-                            assert_eq!(pool.handle_gone(worker, now), Some(job));
+                            assert_eq!(pool.handle_gone(worker, now), [job]);
                         } else {
                             pool.handle_answer(worker, job, now).unwrap();
                             if random.one_in(2) {
@@ -151,7 +151,7 @@ fn one_worker_is_left_by_each_backend_and_nobody_is_forgotten() {
                     Command::Start => {
                         last += 1;
                         pool.handle_started(WorkerId(last), now);
-                        assert_eq!(pool.handle_ready(WorkerId(last), now), None);
+                        assert_eq!(pool.handle_ready(WorkerId(last), now), []);
                     }
                     Command::Send(worker, job) => {
                         assert!(waiting.remove(&job.0), "seed {seed}: it was given up");

@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod backoff;
+mod batches;
+#[cfg(test)]
+mod batches_tests;
 mod bulkhead;
 #[cfg(test)]
 mod bulkhead_tests;
@@ -45,6 +48,8 @@ pub enum Command {
 /// The workers, the jobs that wait for one, and the commands not yet carried out.
 pub struct Pool {
     settings: WorkerSettings,
+    /// How many jobs a worker gets at a time.
+    batch: usize,
     workers: HashMap<WorkerId, Worker>,
     /// In turn: one that has gone bad without being noticed must not get every login that comes alone.
     idle: VecDeque<WorkerId>,
@@ -69,6 +74,8 @@ struct Job {
     origin: Origin,
     /// When it came or, once a worker has it, was taken.
     since: Instant,
+    /// Nobody needs it any more, and a worker has it beside others that somebody needs.
+    is_abandoned: bool,
 }
 
 struct Worker {
@@ -76,12 +83,13 @@ struct Worker {
     requests_left: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum State {
     /// Started, has not said that it is ready; given up at the instant.
     Starting(Instant),
     Idle,
-    Busy(JobId),
+    /// Has these jobs, at least one, and answers them in this order.
+    Busy(Vec<JobId>),
 }
 
 impl Pool {
@@ -89,6 +97,7 @@ impl Pool {
     pub fn new(settings: WorkerSettings) -> Self {
         Self {
             settings,
+            batch: 1,
             workers: HashMap::new(),
             idle: VecDeque::new(),
             queue: FairQueue::default(),
@@ -106,7 +115,7 @@ impl Pool {
     /// A job waits for a worker.
     pub fn submit(&mut self, job: JobId, origin: Origin, now: Instant) {
         self.queue.insert(&origin, job.0, job);
-        self.jobs.insert(job, Job { origin, since: now });
+        self.jobs.insert(job, Job { origin, since: now, is_abandoned: false });
         self.assign(now);
         self.start_missing(now);
     }
@@ -116,7 +125,7 @@ impl Pool {
         if self.bulkheads.enter(backend, job, &origin, self.settings.most) {
             self.submit(job, origin, now);
         } else {
-            self.jobs.insert(job, Job { origin, since: now });
+            self.jobs.insert(job, Job { origin, since: now, is_abandoned: false });
         }
     }
 
@@ -125,15 +134,21 @@ impl Pool {
         self.bulkheads.prove(backend);
     }
 
-    /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed.
-    pub fn abandon(&mut self, job: JobId, now: Instant) {
-        if !self.withdraw(job, now) {
-            let busy = self.workers.iter().find(|(_, worker)| worker.state == State::Busy(job));
-            if let Some((&worker, _)) = busy {
-                self.kill(worker, now);
-            }
-        }
+    /// Nobody needs the job any more: a waiting one is forgotten, a worker on it is killed, unless it has others that
+    /// somebody needs. `true` if it is killed.
+    pub fn abandon(&mut self, job: JobId, now: Instant) -> bool {
+        let busy = if self.withdraw(job, now) { None } else { self.worker_without_need(job) };
+        busy.iter().for_each(|worker| drop(self.kill(*worker, now)));
         self.start_missing(now);
+        busy.is_some()
+    }
+
+    /// The worker that has the job, when nobody needs anything that it has.
+    fn worker_without_need(&mut self, abandoned: JobId) -> Option<WorkerId> {
+        self.jobs.get_mut(&abandoned)?.is_abandoned = true;
+        let (id, worker) = self.workers.iter().find(|(_, worker)| worker.jobs().contains(&abandoned))?;
+        let is_needed = |job: &JobId| self.jobs.get(job).is_some_and(|job| !job.is_abandoned);
+        (!worker.jobs().iter().any(is_needed)).then_some(*id)
     }
 
     /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
@@ -163,9 +178,9 @@ impl Pool {
         self.start_missing(now);
     }
 
-    /// The worker can take its first job. One that has said so before is killed; returns the job that it had.
+    /// The worker can take its first job. One that has said so before is killed; returns the jobs that it had.
     #[must_use]
-    pub fn handle_ready(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
+    pub fn handle_ready(&mut self, id: WorkerId, now: Instant) -> Vec<JobId> {
         let starting = |worker: &&mut Worker| matches!(worker.state, State::Starting(_));
         let Some(worker) = self.workers.get_mut(&id).filter(starting) else {
             let lost = self.kill(id, now);
@@ -176,14 +191,14 @@ impl Pool {
         self.has_been_ready = true;
         self.idle.push_back(id);
         self.assign(now);
-        None
+        Vec::new()
     }
 
-    /// The worker ends with the answer that it is about to give, whatever its share. One that was not asked is killed.
+    /// The worker ends with the answers that it is about to give, whatever its share. One that was not asked is killed.
     pub fn handle_retiring(&mut self, id: WorkerId, now: Instant) {
         let busy = |worker: &&mut Worker| matches!(worker.state, State::Busy(_));
         if let Some(worker) = self.workers.get_mut(&id).filter(busy) {
-            worker.requests_left = 1;
+            worker.requests_left = u32::try_from(worker.jobs().len()).unwrap_or(u32::MAX);
         } else {
             self.kill(id, now);
             self.start_missing(now);
@@ -193,27 +208,25 @@ impl Pool {
     /// The worker has answered. Returns how long it took over it.
     ///
     /// # Errors
-    /// It answered a job that it was not given: it is killed for that, and its answer counts for nothing. Names the job
-    /// that it had.
-    pub fn handle_answer(
-        &mut self,
-        id: WorkerId,
-        job: JobId,
-        now: Instant,
-    ) -> Result<Duration, Option<JobId>> {
-        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.state == State::Busy(job)) else {
+    /// It answered a job that it was not given, or whose turn it is not: it is killed for that, and its answer counts for
+    /// nothing. Names the jobs that it had.
+    pub fn handle_answer(&mut self, id: WorkerId, job: JobId, now: Instant) -> Result<Duration, Vec<JobId>> {
+        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.jobs().first() == Some(&job))
+        else {
             let lost = self.kill(id, now);
             self.start_missing(now);
             return Err(lost);
         };
         self.backoff.handle_success();
         worker.requests_left = worker.requests_left.saturating_sub(1);
-        if worker.requests_left == 0 {
-            self.workers.remove(&id);
-            self.commands.push_back(Command::Retire(id));
-        } else {
-            worker.state = State::Idle;
-            self.idle.push_back(id);
+        if worker.has_done(job) {
+            if worker.requests_left == 0 {
+                self.workers.remove(&id);
+                self.commands.push_back(Command::Retire(id));
+            } else {
+                worker.state = State::Idle;
+                self.idle.push_back(id);
+            }
         }
         let taken = self.jobs.get(&job).map_or(now, |job| job.since);
         let taken = now.saturating_duration_since(taken);
@@ -223,28 +236,28 @@ impl Pool {
         Ok(taken)
     }
 
-    /// The worker is dead. Returns the job that died with it.
-    pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
-        let worker = self.forget_worker(id)?;
-        let job = match worker.state {
-            State::Busy(job) => Some(job),
-            State::Starting(_) | State::Idle => None,
-        };
-        job.into_iter().for_each(|job| self.release(job, now));
+    /// The worker is dead. Returns the jobs that died with it.
+    pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Vec<JobId> {
+        let Some(worker) = self.forget_worker(id) else { return Vec::new() };
+        let jobs = worker.into_jobs();
+        jobs.iter().for_each(|job| self.release(*job, now));
         // A death at work has cost a request, and whoever sends those that kill must not hold up the others.
-        if job.is_none() {
+        if jobs.is_empty() {
             self.backoff.handle_death(now);
         }
         self.start_missing(now);
-        job
+        jobs
     }
 
-    /// The job could not be handed to the worker, which is gone: it goes to the next one, since nobody has seen it.
-    pub fn handle_undelivered(&mut self, worker: WorkerId, job: JobId, now: Instant) {
+    /// What was to be handed to the worker could not be, which is gone: all of it goes to the next one, since nobody has
+    /// seen it.
+    pub fn handle_undelivered(&mut self, worker: WorkerId, now: Instant) {
         self.backoff.handle_death(now);
-        self.forget_worker(worker);
-        if let Some(Job { origin, .. }) = self.jobs.get(&job) {
-            self.queue.insert_again(origin, job.0, job);
+        let jobs = self.forget_worker(worker).map(Worker::into_jobs).unwrap_or_default();
+        for job in jobs.into_iter().rev() {
+            if let Some(Job { origin, .. }) = self.jobs.get(&job) {
+                self.queue.insert_again(origin, job.0, job);
+            }
         }
         self.start_missing(now);
         self.assign(now);
@@ -317,27 +330,6 @@ impl Pool {
         &self.settings
     }
 
-    fn assign(&mut self, now: Instant) {
-        if self.idle.is_empty() || self.queue.is_empty() {
-            return;
-        }
-        self.queue.forget(now);
-        while let Some(&id) = self.idle.front() {
-            let Some((origin, number, &job)) = self.queue.next(self.settings.most) else { return };
-            let origin = origin.clone();
-            self.queue.take(&origin, number);
-            self.idle.pop_front();
-            if let Some(worker) = self.workers.get_mut(&id) {
-                worker.state = State::Busy(job);
-            }
-            if let Some(taken) = self.jobs.get_mut(&job) {
-                self.waits.record(now.saturating_duration_since(taken.since));
-                taken.since = now;
-            }
-            self.commands.push_back(Command::Send(id, job));
-        }
-    }
-
     /// A worker has done with the job, in whatever way.
     fn release(&mut self, job: JobId, now: Instant) {
         if let Some(Job { origin, .. }) = self.jobs.remove(&job) {
@@ -355,13 +347,13 @@ impl Pool {
         }
     }
 
-    /// Returns the job that it had.
-    fn kill(&mut self, id: WorkerId, now: Instant) -> Option<JobId> {
-        let worker = self.forget_worker(id)?;
+    /// Returns the jobs that it had.
+    fn kill(&mut self, id: WorkerId, now: Instant) -> Vec<JobId> {
+        let Some(worker) = self.forget_worker(id) else { return Vec::new() };
         self.commands.push_back(Command::Kill(id));
-        let State::Busy(job) = worker.state else { return None };
-        self.release(job, now);
-        Some(job)
+        let jobs = worker.into_jobs();
+        jobs.iter().for_each(|job| self.release(*job, now));
+        jobs
     }
 
     fn forget_worker(&mut self, id: WorkerId) -> Option<Worker> {
@@ -402,5 +394,29 @@ impl Pool {
     fn missing(&self) -> usize {
         let wanted = (self.busy() + self.queue.len()).saturating_add(self.settings.ready);
         wanted.min(self.settings.most).saturating_sub(self.size())
+    }
+}
+
+impl Worker {
+    /// What it has and has not answered, in the order in which it will.
+    fn jobs(&self) -> &[JobId] {
+        match &self.state {
+            State::Busy(jobs) => jobs,
+            State::Starting(_) | State::Idle => &[],
+        }
+    }
+
+    fn into_jobs(self) -> Vec<JobId> {
+        match self.state {
+            State::Busy(jobs) => jobs,
+            State::Starting(_) | State::Idle => Vec::new(),
+        }
+    }
+
+    /// It has answered that job. `true` if it has no other.
+    fn has_done(&mut self, job: JobId) -> bool {
+        let State::Busy(jobs) = &mut self.state else { return true };
+        jobs.retain(|other| *other != job);
+        jobs.is_empty()
     }
 }

@@ -1,8 +1,7 @@
 //! What the pool is doing, for somebody to look at.
 #![forbid(unsafe_code)]
 
-use super::{Pool, State, Worker};
-use crate::job::JobId;
+use super::Pool;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::PoolNow;
 use std::collections::HashSet;
@@ -17,26 +16,18 @@ impl Pool {
     /// What it is doing, for somebody to look at; for whom it works is not its business. Jobs are gone through only while
     /// some of them wait.
     pub fn look(&self, now: Instant) -> PoolNow {
-        let busy: HashSet<JobId> = self.workers.values().filter_map(Worker::job).collect();
-        let waiting = self.jobs.iter().filter(|(id, _)| !self.queue.is_empty() && !busy.contains(id));
+        let taken: HashSet<_> =
+            self.workers.values().flat_map(|worker| worker.jobs().iter().copied()).collect();
+        let waiting = self.jobs.iter().filter(|(id, _)| !self.queue.is_empty() && !taken.contains(id));
         let oldest = waiting.map(|(_, job)| job.since).min();
         PoolNow {
             instance: None,
             idle: self.idle.len(),
-            busy: busy.len(),
+            busy: self.busy(),
             starting: self.starting().count() + self.awaited,
             most: self.settings.most,
             queued: self.queued(),
             longest_wait: oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
-        }
-    }
-}
-
-impl Worker {
-    fn job(&self) -> Option<JobId> {
-        match self.state {
-            State::Busy(job) => Some(job),
-            State::Starting(_) | State::Idle => None,
         }
     }
 }

@@ -54,9 +54,9 @@ impl Pool {
     /// workers would be killed in the middle of logins that were begun too late.
     pub fn find_late(&self, deadline: impl Fn(JobId) -> Option<Instant>, now: Instant) -> Vec<JobId> {
         let Some(each) = self.pace.expected() else { return Vec::new() };
-        let workers = self.settings.most.max(1);
+        let places = self.places().max(1);
         let needed = |ahead: usize| {
-            each.saturating_mul(u32::try_from(ahead / workers).unwrap_or(u32::MAX).saturating_add(1))
+            each.saturating_mul(u32::try_from(ahead / places).unwrap_or(u32::MAX).saturating_add(1))
         };
         let is_late = |job: &JobId, ahead| {
             let has_waited = self.jobs.get(job).is_some_and(|job| job.since + PATIENCE <= now);
@@ -102,7 +102,7 @@ mod tests {
         pool.handle_timeout(now);
         for worker in [WorkerId(1), WorkerId(2)] {
             pool.handle_started(worker, now);
-            assert_eq!(pool.handle_ready(worker, now), None);
+            assert_eq!(pool.handle_ready(worker, now), []);
         }
         let origin = |number: u64| Origin::client(1000, format!("user{number}").as_bytes(), None);
         for number in 0..u64::from(ENOUGH) {

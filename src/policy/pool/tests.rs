@@ -21,7 +21,7 @@ pub(super) fn pool_of(count: usize, settings: WorkerSettings, now: Instant) -> P
     assert_eq!(commands(&mut pool), vec![Command::Start; count]);
     for number in 1..=count as u64 {
         pool.handle_started(WorkerId(number), now);
-        assert_eq!(pool.handle_ready(WorkerId(number), now), None);
+        assert_eq!(pool.handle_ready(WorkerId(number), now), []);
     }
     pool
 }
@@ -52,7 +52,7 @@ fn a_dead_worker_gives_back_its_job_and_is_replaced() {
     let mut pool = pool_of(1, settings(1, 1, 100), now);
     pool.submit(JobId(7), anna(), now);
     commands(&mut pool);
-    assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(7)));
+    assert_eq!(pool.handle_gone(WorkerId(1), now), [JobId(7)]);
     assert_eq!(commands(&mut pool), [Command::Start]);
 }
 
@@ -60,7 +60,7 @@ fn a_dead_worker_gives_back_its_job_and_is_replaced() {
 fn a_worker_that_answers_out_of_turn_is_killed_and_its_answer_does_not_count() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    assert_eq!(pool.handle_answer(WorkerId(1), JobId(9), now), Err(None));
+    assert_eq!(pool.handle_answer(WorkerId(1), JobId(9), now), Err(Vec::new()));
     assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
 }
 
@@ -68,7 +68,7 @@ fn a_worker_that_answers_out_of_turn_is_killed_and_its_answer_does_not_count() {
 #[test]
 fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
     let now = Instant::now();
-    let speaks: [fn(&mut Pool, Instant) -> Option<JobId>; 2] = [
+    let speaks: [fn(&mut Pool, Instant) -> Vec<JobId>; 2] = [
         |pool, now| pool.handle_answer(WorkerId(1), JobId(9), now).unwrap_err(),
         |pool, now| pool.handle_ready(WorkerId(1), now),
     ];
@@ -76,7 +76,7 @@ fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
         let mut pool = pool_of(1, settings(1, 1, 100), now);
         pool.submit(JobId(1), anna(), now);
         commands(&mut pool);
-        assert_eq!(speak(&mut pool, now), Some(JobId(1)));
+        assert_eq!(speak(&mut pool, now), [JobId(1)]);
         assert_eq!(commands(&mut pool).first(), Some(&Command::Kill(WorkerId(1))));
     }
 }
@@ -86,7 +86,7 @@ fn a_busy_worker_that_is_killed_for_speaking_out_of_turn_gives_back_its_job() {
 fn a_worker_that_says_ready_twice_is_killed() {
     let now = Instant::now();
     let mut pool = pool_of(1, settings(1, 1, 100), now);
-    assert_eq!(pool.handle_ready(WorkerId(1), now), None);
+    assert_eq!(pool.handle_ready(WorkerId(1), now), []);
     assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
 }
 
@@ -123,7 +123,7 @@ fn a_worker_that_dies_between_its_farewell_and_its_answer_gives_back_its_job() {
     pool.submit(JobId(1), anna(), now);
     commands(&mut pool);
     pool.handle_retiring(WorkerId(1), now);
-    assert_eq!(pool.handle_gone(WorkerId(1), now), Some(JobId(1)));
+    assert_eq!(pool.handle_gone(WorkerId(1), now), [JobId(1)]);
     assert_eq!(commands(&mut pool), [Command::Start]);
 }
 
@@ -168,7 +168,7 @@ fn a_worker_that_hangs_before_it_is_ready_is_killed_and_replaced_ever_more_slowl
         pool.handle_timeout(now);
     }
     assert_eq!(waits, [0, 10, 20, 40, 80]);
-    assert_eq!(pool.handle_gone(WorkerId(5), now), None, "its death is no news");
+    assert_eq!(pool.handle_gone(WorkerId(5), now), [], "its death is no news");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn abandoning_a_job_kills_the_worker_on_it_and_forgets_one_that_waits() {
     assert_eq!(commands(&mut pool), []);
     pool.abandon(JobId(1), now);
     assert_eq!(commands(&mut pool), [Command::Kill(WorkerId(1)), Command::Start]);
-    assert_eq!(pool.handle_gone(WorkerId(1), now), None);
+    assert_eq!(pool.handle_gone(WorkerId(1), now), []);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn an_undelivered_job_goes_first_to_the_next_worker() {
     let mut pool = pool_of(2, settings(2, 2, 100), now);
     pool.submit(JobId(1), anna(), now);
     assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1))]);
-    pool.handle_undelivered(WorkerId(1), JobId(1), now);
+    pool.handle_undelivered(WorkerId(1), now);
     assert_eq!(commands(&mut pool), [Command::Start, Command::Send(WorkerId(2), JobId(1))]);
 }
 

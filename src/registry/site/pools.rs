@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 
 use super::instances::{Found, Instances};
-use crate::config::site::{InstanceId, Pool, Privileges, Route};
+use crate::config::site::{Instance, InstanceId, Pool, Privileges, Route};
 use crate::config::{WorkerFlag, WorkerSettings};
-use crate::registry::{Kind, credentials_of, find, privileges_of};
+use crate::registry::{Kind, credentials_of, find, only_looks_up, privileges_of};
 use crate::settings::raw_settings::RawSettings;
+
+/// How many logins a worker gets at a time that only looks them up. To wake it costs about as much as four of them, and so does
+/// to be woken by its answer; with more the first one of a batch waits longer for the last, and more are lost with a worker.
+const LOOKUPS_AT_ONCE: usize = 16;
 
 /// The pools, those of mechanisms in their order. `workers` is `-n`, which each pool has for itself.
 ///
@@ -29,12 +33,24 @@ pub(super) fn of(
             // With `-n 0` a process is started for each login.
             let all = if workers.flag == WorkerFlag::MaxProcesses { 1 } else { own.most };
             let workers = WorkerSettings { ready: ready(id, default, all), ..own };
-            Pool { instance: Some(id), gssapi_for: None, workers, privileges: privileges_of(&found.instance) }
+            Pool {
+                instance: Some(id),
+                gssapi_for: None,
+                workers,
+                batch: batch(&found.instance),
+                privileges: privileges_of(&found.instance),
+            }
         })
         .collect();
     if has_policy_server || instances.iter().any(|(_, found)| is_remote(found)) {
         let workers = WorkerSettings { ready: 1, ..workers.clone() };
-        pools.push(Pool { instance: None, gssapi_for: None, workers, privileges: Privileges::Unprivileged });
+        pools.push(Pool {
+            instance: None,
+            gssapi_for: None,
+            workers,
+            batch: 1,
+            privileges: Privileges::Unprivileged,
+        });
     }
     let logs_in = |(_, found): &(InstanceId, &Found)| credentials_of(&found.instance, sources).is_some();
     pools.extend(instances.iter().filter(logs_in).map(|(id, _)| of_gssapi(id, workers)));
@@ -44,7 +60,18 @@ pub(super) fn of(
 /// One worker, which is not replaced without need: a login takes several errands, and what is known of it stays there.
 fn of_gssapi(instance: InstanceId, workers: &WorkerSettings) -> Pool {
     let workers = WorkerSettings { most: 1, ready: 1, requests_each: u32::MAX, ..workers.clone() };
-    Pool { instance: None, gssapi_for: Some(instance), workers, privileges: Privileges::Unprivileged }
+    Pool {
+        instance: None,
+        gssapi_for: Some(instance),
+        workers,
+        batch: 1,
+        privileges: Privileges::Unprivileged,
+    }
+}
+
+/// Where a login costs less than to wake a worker for it, one of them is woken for several.
+fn batch(instance: &Instance) -> usize {
+    if only_looks_up(instance.mechanism) { LOOKUPS_AT_ONCE } else { 1 }
 }
 
 fn with_own_number(workers: &WorkerSettings, own: Option<usize>) -> WorkerSettings {

@@ -113,6 +113,15 @@ fn one_mechanism_has_its_option_and_pools_as_ever() {
     assert_eq!(pools(&remote), [(None, 3, 1)]);
 }
 
+/// Whatever runs code of others, asks somebody or computes a hash keeps those waiting that it got together with one.
+#[test]
+fn only_workers_that_look_logins_up_get_several_at_a_time() {
+    let file = "mechanisms: pam shadow getpwent kerberos5 passwdfile sql users rimap\n[mechanism users]\ntype: sasldb\n";
+    let site = site("--config=/c", file);
+    let batches = site.pools.iter().map(|pool| pool.batch);
+    assert_eq!(batches.collect::<Vec<_>>(), [1, 1, 1, 1, 1, 1, 16, 1]);
+}
+
 #[test]
 fn a_section_gives_a_mechanism_a_name_and_settings_of_its_own() {
     let file =

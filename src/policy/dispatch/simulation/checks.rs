@@ -95,21 +95,22 @@ impl World {
 
     /// A worker will never answer what it has.
     pub(super) fn note_lost(&mut self, worker: WorkerId) {
-        let Some((_, Process::Working(job) | Process::Stuck(job))) = self.processes.get(&worker) else {
+        let Some((_, Process::Working(jobs) | Process::Stuck(jobs))) = self.processes.get(&worker) else {
             return;
         };
-        let job = *job;
-        if self.histories.contains_key(&job) {
-            self.note_answer(job, Outcome::internal_failure("lost"));
+        for job in jobs.clone() {
+            if self.histories.contains_key(&job) {
+                self.note_answer(job, Outcome::internal_failure("lost"));
+            }
         }
     }
 
     /// Nobody who waits and holds no worker sees another user get two, and nothing is done that nobody waits for.
-    pub(super) fn note_turn(&mut self, worker: WorkerId, pool: PoolId, id: JobId) {
+    pub(super) fn note_turn(&mut self, pool: PoolId, id: JobId) {
         let job = &self.dispatcher.jobs[&id];
         assert!(!is_unwanted(job), "a login that nobody waits for");
         let served: Origins = (job.origin.uid, text(&job.origin.login.name));
-        self.held.insert(worker, (pool, served.clone()));
+        self.held.insert(id, (pool, served.clone()));
         self.forget_overtaken();
         for user in self.starving(pool) {
             let count = self.overtaken.entry((pool, user, served.0)).or_default();

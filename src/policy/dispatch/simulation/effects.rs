@@ -8,6 +8,19 @@ use crate::outcome::Outcome;
 
 impl World {
     pub(super) fn carry_out(&mut self) {
+        loop {
+            self.act();
+            let has_any = !self.unsent.is_empty();
+            for (worker, jobs) in std::mem::take(&mut self.unsent) {
+                self.deliver(worker, jobs);
+            }
+            if !has_any && !self.dispatcher.hand_out(self.now) {
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self) {
         while let Some(action) = self.dispatcher.next_action() {
             match action {
                 Action::Reply(request, _, outcome) => {
@@ -15,15 +28,15 @@ impl World {
                     self.judge(request, &outcome);
                 }
                 Action::StartWorker(pool) => self.ordered.push(pool),
-                Action::Send(worker, job, purpose) => self.deliver(worker, job, purpose),
+                Action::Send(worker, job, purpose) => match self.unsent.last_mut() {
+                    Some((last, jobs)) if *last == worker => jobs.push((job, purpose)),
+                    _ => self.unsent.push((worker, vec![(job, purpose)])),
+                },
                 Action::Retire(worker) => {
                     let process = self.processes.remove(&worker).map(|(_, process)| process);
                     assert_eq!(process, Some(Process::Idle), "retired at work");
                 }
-                Action::Kill(worker) => {
-                    self.processes.remove(&worker);
-                    self.held.remove(&worker);
-                }
+                Action::Kill(worker) => self.forget_process(worker),
                 Action::Withdraw(instance, job) => self.withdraw(instance, job),
                 Action::Ask(instance, job, _, credentials) => {
                     self.note_asked(job, instance, &credentials);
@@ -74,25 +87,42 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, worker: WorkerId, job: JobId, purpose: Purpose) {
+    /// Whatever it had, it has no more.
+    pub(super) fn forget_process(&mut self, worker: WorkerId) {
+        if let Some((_, Process::Working(jobs) | Process::Stuck(jobs))) = self.processes.remove(&worker) {
+            jobs.iter().for_each(|job| drop(self.held.remove(job)));
+        }
+    }
+
+    fn deliver(&mut self, worker: WorkerId, jobs: Vec<(JobId, Purpose)>) {
         if self.random.one_in(20) || !self.processes.contains_key(&worker) {
             self.processes.remove(&worker);
-            return self.dispatcher.handle_undelivered(worker, job, purpose, self.now);
+            return self.dispatcher.handle_undelivered(worker, jobs, self.now);
         }
         let (pool, process) = self.processes[&worker].clone();
-        assert_eq!(process, Process::Idle, "one request at a time");
+        assert_eq!(process, Process::Idle, "one message at a time");
         assert!(!self.retiring.contains(&worker), "a job for one that has given its last answer");
-        self.note_turn(worker, pool, job);
-        let instance = self.site.pools[pool.0].instance;
-        let process = match (&purpose, instance) {
-            (Purpose::CheckLogin(credentials), Some(instance)) => {
-                self.note_asked(job, instance, credentials);
-                Process::Working(job)
+        let settings = &self.site.pools[pool.0];
+        let share = settings.batch.min(settings.workers.requests_each as usize);
+        assert!(jobs.len() <= share, "more than it may have");
+        let instance = settings.instance;
+        let mut process = Process::Working(Vec::new());
+        for (job, purpose) in &jobs {
+            self.note_turn(pool, *job);
+            match (purpose, instance) {
+                (Purpose::CheckLogin(credentials), Some(instance)) => {
+                    self.note_asked(*job, instance, credentials)
+                }
+                (Purpose::Errand(_), None) => process = Process::Errand(*job),
+                _ => panic!("a worker of another kind"),
             }
-            (Purpose::Errand(_), None) => Process::Errand(job),
-            _ => panic!("a worker of another kind"),
+        }
+        let jobs: Vec<_> = jobs.into_iter().map(|(job, _)| job).collect();
+        let process = match process {
+            _ if self.random.one_in(20) => Process::Stuck(jobs),
+            Process::Working(_) => Process::Working(jobs),
+            process => process,
         };
-        let process = if self.random.one_in(20) { Process::Stuck(job) } else { process };
         self.processes.insert(worker, (pool, process));
     }
 }

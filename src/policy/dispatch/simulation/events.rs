@@ -50,22 +50,28 @@ impl World {
         let working = self.workers_that(|process| matches!(process, Process::Working(_)));
         let Some(worker) = self.random.pick(&working) else { return };
         let (pool, process) = self.processes[&worker].clone();
-        let Process::Working(job) = process else { return };
+        let Process::Working(mut jobs) = process else { return };
         if self.hanging == Some(pool) {
             return;
         }
         if self.random.one_in(12) {
-            self.processes.insert(worker, (pool, Process::Stuck(job)));
+            self.processes.insert(worker, (pool, Process::Stuck(jobs)));
             return;
         }
-        self.processes.insert(worker, (pool, Process::Idle));
-        self.held.remove(&worker);
-        let verdict = self.verdict(job);
-        if self.random.one_in(8) {
-            self.retiring.insert(worker);
+        if self.random.one_in(8) && self.retiring.insert(worker) {
             self.dispatcher.handle_retiring(worker, self.now);
         }
-        self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict), self.now);
+        // All of them, or the answers to some of them come later.
+        let count = if self.random.one_in(2) { jobs.len() } else { 1 };
+        let rest = jobs.split_off(count);
+        let process = if rest.is_empty() { Process::Idle } else { Process::Working(rest) };
+        self.processes.insert(worker, (pool, process));
+        for job in jobs {
+            self.held.remove(&job);
+            // What nobody needs any more has an answer all the same.
+            let verdict = self.verdict(job);
+            self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict), self.now);
+        }
     }
 
     /// What a mechanism makes of a login, remembered if it is an acceptance.
@@ -139,7 +145,7 @@ impl World {
             return;
         }
         self.processes.insert(worker, (pool, Process::Idle));
-        self.held.remove(&worker);
+        self.held.remove(&job);
         let answer = if self.random.one_in(10) {
             Answer::Verdict(Outcome::ACCEPT.into())
         } else {
@@ -152,8 +158,7 @@ impl World {
         let all = self.workers_that(|_| true);
         if let Some(worker) = self.random.pick(&all) {
             self.note_lost(worker);
-            self.processes.remove(&worker);
-            self.held.remove(&worker);
+            self.forget_process(worker);
             self.dispatcher.handle_worker_gone(worker, self.now);
         }
     }

@@ -51,12 +51,12 @@ enum Process {
     /// Started at the instant, has not said that it is ready.
     Booting(Instant),
     Idle,
-    /// Has a login.
-    Working(JobId),
+    /// Has these logins.
+    Working(Vec<JobId>),
     /// Has an errand.
     Errand(JobId),
-    /// Has that job and will never answer: its message was lost, or it hangs.
-    Stuck(JobId),
+    /// Has these jobs and will never answer: its message was lost, or it hangs.
+    Stuck(Vec<JobId>),
 }
 
 /// A user, and the login asked about.
@@ -103,8 +103,10 @@ struct World {
     network: BTreeMap<JobId, InstanceId>,
     /// Errands that have no result yet.
     errands: BTreeMap<ErrandId, InstanceId>,
-    /// Who holds each worker that has something to do.
-    held: HashMap<WorkerId, (PoolId, Origins)>,
+    /// Of whom each job is that a worker has.
+    held: HashMap<JobId, (PoolId, Origins)>,
+    /// What is on its way to workers.
+    unsent: Vec<(WorkerId, Vec<(JobId, Purpose)>)>,
     /// How often a user who waits in a pool and holds no worker of it has seen another one get one.
     overtaken: BTreeMap<(PoolId, Option<u32>, Option<u32>), usize>,
     last_errand: u64,
@@ -173,6 +175,7 @@ impl World {
             network: BTreeMap::new(),
             errands: BTreeMap::new(),
             held: HashMap::new(),
+            unsent: Vec::new(),
             overtaken: BTreeMap::new(),
             last_errand: 0,
             ordered: Vec::new(),

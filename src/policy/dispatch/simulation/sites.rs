@@ -44,7 +44,8 @@ fn pool(random: &mut Random, instance: Option<InstanceId>) -> Pool {
         requests_each: if one_each { 1 } else { 1 + random.below(20) as u32 },
         flag: WorkerFlag::Processes,
     };
-    Pool { instance, gssapi_for: None, workers, privileges: Privileges::Root }
+    let batch = if instance.is_some() && random.one_in(2) { 2 + random.below(3) as usize } else { 1 };
+    Pool { instance, gssapi_for: None, workers, batch, privileges: Privileges::Root }
 }
 
 fn selector(random: &mut Random) -> Selector {
