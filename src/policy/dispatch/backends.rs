@@ -7,18 +7,22 @@ use super::{Action, Dispatcher, Event};
 use crate::config::site::{InstanceId, PoolId};
 use crate::credentials::Credentials;
 use crate::job::{JobId, Purpose};
+use crate::metrics::ledger::label;
+use crate::metrics::snapshot::OpenCircuitsNow;
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::circuit_breaker::{Backend, Change, CircuitBreakers, End};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What such a login is told, and the log.
 const SILENT: &str = "the servers that decide about it have answered nobody for a while";
 
+/// How many open circuits are told of by name.
+const MOST_TOLD: usize = 16;
+
 /// Who decides about a login behind a mechanism; `None` if it asks nobody.
 pub type BackendOf = Box<dyn Fn(&Credentials) -> Option<Vec<u8>>>;
 
-#[derive(Default)]
 pub(super) struct Backends {
     /// By instance, as far as mechanisms can tell.
     of_login: Vec<Option<BackendOf>>,
@@ -26,6 +30,11 @@ pub(super) struct Backends {
 }
 
 impl Backends {
+    /// Of mechanisms that tell nothing. A login is given up after `longest`.
+    pub(super) fn new(longest: Duration) -> Self {
+        Self { of_login: Vec::new(), breakers: CircuitBreakers::new(longest) }
+    }
+
     fn find(&self, instance: InstanceId, credentials: &Credentials) -> Option<Backend> {
         let name = self.of_login.get(instance.0)?.as_ref()?(credentials)?;
         Some(Backend { instance, name: name.into() })
@@ -43,6 +52,28 @@ impl Dispatcher {
         self
     }
 
+    /// Those that answer nobody, and are left alone.
+    pub fn open_circuits(&self) -> impl Iterator<Item = &Backend> {
+        self.backends.breakers.open()
+    }
+
+    /// The same for whoever watches the daemon: [`MOST_TOLD`] at the most by name, since no list that clients could make longer
+    /// belongs there, and how many others.
+    pub fn open_circuits_now(&self) -> OpenCircuitsNow {
+        let mut open = self.open_circuits();
+        let named = open.by_ref().take(MOST_TOLD).map(|Backend { instance, name }| {
+            let instance = self.site.instances.get(instance.0).map(|instance| label(&instance.name));
+            (instance.unwrap_or_default(), label(&String::from_utf8_lossy(name)))
+        });
+        OpenCircuitsNow { named: named.collect(), others: open.count() }
+    }
+
+    /// Those that a worker has for a backend.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn jobs_at_backends(&self) -> impl Iterator<Item = JobId> {
+        self.backends.breakers.jobs()
+    }
+
     /// The login waits for a worker of that pool, unless it would wait in vain.
     pub(super) fn submit(&mut self, id: JobId, place: PoolId, now: Instant) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -51,10 +82,12 @@ impl Dispatcher {
             return pool.submit(id, job.origin.clone(), now);
         };
         let is_admitted = self.backends.breakers.admit(&backend, id);
-        if is_admitted {
-            pool.submit_for(&backend.name, id, job.origin.clone(), now);
+        if is_admitted && !pool.submit_for(&backend.name, id, job.origin.clone(), now) {
+            self.counters.note_held_outside();
         }
-        job.login().into_iter().for_each(|login| login.backend = Some(backend.clone()));
+        if let Some(login) = job.login() {
+            login.backend = Some(backend);
+        }
         if !is_admitted {
             self.refuse_silent(id, now);
         }
@@ -143,6 +176,12 @@ impl Dispatcher {
 
     /// As if the mechanism had said that it cannot tell; another may follow.
     fn refuse_silent(&mut self, id: JobId, now: Instant) {
+        if let Some(login) = self.jobs.get_mut(&id).and_then(Job::login) {
+            let told =
+                login.backend.clone().map(|backend| Event::LeftAlone(Rc::clone(&login.names), backend));
+            self.actions.extend(told.map(Action::Log));
+        }
+        self.counters.note_left_alone();
         // What a further step needs is kept, as when a worker takes it.
         drop(self.jobs.get_mut(&id).and_then(Job::hand_out));
         self.fail(id, SILENT, now);

@@ -39,7 +39,7 @@ impl World {
                 Action::AskPolicyServer(id, _, question) => self.put_to_policy(id, &question),
                 Action::AbandonPolicyQuestion(id) => self.abandon_policy_question(id),
                 Action::Log(Event::Decided(_, outcome, by)) => self.note_told(&outcome, &by),
-                Action::Log(_) => {}
+                Action::Log(event) => self.note_backend(&event),
             }
         }
     }
@@ -92,7 +92,9 @@ impl World {
             (Purpose::Errand(_), None) => Process::Errand(job),
             _ => panic!("a worker of another kind"),
         };
-        let process = if self.random.one_in(20) { Process::Stuck(job) } else { process };
+        self.note_sent(job, pool);
+        let is_lost = self.random.one_in(20) && !self.is_asked_of_a_prompt_realm(job);
+        let process = if is_lost { Process::Stuck(job) } else { process };
         self.processes.insert(worker, (pool, process));
     }
 }
