@@ -6,11 +6,12 @@ use super::job::{Job, Place};
 use super::{Action, Dispatcher, Event};
 use crate::config::site::{InstanceId, PoolId};
 use crate::credentials::Credentials;
-use crate::job::{JobId, Purpose};
+use crate::job::{JobId, Purpose, WorkerId};
 use crate::metrics::ledger::label;
 use crate::metrics::snapshot::OpenCircuitsNow;
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::circuit_breaker::{Backend, Change, CircuitBreakers, End};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,24 +21,33 @@ const SILENT: &str = "the servers that decide about it have answered nobody for 
 /// How many open circuits are told of by name.
 const MOST_TOLD: usize = 16;
 
-/// Who decides about a login behind a mechanism; `None` if it asks nobody.
+/// Who decides about a login behind a mechanism; `None` if it asks nobody. An empty name stands for one that
+/// only workers know: [`Dispatcher::handle_default_backend`].
 pub type BackendOf = Box<dyn Fn(&Credentials) -> Option<Vec<u8>>>;
 
 pub(super) struct Backends {
     /// By instance, as far as mechanisms can tell.
     of_login: Vec<Option<BackendOf>>,
+    /// What an empty name stands for, as a worker has told last.
+    defaults: HashMap<InstanceId, Rc<[u8]>>,
     breakers: CircuitBreakers,
 }
 
 impl Backends {
     /// Of mechanisms that tell nothing. A login is given up after `longest`.
     pub(super) fn new(longest: Duration) -> Self {
-        Self { of_login: Vec::new(), breakers: CircuitBreakers::new(longest) }
+        Self { of_login: Vec::new(), defaults: HashMap::new(), breakers: CircuitBreakers::new(longest) }
     }
 
     fn find(&self, instance: InstanceId, credentials: &Credentials) -> Option<Backend> {
         let name = self.of_login.get(instance.0)?.as_ref()?(credentials)?;
-        Some(Backend { instance, name: name.into() })
+        Some(self.known(instance, name.into()))
+    }
+
+    /// By its name, if that is empty and a worker has told what stands for it.
+    fn known(&self, instance: InstanceId, name: Rc<[u8]>) -> Backend {
+        let default = self.defaults.get(&instance).filter(|_| name.is_empty());
+        Backend { instance, name: default.map_or(name, Rc::clone) }
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -50,6 +60,15 @@ impl Dispatcher {
     pub fn with_backends(mut self, of_login: Vec<Option<BackendOf>>) -> Self {
         self.backends.of_login = of_login;
         self
+    }
+
+    /// A worker that becomes ready names whom logins are asked of that do not say so. Those that wait are told apart when
+    /// they have a worker.
+    pub fn handle_default_backend(&mut self, worker: WorkerId, name: &[u8]) {
+        let pool = self.pool_of(worker).and_then(|pool| self.site.pools.get(pool.0));
+        if let Some(instance) = pool.and_then(|pool| pool.instance) {
+            self.backends.defaults.insert(instance, name.into());
+        }
     }
 
     /// Those that answer nobody, and are left alone.
@@ -98,7 +117,13 @@ impl Dispatcher {
         let Some(now) = self.pools.get(pool).and_then(|pool| pool.since(id)) else { return };
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let origin = Rc::clone(&job.origin.login);
-        if let Some(backend) = job.login().and_then(|login| login.backend.as_ref()) {
+        if let Some(backend) = job.login().and_then(|login| login.backend.as_mut()) {
+            // It may have come before any worker had told what an empty name stands for.
+            let known = self.backends.known(backend.instance, Rc::clone(&backend.name));
+            if known != *backend {
+                self.backends.breakers.withdraw(backend, id);
+                *backend = known;
+            }
             self.backends.breakers.begin(backend, id, origin, now);
         }
     }

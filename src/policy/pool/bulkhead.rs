@@ -100,8 +100,8 @@ impl Bulkheads {
     /// Whether the job waits here.
     #[cfg(any(test, feature = "simulation"))]
     pub(super) fn holds(&self, job: JobId) -> bool {
-        let compartments = self.compartments.values();
-        compartments.flat_map(|compartment| compartment.outside.all_in_turn()).any(|held| held == job)
+        let compartment = self.names.get(&job).and_then(|name| self.compartments.get(name));
+        compartment.is_some_and(|compartment| compartment.outside.iter().any(|held| *held == job))
     }
 
     /// All of which something is known.
