@@ -25,6 +25,11 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// What was accepted, and was not refused since.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &Question> {
+        self.accepted.keys()
+    }
+
     pub(super) fn forget(&mut self, is_meant: impl Fn(&Question) -> bool) {
         self.accepted.retain(|question, _| !is_meant(question));
         self.refused.retain(|question, _| !is_meant(question));
