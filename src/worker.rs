@@ -174,7 +174,8 @@ impl Worker {
     }
 
     fn serve(&mut self) -> Result<(), WorkerError> {
-        say(&self.socket, &FromWorker::Ready)?;
+        let peer = self.mechanism.as_ref().and_then(|mechanism| mechanism.default_peer());
+        say(&self.socket, &FromWorker::Ready(peer))?;
         while let Some(message) = receive(&self.socket, &mut self.buffer)? {
             let jobs = match message {
                 ToWorker::Job(job, purpose) => vec![(job, purpose)],

@@ -4,7 +4,7 @@ use crate::memory::most_held;
 use saslauthd::endpoint::dovecot;
 use saslauthd::ipc::{
     FromFrontend, FromWorker, HandedPenalties, Legacy, ToFrontend, ToWorker, decode_opened, decode_tls_files,
-    encode_job, encode_opened, encode_tls_files,
+    encode_job, encode_jobs, encode_opened, encode_tls_files,
 };
 
 /// What a message of `length` bytes may hold once it is read: lists have their bounds, and no element less than a byte.
@@ -49,6 +49,12 @@ fn check_to_worker(bytes: &[u8]) {
             let Ok(ToWorker::Job(same, again)) = ToWorker::decode(sent.as_bytes()) else { panic!("no job") };
             assert_eq!(same, job);
             assert!(encode_job(same, &again).as_bytes() == sent.as_bytes(), "not the same job");
+        }
+        Ok(ToWorker::Jobs(jobs)) => {
+            let encoded = |jobs: &[_]| encode_jobs(jobs.iter().map(|(job, purpose)| (*job, purpose)));
+            let sent = encoded(&jobs);
+            let Ok(ToWorker::Jobs(again)) = ToWorker::decode(sent.as_bytes()) else { panic!("no jobs") };
+            assert!(encoded(&again).as_bytes() == sent.as_bytes(), "not the same jobs");
         }
         Ok(ToWorker::Setup(setup)) => {
             let Ok(ToWorker::Setup(again)) = ToWorker::decode(setup.encode().as_bytes()) else {

@@ -77,6 +77,13 @@ pub(super) fn write(event: &Event, site: &Site, outages: &mut Outages, now: Inst
             instance_name(*instance, site),
             PATIENCE.as_secs()
         ),
+        Event::LeftAlone(names, Backend { instance, name }) => log::debug!(
+            target: "frontend",
+            "The servers of {} for {} are not asked about [user={}]: they answer nobody",
+            backend_name(name),
+            instance_name(*instance, site),
+            shown(&names.login)
+        ),
         Event::BackendRecovered(Backend { instance, name }) => {
             let mechanism = instance_name(*instance, site);
             log::info!(target: "frontend", "The servers of {} for {mechanism} answer again", backend_name(name));

@@ -29,6 +29,7 @@ impl Frontend {
             mechanisms: self.dispatcher.mechanisms(now),
             pools: self.dispatcher.pools(now),
             servers,
+            open_circuits: self.dispatcher.open_circuits_now(),
             cache: self.dispatcher.cache(),
             negative_cache: self.dispatcher.negative_cache(now),
             penalties: self.dispatcher.has_penalties().then(|| self.dispatcher.penalties(now)),

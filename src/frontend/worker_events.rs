@@ -32,7 +32,8 @@ impl Frontend {
 
     pub(super) fn handle_worker(&mut self, heard: FromWorkers, now: Instant) {
         match heard {
-            FromWorkers::Ready(worker) => {
+            FromWorkers::Ready(worker, peer) => {
+                peer.into_iter().for_each(|peer| self.dispatcher.handle_default_backend(worker, &peer));
                 self.dispatcher.handle_ready(worker, now);
                 self.announce();
             }

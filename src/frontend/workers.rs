@@ -38,7 +38,7 @@ struct Worker {
 
 /// What was heard from a worker. After the last three its socket is closed.
 pub(super) enum FromWorkers {
-    Ready(WorkerId),
+    Ready(WorkerId, Option<Vec<u8>>),
     Retiring(WorkerId),
     Answers(WorkerId, Vec<(JobId, Answer)>),
     Failed(WorkerId, String),
@@ -168,7 +168,7 @@ impl Workers {
                 _ => {}
             }
             return Some(match FromWorker::decode(message) {
-                Ok(FromWorker::Ready) => FromWorkers::Ready(worker),
+                Ok(FromWorker::Ready(peer)) => FromWorkers::Ready(worker, peer),
                 Ok(FromWorker::Retiring) => FromWorkers::Retiring(worker),
                 Ok(FromWorker::Answer(job, answer)) => FromWorkers::Answers(worker, vec![(job, answer)]),
                 Ok(FromWorker::Answers(answers)) => FromWorkers::Answers(worker, answers),

@@ -161,7 +161,8 @@ mod tests {
             parts.iter().fold(writer, |writer, part| writer.string(part)).finish()
         };
         let job = encode_job(JobId(7), &login("anna", "secret"));
-        let (ready, answer) = (FromWorker::Ready.encode(), encode_answers(&[verdict(7, Outcome::ACCEPT)]));
+        let (ready, answer) =
+            (FromWorker::Ready(None).encode(), encode_answers(&[verdict(7, Outcome::ACCEPT)]));
         let (job, answer) = (job.as_bytes(), answer[0].as_bytes());
         assert!(ToWorker::decode(batch(JOBS, &[job, job]).as_bytes()).is_ok());
         assert!(FromWorker::decode(batch(ANSWERS, &[answer, answer]).as_bytes()).is_ok());

@@ -40,6 +40,8 @@ pub(super) fn write_totals(writer: Writer, totals: &Totals) -> Writer {
         .number(totals.failures_delayed)
         .number(totals.failures_told_early)
         .number(totals.logins_shed)
+        .number(totals.circuit_refusals)
+        .number(totals.bulkhead_waits)
         .number(totals.reloads.succeeded)
         .number(totals.reloads.failed)
         .number(totals.log_lines_dropped)
@@ -83,6 +85,8 @@ pub(super) fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Malformed> 
         failures_delayed: reader.number()?,
         failures_told_early: reader.number()?,
         logins_shed: reader.number()?,
+        circuit_refusals: reader.number()?,
+        bulkhead_waits: reader.number()?,
         reloads: Reloads { succeeded: reader.number()?, failed: reader.number()? },
         log_lines_dropped: reader.number()?,
         penalties: Penalties {

@@ -68,8 +68,8 @@ pub enum ToWorker {
 
 /// From a worker.
 pub enum FromWorker {
-    /// The mechanism is ready for logins.
-    Ready,
+    /// The mechanism is ready for logins; and what it calls whom those are asked of that do not say so, if it knows.
+    Ready(Option<Vec<u8>>),
     /// The mechanism cannot be used, and why.
     Failed(String),
     /// The answer that comes next is the last, or the answers to what came together: this process ends with it, and must get no further job.
@@ -185,7 +185,10 @@ impl FromWorker {
     /// The message to the frontend.
     pub fn encode(&self) -> Secret {
         match self {
-            Self::Ready => Writer::new(READY, 16).finish(),
+            Self::Ready(peer) => {
+                let peer = peer.as_deref().filter(|peer| peer.len() <= LONGEST_TEXT);
+                Writer::new(READY, LARGEST_MESSAGE).option(peer, Writer::string).finish()
+            }
             Self::Retiring => Writer::new(RETIRING, 16).finish(),
             Self::Failed(reason) => Writer::new(FAILED, LARGEST_MESSAGE).string(cut(reason)).finish(),
             Self::Answer(job, answer) => encode_answer(*job, answer),
@@ -200,7 +203,7 @@ impl FromWorker {
     pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let (tag, mut reader) = Reader::new(message)?;
         let decoded = match tag {
-            READY => Self::Ready,
+            READY => Self::Ready(reader.option(|reader| Ok(reader.string()?.to_vec()))?),
             RETIRING => Self::Retiring,
             FAILED => Self::Failed(reader.text()?),
             VERDICT => Self::Answer(JobId(reader.number()?), Answer::Verdict(decode_verdict(&mut reader)?)),
@@ -329,7 +332,8 @@ mod tests {
         .into_iter()
         .map(|outcome| FromWorker::Answer(JobId(7), Answer::Verdict(Verdict { outcome, delay })))
         .chain([
-            FromWorker::Ready,
+            FromWorker::Ready(None),
+            FromWorker::Ready(Some(b"EXAMPLE.ORG".to_vec())),
             FromWorker::Retiring,
             FromWorker::Failed("The file /x cannot be read".into()),
         ])

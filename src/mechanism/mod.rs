@@ -87,7 +87,8 @@ pub struct Unreached {
     pub remedy: Option<&'static str>,
 }
 
-/// The name of what a login is asked of beyond this machine; `None` if it is nobody's business.
+/// The name of what a login is asked of beyond this machine; `None` if it is nobody's business. An empty
+/// name stands for what only a worker knows: [`LocalMechanism::default_peer`].
 pub type PeerOf = Box<dyn Fn(&Credentials) -> Option<Vec<u8>>>;
 
 /// What a mechanism is made ready with.
@@ -144,6 +145,11 @@ pub type Started = Result<Box<dyn LocalMechanism>, MechanismError>;
 pub trait LocalMechanism {
     /// Checks one login. The login and password are not empty and hold no NUL.
     fn verify(&mut self, credentials: &Credentials) -> Verdict;
+
+    /// What an empty [`PeerOf`] stands for, where that is known without asking anybody.
+    fn default_peer(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// What its worker may still do once it is ready, where that needs no privileges.
     fn sandbox(&self) -> Rules {

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub pools: Vec<PoolNow>,
     /// Sorted by instance and server.
     pub servers: Vec<ServerNow>,
+    /// What mechanisms that block ask and that answers nobody.
+    pub open_circuits: OpenCircuitsNow,
     /// `None` without `-c`.
     pub cache: Option<CacheNow>,
     /// `None` without `--negative-cache-ttl`.
@@ -57,6 +59,15 @@ pub struct MechanismNow {
     pub mechanism: String,
     /// What its checks took in the last minutes.
     pub recent_durations: Histogram,
+}
+
+/// Backends that are left alone, since they answer nobody.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct OpenCircuitsNow {
+    /// The first of them: the instance that asks, and what it calls the backend (for kerberos5 the realm), empty for its default.
+    pub named: Vec<(String, String)>,
+    /// How many more there are.
+    pub others: usize,
 }
 
 /// A pool of workers.

@@ -31,6 +31,10 @@ pub struct Totals {
     pub failures_told_early: u64,
     /// Logins that were told early that they would not be served in time.
     pub logins_shed: u64,
+    /// Logins that were not asked of a backend, since it answered nobody: by an open circuit.
+    pub circuit_refusals: u64,
+    /// Logins that waited until their backend left a worker to others: by a full bulkhead.
+    pub bulkhead_waits: u64,
     /// From the complete request to its reply, for all requests.
     pub durations: Histogram,
     /// From the wish for a worker to the moment that one took the job.
@@ -74,6 +78,8 @@ impl Totals {
             (&mut self.failures_delayed, more.failures_delayed),
             (&mut self.failures_told_early, more.failures_told_early),
             (&mut self.logins_shed, more.logins_shed),
+            (&mut self.circuit_refusals, more.circuit_refusals),
+            (&mut self.bulkhead_waits, more.bulkhead_waits),
             (&mut self.policy.allowed, more.policy.allowed),
             (&mut self.policy.delayed, more.policy.delayed),
             (&mut self.policy.refused, more.policy.refused),

@@ -16,11 +16,14 @@ pub fn find(path: &CredentialPath) -> Option<PathBuf> {
     match path {
         CredentialPath::Configured(path) => Some(path.clone()),
         CredentialPath::OfEnvironment => {
-            let found = of_environment(|name| std::env::var_os(name), inode::own_user_and_group().0);
-            if found.is_none() {
+            let variable = |name: &str| std::env::var_os(name);
+            let found = of_environment(variable, inode::own_user_and_group().0);
+            if let (None, Some((name, value))) = (&found, named(variable)) {
                 log::warn!(
                     target: "supervisor",
-                    "{CACHE} names no file, so there are no tickets for ldap_mech GSSAPI; set ldap_krb5_keytab"
+                    "{name}={} is no file, and only its owner can open it, so there are no tickets for ldap_mech GSSAPI: set \
+                     ldap_krb5_keytab, or let k5start keep tickets in a file and name that with {name}=FILE:/PATH",
+                    Path::new(&value).display()
                 );
             }
             found
@@ -30,12 +33,16 @@ pub fn find(path: &CredentialPath) -> Option<PathBuf> {
 
 /// A key comes first, since its tickets do not end. Without either variable it is MIT's default, as for the C daemon.
 fn of_environment(variable: impl Fn(&str) -> Option<OsString>, user: u32) -> Option<PathBuf> {
-    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let named = set(CLIENT_KEYTAB).or_else(|| set(CACHE));
-    named.map_or_else(
+    named(variable).map_or_else(
         || Some(format!("/tmp/krb5cc_{user}").into()),
-        |named| gssapi::path_of(&named).map(Path::to_owned),
+        |(_, named)| gssapi::path_of(&named).map(Path::to_owned),
     )
+}
+
+/// The variable that counts, and what it says.
+fn named(variable: impl Fn(&str) -> Option<OsString>) -> Option<(&'static str, OsString)> {
+    let set = |name| Some((name, variable(name).filter(|value| !value.is_empty())?));
+    set(CLIENT_KEYTAB).or_else(|| set(CACHE))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod certificates;
+mod conf_files;
 mod in_process;
 mod logins;
 mod realms;

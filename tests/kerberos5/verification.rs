@@ -70,8 +70,36 @@ fn a_keytab_that_is_too_old_cannot_tell_who_says_yes(program: Program) {
     // The worker keeps no ticket of the old key either.
     assert_eq!(ask(&daemon, "anna", "", "right"), program.unavailable(UNVERIFIED));
     assert!(!ask(&daemon, "anna", "", "wrong").is_ok());
+    if program == Program::Ours {
+        daemon.log.wait_for("No login of EXAMPLE.ORG can be accepted: the keytab FILE:");
+    }
     server.keytab(SERVICE, "keytab");
     assert_eq!(ask(&daemon, "anna", "", "right"), "OK", "the new key is in the keytab, too");
+}
+
+/// One worker, which has seen it: each knows what its own logins have shown.
+#[test]
+fn once_a_right_password_has_shown_that_the_key_is_old_a_wrong_one_is_an_outage_too() {
+    require!(Root, Kerberos);
+    let server = realm(&[("otto", "secret")]);
+    let settings = usual(&server);
+    let launch = crate::support::Launch::new(Program::Ours, &["-a", "kerberos5", "-n", "1"]);
+    let daemon = server.reached_by(launch.with_file("-O", &settings)).start();
+    assert_eq!(ask(&daemon, "anna", "", "right"), "OK");
+    server.change_key(SERVICE);
+    for _ in 0..3 {
+        assert_eq!(ask(&daemon, "anna", "", "wrong"), super::REFUSED, "no wrong password changes that");
+    }
+    assert_eq!(ask(&daemon, "anna", "", "right"), Answer::Nothing);
+    for login in ["anna", "otto", "nobody"] {
+        assert_eq!(ask(&daemon, login, "", "wrong"), Answer::Nothing, "{login}");
+    }
+    let told = daemon.log.wait_for("No login of EXAMPLE.ORG can be accepted: the keytab FILE:");
+    assert!(told.contains("host/mail.example.org") && told.contains("kvno"), "{told}");
+    server.keytab(SERVICE, "keytab");
+    assert_eq!(ask(&daemon, "anna", "", "wrong"), super::REFUSED, "the keytab has changed");
+    assert_eq!(ask(&daemon, "anna", "", "right"), "OK");
+    assert_eq!(ask(&daemon, "otto", "", "wrong"), super::REFUSED);
 }
 
 fn a_keytab_is_read_as_it_is_at_each_login(program: Program) {

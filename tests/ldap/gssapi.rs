@@ -150,6 +150,20 @@ fn tickets_in_a_directory_of_caches_serve(program: Program) {
     expect_judgement(&daemon);
 }
 
+/// Tickets that only their owner's processes can open: the log says what to do.
+#[test]
+fn tickets_that_are_in_no_file_are_an_outage_that_names_the_variable_and_the_remedy() {
+    require!(Slapd, Kerberos, GssapiOfSasl);
+    let site = Site::start();
+    for cache in ["KCM:", "KEYRING:persistent:0"] {
+        let environment = [("KRB5CCNAME", cache)];
+        let daemon = site.launch(Program::Ours, &site.settings("custom", ""), &environment).start();
+        assert_eq!(ask(&daemon, "anna", "right"), unavailable(Program::Ours));
+        let told = daemon.log.wait_for(&format!("KRB5CCNAME={cache} is no file"));
+        assert!(told.contains("ldap_krb5_keytab") && told.contains("FILE:/PATH"), "{told}");
+    }
+}
+
 /// C binds once more by GSSAPI, as itself, and so lets in everybody with any password.
 fn who_has_typed_what_is_asked_of_the_directory(program: Program) {
     require!(Slapd, Kerberos, GssapiOfSasl);

@@ -4,7 +4,8 @@
 use super::words::printable;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{
-    CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
+    CacheNow, MechanismNow, NegativeCacheNow, OpenCircuitsNow, PenaltiesNow, PoolNow, ServerNow, ServerState,
+    Snapshot,
 };
 use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
@@ -91,6 +92,7 @@ pub fn status(snapshot: &Snapshot) -> String {
         .raw("mechanisms", &list(snapshot.mechanisms.iter().map(mechanism)))
         .raw("pools", &list(snapshot.pools.iter().map(pool)))
         .raw("servers", &list(snapshot.servers.iter().map(|one| server(one, &snapshot.totals))))
+        .raw("open_circuits", &open_circuits(&snapshot.open_circuits))
         .raw("cache", &snapshot.cache.as_ref().map_or_else(|| "null".to_owned(), cache))
         .raw(
             "negative_cache",
@@ -100,6 +102,13 @@ pub fn status(snapshot: &Snapshot) -> String {
         .raw("totals", &totals(&snapshot.totals))
         .finish()
         + "\n"
+}
+
+fn open_circuits(open: &OpenCircuitsNow) -> String {
+    let named = open.named.iter();
+    let named =
+        named.map(|(mech, backend)| Object::default().text("mech", mech).text("backend", backend).finish());
+    Object::default().raw("named", &list(named)).count("others", open.others).finish()
 }
 
 fn durations(object: Object, histogram: &Histogram) -> Object {
@@ -190,6 +199,8 @@ fn totals(totals: &Totals) -> String {
         .number("failures_delayed", totals.failures_delayed)
         .number("failures_told_early", totals.failures_told_early)
         .number("logins_shed", totals.logins_shed)
+        .number("circuit_refusals", totals.circuit_refusals)
+        .number("bulkhead_waits", totals.bulkhead_waits)
         .raw("durations", &durations.finish())
         .raw("policy", &policy(&totals.policy))
         .raw("clients_refused", &by_reason(&totals.clients_refused))
@@ -253,6 +264,8 @@ mod tests {
             "\"cache\":{\"entries\":1234,\"most\":51200,\"lifetime_seconds\":28800,\"bytes\":157952,\"most_bytes\":6553600}",
             "\"logins\":{\"\":{\"accept\":0,\"reject\":0,\"unavailable\":2},\"ldap\":{",
             "\"worker_deaths\":{\"crash\":1}",
+            "\"open_circuits\":{\"named\":[{\"mech\":\"kerberos5\",\"backend\":\"\"},{\"mech\":\"kerberos5\",\"backend\":\"B.EXAMPLE\"}],\"others\":3}",
+            "\"circuit_refusals\":31,\"bulkhead_waits\":1",
             "\"penalties\":{\"addresses\":2,\"logins\":1,\"answers_held\":5}",
             "\"penalties_by_address\":40,\"penalties_by_login\":8,\"penalties_waived\":3,\"many_failures\":1",
         ] {

@@ -1,10 +1,10 @@
 //! The metrics as Prometheus reads them: its text format 0.0.4, which every collector takes. Labels are the site's own
-//! names and fixed words, never a login, realm or client address.
+//! names and fixed words, never a login or client address, and a realm only while its servers are silent: 16 of these at the most.
 #![forbid(unsafe_code)]
 
 use crate::metrics::histogram::{BOUNDS, Histogram};
 use crate::metrics::reasons::{ClientRefusal, InvalidReason, WorkerDeath};
-use crate::metrics::snapshot::{PoolNow, ServerState, Snapshot};
+use crate::metrics::snapshot::{OpenCircuitsNow, PoolNow, ServerState, Snapshot};
 use crate::metrics::totals::{PolicyTotals, Totals};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Name, kind, and what it says: all there are, in the order of the text.
-const FAMILIES: [(&str, Kind, &str); 46] = [
+const FAMILIES: [(&str, Kind, &str); 49] = [
     ("build_info", Kind::Gauge, "Version of the daemon; always 1."),
     ("start_time_seconds", Kind::Gauge, "When the daemon was started, since the epoch."),
     (
@@ -62,6 +62,17 @@ const FAMILIES: [(&str, Kind, &str); 46] = [
     ("server_requests_total", Kind::Counter, "Questions to the server, by result."),
     ("server_connections", Kind::Gauge, "Open connections to the server."),
     ("server_requests_open", Kind::Gauge, "Questions that the server has not answered yet."),
+    (
+        "open_circuits",
+        Kind::Gauge,
+        "Backends of mechanisms that block which answer nobody and are left alone, such as realms of kerberos5; none without one.",
+    ),
+    ("circuit_refusals_total", Kind::Counter, "Logins that were not asked of such a backend."),
+    (
+        "bulkhead_waits_total",
+        Kind::Counter,
+        "Logins that had to wait until their backend left a worker to others.",
+    ),
     ("policy_requests_total", Kind::Counter, "Logins that were to be put to the policy server, by result."),
     ("policy_reports_total", Kind::Counter, "Reports to the policy server, by result."),
     ("cache_entries", Kind::Gauge, "Logins that the cache remembers."),
@@ -171,6 +182,9 @@ fn write_samples(samples: &mut Samples<'_>, snapshot: &Snapshot) {
             }
         }
         "server_up" | "server_connections" | "server_requests_open" => write_servers(samples, snapshot),
+        "open_circuits" => write_open_circuits(samples, &snapshot.open_circuits),
+        "circuit_refusals_total" => samples.add(&[], totals.circuit_refusals),
+        "bulkhead_waits_total" => samples.add(&[], totals.bulkhead_waits),
         "policy_requests_total" | "policy_reports_total" => write_policy(samples, &totals.policy),
         "cache_entries" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.entries)),
         "cache_entries_limit" => snapshot.cache.iter().for_each(|cache| samples.add(&[], cache.most)),
@@ -218,6 +232,16 @@ fn write_logins(samples: &mut Samples<'_>, totals: &Totals) {
         {
             samples.add(&[("mech", name), ("outcome", outcome)], number);
         }
+    }
+}
+
+/// Few by name, whatever clients ask for.
+fn write_open_circuits(samples: &mut Samples<'_>, open: &OpenCircuitsNow) {
+    for (mechanism, backend) in &open.named {
+        samples.add(&[("mech", mechanism), ("backend", backend)], 1);
+    }
+    if open.others > 0 {
+        samples.add(&[("mech", ""), ("backend", "(others)")], open.others);
     }
 }
 
@@ -325,6 +349,10 @@ mod tests {
             "saslauthd_failures_delayed_total 8000",
             "saslauthd_failures_told_early_total 20",
             "saslauthd_logins_shed_total 6",
+            "saslauthd_open_circuits{mech=\"kerberos5\",backend=\"B.EXAMPLE\"} 1",
+            "saslauthd_open_circuits{mech=\"\",backend=\"(others)\"} 3",
+            "saslauthd_circuit_refusals_total 31",
+            "saslauthd_bulkhead_waits_total 1",
             "saslauthd_login_duration_seconds_bucket{le=\"0.0001\"} 0",
             "saslauthd_login_duration_seconds_bucket{le=\"0.005\"} 99",
             "saslauthd_login_duration_seconds_bucket{le=\"+Inf\"} 100",

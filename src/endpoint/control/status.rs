@@ -4,7 +4,7 @@
 use super::json::state;
 use super::words::{count, grouped, long, printable, short};
 use crate::metrics::histogram::Histogram;
-use crate::metrics::snapshot::{PenaltiesNow, PoolNow, Snapshot};
+use crate::metrics::snapshot::{OpenCircuitsNow, PenaltiesNow, PoolNow, Snapshot};
 use crate::metrics::totals::{PolicyTotals, Totals, Verdicts};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub fn table(snapshot: &Snapshot) -> String {
         logins(snapshot),
         pools(&snapshot.pools),
         servers(snapshot),
+        open_circuits(&snapshot.open_circuits),
         policy(snapshot),
         cache(snapshot),
         negative_cache(snapshot),
@@ -161,6 +162,23 @@ fn servers(snapshot: &Snapshot) -> String {
     text
 }
 
+/// If somebody is left alone.
+fn open_circuits(open: &OpenCircuitsNow) -> String {
+    if open.named.is_empty() {
+        return String::new();
+    }
+    let rows = open.named.iter().map(|(instance, backend)| {
+        let backend = if backend.is_empty() { "(default)" } else { backend.as_str() };
+        let (instance, backend) = (printable(instance.as_bytes()), printable(backend.as_bytes()));
+        format!("{instance:<NAMES$} {backend}\n")
+    });
+    let others = if open.others == 0 { String::new() } else { format!("and {} others\n", open.others) };
+    format!(
+        "OPEN CIRCUITS        answer nobody, and are tried by one login at a time\n{}{others}",
+        rows.collect::<String>()
+    )
+}
+
 fn server_row(instance: &str, server: &str, connections: &str, in_flight: &str, state: &str) -> String {
     let name = format!("{instance} {server}");
     let name = printable(name.as_bytes());
@@ -235,6 +253,13 @@ fn troubles(totals: &Totals) -> String {
     if totals.logins_shed > 0 {
         text += &trouble("logins shed", &grouped(totals.logins_shed));
     }
+    if totals.circuit_refusals > 0 {
+        text +=
+            &trouble("circuit open", &count_of(totals.circuit_refusals, "login refused", "logins refused"));
+    }
+    if totals.bulkhead_waits > 0 {
+        text += &trouble("bulkhead full", &count_of(totals.bulkhead_waits, "login waited", "logins waited"));
+    }
     if totals.log_lines_dropped > 0 {
         text += &trouble("log lines lost", &grouped(totals.log_lines_dropped));
     }
@@ -288,6 +313,11 @@ ldap ldap1.example.org:389                   3      1  up
 ldap ldap2.example.org:389                   0      0  down: Connection refused
 ldap ldap3.example.org:389                   0      0  silent: no answer within 20 s
 
+OPEN CIRCUITS        answer nobody, and are tried by one login at a time
+kerberos5            (default)
+kerberos5            B.EXAMPLE
+and 3 others
+
 POLICY               70 let through, 4 delayed, 12 refused
                      3 without an answer, 2 not asked about
                      85 reports, 1 dropped
@@ -304,6 +334,8 @@ closed unanswered    too_many 4
 invalid requests     too_long 5
 workers ended        crash 1
 logins shed          6
+circuit open         31 logins refused
+bulkhead full        1 login waited
 log lines lost       7
 ";
         let table = table(&snapshot());

@@ -3,7 +3,8 @@
 
 use crate::metrics::histogram::Histogram;
 use crate::metrics::snapshot::{
-    CacheNow, MechanismNow, NegativeCacheNow, PenaltiesNow, PoolNow, ServerNow, ServerState, Snapshot,
+    CacheNow, MechanismNow, NegativeCacheNow, OpenCircuitsNow, PenaltiesNow, PoolNow, ServerNow, ServerState,
+    Snapshot,
 };
 use crate::metrics::totals::{Penalties, PolicyTotals, Reloads, ServerTotals, Totals, Verdicts};
 use std::time::Duration;
@@ -60,6 +61,13 @@ pub(super) fn snapshot() -> Snapshot {
             most_bytes: 6_553_600,
         }),
         negative_cache: Some(NegativeCacheNow { entries: 12, lifetime: Duration::from_secs(10) }),
+        open_circuits: OpenCircuitsNow {
+            named: vec![
+                ("kerberos5".to_owned(), String::new()),
+                ("kerberos5".to_owned(), "B.EXAMPLE".to_owned()),
+            ],
+            others: 3,
+        },
         penalties: Some(PenaltiesNow { addresses: 2, logins: 1, held: 5 }),
         clients: 17,
         requests: 15,
@@ -88,6 +96,8 @@ fn totals(durations: Histogram) -> Totals {
         failures_delayed: 8000,
         failures_told_early: 20,
         logins_shed: 6,
+        circuit_refusals: 31,
+        bulkhead_waits: 1,
         durations: durations.clone(),
         waits: durations,
         clients_refused: one("too_many", 4),

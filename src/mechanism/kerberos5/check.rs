@@ -121,7 +121,7 @@ fn openness(keytab: &Keytab<'_>) -> Option<Problem> {
 }
 
 /// `None` for a keytab that is no file.
-fn path_of(keytab: &Keytab<'_>) -> Option<PathBuf> {
+pub(super) fn path_of(keytab: &Keytab<'_>) -> Option<PathBuf> {
     let name = keytab.name();
     name.strip_prefix("FILE:").or_else(|| name.strip_prefix("WRFILE:")).map(PathBuf::from)
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod distrusted;
 mod outcomes;
 mod principal;
 mod settings;
@@ -16,10 +17,14 @@ use crate::mechanism::{FileUse, Local, LocalMechanism, Means, MechanismError, Pe
 use crate::outcome::{Outcome, Verdict};
 use crate::secret::Secret;
 use crate::settings::raw_settings::RawSettings;
-use crate::sys::krb5::{Context, Krb5Error};
+use crate::sys::krb5::{Context, Keytab, Krb5Error};
+use distrusted::{Distrusted, State};
 use outcomes::{INTERNAL, NOT_VERIFIED};
 use principal::PrincipalName;
 use settings::Settings;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Instant;
 
 pub use settings::KEYS;
 
@@ -42,19 +47,24 @@ pub const LOCAL: Local = Local {
 /// What a worker does with a login.
 struct Kerberos5 {
     settings: Settings,
+    /// As krb5.conf had it when this began; without that only the library knows it.
+    default_realm: Option<Vec<u8>>,
+    distrusted: Distrusted,
     impaired: bool,
 }
 
 /// krb5.conf and the keytab are read for each login, so that they may change or come later, as in C.
 fn start(means: Means<'_>) -> Started {
     let settings = Settings::read(&means.settings, &mut Vec::new());
-    if let Err(error) = Context::new() {
-        match error {
-            Krb5Error::Missing(sentence) => return Err(MechanismError(sentence)),
-            Krb5Error::Failed { .. } => log::debug!(target: "kerberos5", "{error}"),
+    let default_realm = match Context::new() {
+        Ok(context) => context.written_default_realm(),
+        Err(Krb5Error::Missing(sentence)) => return Err(MechanismError(sentence)),
+        Err(error @ Krb5Error::Failed { .. }) => {
+            log::debug!(target: "kerberos5", "{error}");
+            None
         }
-    }
-    Ok(Box::new(Kerberos5 { settings, impaired: false }))
+    };
+    Ok(Box::new(Kerberos5 { settings, default_realm, distrusted: Distrusted::default(), impaired: false }))
 }
 
 /// The realm whose servers a login is asked of; an empty name stands for the default realm, which only the library knows. If
@@ -75,13 +85,19 @@ fn peer(sources: &RawSettings) -> PeerOf {
 
 impl LocalMechanism for Kerberos5 {
     fn verify(&mut self, credentials: &Credentials) -> Verdict {
-        let question = Question { settings: &self.settings, password: &credentials.password };
         let answer = PrincipalName::of(&self.settings, credentials)
             .map_err(|why| Failed { outcome: outcomes::no_principal(why), code: None })
-            .and_then(|name| question.ask(&name));
+            .and_then(|name| {
+                let (settings, password) = (&self.settings, &credentials.password);
+                Question { settings, password, distrusted: &mut self.distrusted }.ask(&name)
+            });
         let failed = answer.err();
         self.impaired = failed.as_ref().is_some_and(|failed| lacks_resources(failed.code));
         failed.map_or(Outcome::ACCEPT, |failed| failed.outcome).into()
+    }
+
+    fn default_peer(&self) -> Option<Vec<u8>> {
+        self.default_realm.clone()
     }
 
     fn is_impaired(&self) -> bool {
@@ -96,6 +112,10 @@ struct Failed {
 }
 
 impl Failed {
+    fn is_refusal(&self) -> bool {
+        matches!(self.outcome, Outcome::Reject(_))
+    }
+
     fn unavailable(text: &'static str) -> impl Fn(Krb5Error) -> Self {
         move |error| Self::by(error, |_, reason| Outcome::unavailable(text, reason))
     }
@@ -115,23 +135,52 @@ fn lacks_resources(code: Option<i32>) -> bool {
 struct Question<'a> {
     settings: &'a Settings,
     password: &'a Secret,
+    distrusted: &'a mut Distrusted,
 }
 
 impl Question<'_> {
     /// In an order in which a keytab that is of no use is found before the password matters.
-    fn ask(&self, name: &PrincipalName) -> Result<(), Failed> {
+    fn ask(self, name: &PrincipalName) -> Result<(), Failed> {
         let settings = self.settings;
         let context = Context::new().map_err(Failed::unavailable(INTERNAL))?;
-        let name = name.in_realm(&served_realm(settings, &context, name)?);
-        let client = context.principal(&name).map_err(|error| Failed::by(error, outcomes::not_parsed))?;
+        let realm = served_realm(settings, &context, name)?;
+        let client = context.principal(&name.in_realm(&realm));
+        let client = client.map_err(|error| Failed::by(error, outcomes::not_parsed))?;
         let server = context.service_principal(&settings.verify_service, settings.server_name.as_deref());
         let server = server.map_err(Failed::unavailable(INTERNAL))?;
         let keytab = context.keytab(settings.keytab.as_deref()).map_err(Failed::unavailable(INTERNAL))?;
         keytab.find(&server).map_err(Failed::unavailable(NOT_VERIFIED))?;
-        let ticket = context.ticket(&client, self.password);
-        let mut ticket = ticket.map_err(|error| Failed::by(error, outcomes::not_given))?;
-        ticket.verify(&server, &keytab).map_err(Failed::unavailable(NOT_VERIFIED))
+        let state = state_of(&keytab);
+        let mut ticket = context.ticket(&client, self.password).map_err(|error| {
+            let failed = Failed::by(error, outcomes::not_given);
+            let distrust = self.distrusted.reason(&realm, state, Instant::now());
+            distrust.filter(|_| failed.is_refusal()).map_or(failed, |reason| Failed {
+                outcome: Outcome::unavailable(NOT_VERIFIED, reason.to_owned()),
+                code: None,
+            })
+        })?;
+        let verified = ticket.verify(&server, &keytab);
+        match &verified {
+            Ok(()) => self.distrusted.forget(&realm),
+            Err(error) if outcomes::is_of_the_key(error.code()) => {
+                let (keytab, server) = (keytab.name(), server.name());
+                let reason =
+                    format!("the keytab {keytab} has no key by which {server} could be proved: {error}");
+                if self.distrusted.note(&realm, state, &reason, Instant::now()) {
+                    log::error!(target: "kerberos5", "No login of {} can be accepted: {reason}", String::from_utf8_lossy(&realm));
+                }
+            }
+            Err(_) => {}
+        }
+        verified.map_err(Failed::unavailable(NOT_VERIFIED))
     }
+}
+
+/// What tells that somebody has changed the keytab; nothing where it is no file.
+fn state_of(keytab: &Keytab<'_>) -> State {
+    let found = fs::metadata(check::path_of(keytab)?).ok()?;
+    let changed = i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec());
+    Some((found.dev(), found.ino(), found.len(), changed))
 }
 
 /// The realm of the name, if it may be asked: whoever looks for the servers of any realm lets clients choose which name

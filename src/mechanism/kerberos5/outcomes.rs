@@ -87,6 +87,17 @@ pub(super) fn is_no_client(code: Option<i32>) -> bool {
     code == Some(PRINCIPAL_UNKNOWN)
 }
 
+/// Whether a ticket for this host's service could not be opened, or not be had, for want of the key that the realm's server has:
+/// the service is unknown there, the ticket does not decrypt, its key has another version or is not in the keytab.
+pub(super) fn is_of_the_key(code: Option<i32>) -> bool {
+    const OF_THE_KEY: [i32; 4] = [7, 31, 44, 45];
+    /// The library's own codes for a keytab without the key or its version.
+    const NOT_IN_KEYTAB: [i32; 2] = [-1_765_328_203, -1_765_328_154];
+    code.is_some_and(|code| {
+        OF_THE_KEY.iter().any(|number| FIRST_OF_PROTOCOL + number == code) || NOT_IN_KEYTAB.contains(&code)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +164,16 @@ mod tests {
         assert_eq!(kind(&not_parsed(Some(PARSE_MALFORMED), String::new())), Kind::Unknown);
         assert_eq!(kind(&not_parsed(Some(12), String::new())), Kind::Unavailable);
         assert_eq!(kind(&not_served(b"EVIL.EXAMPLE", false)), Kind::Unknown);
+    }
+
+    #[test]
+    fn a_key_that_is_not_the_realms_is_told_from_a_server_that_is_down() {
+        for code in [-1_765_328_340, -1_765_328_377, -1_765_328_353, -1_765_328_203, -1_765_328_154] {
+            assert!(is_of_the_key(Some(code)), "{code}");
+        }
+        for code in [-1_765_328_228, -1_765_328_347, 2, 12] {
+            assert!(!is_of_the_key(Some(code)), "{code}");
+        }
+        assert!(!is_of_the_key(None));
     }
 }

@@ -58,9 +58,11 @@ pub enum End {
 }
 
 /// All backends of which something is to be remembered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CircuitBreakers {
     circuits: BTreeMap<Backend, Circuit>,
+    /// How long logins that are given up must have waited so that this counts.
+    least: Duration,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,9 @@ struct Circuit {
     out: BTreeMap<JobId, Out>,
     /// Has waited in vain since the last answer.
     witness: Option<Rc<Login>>,
+    /// How long all together have waited that were given up since then. A login that had to wait for its worker is given up a
+    /// moment after that has it, which alone says nothing.
+    in_vain: Duration,
     /// While it is open.
     open: Option<Open>,
     last_asked: Instant,
@@ -91,6 +96,11 @@ struct Open {
 }
 
 impl CircuitBreakers {
+    /// Without anything known. A login is given up after `longest`: where that is less than [`PATIENCE`], most of it has to do.
+    pub fn new(longest: Duration) -> Self {
+        Self { circuits: BTreeMap::new(), least: PATIENCE.min(longest / 4 * 3) }
+    }
+
     /// Whether a worker is to be asked for this login; otherwise nobody.
     pub fn admit(&mut self, backend: &Backend, job: JobId) -> bool {
         match self.circuits.get_mut(backend).and_then(|circuit| circuit.open.as_mut()) {
@@ -113,13 +123,16 @@ impl CircuitBreakers {
     pub fn end(&mut self, backend: &Backend, job: JobId, end: End, now: Instant) -> Option<Change> {
         let circuit = self.circuits.get_mut(backend)?;
         let out = circuit.leave(job)?;
-        let has_waited = now.saturating_duration_since(out.since) >= PATIENCE;
+        let waited = now.saturating_duration_since(out.since);
         let change = match end {
-            End::GivenUp if has_waited || !out.is_outlived => circuit.testify(out.login),
-            End::Undecided if has_waited => circuit.testify(out.login),
+            End::GivenUp => {
+                circuit.in_vain = circuit.in_vain.saturating_add(waited);
+                if circuit.in_vain >= self.least { circuit.testify(out.login) } else { None }
+            }
+            End::Undecided if waited >= PATIENCE => circuit.testify(out.login),
             // It was held up by something that did not hold up others.
-            End::GivenUp | End::Undecided if out.is_outlived => None,
-            End::GivenUp | End::Undecided | End::Decided => circuit.close(now),
+            End::Undecided if out.is_outlived => None,
+            End::Undecided | End::Decided => circuit.close(now),
         };
         self.forget_if_unremarkable(backend);
         change
@@ -141,6 +154,20 @@ impl CircuitBreakers {
         opened.collect()
     }
 
+    /// Those that are left alone.
+    pub fn open(&self) -> impl Iterator<Item = &Backend> {
+        self.circuits.iter().filter(|(_, circuit)| circuit.open.is_some()).map(|(backend, _)| backend)
+    }
+
+    /// What workers have, and those that try.
+    #[cfg(any(test, feature = "simulation"))]
+    pub fn jobs(&self) -> impl Iterator<Item = JobId> {
+        let circuits = self.circuits.values();
+        circuits.flat_map(|circuit| {
+            circuit.out.keys().copied().chain(circuit.open.as_ref().and_then(|open| open.probe))
+        })
+    }
+
     /// When a login will have waited for [`PATIENCE`].
     pub fn next_timeout(&self) -> Option<Instant> {
         self.circuits.values().filter_map(Circuit::next_testimony).min()
@@ -148,7 +175,8 @@ impl CircuitBreakers {
 
     fn forget_if_unremarkable(&mut self, backend: &Backend) {
         let is_remarkable = |circuit: &Circuit| {
-            !circuit.out.is_empty() || circuit.witness.is_some() || circuit.open.is_some()
+            let has_waited = circuit.witness.is_some() || !circuit.in_vain.is_zero();
+            !circuit.out.is_empty() || has_waited || circuit.open.is_some()
         };
         if self.circuits.get(backend).is_some_and(|circuit| !is_remarkable(circuit)) {
             self.circuits.remove(backend);
@@ -168,7 +196,7 @@ impl CircuitBreakers {
 
 impl Circuit {
     fn new(now: Instant) -> Self {
-        Self { out: BTreeMap::new(), witness: None, open: None, last_asked: now }
+        Self { out: BTreeMap::new(), witness: None, in_vain: Duration::ZERO, open: None, last_asked: now }
     }
 
     /// Lets another login try if this was the one that did.
@@ -180,7 +208,7 @@ impl Circuit {
     }
 
     fn close(&mut self, now: Instant) -> Option<Change> {
-        self.witness = None;
+        (self.witness, self.in_vain) = (None, Duration::ZERO);
         for out in self.out.values_mut() {
             (out.since, out.is_outlived, out.has_testified) = (now, true, false);
         }

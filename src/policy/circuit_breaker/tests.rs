@@ -15,7 +15,7 @@ fn login(name: &str) -> Rc<Login> {
 
 /// Two logins have waited for long, and still do.
 fn open(now: Instant) -> (CircuitBreakers, Backend) {
-    let (mut breakers, backend) = (CircuitBreakers::default(), backend("B"));
+    let (mut breakers, backend) = (CircuitBreakers::new(60 * SECOND), backend("B"));
     breakers.begin(&backend, JobId(1), login("anna"), now - PATIENCE);
     breakers.begin(&backend, JobId(2), login("otto"), now - PATIENCE);
     assert_eq!(breakers.next_timeout(), Some(now));
@@ -59,7 +59,7 @@ fn any_answer_closes_the_circuit() {
 #[test]
 fn a_login_that_is_tried_again_and_again_shuts_nobody_out() {
     let mut now = Instant::now();
-    let (mut breakers, backend) = (CircuitBreakers::default(), backend("B"));
+    let (mut breakers, backend) = (CircuitBreakers::new(60 * SECOND), backend("B"));
     for job in 1..20 {
         assert!(breakers.admit(&backend, JobId(job)));
         breakers.begin(&backend, JobId(job), login("anna"), now);
@@ -72,7 +72,7 @@ fn a_login_that_is_tried_again_and_again_shuts_nobody_out() {
 #[test]
 fn logins_that_wait_while_others_are_answered_are_no_sign() {
     let mut now = Instant::now();
-    let (mut breakers, backend) = (CircuitBreakers::default(), backend("B"));
+    let (mut breakers, backend) = (CircuitBreakers::new(60 * SECOND), backend("B"));
     breakers.begin(&backend, JobId(1), login("anna"), now);
     breakers.begin(&backend, JobId(2), login("otto"), now);
     for job in 3..30 {
@@ -84,13 +84,13 @@ fn logins_that_wait_while_others_are_answered_are_no_sign() {
     for (job, end) in [(1, End::Undecided), (2, End::GivenUp)] {
         assert_eq!(breakers.end(&backend, JobId(job), end, now + SECOND), None);
     }
-    assert!(breakers.circuits.is_empty());
+    assert!(breakers.circuits.values().all(|circuit| circuit.witness.is_none()));
 }
 
 #[test]
 fn who_waited_before_the_last_answer_is_no_witness() {
     let mut now = Instant::now();
-    let (mut breakers, backend) = (CircuitBreakers::default(), backend("B"));
+    let (mut breakers, backend) = (CircuitBreakers::new(60 * SECOND), backend("B"));
     for (job, name, wait, end) in [
         (1, "anna", 2 * PATIENCE, End::Undecided),
         (2, "eva", SECOND, End::Decided),
@@ -106,22 +106,44 @@ fn who_waited_before_the_last_answer_is_no_witness() {
 #[test]
 fn logins_that_are_given_up_one_after_the_other_open_it_too() {
     let now = Instant::now();
-    let (mut breakers, backend) = (CircuitBreakers::default(), backend("B"));
+    let (mut breakers, backend) = (CircuitBreakers::new(SECOND), backend("B"));
     for (job, name, change) in [(1, "anna", None), (2, "anna", None), (3, "otto", Some(Change::Opened))] {
         breakers.begin(&backend, JobId(job), login(name), now);
         assert_eq!(breakers.end(&backend, JobId(job), End::GivenUp, now + SECOND), change);
     }
 }
 
+/// Where a queue is long: workers get logins that have hardly any time left. A single one says nothing of the backend, but many
+/// without an answer do.
+#[test]
+fn logins_that_had_waited_for_a_worker_count_by_the_time_that_the_backend_had() {
+    let mut now = Instant::now();
+    let (mut breakers, backend) = (CircuitBreakers::new(60 * SECOND), backend("B"));
+    for job in 1..20 {
+        breakers.begin(&backend, JobId(2 * job), login("anna"), now);
+        breakers.begin(&backend, JobId(2 * job + 1), login("otto"), now);
+        now += SECOND;
+        let ended = breakers.end(&backend, JobId(2 * job), End::GivenUp, now);
+        assert_eq!(ended.or(breakers.end(&backend, JobId(2 * job + 1), End::Decided, now)), None);
+    }
+    assert!(breakers.circuits.is_empty());
+    let ended = (1..=6).map(|job| {
+        breakers.begin(&backend, JobId(job), login(&job.to_string()), now);
+        now += SECOND;
+        breakers.end(&backend, JobId(job), End::GivenUp, now)
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), [None, None, None, None, None, Some(Change::Opened)]);
+}
+
 /// Whatever names clients make up.
 #[test]
 fn what_is_remembered_is_bounded() {
     let now = Instant::now();
-    let mut breakers = CircuitBreakers::default();
+    let mut breakers = CircuitBreakers::new(60 * SECOND);
     for number in 0..2000 {
         let backend = backend(&number.to_string());
         breakers.begin(&backend, JobId(number), login("anna"), now + SECOND * number as u32);
-        breakers.end(&backend, JobId(number), End::GivenUp, now + SECOND * number as u32);
+        breakers.end(&backend, JobId(number), End::GivenUp, now + SECOND * (number as u32 + 1));
     }
     assert_eq!(breakers.circuits.len(), MOST);
     assert!(breakers.circuits.contains_key(&backend("1999")), "the newest are remembered");
@@ -134,7 +156,7 @@ fn a_silent_backend_holds_few_workers_and_one_that_answers_is_found_soon() {
         let mut random = Random(seed);
         let start = Instant::now();
         let mut now = start;
-        let mut breakers = CircuitBreakers::default();
+        let mut breakers = CircuitBreakers::new(60 * SECOND);
         let backend = backend("B");
         // Since when it is silent, or answers.
         let (mut is_silent, mut since) = (false, now);

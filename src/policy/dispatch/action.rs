@@ -89,6 +89,8 @@ pub enum Event {
     PolicyWouldRefuse(Rc<Names>, String),
     /// What decides about logins behind a mechanism answers nobody: no more than one login at a time waits for it.
     BackendSilent(Backend),
+    /// A login is not asked of one that answers nobody.
+    LeftAlone(Rc<Names>, Backend),
     /// It answers again.
     BackendRecovered(Backend),
     /// A worker took longer than `--request-timeout` over a request.

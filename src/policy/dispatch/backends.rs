@@ -6,29 +6,48 @@ use super::job::{Job, Place};
 use super::{Action, Dispatcher, Event};
 use crate::config::site::{InstanceId, PoolId};
 use crate::credentials::Credentials;
-use crate::job::{JobId, Purpose};
+use crate::job::{JobId, Purpose, WorkerId};
+use crate::metrics::ledger::label;
+use crate::metrics::snapshot::OpenCircuitsNow;
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::circuit_breaker::{Backend, Change, CircuitBreakers, End};
+use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What such a login is told, and the log.
 const SILENT: &str = "the servers that decide about it have answered nobody for a while";
 
-/// Who decides about a login behind a mechanism; `None` if it asks nobody.
+/// How many open circuits are told of by name.
+const MOST_TOLD: usize = 16;
+
+/// Who decides about a login behind a mechanism; `None` if it asks nobody. An empty name stands for one that
+/// only workers know: [`Dispatcher::handle_default_backend`].
 pub type BackendOf = Box<dyn Fn(&Credentials) -> Option<Vec<u8>>>;
 
-#[derive(Default)]
 pub(super) struct Backends {
     /// By instance, as far as mechanisms can tell.
     of_login: Vec<Option<BackendOf>>,
+    /// What an empty name stands for, as a worker has told last.
+    defaults: HashMap<InstanceId, Rc<[u8]>>,
     breakers: CircuitBreakers,
 }
 
 impl Backends {
+    /// Of mechanisms that tell nothing. A login is given up after `longest`.
+    pub(super) fn new(longest: Duration) -> Self {
+        Self { of_login: Vec::new(), defaults: HashMap::new(), breakers: CircuitBreakers::new(longest) }
+    }
+
     fn find(&self, instance: InstanceId, credentials: &Credentials) -> Option<Backend> {
         let name = self.of_login.get(instance.0)?.as_ref()?(credentials)?;
-        Some(Backend { instance, name: name.into() })
+        Some(self.known(instance, name.into()))
+    }
+
+    /// By its name, if that is empty and a worker has told what stands for it.
+    fn known(&self, instance: InstanceId, name: Rc<[u8]>) -> Backend {
+        let default = self.defaults.get(&instance).filter(|_| name.is_empty());
+        Backend { instance, name: default.map_or(name, Rc::clone) }
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -43,6 +62,37 @@ impl Dispatcher {
         self
     }
 
+    /// A worker that becomes ready names whom logins are asked of that do not say so. Those that wait are told apart when
+    /// they have a worker.
+    pub fn handle_default_backend(&mut self, worker: WorkerId, name: &[u8]) {
+        let pool = self.pool_of(worker).and_then(|pool| self.site.pools.get(pool.0));
+        if let Some(instance) = pool.and_then(|pool| pool.instance) {
+            self.backends.defaults.insert(instance, name.into());
+        }
+    }
+
+    /// Those that answer nobody, and are left alone.
+    pub fn open_circuits(&self) -> impl Iterator<Item = &Backend> {
+        self.backends.breakers.open()
+    }
+
+    /// The same for whoever watches the daemon: [`MOST_TOLD`] at the most by name, since no list that clients could make longer
+    /// belongs there, and how many others.
+    pub fn open_circuits_now(&self) -> OpenCircuitsNow {
+        let mut open = self.open_circuits();
+        let named = open.by_ref().take(MOST_TOLD).map(|Backend { instance, name }| {
+            let instance = self.site.instances.get(instance.0).map(|instance| label(&instance.name));
+            (instance.unwrap_or_default(), label(&String::from_utf8_lossy(name)))
+        });
+        OpenCircuitsNow { named: named.collect(), others: open.count() }
+    }
+
+    /// Those that a worker has for a backend.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn jobs_at_backends(&self) -> impl Iterator<Item = JobId> {
+        self.backends.breakers.jobs()
+    }
+
     /// The login waits for a worker of that pool, unless it would wait in vain.
     pub(super) fn submit(&mut self, id: JobId, place: PoolId, now: Instant) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -51,10 +101,12 @@ impl Dispatcher {
             return pool.submit(id, job.origin.clone(), now);
         };
         let is_admitted = self.backends.breakers.admit(&backend, id);
-        if is_admitted {
-            pool.submit_for(&backend.name, id, job.origin.clone(), now);
+        if is_admitted && !pool.submit_for(&backend.name, id, job.origin.clone(), now) {
+            self.counters.note_held_outside();
         }
-        job.login().into_iter().for_each(|login| login.backend = Some(backend.clone()));
+        if let Some(login) = job.login() {
+            login.backend = Some(backend);
+        }
         if !is_admitted {
             self.refuse_silent(id, now);
         }
@@ -65,7 +117,13 @@ impl Dispatcher {
         let Some(now) = self.pools.get(pool).and_then(|pool| pool.since(id)) else { return };
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let origin = Rc::clone(&job.origin.login);
-        if let Some(backend) = job.login().and_then(|login| login.backend.as_ref()) {
+        if let Some(backend) = job.login().and_then(|login| login.backend.as_mut()) {
+            // It may have come before any worker had told what an empty name stands for.
+            let known = self.backends.known(backend.instance, Rc::clone(&backend.name));
+            if known != *backend {
+                self.backends.breakers.withdraw(backend, id);
+                *backend = known;
+            }
             self.backends.breakers.begin(backend, id, origin, now);
         }
     }
@@ -143,6 +201,12 @@ impl Dispatcher {
 
     /// As if the mechanism had said that it cannot tell; another may follow.
     fn refuse_silent(&mut self, id: JobId, now: Instant) {
+        if let Some(login) = self.jobs.get_mut(&id).and_then(Job::login) {
+            let told =
+                login.backend.clone().map(|backend| Event::LeftAlone(Rc::clone(&login.names), backend));
+            self.actions.extend(told.map(Action::Log));
+        }
+        self.counters.note_left_alone();
         // What a further step needs is kept, as when a worker takes it.
         drop(self.jobs.get_mut(&id).and_then(Job::hand_out));
         self.fail(id, SILENT, now);

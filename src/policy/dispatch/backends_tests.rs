@@ -4,6 +4,7 @@
 use super::testing::*;
 use super::*;
 use crate::credentials::Credentials;
+use crate::job::WorkerId;
 use crate::outcome::Outcome;
 use crate::policy::circuit_breaker::PATIENCE;
 
@@ -113,4 +114,47 @@ fn without_a_realm_nothing_is_remembered() {
     scene.pass(60 * SECOND);
     (3..=4).for_each(|client| scene.ask(client, &format!("user{client}"), "right"));
     assert_eq!((told(&scene), scene.sent.len()), ((0, 0), 4));
+}
+
+/// As soon as a worker has said what stands for none.
+#[test]
+fn the_default_realm_is_the_same_whether_or_not_a_login_names_it() {
+    let mut scene = Scene::with(service(3, false), &[Works::InWorkers]);
+    let realm = |credentials: &Credentials| {
+        let mut parts = credentials.login.splitn(2, |byte| *byte == b'@');
+        Some(parts.nth(1).unwrap_or_default().to_vec())
+    };
+    scene.dispatcher = scene.dispatcher.with_backends(vec![Some(Box::new(realm) as BackendOf)]);
+    let worker = WorkerId(1);
+    assert!(scene.dispatcher.pool_of(worker).is_some());
+    scene.dispatcher.handle_default_backend(worker, b"B");
+    scene.ask(1, "anna", "right");
+    scene.ask(2, "otto@B", "right");
+    scene.pass(PATIENCE);
+    assert_eq!(told(&scene), (1, 0), "two names wait for one realm");
+    scene.ask(3, "eva", "right");
+    scene.ask(4, "emil@B", "right");
+    assert_eq!((scene.sent.len(), is_silent(&scene.replies.last().expect("a reply").1)), (3, true));
+    let now = scene.dispatcher.open_circuits_now();
+    assert_eq!(now.named.iter().map(|(_, realm)| realm.as_str()).collect::<Vec<_>>(), ["B"]);
+    assert_eq!(scene.dispatcher.take_totals().circuit_refusals, 1);
+}
+
+/// At the start of the daemon clients are there before workers.
+#[test]
+fn a_login_that_came_before_any_worker_shows_no_second_realm() {
+    let mut scene = scene(2, 1);
+    let realm = |credentials: &Credentials| {
+        let mut parts = credentials.login.splitn(2, |byte| *byte == b'@');
+        Some(parts.nth(1).unwrap_or_default().to_vec())
+    };
+    scene.dispatcher = scene.dispatcher.with_backends(vec![Some(Box::new(realm) as BackendOf)]);
+    // Both workers have a login, and a third one waits.
+    (1..=2).for_each(|client| scene.ask(client, &format!("user{client}@B"), "right"));
+    scene.ask(3, "user3", "right");
+    assert_eq!(scene.sent.len(), 2);
+    scene.dispatcher.handle_default_backend(WorkerId(1), b"B");
+    (0..3).for_each(|sent| scene.answer(sent, Outcome::ACCEPT));
+    (4..=5).for_each(|client| scene.ask(client, &format!("user{client}@B"), "right"));
+    assert_eq!(scene.sent.len(), 5, "the only realm has all workers");
 }

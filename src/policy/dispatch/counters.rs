@@ -31,6 +31,8 @@ pub(super) struct Counters {
     delayed: u64,
     told_early: u64,
     shed: u64,
+    left_alone: u64,
+    held_outside: u64,
     durations: Histogram,
     penalties: Penalties,
     worker_deaths: WorkerDeaths,
@@ -55,6 +57,8 @@ impl Counters {
             delayed: 0,
             told_early: 0,
             shed: 0,
+            left_alone: 0,
+            held_outside: 0,
             durations: Histogram::default(),
             penalties: Penalties::default(),
             worker_deaths: WorkerDeaths::default(),
@@ -85,6 +89,16 @@ impl Counters {
     /// A login is told early that it would not be served in time.
     pub(super) fn note_shed(&mut self) {
         self.shed = self.shed.saturating_add(1);
+    }
+
+    /// A login is not asked of a backend that answers nobody.
+    pub(super) fn note_left_alone(&mut self) {
+        self.left_alone = self.left_alone.saturating_add(1);
+    }
+
+    /// A login waits until its backend leaves a worker to others.
+    pub(super) fn note_held_outside(&mut self) {
+        self.held_outside = self.held_outside.saturating_add(1);
     }
 
     /// A request, or a login that nobody waits for any more, is decided by that instance.
@@ -170,6 +184,8 @@ impl Counters {
             failures_delayed: std::mem::take(&mut self.delayed),
             failures_told_early: std::mem::take(&mut self.told_early),
             logins_shed: std::mem::take(&mut self.shed),
+            circuit_refusals: std::mem::take(&mut self.left_alone),
+            bulkhead_waits: std::mem::take(&mut self.held_outside),
             durations: std::mem::take(&mut self.durations),
             penalties: std::mem::take(&mut self.penalties),
             ..Totals::default()

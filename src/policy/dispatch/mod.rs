@@ -132,7 +132,7 @@ impl Dispatcher {
             held_back: HeldBack::default(),
             punishment: Punishment::new(Penalties::new(&settings.guessing, key), settings.max_connections),
             policy_server: None,
-            backends: Backends::default(),
+            backends: Backends::new(settings.request_timeout),
             counters: Counters::new(&site, now),
             site,
         };

@@ -65,6 +65,11 @@ impl<T> FairQueue<T> {
         }
     }
 
+    /// Whether it waits.
+    pub fn contains(&self, origin: &Origin, number: u64) -> bool {
+        self.waiting.get(origin).is_some_and(|items| items.contains_key(&number))
+    }
+
     /// It waits no more. `false` if it did not wait.
     pub fn remove(&mut self, origin: &Origin, number: u64) -> bool {
         let removed = self.pull(origin, number);

@@ -97,6 +97,19 @@ impl Bulkheads {
         self.outside
     }
 
+    /// Whether the job waits here.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn holds(&self, job: JobId) -> bool {
+        let compartment = self.names.get(&job).and_then(|name| self.compartments.get(name));
+        compartment.is_some_and(|compartment| compartment.outside.iter().any(|held| *held == job))
+    }
+
+    /// All of which something is known.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn jobs(&self) -> impl Iterator<Item = JobId> {
+        self.names.keys().copied()
+    }
+
     /// All that wait outside, each with the number of those of its backend that would go in before it.
     pub(super) fn all_in_turn(&self) -> impl Iterator<Item = (usize, JobId)> {
         self.compartments

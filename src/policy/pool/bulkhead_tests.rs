@@ -27,7 +27,9 @@ fn one_backend_alone_has_all_workers() {
     let now = Instant::now();
     let mut pool = pool_of(3, settings(3, 3, 100), now);
     pool.prove(&name("B"));
-    (1..=5).for_each(|job| pool.submit_for(&name("B"), JobId(job), origin(job), now));
+    (1..=5).for_each(|job| {
+        pool.submit_for(&name("B"), JobId(job), origin(job), now);
+    });
     assert_eq!(sent(&commands(&mut pool)), [1, 2, 3]);
 }
 
@@ -41,12 +43,16 @@ fn what_a_client_makes_up_takes_no_worker_from_a_backend() {
         pool.handle_answer(WorkerId(1 + (job + 1) % 2), JobId(job), now).unwrap();
     }
     commands(&mut pool);
-    (21..=23).for_each(|job| pool.submit_for(&name("A"), JobId(job), origin(job), now));
+    (21..=23).for_each(|job| {
+        pool.submit_for(&name("A"), JobId(job), origin(job), now);
+    });
     assert_eq!(sent(&commands(&mut pool)), [21, 22]);
     pool.handle_answer(WorkerId(1), JobId(21), now).unwrap();
     pool.handle_answer(WorkerId(2), JobId(22), now).unwrap();
     pool.handle_answer(WorkerId(1), JobId(23), now).unwrap();
-    (31..=35).for_each(|job| pool.submit_for(&name("made up"), JobId(job), origin(job), now));
+    (31..=35).for_each(|job| {
+        pool.submit_for(&name("made up"), JobId(job), origin(job), now);
+    });
     assert_eq!(pool.busy(), 1, "nor has what is made up the last one");
 }
 
@@ -58,7 +64,9 @@ fn no_backend_gets_the_last_worker_when_there_are_others() {
 
     pool.submit_for(&name("A"), JobId(1), origin(1), now);
     pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
-    (2..=9).for_each(|job| pool.submit_for(&name("B"), JobId(job), origin(job), now));
+    (2..=9).for_each(|job| {
+        pool.submit_for(&name("B"), JobId(job), origin(job), now);
+    });
     assert_eq!(sent(&commands(&mut pool)), [1, 2, 3]);
     assert_eq!((pool.idle(), pool.waiting()), (1, 6));
     pool.submit_for(&name("A"), JobId(10), origin(10), now);
@@ -78,7 +86,9 @@ fn whoever_waits_outside_comes_in_turn_and_not_in_the_order_of_arrival() {
     pool.submit_for(&name("A"), JobId(1), origin(1), now);
     pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
     // One login, many times, and then another.
-    (2..=8).for_each(|job| pool.submit_for(&name("B"), JobId(job), origin(2), now));
+    (2..=8).for_each(|job| {
+        pool.submit_for(&name("B"), JobId(job), origin(2), now);
+    });
     pool.submit_for(&name("B"), JobId(9), origin(9), now);
     assert_eq!(sent(&commands(&mut pool)), [1, 2]);
     pool.handle_answer(WorkerId(2), JobId(2), now).unwrap();
@@ -96,7 +106,9 @@ fn who_waits_outside_can_be_found_late_and_be_withdrawn() {
         pool.submit_for(&name("A"), JobId(job), origin(job), now);
         pool.handle_answer(WorkerId(1 + (job + 1) % 2), JobId(job), now + SECOND).unwrap();
     }
-    (21..=60).for_each(|job| pool.submit_for(&name("B"), JobId(job), origin(job), now));
+    (21..=60).for_each(|job| {
+        pool.submit_for(&name("B"), JobId(job), origin(job), now);
+    });
     let late = pool.find_late(|_| Some(now + 12 * SECOND), now + 2 * SECOND);
     assert!(!late.is_empty() && late.len() < 39, "{late:?}");
     let waiting = pool.waiting();

@@ -120,13 +120,15 @@ impl Pool {
         self.start_missing(now);
     }
 
-    /// As [`Self::submit`], for a job whose worker will ask that backend.
-    pub fn submit_for(&mut self, backend: &Rc<[u8]>, job: JobId, origin: Origin, now: Instant) {
-        if self.bulkheads.enter(backend, job, &origin, self.settings.most) {
+    /// As [`Self::submit`], for a job whose worker will ask that backend. `false` if it has to wait outside the queue first.
+    pub fn submit_for(&mut self, backend: &Rc<[u8]>, job: JobId, origin: Origin, now: Instant) -> bool {
+        let is_inside = self.bulkheads.enter(backend, job, &origin, self.settings.most);
+        if is_inside {
             self.submit(job, origin, now);
         } else {
             self.jobs.insert(job, Job { origin, since: now, is_abandoned: false });
         }
+        is_inside
     }
 
     /// That backend is no client's invention: a worker is to be left to it from now on.
@@ -154,14 +156,20 @@ impl Pool {
     /// Nobody wants the job any more: it is forgotten unless a worker has it already. `true` if it is.
     pub fn withdraw(&mut self, job: JobId, now: Instant) -> bool {
         let Some(Job { origin, .. }) = self.jobs.get(&job) else { return false };
-        let is_outside = self.bulkheads.remove(job, origin);
-        let withdrawn = is_outside || self.queue.remove(origin, job.0);
-        if withdrawn {
+        let origin = origin.clone();
+        if self.bulkheads.remove(job, &origin) {
             self.jobs.remove(&job);
+            return true;
+        }
+        let is_queued = self.queue.contains(&origin, job.0);
+        if is_queued {
+            // First, so that a user who has another one outside keeps the turn.
             self.let_next_in(job);
+            self.queue.remove(&origin, job.0);
+            self.jobs.remove(&job);
             self.assign(now);
         }
-        withdrawn
+        is_queued
     }
 
     /// A worker that was asked for exists and gets itself ready.
@@ -328,6 +336,18 @@ impl Pool {
     /// The settings the pool was made with.
     pub fn settings(&self) -> &WorkerSettings {
         &self.settings
+    }
+
+    /// Whether the job waits outside the queue for others of its backend.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn is_outside(&self, job: JobId) -> bool {
+        self.bulkheads.holds(job)
+    }
+
+    /// All that are for one of several backends.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn jobs_behind_bulkheads(&self) -> impl Iterator<Item = JobId> {
+        self.bulkheads.jobs()
     }
 
     /// A worker has done with the job, in whatever way.

@@ -66,16 +66,26 @@ impl Context {
         Ok(copy)
     }
 
+    /// The default realm as krb5.conf names it: nobody is asked, as [`Self::default_realm`] may ask name servers.
+    pub fn written_default_realm(&self) -> Option<Vec<u8>> {
+        let realm = self.profile().ok()?.value(c"libdefaults", c"default_realm")?;
+        Some(realm).filter(|realm| !realm.is_empty())
+    }
+
     /// The realms that krb5.conf has a part about, in `[realms]`.
     ///
     /// # Errors
     /// When the library has no memory.
     pub fn configured_realms(&self) -> Result<Vec<Vec<u8>>, Krb5Error> {
+        Ok(self.profile()?.subsections(c"realms"))
+    }
+
+    fn profile(&self) -> Result<Profile, Krb5Error> {
         let mut profile = null_mut();
         // SAFETY: the context is alive, and there is room for a pointer.
         let code = unsafe { (self.krb5.krb5_get_profile)(self.as_ptr(), &raw mut profile) };
         self.check("krb5_get_profile", code)?;
-        Ok(Profile::of(self.krb5, code, profile)?.subsections(c"realms"))
+        Profile::of(self.krb5, code, profile)
     }
 
     /// The principal of a name in the library's writing, `primary/instance@REALM`.

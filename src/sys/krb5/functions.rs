@@ -54,6 +54,8 @@ functions! {
         fn krb5_free_default_realm(*mut _krb5_context, *mut c_char);
         fn krb5_get_profile(*mut _krb5_context, *mut *mut _profile_t) -> c_int;
         fn profile_get_subsection_names(*mut _profile_t, *mut *const c_char, *mut *mut *mut c_char) -> c_long;
+        fn profile_get_string(*mut _profile_t, *const c_char, *const c_char, *const c_char, *const c_char, *mut *mut c_char) -> c_long;
+        fn profile_release_string(*mut c_char);
         fn profile_free_list(*mut *mut c_char);
         fn profile_release(*mut _profile_t);
 

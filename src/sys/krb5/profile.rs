@@ -14,6 +14,9 @@ use std::sync::OnceLock;
 /// whatever the password is.
 const PASSWORDS_ONLY: &[u8] = b"[plugins]\n clpreauth = {\n  disable = pkinit\n }\n";
 
+/// The library's code for a file that begins with a `module` line.
+const PROF_MODULE: c_int = -1_429_577_693;
+
 /// What krb5.conf says, in the library's form.
 pub(super) struct Profile {
     krb5: &'static Krb5,
@@ -33,7 +36,15 @@ impl Profile {
         let mut pointer = null_mut();
         // SAFETY: the list ends in null, its strings are alive and end in NUL, and there is room for a pointer.
         let code = unsafe { (krb5.profile_init)(names.as_mut_ptr(), &raw mut pointer) };
-        Self::of(krb5, c_int::try_from(code).unwrap_or(libc::EINVAL), pointer)
+        let code = c_int::try_from(code).unwrap_or(libc::EINVAL);
+        if code == PROF_MODULE {
+            // A module takes the place of all files, also of the one that keeps logins to passwords.
+            let text =
+                "krb5.conf has the settings of a module, which cannot be used here: write them into the file"
+                    .into();
+            return Err(Krb5Error::Failed { step: "krb5_init_context", code, text });
+        }
+        Self::of(krb5, code, pointer)
     }
 
     /// Of what a function of the library has made, which is owned from now on.
@@ -46,6 +57,23 @@ impl Profile {
 
     pub(super) fn as_ptr(&self) -> *mut _profile_t {
         self.pointer.as_ptr()
+    }
+
+    /// What a section says; nothing if it does not, or not in so many words.
+    pub(super) fn value(&self, section: &CStr, name: &CStr) -> Option<Vec<u8>> {
+        let mut value = null_mut();
+        // SAFETY: the profile is alive, the names end in NUL, those that are null are neither asked for nor given, and there is
+        // room for a pointer.
+        let code = unsafe {
+            let get = self.krb5.profile_get_string;
+            get(self.as_ptr(), section.as_ptr(), name.as_ptr(), null(), null(), &raw mut value)
+        };
+        let value = NonNull::new(value).filter(|_| code == 0)?;
+        // SAFETY: it is a C string, which is copied before it is freed.
+        let copy = unsafe { CStr::from_ptr(value.as_ptr()) }.to_bytes().to_vec();
+        // SAFETY: it is that function's, and is not used again.
+        unsafe { (self.krb5.profile_release_string)(value.as_ptr()) };
+        Some(copy)
     }
 
     /// What the parts of a section are called.

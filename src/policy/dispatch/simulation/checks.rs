@@ -134,8 +134,9 @@ impl World {
 
     /// The users who wait for a worker of that pool and hold none of it.
     fn starving(&self, pool: PoolId) -> BTreeSet<Option<u32>> {
-        let waits = |job: &&Job| job.purpose.is_some() && job.place == Place::Pool(pool);
-        let waiting = self.dispatcher.jobs.values().filter(waits).map(|job| job.origin.uid);
+        let waits = |job: &Job| job.purpose.is_some() && job.place == Place::Pool(pool);
+        let waiting = self.dispatcher.jobs.iter().filter(|(_, job)| waits(job));
+        let waiting = waiting.filter(|(id, _)| !self.is_outside(**id, pool)).map(|(_, job)| job.origin.uid);
         let holds =
             |user: &Option<u32>| self.held.values().any(|(at, (holder, _))| *at == pool && holder == user);
         waiting.filter(|user| !holds(user)).collect()
@@ -216,6 +217,7 @@ impl World {
         self.check_bounds();
         self.check_memory();
         self.check_policy();
+        self.check_backends();
     }
 
     /// Invariant 7: what is counted is what the log was told and clients were answered.

@@ -52,7 +52,7 @@ impl World {
                 Action::AskPolicyServer(id, _, question) => self.put_to_policy(id, &question),
                 Action::AbandonPolicyQuestion(id) => self.abandon_policy_question(id),
                 Action::Log(Event::Decided(_, outcome, by)) => self.note_told(&outcome, &by),
-                Action::Log(_) => {}
+                Action::Log(event) => self.note_backend(&event),
             }
         }
     }
@@ -118,8 +118,10 @@ impl World {
             }
         }
         let jobs: Vec<_> = jobs.into_iter().map(|(job, _)| job).collect();
+        jobs.iter().for_each(|job| self.note_sent(*job, pool));
+        let is_lost = self.random.one_in(20) && !self.are_asked_of_a_prompt_realm(&jobs);
         let process = match process {
-            _ if self.random.one_in(20) => Process::Stuck(jobs),
+            _ if is_lost => Process::Stuck(jobs),
             Process::Working(_) => Process::Working(jobs),
             process => process,
         };

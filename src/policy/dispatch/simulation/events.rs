@@ -48,13 +48,21 @@ impl World {
 
     pub(super) fn answer(&mut self) {
         let working = self.workers_that(|process| matches!(process, Process::Working(_)));
-        let Some(worker) = self.random.pick(&working) else { return };
+        if let Some(worker) = self.random.pick(&working) {
+            self.answer_by(worker);
+        }
+    }
+
+    pub(super) fn answer_by(&mut self, worker: WorkerId) {
         let (pool, process) = self.processes[&worker].clone();
         let Process::Working(mut jobs) = process else { return };
-        if self.hanging == Some(pool) {
+        let is_silent = jobs.iter().any(|job| self.is_silent_about(*job));
+        let gives_up =
+            is_silent && jobs.iter().all(|job| self.has_had(*job) > SECOND * 9) && self.random.one_in(3);
+        if self.hanging == Some(pool) || is_silent && !gives_up {
             return;
         }
-        if self.random.one_in(12) {
+        if self.random.one_in(12) && !self.are_asked_of_a_prompt_realm(&jobs) {
             self.processes.insert(worker, (pool, Process::Stuck(jobs)));
             return;
         }
@@ -69,7 +77,12 @@ impl World {
         for job in jobs {
             self.held.remove(&job);
             // What nobody needs any more has an answer all the same.
-            let verdict = self.verdict(job);
+            let verdict = if gives_up {
+                self.say(job, Outcome::unavailable("none", "no server"))
+            } else {
+                self.verdict(job)
+            };
+            self.note_heard(job, &verdict.outcome);
             self.dispatcher.handle_answer(worker, job, Answer::Verdict(verdict), self.now);
         }
     }
@@ -84,6 +97,10 @@ impl World {
             3 | 4 if self.outages => Outcome::unavailable("PAM start error", text),
             _ => Outcome::ACCEPT,
         };
+        self.say(job, outcome)
+    }
+
+    fn say(&mut self, job: JobId, outcome: Outcome) -> Verdict {
         if outcome == Outcome::ACCEPT {
             let question = self.histories[&job].question.clone();
             self.verdicts.push(question.clone());
@@ -227,6 +244,7 @@ impl World {
     }
 
     pub(super) fn pass_time(&mut self) {
+        self.let_prompt_realms_answer();
         let jump = Duration::from_millis(self.random.below(5000));
         // Like the event loop: never later than the dispatcher wants to be woken.
         let due = self.dispatcher.next_timeout().unwrap_or(self.now + jump);

@@ -10,6 +10,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod backends;
 mod checks;
 mod effects;
 mod events;
@@ -27,6 +28,7 @@ use crate::secret;
 #[cfg(test)]
 use crate::simulation::of_all_seeds;
 use crate::simulation::{Random, is_over};
+use backends::Realms;
 use checks::History;
 use memory::{Memory, Refused};
 use policy_server::Policy;
@@ -133,6 +135,9 @@ struct World {
     verdicts: Vec<Question>,
     /// How many logins were given up that waited for a worker.
     shed: u64,
+    /// How many were not asked of a silent backend.
+    left_alone: u64,
+    realms: Realms,
     is_stopping: bool,
     policy: Policy,
 }
@@ -159,6 +164,7 @@ impl World {
         let now = Instant::now();
         let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now);
         let (policy, dispatcher) = Policy::of(&site, &mut random, dispatcher);
+        let dispatcher = dispatcher.with_backends(backends::of_instances(&site, &mut random));
         let secrets_before = secret::alive();
         Self {
             dispatcher,
@@ -192,6 +198,8 @@ impl World {
             looked_up: 0,
             verdicts: Vec::new(),
             shed: 0,
+            left_alone: 0,
+            realms: Realms::default(),
             is_stopping: false,
         }
     }
@@ -217,6 +225,7 @@ impl World {
             13 => self.make_a_worker_ready(),
             14 if self.random.one_in(40) => self.forget_all(),
             15 if self.random.one_in(2) => self.flush(),
+            15 if self.random.one_in(4) => self.change_a_realm(),
             10..=11 if self.site.has_policy_server => self.answer_for_policy(),
             16 => self.send_an_errand(),
             17 => self.run_an_errand(),
@@ -227,6 +236,7 @@ impl World {
 
     /// Left alone, or given up, every client is answered: with nothing but time.
     fn finish(&mut self) {
+        self.stop_answering();
         if self.random.one_in(4) {
             self.is_stopping = true;
             self.dispatcher.give_up("the daemon is stopping", self.now);
@@ -244,6 +254,7 @@ impl World {
             self.check();
         }
         self.check_counts();
+        assert_eq!(self.dispatcher.jobs_at_backends().count(), 0);
         assert_eq!(secret::alive(), self.secrets_before);
         assert!(self.dispatcher.in_flight.is_empty() && self.dispatcher.timers.is_empty());
         assert_eq!(self.dispatcher.penalties(self.now).held, 0, "nothing is held back for nobody");

@@ -16,7 +16,8 @@ impl World {
 
     /// Time has passed, and nothing else happened.
     pub(super) fn note_shed(&mut self, waited: Vec<(JobId, Place)>) {
-        for (id, place) in waited {
+        let left_alone = self.about_to_be_told();
+        for (id, place) in waited.into_iter().filter(|(id, _)| !left_alone.contains(id)) {
             let is_there = self.dispatcher.jobs.get(&id).is_some_and(|job| job.place == place);
             let asked = self.asked.values().filter(|asked| asked.job == Some(id));
             let deadline = asked.map(|asked| asked.deadline).max();
