@@ -116,6 +116,22 @@ fn who_waits_outside_can_be_found_late_and_be_withdrawn() {
     assert_eq!(pool.waiting(), waiting - late.len());
 }
 
+#[test]
+fn who_gives_one_up_and_has_another_one_outside_keeps_the_turn() {
+    let now = Instant::now();
+    let mut pool = pool_of(2, settings(2, 2, 100), now);
+    let of_user = |uid| Origin::client(uid, b"anna", None);
+    ["A", "B"].into_iter().for_each(|backend| pool.prove(&name(backend)));
+    (1..=2).for_each(|job| pool.submit(JobId(job), of_user(1000), now));
+    assert!(pool.submit_for(&name("A"), JobId(3), of_user(1001), now));
+    assert!(!pool.submit_for(&name("A"), JobId(4), of_user(1001), now));
+    pool.submit(JobId(5), of_user(1002), now);
+    commands(&mut pool);
+    assert!(pool.withdraw(JobId(3), now));
+    pool.handle_answer(WorkerId(1), JobId(1), now).unwrap();
+    assert_eq!(sent(&commands(&mut pool)), [4]);
+}
+
 /// Whatever comes, is answered, dies and is given up.
 #[test]
 fn one_worker_is_left_by_each_backend_and_nobody_is_forgotten() {

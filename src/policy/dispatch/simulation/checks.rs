@@ -9,7 +9,7 @@ use crate::job::{JobId, Purpose, WorkerId};
 use crate::outcome::{Outcome, Refusal};
 use crate::policy::pool::START_TIME;
 use crate::secret;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Of those of an address.
@@ -112,34 +112,41 @@ impl World {
         let served: Origins = (job.origin.uid, text(&job.origin.login.name));
         self.held.insert(id, (pool, served.clone()));
         self.forget_overtaken();
-        for user in self.starving(pool) {
+        for user in self.starving(pool).into_keys() {
             let count = self.overtaken.entry((pool, user, served.0)).or_default();
             *count += 1;
             assert!(*count <= 1, "overtaken twice by the same user");
         }
     }
 
+    /// Whoever does not wait, or has something, was not overtaken; nor was who left the queue with all that waited there and
+    /// came anew, be it in the same step.
     fn forget_overtaken(&mut self) {
-        if self.overtaken.is_empty() {
-            return;
-        }
-        let starving: BTreeSet<_> = self
-            .dispatcher
-            .pools
-            .ids()
-            .flat_map(|pool| self.starving(pool).into_iter().map(move |user| (pool, user)))
-            .collect();
-        self.overtaken.retain(|(pool, user, _), _| starving.contains(&(*pool, *user)));
+        let pools: Vec<_> = self.dispatcher.pools.ids().collect();
+        let waiting = pools
+            .iter()
+            .flat_map(|pool| self.starving(*pool).into_iter().map(|(user, jobs)| ((*pool, user), jobs)));
+        let waiting: BTreeMap<_, _> = waiting.collect();
+        let stays = |place: &(PoolId, Option<u32>)| match (self.waiting.get(place), waiting.get(place)) {
+            (Some(before), Some(now)) => !before.is_disjoint(now),
+            _ => false,
+        };
+        self.overtaken.retain(|(pool, user, _), _| stays(&(*pool, *user)));
+        self.waiting = waiting;
     }
 
-    /// The users who wait for a worker of that pool and hold none of it.
-    fn starving(&self, pool: PoolId) -> BTreeSet<Option<u32>> {
+    /// The users who wait for a worker of that pool and hold none of it, with what waits in its queue.
+    fn starving(&self, pool: PoolId) -> BTreeMap<Option<u32>, BTreeSet<JobId>> {
         let waits = |job: &Job| job.purpose.is_some() && job.place == Place::Pool(pool);
         let waiting = self.dispatcher.jobs.iter().filter(|(_, job)| waits(job));
-        let waiting = waiting.filter(|(id, _)| !self.is_outside(**id, pool)).map(|(_, job)| job.origin.uid);
+        let mut users = BTreeMap::<_, BTreeSet<_>>::new();
+        for (id, job) in waiting.filter(|(id, _)| !self.is_outside(**id, pool)) {
+            users.entry(job.origin.uid).or_default().insert(*id);
+        }
         let holds =
             |user: &Option<u32>| self.held.values().any(|(at, (holder, _))| *at == pool && holder == user);
-        waiting.filter(|user| !holds(user)).collect()
+        users.retain(|user, _| !holds(user));
+        users
     }
 
     /// Invariants 1, 2 and 3, for one reply.

@@ -32,7 +32,7 @@ use backends::Realms;
 use checks::History;
 use memory::{Memory, Refused};
 use policy_server::Policy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 const STEPS: usize = 400;
@@ -111,6 +111,8 @@ struct World {
     unsent: Vec<(WorkerId, Vec<(JobId, Purpose)>)>,
     /// How often a user who waits in a pool and holds no worker of it has seen another one get one.
     overtaken: BTreeMap<(PoolId, Option<u32>, Option<u32>), usize>,
+    /// Who was waiting in which queue at the last look, with what.
+    waiting: BTreeMap<(PoolId, Option<u32>), BTreeSet<JobId>>,
     last_errand: u64,
     /// Orders to start a worker that the supervisor has not carried out yet.
     ordered: Vec<PoolId>,
@@ -183,6 +185,7 @@ impl World {
             held: HashMap::new(),
             unsent: Vec::new(),
             overtaken: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             last_errand: 0,
             ordered: Vec::new(),
             last_worker: 0,
