@@ -101,21 +101,42 @@ macro_rules! functions {
         }
 
         impl $table {
-            /// Finds all of them by their names, which end in NUL.
+            /// Those of the library of that file name, which is mapped when this is called first; then they are set up.
+            ///
+            /// # Errors
+            /// When the library is not there, or one of the functions is not in it.
+            ///
+            /// # Safety
+            /// The headers of the library of that name must have all of them with the types of the table.
+            pub(super) unsafe fn of(
+                file_name: &'static std::ffi::CStr,
+                set_up: impl FnOnce(&Self),
+            ) -> Result<&'static Self, $crate::sys::library::LoadError> {
+                static TABLE: std::sync::OnceLock<$table> = std::sync::OnceLock::new();
+                if let Some(table) = TABLE.get() {
+                    return Ok(table);
+                }
+                let library = $crate::sys::library::Library::open(file_name)?;
+                // SAFETY: by the caller's promise, since the functions are sought in that library.
+                let table = unsafe { Self::find(&library) }?;
+                set_up(&table);
+                Ok(TABLE.get_or_init(|| table))
+            }
+
+            /// Finds all of them by their names.
             ///
             /// # Errors
             /// That of the first that is missing.
             ///
             /// # Safety
-            /// `address_of` must give the addresses of the functions of that name in the library whose headers have them
-            /// with the types of the table.
-            pub(super) unsafe fn find<E>(
-                address_of: impl Fn(&'static str) -> Result<std::ptr::NonNull<std::ffi::c_void>, E>,
-            ) -> Result<Self, E> {
+            /// As of [`Self::of`].
+            unsafe fn find(
+                library: &$crate::sys::library::Library,
+            ) -> Result<Self, $crate::sys::library::LoadError> {
                 Ok(Self {
                     $($name: {
                         type Function = unsafe extern "C" fn($($argument),*) $(-> $result)?;
-                        let address = address_of(concat!(stringify!($name), "\0"))?;
+                        let address = library.address_of(concat!(stringify!($name), "\0"))?;
                         // SAFETY: a pointer to a function has the size of one to data, and this one is no null. By the
                         // caller's promise it is the function of that name, whose type the headers have as it is here.
                         unsafe { std::mem::transmute::<std::ptr::NonNull<std::ffi::c_void>, Function>(address) }

@@ -2,9 +2,7 @@
 
 use super::error::GssapiError;
 use super::functions::Gssapi;
-use crate::sys::library::Library;
 use std::ffi::CStr;
-use std::sync::OnceLock;
 
 /// MIT's, on all distributions; Heimdal's has another name.
 const LIBGSSAPI: &CStr = c"libgssapi_krb5.so.2";
@@ -18,12 +16,6 @@ pub fn load() -> Result<(), GssapiError> {
 }
 
 pub(super) fn gssapi() -> Result<&'static Gssapi, GssapiError> {
-    static GSSAPI: OnceLock<Gssapi> = OnceLock::new();
-    if let Some(gssapi) = GSSAPI.get() {
-        return Ok(gssapi);
-    }
-    let library = Library::open(LIBGSSAPI)?;
-    // SAFETY: the addresses are those of MIT's library, by its name, which has kept these functions since 1.11.
-    let found = unsafe { Gssapi::find(|name| library.address_of(name)) }?;
-    Ok(GSSAPI.get_or_init(|| found))
+    // SAFETY: it is the table of MIT's library, which has that name and has kept these functions since 1.11.
+    Ok(unsafe { Gssapi::of(LIBGSSAPI, |_| ()) }?)
 }

@@ -2,9 +2,8 @@
 
 use super::error::Krb5Error;
 use super::functions::Krb5;
-use crate::sys::library::{self, Library};
+use crate::sys::library;
 use std::ffi::CStr;
-use std::sync::OnceLock;
 
 /// MIT's, of 2003 and later, with which all distributions build their programs. Heimdal's is `libkrb5.so.26`, and another
 /// library.
@@ -20,12 +19,6 @@ pub fn can_be_loaded() -> Result<(), Krb5Error> {
 
 /// The functions of libkrb5.
 pub(super) fn krb5() -> Result<&'static Krb5, Krb5Error> {
-    static KRB5: OnceLock<Krb5> = OnceLock::new();
-    if let Some(krb5) = KRB5.get() {
-        return Ok(krb5);
-    }
-    let library = Library::open(LIBKRB5)?;
-    // SAFETY: the addresses are those of MIT krb5, by the name of the library.
-    let krb5 = unsafe { Krb5::find(|name| library.address_of(name)) }?;
-    Ok(KRB5.get_or_init(|| krb5))
+    // SAFETY: it is the table of MIT krb5, whose library has that name.
+    Ok(unsafe { Krb5::of(LIBKRB5, |_| ()) }?)
 }

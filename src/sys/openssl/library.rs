@@ -2,10 +2,8 @@
 
 use super::error::OpenSslError;
 use super::functions::{Crypto, OPENSSL_INIT_LOAD_CONFIG, Tls};
-use crate::sys::library::Library;
 use std::ffi::CStr;
 use std::ptr::null;
-use std::sync::OnceLock;
 
 /// The names to look for: OpenSSL 3 has kept its interface since 3.0, and 1.1 ended in 2023.
 const LIBCRYPTO: &CStr = c"libcrypto.so.3";
@@ -30,36 +28,28 @@ pub fn load_hashes() -> Result<(), OpenSslError> {
 
 /// The functions of libcrypto.
 pub(super) fn crypto() -> Result<&'static Crypto, OpenSslError> {
-    static CRYPTO: OnceLock<Crypto> = OnceLock::new();
-    if let Some(crypto) = CRYPTO.get() {
-        return Ok(crypto);
-    }
-    let library = Library::open(LIBCRYPTO)?;
-    // SAFETY: the addresses are those of OpenSSL 3, by the name of the library.
-    let crypto = unsafe { Crypto::find(|name| library.address_of(name)) }?;
-    // SAFETY: the second argument may be null, and clearing takes nothing. What of openssl.cnf cannot be used is no reason
-    // to compute nothing, nor the one for which a later call fails.
-    unsafe {
-        (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null());
-        (crypto.ERR_clear_error)();
-    }
-    Ok(CRYPTO.get_or_init(|| crypto))
+    // What of openssl.cnf cannot be used is no reason to compute nothing, nor the one for which a later call fails.
+    let set_up = |crypto: &Crypto| {
+        // SAFETY: the second argument may be null, and clearing takes nothing.
+        unsafe {
+            (crypto.OPENSSL_init_crypto)(OPENSSL_INIT_LOAD_CONFIG, null());
+            (crypto.ERR_clear_error)();
+        }
+    };
+    // SAFETY: it is the table of OpenSSL 3, whose library has that name.
+    Ok(unsafe { Crypto::of(LIBCRYPTO, set_up) }?)
 }
 
 /// The functions of libssl.
 pub(super) fn tls() -> Result<&'static Tls, OpenSslError> {
-    static TLS: OnceLock<Tls> = OnceLock::new();
-    if let Some(tls) = TLS.get() {
-        return Ok(tls);
-    }
     let crypto = crypto()?;
-    let library = Library::open(LIBSSL)?;
+    let set_up = |tls: &Tls| {
+        // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
+        unsafe {
+            (tls.OPENSSL_init_ssl)(0, null());
+            (crypto.ERR_clear_error)();
+        }
+    };
     // SAFETY: as above.
-    let tls = unsafe { Tls::find(|name| library.address_of(name)) }?;
-    // SAFETY: the second argument may be null; where it fails, so does the first call of any other function.
-    unsafe {
-        (tls.OPENSSL_init_ssl)(0, null());
-        (crypto.ERR_clear_error)();
-    }
-    Ok(TLS.get_or_init(|| tls))
+    Ok(unsafe { Tls::of(LIBSSL, set_up) }?)
 }

@@ -18,11 +18,9 @@ mod tests;
 
 use super::addresses::{addresses, at_each_address};
 use super::{SqlError, Target, library_error, remaining};
-use crate::sys::library::Library;
 use functions::Libmariadb;
 use session::Session;
 use std::ffi::CStr;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 /// The name has been the same since Connector/C 3.0.
@@ -37,16 +35,9 @@ pub(super) fn load() -> Result<(), SqlError> {
 }
 
 fn library() -> Result<&'static Libmariadb, SqlError> {
-    static LIBRARY: OnceLock<Libmariadb> = OnceLock::new();
-    if let Some(library) = LIBRARY.get() {
-        return Ok(library);
-    }
     let missing = |reason| library_error("libmariadb", "libmariadb3 (on RHEL: mariadb-connector-c)", &reason);
-    forget_environment();
-    let library = Library::open(LIBMARIADB).map_err(missing)?;
-    // SAFETY: the addresses are those of libmariadb, by the name of the library.
-    let library = unsafe { Libmariadb::find(|name| library.address_of(name)) }.map_err(missing)?;
-    Ok(LIBRARY.get_or_init(|| library))
+    // SAFETY: it is the table of libmariadb, whose library has that name.
+    unsafe { Libmariadb::of(LIBMARIADB, |_| forget_environment()) }.map_err(missing)
 }
 
 /// libmariadb takes from its environment which plugins to load, and from where, and a server to go to.

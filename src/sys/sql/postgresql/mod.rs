@@ -10,11 +10,9 @@ mod tests;
 
 use super::addresses::at_each_address;
 use super::{ErrorKind, SqlError, Target, TlsMode, errors, library_error};
-use crate::sys::library::Library;
 use functions::Libpq;
 use session::Session;
 use std::ffi::CStr;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 /// The name has been the same since PostgreSQL 8.2.
@@ -29,16 +27,9 @@ pub(super) fn load() -> Result<(), SqlError> {
 }
 
 fn library() -> Result<&'static Libpq, SqlError> {
-    static LIBRARY: OnceLock<Libpq> = OnceLock::new();
-    if let Some(library) = LIBRARY.get() {
-        return Ok(library);
-    }
     let missing = |reason| library_error("libpq", "libpq5 (on RHEL: libpq, on Fedora: libpq)", &reason);
-    let library = Library::open(LIBPQ).map_err(missing)?;
-    // SAFETY: the addresses are those of libpq, by the name of the library.
-    let library = unsafe { Libpq::find(|name| library.address_of(name)) }.map_err(missing)?;
-    forget_environment();
-    Ok(LIBRARY.get_or_init(|| library))
+    // SAFETY: it is the table of libpq, whose library has that name.
+    unsafe { Libpq::of(LIBPQ, |_| forget_environment()) }.map_err(missing)
 }
 
 /// libpq takes from variables `PG…` whatever it is not told, options of the session among them: whoever has started the

@@ -10,14 +10,12 @@ mod statement;
 mod tests;
 
 use super::{Answer, Connection, ErrorKind, Question, SqlError, Target, library_error, place};
-use crate::sys::library::Library;
 use database::Database;
 use file::{Rest, State, Unreadable};
 use functions::Libsqlite3;
 use statement::Statement;
 use std::ffi::CStr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,15 +31,9 @@ pub(super) fn load() -> Result<(), SqlError> {
 }
 
 fn library() -> Result<&'static Libsqlite3, SqlError> {
-    static LIBRARY: OnceLock<Libsqlite3> = OnceLock::new();
-    if let Some(library) = LIBRARY.get() {
-        return Ok(library);
-    }
     let missing = |reason| library_error("libsqlite3", "libsqlite3-0 (on RHEL: sqlite-libs)", &reason);
-    let library = Library::open(LIBSQLITE3).map_err(missing)?;
-    // SAFETY: the addresses are those of libsqlite3, by the name of the library.
-    let library = unsafe { Libsqlite3::find(|name| library.address_of(name)) }.map_err(missing)?;
-    Ok(LIBRARY.get_or_init(|| library))
+    // SAFETY: it is the table of libsqlite3, whose library has that name.
+    unsafe { Libsqlite3::of(LIBSQLITE3, |_| ()) }.map_err(missing)
 }
 
 /// The file, opened.
