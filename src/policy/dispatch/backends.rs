@@ -50,6 +50,15 @@ impl Backends {
         Backend { instance, name: default.map_or(name, Rc::clone) }
     }
 
+    /// The job may have come before any worker had told what an empty name stands for.
+    fn rename(&mut self, backend: &mut Backend, job: JobId) {
+        let known = self.known(backend.instance, Rc::clone(&backend.name));
+        if known != *backend {
+            self.breakers.withdraw(backend, job);
+            *backend = known;
+        }
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.breakers.next_timeout()
     }
@@ -77,14 +86,19 @@ impl Dispatcher {
     }
 
     /// The same for whoever watches the daemon: [`MOST_TOLD`] at the most by name, since no list that clients could make longer
-    /// belongs there, and how many others.
+    /// belongs there, and how many others. Of those that read the same one has the name, since no metric may come twice.
     pub fn open_circuits_now(&self) -> OpenCircuitsNow {
-        let mut open = self.open_circuits();
-        let named = open.by_ref().take(MOST_TOLD).map(|Backend { instance, name }| {
+        let mut now = OpenCircuitsNow::default();
+        for Backend { instance, name } in self.open_circuits() {
             let instance = self.site.instances.get(instance.0).map(|instance| label(&instance.name));
-            (instance.unwrap_or_default(), label(&String::from_utf8_lossy(name)))
-        });
-        OpenCircuitsNow { named: named.collect(), others: open.count() }
+            let told = (instance.unwrap_or_default(), label(&String::from_utf8_lossy(name)));
+            if now.named.len() < MOST_TOLD && !now.named.contains(&told) {
+                now.named.push(told);
+            } else {
+                now.others += 1;
+            }
+        }
+        now
     }
 
     /// Those that a worker has for a backend.
@@ -118,12 +132,7 @@ impl Dispatcher {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let origin = Rc::clone(&job.origin.login);
         if let Some(backend) = job.login().and_then(|login| login.backend.as_mut()) {
-            // It may have come before any worker had told what an empty name stands for.
-            let known = self.backends.known(backend.instance, Rc::clone(&backend.name));
-            if known != *backend {
-                self.backends.breakers.withdraw(backend, id);
-                *backend = known;
-            }
+            self.backends.rename(backend, id);
             self.backends.breakers.begin(backend, id, origin, now);
         }
     }
@@ -187,7 +196,9 @@ impl Dispatcher {
         let waits = |job: &&mut Job| job.purpose.is_some();
         let jobs = self.jobs.iter_mut().filter_map(|(id, job)| {
             let login = Some(job).filter(waits).and_then(|job| Job::login(job))?;
-            (login.backend.as_ref() == Some(&backend)).then_some(*id)
+            let waited_for = login.backend.as_mut()?;
+            self.backends.rename(waited_for, *id);
+            (*waited_for == backend).then_some(*id)
         });
         let jobs: Vec<_> = jobs.collect();
         self.actions.push_back(Action::Log(Event::BackendSilent(backend)));

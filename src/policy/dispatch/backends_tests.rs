@@ -158,3 +158,35 @@ fn a_login_that_came_before_any_worker_shows_no_second_realm() {
     (4..=5).for_each(|client| scene.ask(client, &format!("user{client}@B"), "right"));
     assert_eq!(scene.sent.len(), 5, "the only realm has all workers");
 }
+
+#[test]
+fn a_login_that_came_before_any_worker_does_not_wait_for_a_silent_default_realm() {
+    let mut scene = scene(3, 1);
+    let realm = |_: &Credentials| Some(Vec::new());
+    scene.dispatcher = scene.dispatcher.with_backends(vec![Some(Box::new(realm) as BackendOf)]);
+    (1..=20).for_each(|client| scene.ask(client, &format!("user{client}"), "right"));
+    scene.dispatcher.handle_default_backend(WorkerId(1), b"B");
+    // The first of them have come to workers before, and say nothing of B.
+    let early = scene.sent.len();
+    (0..early).for_each(|sent| scene.answer(sent, Outcome::ACCEPT));
+    let had_workers = scene.sent.len();
+    assert!(had_workers > early + 1);
+    scene.pass(PATIENCE);
+    let refused = scene.replies.iter().filter(|(_, outcome)| is_silent(outcome)).count();
+    assert_eq!((told(&scene), refused), ((1, 0), 20 - had_workers));
+}
+
+/// Realms are bytes, and labels are text with a bound.
+#[test]
+fn realms_that_read_the_same_are_told_of_once_by_name() {
+    let mut scene = scene(60, 1);
+    let long = |end: &str| "L".repeat(220) + end;
+    let realms = ["A\x01B", "A\x02B", &long("1"), &long("2"), "C"];
+    for (number, realm) in (0..).zip(realms) {
+        (0..2).for_each(|name| scene.ask(2 * number + name, &format!("user{name}@{realm}"), "right"));
+    }
+    scene.pass(PATIENCE);
+    let now = scene.dispatcher.open_circuits_now();
+    let named: Vec<_> = now.named.iter().map(|(_, realm)| realm.as_str()).collect();
+    assert_eq!((named, now.others), (vec!["A?B", "C", &"L".repeat(200)], 2));
+}
