@@ -3,9 +3,12 @@
 use super::{RIGHT, Site, entries, servers};
 use crate::support::samba::{HOST, REALM, SUFFIX, Samba};
 use crate::support::slapd::gssapi_plugins;
-use crate::support::{Launch, Program, Request};
+use crate::support::{Answer, Launch, Program, Request};
 
-for_both!(a_key_of_the_environment_serves);
+for_both!(
+    a_key_of_the_environment_serves,
+    in_clear_the_account_searches_within_its_protection_and_no_password_can_be_asked,
+);
 
 fn settings(domain: &Samba, more: &str) -> String {
     format!(
@@ -28,23 +31,53 @@ fn expect_judgement(site: &Site) {
     }
 }
 
+/// What both programs find the key of the account by.
+fn environment(domain: &Samba) -> Vec<String> {
+    let keytab = domain.keytab("service");
+    vec![
+        format!("KRB5_CLIENT_KTNAME={}", keytab.display()),
+        "KRB5CCNAME=MEMORY:saslauthd".to_owned(),
+        format!("SASL_PATH={}", gssapi_plugins().unwrap().display()),
+    ]
+}
+
 /// C binds once more by GSSAPI, as itself, and so lets in everybody with any password.
 fn a_key_of_the_environment_serves(program: Program) {
     require!(Samba, GssapiOfSasl);
-    let environment = |domain: &Samba| {
-        let keytab = domain.keytab("service");
-        vec![
-            format!("KRB5_CLIENT_KTNAME={}", keytab.display()),
-            "KRB5CCNAME=MEMORY:saslauthd".to_owned(),
-            format!("SASL_PATH={}", gssapi_plugins().unwrap().display()),
-        ]
-    };
-    // Else libsasl signs, too, which the controller does not take over TLS.
-    let unsigned = |domain: &Samba| settings(domain, "ldap_sasl_secprops: maxssf=0\n");
-    let site = Site::start((program, "ldap"), unsigned, "", environment);
+    // Else libsasl encrypts, too, which the controller does not take over TLS.
+    let unprotected = |domain: &Samba| settings(domain, "ldap_sasl_secprops: maxssf=0\n");
+    let site = Site::start((program, "ldap"), unprotected, "", environment);
     assert_eq!(site.ask("anna", RIGHT), "OK");
     let wrong = program.better("a password is checked by a bind with it", "OK", "NO");
     assert_eq!(site.ask("anna", "wrong"), wrong);
+}
+
+/// It takes no password of a user without TLS, be it encrypted or signed by Kerberos. C binds as itself.
+fn in_clear_the_account_searches_within_its_protection_and_no_password_can_be_asked(program: Program) {
+    require!(Samba, GssapiOfSasl);
+    for properties in ["", "ldap_sasl_secprops: maxssf=1\n"] {
+        let in_clear = |domain: &Samba| settings(domain, properties).replace("ldaps://", "ldap://");
+        let site = Site::start((program, "ldap"), in_clear, "", environment);
+        let found = program.better("the account searches", "OK", "NO");
+        assert_eq!(site.ask("nobody", RIGHT), found);
+        site.expect_logged(
+            "[user=nobody] [service=smtp] [realm=] [mech=ldap] [reason=the user was not found]",
+        );
+        for password in [RIGHT, "wrong"] {
+            let asked = program.better(
+                "the directory is asked for it",
+                Answer::Text("OK".to_owned()),
+                program.unavailable("NO"),
+            );
+            assert_eq!(site.ask("anna", password), asked);
+        }
+        site.expect_logged("strongerAuthRequired (8)");
+    }
+    let unprotected =
+        |domain: &Samba| settings(domain, "ldap_sasl_secprops: maxssf=0\n").replace("ldaps://", "ldap://");
+    let site = Site::start((program, "ldap"), unprotected, "", environment);
+    assert_eq!(site.ask("anna", RIGHT), program.unavailable("NO"));
+    site.expect_logged("the service account GSSAPI cannot bind: strongerAuthRequired (8)");
 }
 
 #[test]
@@ -68,19 +101,6 @@ fn a_keytab_of_a_user_or_of_this_host_serves_over_tls_in_either_way() {
     let site = start("host/mail.ad.example.test", "", false);
     assert_eq!(site.ask("anna", RIGHT), Program::Ours.unavailable("NO"));
     site.expect_logged("Client 'host/mail.ad.example.test@AD.EXAMPLE.TEST' not found in Kerberos database");
-}
-
-/// It takes no password of a user without TLS, whoever may search.
-#[test]
-fn in_clear_no_password_can_be_asked() {
-    require!(Samba);
-    let settings =
-        |domain: &Samba| settings(domain, &with_keytab(domain, "service")).replace("ldaps://", "ldap://");
-    let site = Site::start((Program::Ours, "ldap"), settings, "", |_| Vec::new());
-    for password in [RIGHT, "wrong"] {
-        assert_eq!(site.ask("anna", password), Program::Ours.unavailable("NO"));
-    }
-    site.expect_logged("strongerAuthRequired (8)");
 }
 
 /// With the names of this domain in the place of its own.

@@ -16,6 +16,7 @@ for_both!(
     where_the_directory_signs_only_or_does_nothing_so_does_the_daemon,
     the_properties_bound_what_is_chosen,
     what_does_not_fit_into_one_message_comes_in_several,
+    within_tls_there_is_no_layer_though_the_directory_offers_it,
 );
 
 /// A directory with these lines.
@@ -84,8 +85,7 @@ fn users_bind_within_what_protects_the_account_where_something_must() {
     assert!(site.slapd.logged("mech=SIMPLE bind_ssf=0 ssf=256") > 0);
 }
 
-#[test]
-fn within_tls_there_is_no_layer_though_the_directory_offers_it() {
+fn within_tls_there_is_no_layer_though_the_directory_offers_it(program: Program) {
     require!(Slapd, Kerberos, GssapiOfSasl);
     let authority = Authority::new();
     let with_tls = |slapd: Slapd| {
@@ -93,13 +93,12 @@ fn within_tls_there_is_no_layer_though_the_directory_offers_it() {
         slapd.with_certificate(&certificate)
     };
     let site = Site::with(|conf| conf, with_tls);
-    let tls = format!(
-        "ldap_servers: {}\nldap_tls_cacert_file: {}\n",
-        site.slapd.tls_uri(),
-        authority.file().display()
-    );
-    expect_judgement(&site.ours(&site.keytab(), &tls));
-    assert!(site.slapd.logged("mech=GSSAPI bind_ssf=0 ssf=256") > 0);
+    let trusted = format!("ldap_tls_cacert_file: {}\nldap_tls_check_peer: yes\n", authority.file().display());
+    for tls in [format!("ldap_servers: {}\n", site.slapd.tls_uri()), "ldap_start_tls: yes\n".to_owned()] {
+        expect_judgement(&start(program, &site, &format!("{trusted}{tls}")));
+    }
+    let strength = program.better("TLS encrypts, and Active Directory takes no layer within it", 256, 0);
+    assert_eq!(site.slapd.logged(&format!("mech=GSSAPI bind_ssf={strength} ssf=256")), binds(&site));
 }
 
 #[test]

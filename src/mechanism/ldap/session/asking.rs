@@ -34,6 +34,13 @@ pub(super) struct Asked {
     waits_for: Pending,
 }
 
+impl Asked {
+    /// Whether it is a user's bind, the one question of its connection.
+    pub(super) fn is_bind(&self) -> bool {
+        matches!(self.waits_for, Pending::Bind(_))
+    }
+}
+
 enum Pending {
     Search(Search),
     /// Who chose the entry.

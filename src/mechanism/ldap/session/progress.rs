@@ -24,6 +24,12 @@ impl LdapSession {
         }
     }
 
+    /// Something has come that is not opened yet. To a bind it is the answer: asked once more it might count twice for a lock-out. Of
+    /// several searches it is not known which one is answered, and each can be asked again.
+    pub(super) fn note_begun_binds(&mut self) {
+        self.begun.extend(self.asked.values().filter(|asked| asked.is_bind()).map(|asked| asked.id));
+    }
+
     /// A part of the answer to that question has come.
     pub(super) fn note_begun_of(&mut self, id: QuestionId) {
         if self.begun.back() != Some(&id) {

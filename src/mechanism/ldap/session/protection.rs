@@ -11,6 +11,7 @@ impl LdapSession {
     pub(super) fn take_protected(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if let (Some(protected), true) = (&mut self.protected, self.phase != Phase::Over) {
             protected.receive(bytes).map_err(unprotected)?;
+            self.note_begun_binds();
         }
         self.go_on_protected()
     }

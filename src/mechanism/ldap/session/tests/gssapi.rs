@@ -138,6 +138,24 @@ fn a_message_may_begin_in_one_protected_message_and_end_in_the_next() {
 }
 
 #[test]
+fn a_bind_is_not_asked_again_when_its_answer_has_come_and_no_worker_has_opened_it() {
+    let mut talk = protected();
+    talk.session.ask(QuestionId(5), &bind());
+    talk.listen();
+    wrap(&mut talk);
+    assert_eq!(talk.session.next_begun(), None);
+    talk.hear(&framed(b"anything")[..1]);
+    assert_eq!(talk.session.next_begun(), Some(QuestionId(5)));
+    let mut talk = protected();
+    talk.session.ask(QuestionId(5), &search(None));
+    talk.session.ask(QuestionId(6), &search(None));
+    talk.listen();
+    wrap(&mut talk);
+    talk.hear(&framed(b"anything")[..1]);
+    assert_eq!(talk.session.next_begun(), None, "of several searches nobody knows which one is answered");
+}
+
+#[test]
 fn what_comes_behind_the_bind_is_not_taken_as_if_it_were_in_the_clear() {
     let mut talk = opening();
     talk.bytewise = false;
