@@ -81,6 +81,7 @@ fn the_module_for_selinux_gives_debians_policy_what_it_lacks() {
         "saslauthd_t self (process (setpgid))",
         "saslauthd_t self (capability (kill))",
         "saslauthd_t tmpfs_t (file (open))",
+        "saslauthd_t tmpfs_t (file (lock))",
     ]
     .map(forbidden);
     let of_mechanisms = [

@@ -49,9 +49,10 @@ served_right() { accepts && refuses; }
 sandbox_of() { # JOURNALCTL-OPTION...
     journalctl --output=cat "$@" | grep -m 1 -o 'sandbox in force: [^;]*'
 }
-# Whatever the filter of system calls or a mount has refused, but for that.
+# Whatever the filter of system calls or a mount has refused, but for that. Without it nobody could tell: every line has "".
 hindered() { # SANDBOX JOURNALCTL-OPTION...
     sandbox=$1
     shift
+    if [ -z "$sandbox" ]; then echo "no line of the log says what the sandbox is" && return; fi
     journalctl --output=cat "$@" | grep -vF "$sandbox" | grep -E 'SIGSYS|signal 31|Operation not permitted|Permission denied|Read-only file system'
 }
