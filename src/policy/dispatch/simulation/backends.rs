@@ -198,11 +198,10 @@ impl World {
     /// Before time passes: whoever is prompt has answered.
     pub(super) fn let_prompt_realms_answer(&mut self) {
         let prompt = |world: &Self| {
-            let found = world.processes.iter().find_map(|(worker, (_, process))| match process {
+            world.processes.iter().find_map(|(worker, (_, process))| match process {
                 Process::Working(jobs) if world.are_asked_of_a_prompt_realm(jobs) => Some(*worker),
                 _ => None,
-            });
-            found
+            })
         };
         while let Some(worker) = prompt(self) {
             self.answer_by(worker);
