@@ -1,6 +1,7 @@
 //! One connection to MySQL, and the statement that is prepared there.
 
 use super::driver::Driver;
+use super::failure;
 use super::functions::*;
 use super::options::{self, Value};
 use super::statement::{Statement, error_of};
@@ -41,7 +42,7 @@ impl Session {
             let is_taken = handle.set(option, &value);
             if option == MYSQL_OPT_NONBLOCK && !is_taken {
                 // Without that stack no call can be begun.
-                return Err(no_memory());
+                return Err(failure::no_memory());
             }
         }
         let driver = handle.driver(deadline);
@@ -115,7 +116,7 @@ impl Handle {
     fn new(library: &'static Libmariadb) -> Result<Self, SqlError> {
         // SAFETY: null has it make one.
         let raw = NonNull::new(unsafe { (library.mysql_init)(null_mut()) });
-        Ok(Self { library, raw: raw.ok_or_else(no_memory)? })
+        Ok(Self { library, raw: raw.ok_or_else(failure::no_memory)? })
     }
 
     /// Whether it is taken: a library that does not know an option does without.
@@ -196,11 +197,6 @@ impl Drop for Handle {
         // SAFETY: it is closed once, after its statement.
         unsafe { (self.library.mysql_close)(self.raw.as_ptr()) };
     }
-}
-
-/// What libmariadb has asked the kernel for in vain.
-pub(super) fn no_memory() -> SqlError {
-    SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned())
 }
 
 /// Whether it has failed because the time is over: the library has no number of its own for that, and with TLS that of all

@@ -4,7 +4,6 @@ use super::driver::Driver;
 use super::failure;
 use super::functions::*;
 use super::row::{Row, string};
-use super::session::no_memory;
 use crate::secret::Secret;
 use crate::sys::sql::{Answer, ErrorKind, MOST_ROWS, SqlError, c_text, length_of_value, text_for_c};
 use std::ffi::{c_int, c_uint, c_ulong};
@@ -51,7 +50,7 @@ impl Statement {
         let raw = NonNull::new(unsafe { (library.mysql_stmt_init)(connection.as_ptr()) });
         let statement = Self {
             library,
-            raw: raw.ok_or_else(no_memory)?,
+            raw: raw.ok_or_else(failure::no_memory)?,
             connection,
             is_ascii: true,
             is_unfinished: false,
