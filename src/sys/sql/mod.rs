@@ -187,6 +187,9 @@ const MOST_ROWS: usize = 100;
 /// What a value may be long, in bytes. No hash is, and no login.
 const LONGEST_VALUE: usize = 1 << 20;
 
+/// What is told for the passphrase of a private key: no key has it, and an empty one the libraries take for none.
+const NO_PASSPHRASE: &str = "none";
+
 /// What is left of the time.
 fn remaining(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())

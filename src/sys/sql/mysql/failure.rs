@@ -16,3 +16,8 @@ pub(super) fn of(number: c_uint, said: &[u8], state: &[u8]) -> SqlError {
 pub(super) fn bad_value(number: c_uint) -> SqlError {
     SqlError::new(ErrorKind::BadValue, format!("error {number}"))
 }
+
+/// What libmariadb has asked the kernel for in vain.
+pub(super) fn no_memory() -> SqlError {
+    SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned())
+}

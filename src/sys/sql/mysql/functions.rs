@@ -113,6 +113,7 @@ constants! {
     MYSQL_OPT_SSL_CAPATH: mysql_option = 28;
     MYSQL_OPT_SSL_ENFORCE: mysql_option = 38;
     MYSQL_OPT_NONBLOCK: mysql_option = 6000;
+    MARIADB_OPT_TLS_PASSPHRASE: mysql_option = 7003;
     MARIADB_OPT_RESTRICTED_AUTH: mysql_option = 7026;
     MYSQL_WAIT_READ: c_int = 1;
     MYSQL_WAIT_WRITE: c_int = 2;

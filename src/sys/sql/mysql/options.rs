@@ -3,7 +3,7 @@
 
 use super::functions::*;
 use crate::secret::Secret;
-use crate::sys::sql::{SqlError, Target, TlsMode, authorities, text_for_c};
+use crate::sys::sql::{NO_PASSPHRASE, SqlError, Target, TlsMode, authorities, text_for_c};
 use std::ffi::c_uint;
 use std::path::Path;
 use std::time::Duration;
@@ -82,6 +82,8 @@ fn tls(target: &Target) -> Result<Vec<(mysql_option, Value)>, SqlError> {
     let mut all = vec![
         (MYSQL_OPT_SSL_ENFORCE, Value::Flag(1)),
         (MYSQL_OPT_SSL_VERIFY_SERVER_CERT, Value::Flag(my_bool::from(!files.unverified))),
+        // OpenSSL would ask the terminal for that of an encrypted key, and wait.
+        (MARIADB_OPT_TLS_PASSPHRASE, Value::Text(text_for_c(NO_PASSPHRASE.as_bytes())?)),
     ];
     let system = match (&files.ca_file, &files.ca_dir) {
         (None, None) if !files.unverified => Some(authorities::of_system()?),
@@ -157,6 +159,15 @@ mod tests {
         target.host = Some("db".into());
         target.tls = TlsMode::On(TlsFiles { unverified: true, ..TlsFiles::default() });
         assert_eq!(both(&target), (1, 0));
+    }
+
+    #[test]
+    fn nobody_is_asked_for_the_passphrase_of_a_key() {
+        let mut target = target(Engine::Mysql);
+        target.host = Some("db".into());
+        target.tls = TlsMode::On(TlsFiles { unverified: true, ..TlsFiles::default() });
+        let all = of(&target, target.connect_timeout).unwrap();
+        assert!(all.iter().any(|(option, _)| *option == MARIADB_OPT_TLS_PASSPHRASE));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One connection to MySQL, and the statement that is prepared there.
 
 use super::driver::Driver;
+use super::failure;
 use super::functions::*;
 use super::options::{self, Value};
 use super::statement::{Statement, error_of};
@@ -38,7 +39,11 @@ impl Session {
         let place = place(target);
         let handle = Handle::new(library)?;
         for (option, value) in options::of(target, share)? {
-            handle.set(option, &value);
+            let is_taken = handle.set(option, &value);
+            if option == MYSQL_OPT_NONBLOCK && !is_taken {
+                // Without that stack no call can be begun.
+                return Err(failure::no_memory());
+            }
         }
         let driver = handle.driver(deadline);
         handle.connect(target, host, driver).map_err(|error| {
@@ -111,12 +116,11 @@ impl Handle {
     fn new(library: &'static Libmariadb) -> Result<Self, SqlError> {
         // SAFETY: null has it make one.
         let raw = NonNull::new(unsafe { (library.mysql_init)(null_mut()) });
-        let none = || SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned());
-        Ok(Self { library, raw: raw.ok_or_else(none)? })
+        Ok(Self { library, raw: raw.ok_or_else(failure::no_memory)? })
     }
 
-    /// A library that does not know an option does without.
-    fn set(&self, option: mysql_option, value: &Value) {
+    /// Whether it is taken: a library that does not know an option does without.
+    fn set(&self, option: mysql_option, value: &Value) -> bool {
         let pointer: *const c_void = match value {
             Value::Text(text) => text.as_bytes().as_ptr().cast(),
             Value::Number(number) => std::ptr::from_ref::<c_uint>(number).cast(),
@@ -124,7 +128,7 @@ impl Handle {
             Value::Size(size) => std::ptr::from_ref::<usize>(size).cast(),
         };
         // SAFETY: the value is of the type that the option has, and outlives the call; the library copies it.
-        unsafe { (self.library.mysql_options)(self.raw.as_ptr(), option, pointer) };
+        unsafe { (self.library.mysql_options)(self.raw.as_ptr(), option, pointer) == 0 }
     }
 
     fn driver(&self, deadline: Instant) -> Driver {

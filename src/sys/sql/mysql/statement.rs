@@ -48,9 +48,13 @@ impl Statement {
     ) -> Result<Self, SqlError> {
         // SAFETY: the connection is libmariadb's, by the caller's promise.
         let raw = NonNull::new(unsafe { (library.mysql_stmt_init)(connection.as_ptr()) });
-        let none = || SqlError::new(ErrorKind::Overloaded, "libmariadb has no memory".to_owned());
-        let statement =
-            Self { library, raw: raw.ok_or_else(none)?, connection, is_ascii: true, is_unfinished: false };
+        let statement = Self {
+            library,
+            raw: raw.ok_or_else(failure::no_memory)?,
+            connection,
+            is_ascii: true,
+            is_unfinished: false,
+        };
         let length = c_ulong::try_from(text.len()).unwrap_or(c_ulong::MAX);
         // The library looks for the end of an empty one.
         let text = text_for_c(text.as_bytes())?;
@@ -212,7 +216,8 @@ impl Statement {
             return Ok(None);
         }
         let mut value = Secret::default();
-        value.resize(length_of_value(length)?);
+        // The rows behind it may be as long, and the library reads them all without a wait that a deadline could end.
+        value.resize(length_of_value(length).inspect_err(|_| self.is_unfinished = true)?);
         let (mut length, mut null, mut cut): (c_ulong, my_bool, my_bool) = (length, 0, 0);
         let mut bound = MYSQL_BIND {
             buffer: value.as_mut_bytes().as_mut_ptr().cast(),

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
-use crate::sys::sql::{SqlError, Target, TlsMode, authorities, text_for_c};
+use crate::sys::sql::{NO_PASSPHRASE, SqlError, Target, TlsMode, authorities, text_for_c};
 use std::ffi::CStr;
 use std::net::IpAddr;
 use std::path::Path;
@@ -55,6 +55,8 @@ fn tls(mode: &TlsMode) -> Result<Vec<(&'static CStr, String)>, SqlError> {
         (c"sslcrl", NOWHERE.to_owned()),
         (c"sslcert", named(&files.certificate)?),
         (c"sslkey", named(&files.key)?),
+        // OpenSSL would ask the terminal for that of an encrypted key, and wait.
+        (c"sslpassword", NO_PASSPHRASE.to_owned()),
     ])
 }
 
@@ -101,6 +103,7 @@ mod tests {
             (c"sslrootcert", "/ca.pem"),
             (c"sslcert", NOWHERE),
             (c"sslkey", NOWHERE),
+            (c"sslpassword", NO_PASSPHRASE),
         ] {
             assert_eq!(value(&target, name).unwrap(), expected, "{name:?}");
         }
