@@ -11,14 +11,19 @@ use std::time::{Duration, Instant};
 /// More turns than any end takes.
 const MOST_TURNS: usize = 10_000;
 
-/// Whatever happens: there are never more workers than are allowed; a job goes to a worker that is ready and has none; no
-/// job is with two; what a dead worker had comes back; and left alone, all jobs are done.
+/// What has room in a batch, where each job takes as much as its number says.
+const ROOM: usize = 2000;
+
+/// Whatever happens: there are never more workers than are allowed; jobs go to a worker that is ready and has none, and no more
+/// than it may have at a time; no job is with two; what a dead worker had comes back; and left alone, all jobs are done.
 pub fn check(bytes: &[u8]) {
     let mut operations = Operations::new(bytes);
     let most = 1 + operations.below(5);
     let ready = operations.below(most + 1);
     let requests_each = 1 + operations.below(4) as u32;
-    let mut world = World::new(WorkerSettings { most, ready, requests_each, flag: WorkerFlag::Processes });
+    let batch = 1 + operations.below(4);
+    let settings = WorkerSettings { most, ready, requests_each, flag: WorkerFlag::Processes };
+    let mut world = World::new(settings, batch);
     while let Some(byte) = operations.next_byte() {
         world.step(byte, &mut operations);
         world.carry_out();
@@ -28,34 +33,55 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// A worker as the operating system knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Worker {
     Starting,
     Idle,
-    Busy(JobId),
-    /// Says farewell with its next answer.
-    Leaving(JobId),
+    /// Has these, and answers them in this order.
+    Busy(Vec<JobId>),
+    /// Says farewell with its next answers.
+    Leaving(Vec<JobId>),
+}
+
+impl Worker {
+    fn jobs(&self) -> &[JobId] {
+        match self {
+            Self::Busy(jobs) | Self::Leaving(jobs) => jobs,
+            Self::Starting | Self::Idle => &[],
+        }
+    }
 }
 
 struct World {
     pool: Pool,
     most: usize,
+    /// How many jobs a worker gets at a time, at the most.
+    batch: usize,
     now: Instant,
     workers: BTreeMap<WorkerId, Worker>,
     /// Started, and the pool not told yet.
     ordered: usize,
     last: u64,
-    /// Those that nobody has done.
+    /// Those that nobody has done, also what nobody needs and a worker has beside others.
     jobs: BTreeSet<JobId>,
 }
 
 impl World {
-    fn new(settings: WorkerSettings) -> Self {
+    fn new(settings: WorkerSettings, batch: usize) -> Self {
         let (most, now) = (settings.most, Instant::now());
-        let mut pool = Pool::new(settings);
+        let batch_of_each = batch.min(settings.requests_each as usize);
+        let mut pool = Pool::new(settings).in_batches(batch);
         pool.handle_timeout(now);
-        let mut world =
-            Self { pool, most, now, workers: BTreeMap::new(), ordered: 0, last: 0, jobs: BTreeSet::new() };
+        let mut world = Self {
+            pool,
+            most,
+            batch: batch_of_each,
+            now,
+            workers: BTreeMap::new(),
+            ordered: 0,
+            last: 0,
+            jobs: BTreeSet::new(),
+        };
         world.carry_out();
         world
     }
@@ -67,7 +93,7 @@ impl World {
             (0..=2, _) => self.submit(operations),
             (3, _) => self.start(byte >= 128),
             (4..=5, Some(worker)) => self.make_ready(worker),
-            (6..=8, Some(worker)) => self.answer(worker),
+            (6..=8, Some(worker)) => self.answer(worker, operations.below(self.batch)),
             (9, Some(worker)) => self.kill(worker),
             (10, Some(worker)) => self.farewell(worker),
             (11, Some(worker)) => self.answer_wrongly(worker, JobId(u64::from(byte))),
@@ -98,57 +124,58 @@ impl World {
         self.pool.handle_started(WorkerId(self.last), self.now);
     }
 
-    /// Says that it is ready; one that has said so before costs its job.
+    /// Says that it is ready; one that has said so before costs its jobs.
     fn make_ready(&mut self, worker: WorkerId) {
         let lost = self.pool.handle_ready(worker, self.now);
-        match self.workers.get(&worker) {
-            Some(Worker::Starting) => {
-                assert_eq!(lost, []);
-                self.workers.insert(worker, Worker::Idle);
-            }
-            Some(Worker::Busy(job) | Worker::Leaving(job)) => {
-                assert_eq!(lost, [*job]);
-                self.jobs.remove(&{ *job });
-            }
-            _ => assert_eq!(lost, []),
+        if self.workers.get(&worker) == Some(&Worker::Starting) {
+            assert_eq!(lost, []);
+            self.workers.insert(worker, Worker::Idle);
+        } else {
+            self.lose_jobs_of(worker, &lost);
         }
     }
 
-    fn answer(&mut self, worker: WorkerId) {
-        let Some(Worker::Busy(job) | Worker::Leaving(job)) = self.workers.get(&worker).copied() else {
-            return;
-        };
-        self.workers.insert(worker, Worker::Idle);
-        assert!(self.pool.handle_answer(worker, job, self.now).is_ok());
-        assert!(self.jobs.remove(&job), "done twice");
+    /// Answers what it has, but so many.
+    fn answer(&mut self, worker: WorkerId, but: usize) {
+        let has = self.workers.get(&worker).map(|worker| worker.jobs().to_vec()).unwrap_or_default();
+        for job in has.iter().take(has.len().saturating_sub(but)) {
+            assert!(self.pool.handle_answer(worker, *job, self.now).is_ok());
+            assert!(self.jobs.remove(job), "done twice");
+            if let Some(Worker::Busy(jobs) | Worker::Leaving(jobs)) = self.workers.get_mut(&worker) {
+                jobs.remove(0);
+            }
+        }
+        if but == 0 && !has.is_empty() {
+            self.workers.insert(worker, Worker::Idle);
+        }
     }
 
     fn answer_wrongly(&mut self, worker: WorkerId, job: JobId) {
-        let had = match self.workers.get(&worker) {
-            Some(Worker::Busy(job) | Worker::Leaving(job)) => vec![*job],
-            _ => Vec::new(),
-        };
-        assert_eq!(self.pool.handle_answer(worker, job, self.now), Err(had.clone()));
-        had.iter().for_each(|job| assert!(self.jobs.remove(job)));
+        match self.pool.handle_answer(worker, job, self.now) {
+            Ok(_) => panic!("a job that nobody has"),
+            Err(lost) => self.lose_jobs_of(worker, &lost),
+        }
+    }
+
+    /// These are lost with it, and they must be what it had.
+    fn lose_jobs_of(&mut self, worker: WorkerId, lost: &[JobId]) {
+        let had = self.workers.get(&worker).map(Worker::jobs).unwrap_or_default();
+        assert_eq!(lost, had, "a death loses a job");
+        lost.iter().for_each(|job| assert!(self.jobs.remove(job)));
     }
 
     fn farewell(&mut self, worker: WorkerId) {
         self.pool.handle_retiring(worker, self.now);
         // Said twice, or without a job: it is killed for that, or nothing happens.
-        if let Some(Worker::Busy(job)) = self.workers.get(&worker) {
-            self.workers.insert(worker, Worker::Leaving(*job));
+        if let Some(Worker::Busy(jobs)) = self.workers.get(&worker) {
+            self.workers.insert(worker, Worker::Leaving(jobs.clone()));
         }
     }
 
     fn kill(&mut self, worker: WorkerId) {
         let lost = self.pool.handle_gone(worker, self.now);
-        match self.workers.remove(&worker) {
-            Some(Worker::Busy(job) | Worker::Leaving(job)) => {
-                assert_eq!(lost, [job], "a death loses a job");
-                assert!(self.jobs.remove(&job));
-            }
-            _ => assert_eq!(lost, []),
-        }
+        self.lose_jobs_of(worker, &lost);
+        self.workers.remove(&worker);
     }
 
     /// What was sent to it has not arrived: it is gone.
@@ -162,10 +189,16 @@ impl World {
     fn give_up_a_job(&mut self, operations: &mut Operations<'_>, for_good: bool) {
         let all: Vec<_> = self.jobs.iter().copied().collect();
         let Some(job) = operations.pick(&all) else { return };
-        if for_good {
-            self.pool.abandon(job, self.now);
-            self.jobs.remove(&job);
-        } else if self.pool.withdraw(job, self.now) {
+        let is_with_worker = self.workers.values().any(|worker| worker.jobs().contains(&job));
+        if !for_good {
+            assert_eq!(self.pool.withdraw(job, self.now), !is_with_worker);
+        } else if self.pool.abandon(job, self.now) {
+            assert!(is_with_worker, "killed for a job that waits");
+            let has = |worker: &&Worker| worker.jobs().contains(&job);
+            let lost = self.workers.values().find(has).map(|worker| worker.jobs().to_vec());
+            lost.iter().flatten().for_each(|job| assert!(self.jobs.remove(job)));
+        }
+        if !is_with_worker {
             self.jobs.remove(&job);
         }
     }
@@ -175,38 +208,54 @@ impl World {
         self.pool.handle_timeout(self.now);
     }
 
+    /// As the event loop does it: what is sent, and then what goes in batches.
     fn carry_out(&mut self) {
-        while let Some(command) = self.pool.next_command() {
-            match command {
-                Command::Start => self.ordered += 1,
-                Command::Send(worker, job) => {
-                    assert_eq!(
-                        self.workers.insert(worker, Worker::Busy(job)),
-                        Some(Worker::Idle),
-                        "to {worker:?}"
-                    );
-                    assert!(self.jobs.contains(&job), "a job that nobody wants");
-                    let same = Worker::Busy(job);
-                    assert_eq!(self.workers.values().filter(|other| **other == same).count(), 1, "with two");
-                }
-                Command::Retire(worker) => {
-                    assert_eq!(self.workers.remove(&worker), Some(Worker::Idle), "it has a job");
-                }
-                Command::Kill(worker) => _ = self.workers.remove(&worker),
-                Command::GiveUp(worker) => {
-                    assert_eq!(self.workers.remove(&worker), Some(Worker::Starting), "it was ready");
-                }
+        loop {
+            while let Some(command) = self.pool.next_command() {
+                self.obey(command);
+            }
+            if !self.pool.hand_out(ROOM, |job| job.0 as usize % 1000, self.now) {
+                return;
             }
         }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start => self.ordered += 1,
+            Command::Send(worker, job) => self.send(worker, job),
+            Command::Retire(worker) => {
+                assert_eq!(self.workers.remove(&worker), Some(Worker::Idle), "it has a job");
+            }
+            Command::Kill(worker) => _ = self.workers.remove(&worker),
+            Command::GiveUp(worker) => {
+                assert_eq!(self.workers.remove(&worker), Some(Worker::Starting), "it was ready");
+            }
+        }
+    }
+
+    fn send(&mut self, worker: WorkerId, job: JobId) {
+        assert!(self.jobs.contains(&job), "a job that nobody wants");
+        let is_taken = self.workers.values().any(|worker| worker.jobs().contains(&job));
+        assert!(!is_taken, "with two");
+        let mut jobs = match self.workers.remove(&worker) {
+            Some(Worker::Idle) => Vec::new(),
+            // Of the same batch.
+            Some(Worker::Busy(jobs)) => jobs,
+            other => panic!("to {other:?}"),
+        };
+        jobs.push(job);
+        assert!(jobs.len() <= self.batch, "more than it may have");
+        self.workers.insert(worker, Worker::Busy(jobs));
     }
 
     fn check(&self) {
         assert!(self.pool.size() <= self.most, "{} workers", self.pool.size());
         assert_eq!(self.pool.size(), self.workers.len() + self.ordered);
-        let is_busy = |worker: &&Worker| matches!(worker, Worker::Busy(_) | Worker::Leaving(_));
-        let busy = self.workers.values().filter(is_busy).count();
-        assert_eq!(self.pool.busy(), busy);
-        assert_eq!(self.pool.queued() + busy, self.jobs.len(), "a job is lost");
+        let busy = self.workers.values().filter(|worker| !worker.jobs().is_empty());
+        assert_eq!(self.pool.busy(), busy.clone().count());
+        let taken: usize = busy.map(|worker| worker.jobs().len()).sum();
+        assert_eq!(self.pool.queued() + taken, self.jobs.len(), "a job is lost");
     }
 
     /// From now on nothing goes wrong.
@@ -220,7 +269,7 @@ impl World {
             for worker in self.workers.keys().copied().collect::<Vec<_>>() {
                 match self.workers.get(&worker) {
                     Some(Worker::Starting) => self.make_ready(worker),
-                    Some(Worker::Busy(_) | Worker::Leaving(_)) => self.answer(worker),
+                    Some(Worker::Busy(_) | Worker::Leaving(_)) => self.answer(worker, 0),
                     _ => {}
                 }
                 self.carry_out();

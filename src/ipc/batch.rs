@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::credentials::Credentials;
     use crate::ipc::{FromWorker, ToWorker, encode_answers, encode_job, encode_jobs};
-    use crate::job::{Answer, Errand, JobId};
+    use crate::job::{Answer, Errand, ErrandResult, JobId};
     use crate::outcome::{Outcome, Verdict};
 
     fn login(name: &str, password: &str) -> Purpose {
@@ -167,10 +167,21 @@ mod tests {
         assert!(ToWorker::decode(batch(JOBS, &[job, job]).as_bytes()).is_ok());
         assert!(FromWorker::decode(batch(ANSWERS, &[answer, answer]).as_bytes()).is_ok());
         let nested = batch(JOBS, &[job, job]);
-        for parts in [&[][..], &[job][..], &[job, answer][..], &[job, nested.as_bytes()][..]] {
+        let errand = encode_job(
+            JobId(8),
+            &Purpose::Errand(Errand::Resolve { host: "h".into(), service: "389".into() }),
+        );
+        let done = Answer::Errand(ErrandResult::PasswordChecked(true));
+        let done = FromWorker::Answer(JobId(8), done).encode();
+        let (errand, done) = (errand.as_bytes(), done.as_bytes());
+        for parts in
+            [&[][..], &[job][..], &[job, answer][..], &[job, errand][..], &[job, nested.as_bytes()][..]]
+        {
             assert!(ToWorker::decode(batch(JOBS, parts).as_bytes()).is_err());
         }
-        for parts in [&[][..], &[answer][..], &[answer, ready.as_bytes()][..], &[answer, job][..]] {
+        for parts in
+            [&[][..], &[answer][..], &[answer, ready.as_bytes()][..], &[answer, done][..], &[answer, job][..]]
+        {
             assert!(FromWorker::decode(batch(ANSWERS, parts).as_bytes()).is_err());
         }
     }

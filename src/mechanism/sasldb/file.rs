@@ -163,7 +163,7 @@ impl Loaded {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "nobody but this login waits for this process")]
+#[allow(clippy::disallowed_methods, reason = "only the logins of one batch wait for this process")]
 fn pause() {
     thread::sleep(PAUSE);
 }

@@ -184,8 +184,7 @@ impl Dispatcher {
         self.leave(id, request, now);
     }
 
-    /// Whoever works on the job need not any more.
-    /// `true` if a worker is killed for it.
+    /// Whoever works on the job need not any more. `true` if a worker is killed for it.
     pub(super) fn abandon(&mut self, id: JobId, now: Instant) -> bool {
         match self.jobs.get(&id).map(|job| job.place) {
             Some(Place::Network(instance)) => self.actions.push_back(Action::Abandon(instance, id)),

@@ -246,6 +246,13 @@ impl Pool {
 
     /// The worker is dead. Returns the jobs that died with it.
     pub fn handle_gone(&mut self, id: WorkerId, now: Instant) -> Vec<JobId> {
+        // It may have answered before, and what it was to get then is still here.
+        let sends = |command: &Command| matches!(command, Command::Send(worker, _) if *worker == id);
+        if self.commands.iter().any(sends) {
+            self.commands.retain(|command| !sends(command));
+            self.handle_undelivered(id, now);
+            return Vec::new();
+        }
         let Some(worker) = self.forget_worker(id) else { return Vec::new() };
         let jobs = worker.into_jobs();
         jobs.iter().for_each(|job| self.release(*job, now));

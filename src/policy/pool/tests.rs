@@ -261,3 +261,19 @@ fn a_worker_that_was_kept_free_is_used_when_the_moment_is_over() {
     pool.handle_timeout(due);
     assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(3))]);
 }
+
+/// An answer and the end of its worker may be heard of at once: the next job is assigned then and on no way yet.
+#[test]
+fn a_job_that_was_assigned_to_a_worker_and_not_sent_goes_to_the_next_one() {
+    let now = Instant::now();
+    let mut pool = pool_of(1, settings(1, 1, 100), now);
+    (1..=3).for_each(|job| pool.submit(JobId(job), anna(), now));
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(1), JobId(1))]);
+    assert!(pool.handle_answer(WorkerId(1), JobId(1), now).is_ok());
+    assert_eq!(pool.handle_gone(WorkerId(1), now), [], "it has never seen the next one");
+    pool.handle_timeout(now + Duration::from_secs(60));
+    assert_eq!(commands(&mut pool), [Command::Start]);
+    pool.handle_started(WorkerId(2), now);
+    assert_eq!(pool.handle_ready(WorkerId(2), now), []);
+    assert_eq!(commands(&mut pool), [Command::Send(WorkerId(2), JobId(2))]);
+}
