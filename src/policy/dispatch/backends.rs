@@ -85,7 +85,7 @@ impl Dispatcher {
         self.backends.breakers.open()
     }
 
-    /// The same for whoever watches the daemon: [`MOST_TOLD`] at the most by name, since no list that clients could make longer
+    /// The same for whoever watches the daemon: 16 at the most by name, since no list that clients could make longer
     /// belongs there, and how many others. Of those that read the same one has the name, since no metric may come twice.
     pub fn open_circuits_now(&self) -> OpenCircuitsNow {
         let mut now = OpenCircuitsNow::default();
