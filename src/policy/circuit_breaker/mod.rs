@@ -119,6 +119,14 @@ impl CircuitBreakers {
         circuit.out.insert(job, Out::new(login, now));
     }
 
+    /// The worker did not get the login, which waits for another one and is asked of nobody so long.
+    pub fn take_back(&mut self, backend: &Backend, job: JobId) {
+        if let Some(circuit) = self.circuits.get_mut(backend) {
+            circuit.out.remove(&job);
+            self.forget_if_unremarkable(backend);
+        }
+    }
+
     /// The login has ended in a worker.
     pub fn end(&mut self, backend: &Backend, job: JobId, end: End, now: Instant) -> Option<Change> {
         let circuit = self.circuits.get_mut(backend)?;

@@ -191,3 +191,19 @@ fn a_silent_backend_holds_few_workers_and_one_that_answers_is_found_soon() {
         }
     });
 }
+
+#[test]
+fn a_login_that_no_worker_got_has_waited_for_nobody_and_still_is_the_one_that_tries() {
+    let now = Instant::now();
+    let (mut breakers, backend) = (CircuitBreakers::new(60 * SECOND), backend("B"));
+    breakers.begin(&backend, JobId(1), login("anna"), now);
+    breakers.begin(&backend, JobId(2), login("otto"), now);
+    breakers.take_back(&backend, JobId(2));
+    assert!(breakers.handle_timeout(now + PATIENCE).is_empty());
+    breakers.begin(&backend, JobId(2), login("otto"), now + PATIENCE);
+    assert_eq!(breakers.handle_timeout(now + 2 * PATIENCE), [backend.clone()]);
+    assert!(breakers.admit(&backend, JobId(3)));
+    breakers.begin(&backend, JobId(3), login("anna"), now + 2 * PATIENCE);
+    breakers.take_back(&backend, JobId(3));
+    assert!(!breakers.admit(&backend, JobId(4)) && breakers.admit(&backend, JobId(3)));
+}

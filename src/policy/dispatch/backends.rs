@@ -137,6 +137,14 @@ impl Dispatcher {
         }
     }
 
+    /// The worker did not get it.
+    pub(super) fn note_undelivered(&mut self, id: JobId) {
+        let login = self.jobs.get_mut(&id).and_then(Job::login);
+        if let Some(backend) = login.and_then(|login| login.backend.as_ref()) {
+            self.backends.breakers.take_back(backend, id);
+        }
+    }
+
     /// A worker has answered.
     pub(super) fn note_verdict(&mut self, id: JobId, verdict: &Verdict, now: Instant) {
         let end = match verdict.outcome {

@@ -110,6 +110,7 @@ impl Dispatcher {
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.take_back(purpose);
             }
+            self.note_undelivered(id);
         }
         if let Some(pool) = self.pools.of(worker) {
             pool.handle_undelivered(worker, now);
