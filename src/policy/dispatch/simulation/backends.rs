@@ -18,6 +18,8 @@ const PROMPT: &[u8] = b"A.EXAMPLE";
 /// What the world knows of backends.
 #[derive(Default)]
 pub(super) struct Realms {
+    /// The mechanisms that tell whom a login is asked of.
+    tellers: BTreeSet<InstanceId>,
     /// Those whose workers answer nothing.
     silent: BTreeSet<Backend>,
     /// Those of which the log says so.
@@ -61,6 +63,14 @@ fn realm(credentials: &Credentials) -> Option<Vec<u8>> {
     realms.get(last % 4).map(|realm| realm.to_vec())
 }
 
+impl Realms {
+    /// Nothing is known yet of those of which these mechanisms tell.
+    pub(super) fn told_by(of_login: &[Option<BackendOf>]) -> Self {
+        let telling = of_login.iter().enumerate().filter(|(_, backend_of)| backend_of.is_some());
+        Self { tellers: telling.map(|(place, _)| InstanceId(place)).collect(), ..Self::default() }
+    }
+}
+
 impl World {
     /// A realm falls silent, or speaks again.
     pub(super) fn change_a_realm(&mut self) {
@@ -70,6 +80,12 @@ impl World {
         if !self.realms.silent.remove(backend) {
             self.realms.silent.insert(backend.clone());
         }
+    }
+
+    /// Whether logins of that pool are asked of several backends.
+    pub(super) fn has_backends(&self, pool: PoolId) -> bool {
+        let instance = self.site.pools[pool.0].instance;
+        instance.is_some_and(|instance| self.realms.tellers.contains(&instance))
     }
 
     /// Whether no worker of it has kept anybody waiting.

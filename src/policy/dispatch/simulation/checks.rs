@@ -112,6 +112,10 @@ impl World {
         let served: Origins = (job.origin.uid, text(&job.origin.login.name));
         self.held.insert(id, (pool, served.clone()));
         self.forget_overtaken();
+        // A batch is given out at once, and who waits behind a bulkhead comes in when others leave.
+        if self.site.pools[pool.0].batch > 1 || self.has_backends(pool) {
+            return;
+        }
         for user in self.starving(pool).into_keys() {
             let count = self.overtaken.entry((pool, user, served.0)).or_default();
             *count += 1;

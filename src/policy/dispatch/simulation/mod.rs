@@ -166,7 +166,9 @@ impl World {
         let now = Instant::now();
         let dispatcher = Dispatcher::new(&service, Rc::clone(&site), &[seed as u8; 32], now);
         let (policy, dispatcher) = Policy::of(&site, &mut random, dispatcher);
-        let dispatcher = dispatcher.with_backends(backends::of_instances(&site, &mut random));
+        let of_login = backends::of_instances(&site, &mut random);
+        let realms = Realms::told_by(&of_login);
+        let dispatcher = dispatcher.with_backends(of_login);
         let secrets_before = secret::alive();
         Self {
             dispatcher,
@@ -202,7 +204,7 @@ impl World {
             verdicts: Vec::new(),
             shed: 0,
             left_alone: 0,
-            realms: Realms::default(),
+            realms,
             is_stopping: false,
         }
     }
